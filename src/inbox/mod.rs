@@ -1,0 +1,235 @@
+//! Keeps what arrived: an update that was accepted survives a crash, is given out one at a time per
+//! chat in the order of acceptance, and is forgotten only after somebody has said how it ended.
+//!
+//! The webhook and dispatch meet here and nowhere else.
+
+mod lanes;
+mod sqlite;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::SharedClock;
+use crate::settings::{InboxSettings, InboxUrl};
+use crate::telegram::Call;
+use crate::update::{ChatKey, Kind, Update, UpdateId};
+
+/// Keeps updates. Every keeper holds each promise written here; one suite of tests runs against
+/// them all.
+#[async_trait]
+pub trait Inbox: Send + Sync {
+    /// Returns once the update would survive a crash, or is known already.
+    ///
+    /// Known means: an update of this very id was accepted within the last `keep_done`, whatever
+    /// has become of it since.
+    ///
+    /// # Errors
+    ///
+    /// The update is not kept: nothing may be acknowledged.
+    async fn accept(&self, update: Update) -> Result<Accepted, InboxError>;
+
+    /// Returns when there may be something to claim. Dropping the future loses nothing.
+    async fn due(&self);
+
+    /// Takes up to `limit` updates whose turn it is, and holds each under a lease.
+    ///
+    /// No two of one chat are held at once, over all instances; within a chat they come in the
+    /// order of acceptance. Never waits for more to arrive.
+    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError>;
+
+    /// Records how an attempt ended, durably, and ends the lease.
+    ///
+    /// # Errors
+    ///
+    /// [`InboxError::LeaseLost`] when the lease lapsed and the update was given to somebody else:
+    /// nothing is recorded then.
+    async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError>;
+
+    /// Prolongs leases, each to a full [`LEASE`] from now. Those that were lost are passed over.
+    async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError>;
+
+    /// Counts what is kept.
+    async fn survey(&self) -> Result<Survey, InboxError>;
+
+    /// The updates of a state, the oldest first.
+    async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError>;
+
+    /// Puts dead updates back to waiting, with all their attempts before them; each goes to the end
+    /// of its chat's line. Returns the ids that were.
+    async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError>;
+
+    /// Forgets the bodies of dead updates for good; their ids stay known. Returns the ids that were.
+    async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError>;
+
+    /// Puts updates with lapsed leases back to waiting and forgets, in bounded steps, what ended
+    /// longer than `keep_done` ago.
+    async fn sweep(&self) -> Result<(), InboxError>;
+}
+
+/// How long a claimed update is held without a sign of life from whoever claimed it.
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// What became of an update that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is kept now.
+    Stored,
+    /// It was known already; nothing changed.
+    Known,
+}
+
+/// An update given out to be handled.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The update.
+    pub update: Update,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The right to settle it.
+    pub lease: Lease,
+    /// Calls that an earlier attempt could not make: they are made instead of running the handler.
+    pub calls_left: Option<Vec<Call>>,
+}
+
+/// The right to settle one delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The update that is held.
+    pub update_id: UpdateId,
+    /// Who is served after it.
+    pub chat_key: ChatKey,
+    /// The fencing token: a later delivery of the same update has a greater one.
+    pub token: i64,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Handled, every call made.
+    Done,
+    /// It failed and is tried again at `at`; it has cost an attempt.
+    Retry {
+        /// When.
+        at: Timestamp,
+        /// Why, in words for the operator.
+        reason: String,
+    },
+    /// Nobody was there to do it: it is tried again at `at` and has cost no attempt.
+    Postpone {
+        /// When.
+        at: Timestamp,
+        /// Why, in words for the operator.
+        reason: String,
+    },
+    /// Handled, but these calls are still to be made, from `at` on. It has cost no attempt.
+    CallsLeft {
+        /// The calls that have not been made, in order.
+        calls: Vec<Call>,
+        /// When.
+        at: Timestamp,
+        /// Why, in words for the operator.
+        reason: String,
+    },
+    /// It lies with the dead updates until somebody revives or discards it.
+    Dead {
+        /// Why, in words for the operator.
+        reason: String,
+    },
+    /// Its life was over before it was handled.
+    Expired,
+    /// It was interrupted: everything is as it was before the claim.
+    Released,
+}
+
+/// Where an update stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UpdateState {
+    /// Accepted, its turn to come. Claiming moves it on.
+    Waiting,
+    /// Claimed, an attempt under way. Settling moves it on, or the end of its lease.
+    Held,
+    /// Handled. Swept `keep_done` later.
+    Done,
+    /// Given up, with its body. Moves on only when the operator revives or discards it.
+    Dead,
+    /// Ended unhandled because its life was over. Swept `keep_done` later.
+    Expired,
+}
+
+/// One update as the operator sees it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    /// Telegram's number for it.
+    pub id: UpdateId,
+    /// What it is about.
+    pub kind: Kind,
+    /// Whom it waits behind, as text.
+    pub chat_key: String,
+    /// Where it stands.
+    pub state: UpdateState,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// Attempts made that counted.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub reason: Option<String>,
+    /// Its body, where it is still kept; with U+FFFD in the place of what is not UTF-8.
+    pub body: Option<String>,
+    /// Calls that are still to be made.
+    pub calls_left: Option<Vec<Call>>,
+}
+
+/// Which updates are meant: the dead ones, all or some.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// Every dead update.
+    All,
+    /// Those of these ids that are dead.
+    Ids(Vec<UpdateId>),
+}
+
+/// What an inbox holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Survey {
+    /// Updates whose turn is to come.
+    pub waiting: u64,
+    /// Updates that are being handled.
+    pub held: u64,
+    /// Dead updates.
+    pub dead: u64,
+    /// When the oldest update that waits or is held arrived.
+    pub oldest: Option<Timestamp>,
+}
+
+/// Why the inbox did not do what it was asked, named for what happens next.
+#[derive(Debug, thiserror::Error)]
+pub enum InboxError {
+    /// As many updates wait as may: offer it again later.
+    #[error("the inbox is full: {capacity} updates wait")]
+    Full {
+        /// The most updates that may wait.
+        capacity: usize,
+    },
+    /// The store cannot be used now: offer it again later.
+    #[error("the inbox cannot be used now")]
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The lease had lapsed and the update was given to somebody else.
+    #[error("the lease of update {} was lost", .0.update_id)]
+    LeaseLost(Lease),
+    /// The inbox cannot be opened as things are: somebody has to change something.
+    #[error("{message}")]
+    Unusable {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        hint: String,
+        /// What the store said.
+        #[source]
+        source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    },
+}

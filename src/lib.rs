@@ -1,0 +1,8 @@
+//! doc
+
+pub mod clock;
+pub mod handler;
+pub mod lifecycle;
+pub mod settings;
+pub mod telegram;
+pub mod update;
