@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::telegram::Call;
 use crate::update::Update;
 
-pub use commands::{Commands, Identity};
+pub use commands::Commands;
 
 /// Turns an update into calls.
 ///
