@@ -70,6 +70,22 @@ pub trait Inbox: Send + Sync {
     async fn sweep(&self) -> Result<(), InboxError>;
 }
 
+/// Opens the inbox that the settings name.
+///
+/// # Errors
+///
+/// [`InboxError::Unusable`] when it cannot be opened as things are.
+pub fn open(settings: &InboxSettings, clock: SharedClock) -> Result<Arc<dyn Inbox>, InboxError> {
+    match &settings.url {
+        InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, clock)?)),
+        InboxUrl::Memory | InboxUrl::Postgres(_) => Err(InboxError::Unusable {
+            message: "this keeper is not built yet".to_owned(),
+            hint: "Use DATABASE_URL=sqlite:PATH.".to_owned(),
+            source: None,
+        }),
+    }
+}
+
 /// How long a claimed update is held without a sign of life from whoever claimed it.
 pub const LEASE: Duration = Duration::from_secs(60);
 

@@ -1,0 +1,376 @@
+//! The order of work, in memory: one lane per chat, and which lanes may be served now.
+//!
+//! Pure: it does no I/O and is told the time. Of every chat at most one update is held; only the
+//! front of a lane is ever given out, so what waits for its retry holds back its own chat alone.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+
+use jiff::Timestamp;
+
+use super::Lease;
+use crate::update::{ChatKey, Update, UpdateId};
+
+/// An update whose turn has come, under its lease.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    pub(super) lease: Lease,
+    /// The update, if this is its first claim and there was room for it in memory; otherwise it is
+    /// read from where it is kept.
+    pub(super) fresh: Option<Box<Update>>,
+}
+
+/// What a settled attempt does to its lane.
+#[derive(Debug)]
+pub(super) enum Move {
+    /// The update has left the lane.
+    Gone,
+    /// It stays in front, to be given out again from `at` on.
+    Again { at: Timestamp },
+}
+
+#[derive(Debug)]
+struct Item {
+    id: UpdateId,
+    received_at: Timestamp,
+    fresh: Option<Box<Update>>,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    items: VecDeque<Item>,
+    /// The lease on the front, while it is held.
+    held: Option<Held>,
+    /// From when on the front may be given out; none means now.
+    due_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    token: i64,
+    /// None once settling is under way: it does not lapse any more.
+    until: Option<Timestamp>,
+}
+
+/// The lanes of all chats that have something to do.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    lanes: HashMap<ChatKey, Lane>,
+    /// Lanes whose front may be given out now; each is here once.
+    ready: VecDeque<ChatKey>,
+    /// Lanes whose front waits. An entry that its lane no longer agrees with is void.
+    later: BinaryHeap<Reverse<(Timestamp, ChatKey)>>,
+    open: usize,
+    held: usize,
+    last_token: i64,
+    /// Bytes of bodies in memory, and how many there may be.
+    fresh_bytes: usize,
+    fresh_limit: usize,
+}
+
+impl Lanes {
+    /// No lanes; up to `fresh_limit` bytes of bodies are held in memory.
+    pub(super) fn new(fresh_limit: usize) -> Self {
+        Self {
+            lanes: HashMap::new(),
+            ready: VecDeque::new(),
+            later: BinaryHeap::new(),
+            open: 0,
+            held: 0,
+            last_token: 0,
+            fresh_bytes: 0,
+            fresh_limit,
+        }
+    }
+
+    /// Puts an update at the end of its lane.
+    pub(super) fn push(&mut self, update: Update) {
+        let (key, id, received_at) = (update.chat_key, update.id, update.received_at);
+        let room = self.fresh_bytes + update.body.len() <= self.fresh_limit;
+        let fresh = room.then(|| {
+            self.fresh_bytes += update.body.len();
+            Box::new(update)
+        });
+        self.push_item(key, Item { id, received_at, fresh }, None);
+    }
+
+    /// Puts an update that is kept elsewhere at the end of its lane; it waits until `due_at`.
+    pub(super) fn push_kept(&mut self, key: ChatKey, id: UpdateId, received_at: Timestamp, due_at: Option<Timestamp>) {
+        self.push_item(key, Item { id, received_at, fresh: None }, due_at);
+    }
+
+    fn push_item(&mut self, key: ChatKey, item: Item, due_at: Option<Timestamp>) {
+        self.open += 1;
+        let lane = self.lanes.entry(key).or_default();
+        lane.items.push_back(item);
+        if lane.items.len() == 1 {
+            lane.due_at = due_at;
+            self.line_up(key);
+        }
+    }
+
+    /// Lines a lane up for its front to be given out, now or later.
+    fn line_up(&mut self, key: ChatKey) {
+        match self.lanes.get(&key).and_then(|lane| lane.due_at) {
+            None => self.ready.push_back(key),
+            Some(at) => self.later.push(Reverse((at, key))),
+        }
+    }
+
+    /// Moves lanes whose moment has come to those that are ready.
+    fn ripen(&mut self, now: Timestamp) {
+        while let Some(Reverse((at, key))) = self.later.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.later.pop();
+            if let Some(lane) = self.lanes.get_mut(&key)
+                && lane.held.is_none()
+                && lane.due_at == Some(at)
+            {
+                lane.due_at = None;
+                self.ready.push_back(key);
+            }
+        }
+    }
+
+    /// Whether anything can be claimed at `now`.
+    pub(super) fn is_due(&mut self, now: Timestamp) -> bool {
+        self.ripen(now);
+        !self.ready.is_empty()
+    }
+
+    /// The moment at which the next lane that waits will be ready.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.later.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Gives out the fronts of up to `limit` lanes, each under a lease until `until`.
+    pub(super) fn claim(&mut self, now: Timestamp, until: Timestamp, limit: usize) -> Vec<Claimed> {
+        self.ripen(now);
+        let mut claimed = Vec::with_capacity(limit.min(self.ready.len()));
+        while claimed.len() < limit {
+            let Some(key) = self.ready.pop_front() else { break };
+            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            let Some(front) = lane.items.front_mut() else { continue };
+            self.last_token += 1;
+            let lease = Lease { update_id: front.id, chat_key: key, token: self.last_token };
+            lane.held = Some(Held { token: lease.token, until: Some(until) });
+            self.held += 1;
+            let fresh = front.fresh.take();
+            self.fresh_bytes -= fresh.as_ref().map_or(0, |update| update.body.len());
+            claimed.push(Claimed { lease, fresh });
+        }
+        claimed
+    }
+
+    /// Whether the lease still stands; from here on it does not lapse, for settling is under way.
+    pub(super) fn begin_settling(&mut self, lease: Lease) -> bool {
+        let Some(held) = self.held_by(lease) else { return false };
+        held.until = None;
+        true
+    }
+
+    /// Prolongs a lease that still stands.
+    pub(super) fn extend(&mut self, lease: Lease, until: Timestamp) {
+        if let Some(held) = self.held_by(lease)
+            && held.until.is_some()
+        {
+            held.until = Some(until);
+        }
+    }
+
+    /// Undoes [`Self::begin_settling`]: the attempt could not be recorded.
+    pub(super) fn end_settling(&mut self, lease: Lease, until: Timestamp) {
+        if let Some(held) = self.held_by(lease) {
+            held.until = Some(until);
+        }
+    }
+
+    fn held_by(&mut self, lease: Lease) -> Option<&mut Held> {
+        self.lanes.get_mut(&lease.chat_key)?.held.as_mut().filter(|held| held.token == lease.token)
+    }
+
+    /// Ends a lease that stands, and moves its lane on.
+    pub(super) fn settle(&mut self, lease: Lease, step: Move) {
+        let Some(lane) = self.lanes.get_mut(&lease.chat_key) else { return };
+        if lane.held.is_none_or(|held| held.token != lease.token) {
+            return;
+        }
+        lane.held = None;
+        self.held -= 1;
+        match step {
+            Move::Gone => {
+                self.open -= 1;
+                lane.items.pop_front();
+                lane.due_at = None;
+            }
+            Move::Again { at } => lane.due_at = Some(at),
+        }
+        if lane.items.is_empty() {
+            self.lanes.remove(&lease.chat_key);
+        } else {
+            self.line_up(lease.chat_key);
+        }
+    }
+
+    /// Puts a held update back as it was before the claim.
+    pub(super) fn release(&mut self, lease: Lease) -> bool {
+        let Some(lane) = self.lanes.get_mut(&lease.chat_key) else { return false };
+        if lane.held.is_none_or(|held| held.token != lease.token) {
+            return false;
+        }
+        lane.held = None;
+        self.held -= 1;
+        self.ready.push_front(lease.chat_key);
+        true
+    }
+
+    /// Puts every held update whose lease has lapsed back; says how many.
+    pub(super) fn lapse(&mut self, now: Timestamp) -> usize {
+        let lapsed: Vec<_> = self
+            .lanes
+            .iter()
+            .filter_map(|(key, lane)| {
+                let held = lane.held.filter(|held| held.until.is_some_and(|until| until <= now))?;
+                Some(Lease { update_id: lane.items.front()?.id, chat_key: *key, token: held.token })
+            })
+            .collect();
+        lapsed.iter().filter(|lease| self.release(**lease)).count()
+    }
+
+    /// Updates that wait or are held.
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Updates that are held.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// When the oldest update that waits or is held arrived; looks at every lane's front.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        self.lanes.values().filter_map(|lane| lane.items.front()).map(|item| item.received_at).min()
+    }
+
+    /// Whether an update is in its lane.
+    pub(super) fn contains(&self, key: ChatKey, id: UpdateId) -> bool {
+        self.lanes.get(&key).is_some_and(|lane| lane.items.iter().any(|item| item.id == id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::clock::later;
+
+    fn at(seconds: u64) -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds))
+    }
+
+    fn update(id: i64, chat: i64) -> Update {
+        let body = format!(r#"{{"update_id":{id},"message":{{"chat":{{"id":{chat}}}}}}}"#);
+        Update::read(Bytes::from(body), at(0)).unwrap()
+    }
+
+    fn lanes(updates: &[(i64, i64)]) -> Lanes {
+        let mut lanes = Lanes::new(1 << 20);
+        for (id, chat) in updates {
+            lanes.push(update(*id, *chat));
+        }
+        lanes
+    }
+
+    fn claim(lanes: &mut Lanes, now: u64) -> Vec<Lease> {
+        lanes.claim(at(now), at(now + 60), 100).into_iter().map(|claimed| claimed.lease).collect()
+    }
+
+    fn ids(leases: &[Lease]) -> Vec<i64> {
+        leases.iter().map(|lease| lease.update_id.0).collect()
+    }
+
+    #[test]
+    fn one_update_of_a_chat_is_held_at_once_and_in_order_of_acceptance() {
+        let mut lanes = lanes(&[(9, 1), (3, 1), (5, 2)]);
+        let first = claim(&mut lanes, 0);
+        assert_eq!(ids(&first), [9, 5]);
+        assert!(claim(&mut lanes, 0).is_empty());
+        lanes.settle(first[0], Move::Gone);
+        assert_eq!(ids(&claim(&mut lanes, 0)), [3]);
+    }
+
+    #[test]
+    fn an_update_that_waits_for_its_retry_holds_back_its_own_chat_only() {
+        let mut lanes = lanes(&[(1, 1), (2, 1), (3, 2)]);
+        let first = claim(&mut lanes, 0);
+        lanes.settle(first[0], Move::Again { at: at(10) });
+        lanes.settle(first[1], Move::Gone);
+        assert_eq!((lanes.is_due(at(9)), lanes.next_due()), (false, Some(at(10))));
+        assert_eq!(ids(&claim(&mut lanes, 10)), [1]);
+    }
+
+    #[test]
+    fn a_lapsed_lease_gives_the_update_to_somebody_else_and_the_late_one_is_refused() {
+        let mut lanes = lanes(&[(1, 1)]);
+        let late = claim(&mut lanes, 0)[0];
+        assert_eq!(lanes.lapse(at(59)), 0);
+        assert_eq!(lanes.lapse(at(60)), 1);
+        let second = claim(&mut lanes, 60)[0];
+        assert!(second.token > late.token);
+        assert!(!lanes.begin_settling(late));
+        lanes.settle(late, Move::Gone);
+        assert_eq!(lanes.open(), 1);
+        assert!(lanes.begin_settling(second));
+        assert_eq!(lanes.lapse(at(1000)), 0, "a lease does not lapse while settling is under way");
+    }
+
+    #[test]
+    fn bodies_beyond_the_limit_stay_where_they_are_kept() {
+        let mut lanes = Lanes::new(update(1, 1).body.len());
+        lanes.push(update(1, 1));
+        lanes.push(update(2, 2));
+        let claimed = lanes.claim(at(0), at(60), 100);
+        assert_eq!(claimed.iter().map(|claimed| claimed.fresh.is_some()).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(lanes.fresh_bytes, 0);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_happens_every_update_is_served_once_and_in_its_chats_order(
+            chats in proptest::collection::vec(0..5_i64, 1..60),
+            fates in proptest::collection::vec(0..4_u8, 0..200),
+        ) {
+            let updates: Vec<_> = (0..).zip(&chats).map(|(id, chat)| (id, *chat)).collect();
+            let mut lanes = lanes(&updates);
+            let mut fates = fates.into_iter().chain(std::iter::repeat(0));
+            let mut served: Vec<Lease> = Vec::new();
+            let mut now = 0;
+            while lanes.open() > 0 {
+                now += 1;
+                for lease in claim(&mut lanes, now) {
+                    match fates.next() {
+                        Some(1) => lanes.settle(lease, Move::Again { at: at(now + 3) }),
+                        Some(2) => proptest::prop_assert!(lanes.release(lease)),
+                        Some(3) => {}
+                        _ => {
+                            lanes.settle(lease, Move::Gone);
+                            served.push(lease);
+                        }
+                    }
+                }
+                lanes.lapse(at(now));
+            }
+            proptest::prop_assert_eq!((lanes.held(), served.len()), (0, updates.len()));
+            for chat in 0..5 {
+                let expected: Vec<i64> = updates.iter().filter(|(_, of)| *of == chat).map(|(id, _)| *id).collect();
+                let order: Vec<_> = served.iter().filter(|lease| lease.chat_key == ChatKey::Chat(chat)).copied().collect();
+                proptest::prop_assert_eq!(ids(&order), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Keeps updates in one SQLite file that this process alone owns.
+//!
+//! The order of work lives in memory ([`Lanes`]); the file is its journal. One thread writes: it
+//! commits whatever has arrived while the last commit ran, so that one fsync serves many.
+
+mod journal;
+mod open;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::lanes::Claimed;
+use super::{Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
+use crate::clock::{SharedClock, later};
+use crate::settings::InboxSettings;
+use crate::update::{Update, UpdateId};
+use journal::Journal;
+use writer::{Job, Shared};
+
+/// Rows a sweep forgets in one step, so that no commit waits long behind it.
+const SWEEP_STEP: usize = 2_000;
+/// Steps of one sweep.
+const SWEEP_STEPS: usize = 20;
+
+/// An inbox in one file.
+pub(super) struct SqliteInbox {
+    shared: Arc<Shared>,
+    settings: InboxSettings,
+    clock: SharedClock,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl SqliteInbox {
+    /// Opens the file, makes it if there is none, and takes up what an earlier process left.
+    ///
+    /// # Errors
+    ///
+    /// [`InboxError::Unusable`] when the file or its folder cannot be used, is not ours, is newer
+    /// than this program, or is in use by another process.
+    pub(super) fn open(path: &Path, settings: &InboxSettings, clock: SharedClock) -> Result<Self, InboxError> {
+        let mut journal = open::journal(path)?;
+        let shared = Arc::new(Shared::new(settings.capacity));
+        journal.restore(&mut shared.lanes()).map_err(|error| open::unusable(path, error))?;
+        let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock));
+        Ok(Self { shared, settings: settings.clone(), clock, writer: Some(writer) })
+    }
+
+    /// Runs `work` on the writer's thread, between two commits.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Journal, &Shared) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, InboxError> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.enqueue(Job::Run(Box::new(move |journal, shared| {
+            // Whoever asked may have gone away; then nobody minds.
+            let _ = reply.send(work(journal, shared));
+        })))?;
+        answer.await.or(Err(writer::closed()))?.map_err(writer::unavailable)
+    }
+
+    fn lease_until(&self, now: Timestamp) -> Timestamp {
+        later(now, LEASE)
+    }
+
+    /// Reads from the file what is not in memory any more.
+    async fn load(&self, claimed: Vec<Claimed>) -> Result<Vec<Delivery>, InboxError> {
+        let missing: Vec<UpdateId> =
+            claimed.iter().filter(|claimed| claimed.fresh.is_none()).map(|claimed| claimed.lease.update_id).collect();
+        let mut kept =
+            if missing.is_empty() { Vec::new() } else { self.run(move |journal, _| journal.load(&missing)).await? }
+                .into_iter();
+        let mut deliveries = Vec::with_capacity(claimed.len());
+        for Claimed { lease, fresh } in claimed {
+            match fresh {
+                Some(update) => deliveries.push(Delivery { update: *update, attempt: 1, lease, calls_left: None }),
+                None => match kept.next().flatten() {
+                    Some(kept) => deliveries.push(Delivery {
+                        update: kept.update,
+                        attempt: kept.attempts + 1,
+                        lease,
+                        calls_left: kept.calls_left,
+                    }),
+                    // Somebody took it out of the file behind our back: there is nothing to do.
+                    None => self.shared.lanes().settle(lease, super::lanes::Move::Gone),
+                },
+            }
+        }
+        Ok(deliveries)
+    }
+}
+
+#[async_trait]
+impl Inbox for SqliteInbox {
+    async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.enqueue(Job::Accept { update, reply })?;
+        answer.await.or(Err(writer::closed()))?
+    }
+
+    async fn due(&self) {
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            // Registered before the lanes are looked at: a change in between is not missed.
+            changed.as_mut().enable();
+            let next = {
+                let mut lanes = self.shared.lanes();
+                if lanes.is_due(self.clock.now()) {
+                    return;
+                }
+                lanes.next_due()
+            };
+            match next {
+                None => changed.await,
+                Some(at) => {
+                    let wait = crate::clock::elapsed(self.clock.now(), at);
+                    tokio::select! {
+                        () = changed => {}
+                        () = self.clock.sleep(wait) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
+        let now = self.clock.now();
+        let claimed = self.shared.lanes().claim(now, self.lease_until(now), limit);
+        let leases: Vec<Lease> = claimed.iter().map(|claimed| claimed.lease).collect();
+        self.load(claimed).await.inspect_err(|_| {
+            let mut lanes = self.shared.lanes();
+            for lease in leases {
+                lanes.release(lease);
+            }
+        })
+    }
+
+    async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
+        {
+            let mut lanes = self.shared.lanes();
+            if verdict == Verdict::Released {
+                let released = lanes.release(lease);
+                drop(lanes);
+                self.shared.changed.notify_waiters();
+                return if released { Ok(()) } else { Err(InboxError::LeaseLost(lease)) };
+            }
+            if !lanes.begin_settling(lease) {
+                return Err(InboxError::LeaseLost(lease));
+            }
+        }
+        let (reply, answer) = oneshot::channel();
+        self.shared.enqueue(Job::Settle { lease, verdict, reply })?;
+        answer.await.or(Err(writer::closed()))?
+    }
+
+    async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {
+        let until = self.lease_until(self.clock.now());
+        let mut lanes = self.shared.lanes();
+        for lease in leases {
+            lanes.extend(*lease, until);
+        }
+        Ok(())
+    }
+
+    async fn survey(&self) -> Result<Survey, InboxError> {
+        let dead = self.run(|journal, _| journal.count_dead()).await?;
+        let lanes = self.shared.lanes();
+        let held = lanes.held();
+        Ok(Survey { waiting: (lanes.open() - held) as u64, held: held as u64, dead, oldest: lanes.oldest() })
+    }
+
+    async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError> {
+        let which = which.clone();
+        self.run(move |journal, _| journal.list_dead(&which, limit)).await
+    }
+
+    async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
+        let which = which.clone();
+        let revived = self
+            .run(move |journal, shared| {
+                let revived = journal.revive(&which)?;
+                let mut lanes = shared.lanes();
+                for (key, id, received_at) in &revived {
+                    lanes.push_kept(*key, *id, *received_at, None);
+                }
+                Ok(revived)
+            })
+            .await?;
+        self.shared.changed.notify_waiters();
+        Ok(revived.into_iter().map(|(_, id, _)| id).collect())
+    }
+
+    async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
+        let (which, now) = (which.clone(), self.clock.now());
+        self.run(move |journal, _| journal.discard(&which, now)).await
+    }
+
+    async fn sweep(&self) -> Result<(), InboxError> {
+        let now = self.clock.now();
+        if self.shared.lanes().lapse(now) > 0 {
+            self.shared.changed.notify_waiters();
+        }
+        let keep_done = jiff::SignedDuration::try_from(self.settings.keep_done).unwrap_or(jiff::SignedDuration::MAX);
+        let before = now.checked_sub(keep_done).unwrap_or(Timestamp::MIN);
+        for _ in 0..SWEEP_STEPS {
+            let forgotten = self.run(move |journal, _| journal.forget(before, SWEEP_STEP)).await?;
+            if forgotten == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for SqliteInbox {
+    /// Waits for the writer: what was asked of it is done, and the file is free.
+    fn drop(&mut self) {
+        self.shared.close();
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has said so; there is nothing left to wait for.
+            let _ = writer.join();
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The one thread that writes: takes all that has been asked meanwhile, commits it at once, and
+//! only then moves the lanes on and answers.
+
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::{Notify, oneshot};
+
+use super::super::lanes::{Lanes, Move};
+use super::super::{Accepted, InboxError, LEASE, Lease, Verdict};
+use super::journal::{Entry, Journal};
+use crate::clock::{SharedClock, later};
+use crate::update::Update;
+
+/// Bytes of bodies that may wait in memory; what comes beyond is read back from the file.
+const FRESH_LIMIT: usize = 16 << 20;
+
+type Reply<T> = oneshot::Sender<Result<T, InboxError>>;
+
+/// Something asked of the writer.
+pub(super) enum Job {
+    Accept { update: Update, reply: Reply<Accepted> },
+    Settle { lease: Lease, verdict: Verdict, reply: Reply<()> },
+    Run(Box<dyn FnOnce(&mut Journal, &Shared) + Send>),
+}
+
+/// What the writer shares with those who ask.
+pub(super) struct Shared {
+    /// Rung when the lanes have changed in a way that may make something due.
+    pub(super) changed: Notify,
+    capacity: usize,
+    lanes: Mutex<Lanes>,
+    jobs: Mutex<Jobs>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Jobs {
+    waiting: Vec<Job>,
+    closed: bool,
+}
+
+impl Shared {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            changed: Notify::new(),
+            capacity,
+            lanes: Mutex::new(Lanes::new(FRESH_LIMIT)),
+            jobs: Mutex::default(),
+            arrived: Condvar::new(),
+        }
+    }
+
+    pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a job to the writer.
+    pub(super) fn enqueue(&self, job: Job) -> Result<(), InboxError> {
+        let first = {
+            let mut jobs = self.jobs();
+            if jobs.closed {
+                return Err(closed());
+            }
+            jobs.waiting.push(job);
+            jobs.waiting.len() == 1
+        };
+        if first {
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Ends the writer once it has done what was asked of it.
+    pub(super) fn close(&self) {
+        self.jobs().closed = true;
+        self.arrived.notify_one();
+    }
+
+    /// Waits for jobs and takes all there are; none when it is over.
+    fn next_batch(&self, mut empty: Vec<Job>) -> Option<Vec<Job>> {
+        let mut jobs = self
+            .arrived
+            .wait_while(self.jobs(), |jobs| jobs.waiting.is_empty() && !jobs.closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        if jobs.waiting.is_empty() {
+            return None;
+        }
+        mem::swap(&mut jobs.waiting, &mut empty);
+        Some(empty)
+    }
+}
+
+/// Starts the writer's thread.
+pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -> JoinHandle<()> {
+    thread::spawn(move || {
+        // However the thread ends, nobody may wait for it afterwards.
+        let ending = Ending(&shared);
+        let mut writer = Writer { journal, shared: &shared, clock };
+        let mut batch = Vec::new();
+        while let Some(jobs) = shared.next_batch(mem::take(&mut batch)) {
+            batch = writer.work_off(jobs);
+        }
+        drop(ending);
+    })
+}
+
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let mut jobs = self.0.jobs();
+        jobs.closed = true;
+        jobs.waiting.clear();
+    }
+}
+
+struct Writer<'a> {
+    journal: Journal,
+    shared: &'a Shared,
+    clock: SharedClock,
+}
+
+impl Writer<'_> {
+    /// Does all jobs of a batch: one commit for what changes the journal, then the rest. Returns
+    /// the emptied vector.
+    fn work_off(&mut self, mut jobs: Vec<Job>) -> Vec<Job> {
+        let room = self.shared.capacity.saturating_sub(self.shared.lanes().open());
+        let committed = self.journal.commit(&jobs, room, self.clock.now());
+        let mut others = Vec::new();
+        match committed {
+            Ok(entries) => {
+                let mut replies = Vec::with_capacity(jobs.len());
+                let mut lanes = self.shared.lanes();
+                for (job, entry) in jobs.drain(..).zip(entries) {
+                    match job {
+                        Job::Accept { update, reply } => {
+                            let accepted = match entry {
+                                Entry::Stored => {
+                                    lanes.push(update);
+                                    Ok(Accepted::Stored)
+                                }
+                                Entry::Known => Ok(Accepted::Known),
+                                Entry::Refused => Err(InboxError::Full { capacity: self.shared.capacity }),
+                            };
+                            replies.push((reply, accepted));
+                        }
+                        Job::Settle { lease, verdict, reply } => {
+                            lanes.settle(lease, step(&verdict));
+                            // Dispatch alone waits for this: it may go on at once.
+                            let _ = reply.send(Ok(()));
+                        }
+                        Job::Run(work) => others.push(work),
+                    }
+                }
+                drop(lanes);
+                self.shared.changed.notify_waiters();
+                for (reply, accepted) in replies {
+                    // A webhook whose client has gone away hears nothing; the update is kept.
+                    let _ = reply.send(accepted);
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "the inbox could not be written; nothing of this batch was acknowledged");
+                let error = Arc::new(error);
+                let until = later(self.clock.now(), LEASE);
+                for job in jobs.drain(..) {
+                    match job {
+                        Job::Accept { reply, .. } => {
+                            let _ = reply.send(Err(InboxError::Unavailable(error.clone())));
+                        }
+                        Job::Settle { lease, reply, .. } => {
+                            self.shared.lanes().end_settling(lease, until);
+                            let _ = reply.send(Err(InboxError::Unavailable(error.clone())));
+                        }
+                        Job::Run(work) => others.push(work),
+                    }
+                }
+            }
+        }
+        for work in others {
+            work(&mut self.journal, self.shared);
+        }
+        jobs
+    }
+}
+
+/// What a verdict does to the lane of its update.
+fn step(verdict: &Verdict) -> Move {
+    match verdict {
+        Verdict::Retry { at, .. } | Verdict::Postpone { at, .. } | Verdict::CallsLeft { at, .. } => {
+            Move::Again { at: *at }
+        }
+        Verdict::Done | Verdict::Dead { .. } | Verdict::Expired | Verdict::Released => Move::Gone,
+    }
+}
+
+/// The error of an inbox whose writer has ended.
+pub(super) fn closed() -> InboxError {
+    InboxError::Unavailable(Arc::new(std::io::Error::other("the inbox is closed")))
+}
+
+/// The error of a store that cannot be used now.
+pub(super) fn unavailable(error: rusqlite::Error) -> InboxError {
+    InboxError::Unavailable(Arc::new(error))
+}
