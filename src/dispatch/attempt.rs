@@ -1,0 +1,163 @@
+//! One attempt: the handler once, then its calls in order, then the verdict.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+
+use super::{AFTER_A_FAILURE, Dispatch, schedule};
+use crate::clock::{elapsed, later};
+use crate::handler::HandlerError;
+use crate::inbox::{Delivery, InboxError, Lease, Verdict};
+use crate::telegram::{ApiError, Call};
+use crate::update::Update;
+
+impl Dispatch {
+    /// Makes one attempt at a delivery and settles it.
+    pub(super) async fn attempt(&self, delivery: Delivery) {
+        let Delivery { update, attempt, lease, calls_left } = delivery;
+        let begun = self.clock.now();
+        let verdict = if update.expires_at <= begun {
+            Verdict::Expired
+        } else {
+            match calls_left {
+                Some(calls) => self.make(calls, &update).await,
+                None => match self.handle(&update, attempt).await {
+                    Ok(calls) => self.make(calls, &update).await,
+                    Err(verdict) => verdict,
+                },
+            }
+        };
+        self.report(&update, attempt, begun, &verdict);
+        self.settle(lease, verdict).await;
+    }
+
+    /// Runs the handler within its time limit; a panic is caught.
+    async fn handle(&self, update: &Update, attempt: u32) -> Result<Vec<Call>, Verdict> {
+        let handled = AssertUnwindSafe(self.handler.handle(update)).catch_unwind();
+        let error = tokio::select! {
+            biased;
+            handled = handled => match handled {
+                Ok(Ok(calls)) => return Ok(calls),
+                Ok(Err(error)) => error,
+                Err(panic) => HandlerError::Retry(format!("it panicked: {}", words(&*panic))),
+            },
+            () = self.clock.sleep(self.settings.handler_timeout) => {
+                HandlerError::Retry(format!("it took longer than {} s", self.settings.handler_timeout.as_secs_f32()))
+            }
+            () = self.shutdown.hard.cancelled() => return Err(Verdict::Released),
+        };
+        Err(self.after(&error, update, attempt))
+    }
+
+    /// What follows from a handler's failure.
+    fn after(&self, error: &HandlerError, update: &Update, attempt: u32) -> Verdict {
+        let reason = error.to_string();
+        let now = self.clock.now();
+        match error {
+            HandlerError::Retry(_) if attempt >= self.settings.attempts => Verdict::Dead { reason },
+            HandlerError::Retry(_) => {
+                let wait = schedule::after_failure(&self.settings.backoff, attempt, rand::random());
+                Verdict::Retry { at: later(now, wait), reason }
+            }
+            HandlerError::Unavailable(_) => Verdict::Postpone { at: self.when_back(update, now), reason },
+            HandlerError::Reject(_) => Verdict::Dead { reason },
+        }
+    }
+
+    /// Makes calls in order. What cannot be made now is left for later; what Telegram refuses is
+    /// given up, and the next call is made.
+    async fn make(&self, calls: Vec<Call>, update: &Update) -> Verdict {
+        let mut calls = std::collections::VecDeque::from(calls);
+        while let Some(call) = calls.front() {
+            let made = tokio::select! {
+                biased;
+                made = self.api.perform(call) => made,
+                () = self.shutdown.hard.cancelled() => {
+                    let reason = "the service was stopped".to_owned();
+                    return Verdict::CallsLeft { calls: calls.into(), at: self.clock.now(), reason };
+                }
+            };
+            let now = self.clock.now();
+            let at = match &made {
+                Ok(()) => None,
+                Err(ApiError::Throttled { retry_after }) => Some(later(now, *retry_after)),
+                Err(ApiError::Unreachable { .. } | ApiError::Unreadable { .. }) => Some(self.when_back(update, now)),
+                Err(error @ ApiError::Refused { .. }) => {
+                    tracing::warn!(update.id = update.id.0, method = call.method, %error, "a call was refused and is given up");
+                    None
+                }
+            };
+            match (at, made) {
+                (Some(at), Err(error)) => {
+                    return Verdict::CallsLeft { calls: calls.into(), at, reason: error.to_string() };
+                }
+                _ => calls.pop_front(),
+            };
+        }
+        Verdict::Done
+    }
+
+    fn when_back(&self, update: &Update, now: Timestamp) -> Timestamp {
+        later(now, schedule::while_away(elapsed(update.received_at, now), rand::random()))
+    }
+
+    /// Records the verdict, for as long as it takes: what was done must not be done again.
+    async fn settle(&self, lease: Lease, verdict: Verdict) {
+        loop {
+            match self.inbox.settle(lease, verdict.clone()).await {
+                Ok(()) => return,
+                Err(error @ (InboxError::LeaseLost(_) | InboxError::Unusable { .. })) => {
+                    tracing::warn!(update.id = lease.update_id.0, %error, "the outcome of an attempt was not recorded");
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        update.id = lease.update_id.0,
+                        error = %crate::telemetry::chain(&error),
+                        "the outcome of an attempt could not be recorded; trying again"
+                    );
+                }
+            }
+            tokio::select! {
+                () = self.shutdown.hard.cancelled() => return,
+                () = self.clock.sleep(AFTER_A_FAILURE) => {}
+            }
+        }
+    }
+
+    fn report(&self, update: &Update, attempt: u32, begun: Timestamp, verdict: &Verdict) {
+        let (id, chat, kind) = (update.id.0, update.chat_key, update.kind.name());
+        let duration_ms = u64::try_from(elapsed(begun, self.clock.now()).as_millis()).unwrap_or(u64::MAX);
+        match verdict {
+            Verdict::Done => {
+                tracing::debug!(update.id = id, update.kind = kind, %chat, attempt, duration_ms, "update handled");
+            }
+            Verdict::Retry { at, reason } | Verdict::Postpone { at, reason } | Verdict::CallsLeft { at, reason, .. } => {
+                tracing::warn!(update.id = id, update.kind = kind, %chat, attempt, duration_ms, %at, reason, "update to be tried again");
+            }
+            Verdict::Dead { reason } => {
+                tracing::error!(
+                    update.id = id, update.kind = kind, %chat, attempt, duration_ms, reason,
+                    "update given up: it lies with the dead ones"
+                );
+            }
+            Verdict::Expired => {
+                tracing::warn!(update.id = id, update.kind = kind, %chat, "update expired before it was handled");
+            }
+            Verdict::Released => {
+                tracing::info!(update.id = id, update.kind = kind, %chat, "update put back: the service stops");
+            }
+        }
+    }
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a word")
+}
