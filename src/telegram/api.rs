@@ -1,79 +1,57 @@
-use std::time::Duration;
+use std::fmt;
+use std::sync::Arc;
 
-use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::{Body, Client, Method, Request, Response, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Map, Value};
 
-use super::{ApiError, BotToken, Call};
+use super::answer::{self, Done};
+use super::client::{self, Deadlines};
+use super::{ApiError, BotToken, Call, Me, SetWebhook, WebhookInfo};
 use crate::settings::TelegramSettings;
 
-/// Calls Bot API methods of one bot.
+/// Calls Bot API methods of one bot. Clones share one pool of connections.
 #[derive(Clone)]
-pub struct BotApi {
+pub struct BotApi(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    deadlines: Deadlines,
     token: BotToken,
+    /// What a method's name is put behind: the base URL and the token.
+    prefix: SecretString,
+    public: bool,
 }
 
-/// What `getMe` says of the bot.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Me {
-    /// The bot's id.
-    pub id: i64,
-    /// Its username, without `@`.
-    #[serde(default)]
-    pub username: String,
-    /// Its display name.
-    #[serde(default)]
-    pub first_name: String,
-}
+/// No answer that this program asks for comes near this size.
+const ANSWER_MOST: usize = 4 * 1024 * 1024;
 
-/// What `getWebhookInfo` says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct WebhookInfo {
-    /// Where updates are sent; empty when there is no webhook.
-    pub url: String,
-    /// Updates that wait at Telegram, those in flight among them.
-    pub pending_update_count: u64,
-    /// When the last delivery failed, in seconds of Unix time. It stays after recovery.
-    pub last_error_date: Option<i64>,
-    /// How it failed.
-    pub last_error_message: Option<String>,
-    /// When Telegram was last cut off from its own data centres, in seconds of Unix time.
-    pub last_synchronization_error_date: Option<i64>,
-    /// The most connections Telegram opens at once.
-    pub max_connections: Option<u32>,
-    /// The address Telegram connects to.
-    pub ip_address: Option<String>,
-    /// The kinds of updates it sends; absent when they are the default.
-    pub allowed_updates: Option<Vec<String>>,
-    /// Whether a certificate was uploaded.
-    pub has_custom_certificate: bool,
-}
-
-/// The parameters of `setWebhook`.
-#[derive(Clone, Debug)]
-pub struct SetWebhook {
-    /// Where updates shall be sent.
-    pub url: String,
-    /// What Telegram sends with each, to show that it is Telegram.
-    pub secret_token: SecretString,
-    /// The kinds of updates wanted; empty for Telegram's default.
-    pub allowed_updates: Vec<String>,
-    /// The most connections at once, 1 to 100.
-    pub max_connections: u32,
-    /// Whether what waits at Telegram is thrown away.
-    pub drop_pending_updates: bool,
-}
-
-/// A call that got no answer within this time has failed.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The host of the Bot API that Telegram runs itself.
+const PUBLIC_HOST: &str = "api.telegram.org";
 
 impl BotApi {
-    /// A client for the bot of that token.
+    /// A client for the bot of that token. Opens no connection yet.
     #[must_use]
-    pub fn new(_settings: &TelegramSettings, token: BotToken) -> Self {
-        let _ = CALL_TIMEOUT;
-        Self { token }
+    pub fn new(settings: &TelegramSettings, token: BotToken) -> Self {
+        Self::with_deadlines(settings, token, Deadlines::USUAL)
+    }
+
+    pub(super) fn with_deadlines(settings: &TelegramSettings, token: BotToken, deadlines: Deadlines) -> Self {
+        let base = settings.api_url.trim_end_matches('/');
+        let public = Url::parse(base).is_ok_and(|url| url.host_str() == Some(PUBLIC_HOST));
+        let prefix = token.method_url(base, "").into();
+        Self(Arc::new(Inner { client: client::client(deadlines), deadlines, token, prefix, public }))
+    }
+
+    /// Whether this is Telegram's own Bot API, which sends webhooks only to public https addresses;
+    /// an own server may send them anywhere.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.0.public
     }
 
     /// Makes one call; the value is the `result` of Telegram's answer.
@@ -82,7 +60,192 @@ impl BotApi {
     ///
     /// See [`ApiError`]: each variant says what happens next.
     pub async fn call(&self, call: &Call) -> Result<Value, ApiError> {
-        let _ = (&self.token, call);
-        Err(ApiError::Unreachable { reason: String::new() })
+        Ok(self.ask(&call.method, &call.params).await?.result.unwrap_or_default())
+    }
+
+    /// Makes one call whose `result` nobody wants; it is skipped, not kept.
+    ///
+    /// # Errors
+    ///
+    /// See [`ApiError`]: each variant says what happens next.
+    pub async fn perform(&self, call: &Call) -> Result<(), ApiError> {
+        self.ask::<IgnoredAny>(&call.method, &call.params).await.map(drop)
+    }
+
+    /// Who the bot is. Any answer but a refusal means that the token is in force.
+    ///
+    /// # Errors
+    ///
+    /// A token that is not in force is refused with 401, a malformed one with 401, 404 or 421.
+    pub async fn get_me(&self) -> Result<Me, ApiError> {
+        self.value("getMe", &Map::new()).await
+    }
+
+    /// What Telegram has stored of the webhook. The secret token is never among it.
+    ///
+    /// # Errors
+    ///
+    /// See [`ApiError`].
+    pub async fn webhook_info(&self) -> Result<WebhookInfo, ApiError> {
+        self.value("getWebhookInfo", &Map::new()).await
+    }
+
+    /// Registers a webhook; the text is Telegram's: "Webhook was set" or "Webhook is already set".
+    ///
+    /// # Errors
+    ///
+    /// See [`ApiError`]. A refusal leaves the bot without any webhook: check what is sent first.
+    pub async fn set_webhook(&self, webhook: &SetWebhook) -> Result<String, ApiError> {
+        let done: Done<IgnoredAny> = self.ask("setWebhook", &webhook.wire()).await?;
+        Ok(done.description.map(|text| self.0.token.erased(&text)).unwrap_or_default())
+    }
+
+    /// Removes the webhook, whosever it is; the text is Telegram's.
+    ///
+    /// # Errors
+    ///
+    /// See [`ApiError`].
+    pub async fn delete_webhook(&self, drop_pending_updates: bool) -> Result<String, ApiError> {
+        let call = Call::new("deleteWebhook").with("drop_pending_updates", drop_pending_updates);
+        let done: Done<IgnoredAny> = self.ask(&call.method, &call.params).await?;
+        Ok(done.description.map(|text| self.0.token.erased(&text)).unwrap_or_default())
+    }
+
+    async fn value<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<T, ApiError> {
+        let done = self.ask(method, params).await?;
+        done.result.ok_or_else(|| ApiError::Unreadable { reason: "an answer without a result".to_owned() })
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<Done<T>, ApiError> {
+        let answer = self.exchange(method, params).await;
+        answer.map_err(|error| error.cleaned(|text| self.0.token.erased(text)))
+    }
+
+    async fn exchange<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<Done<T>, ApiError> {
+        let request = self.request(method, params)?;
+        let unsent = |error| ApiError::unsent(error, self.0.deadlines);
+        let response = self.0.client.execute(request).await.map_err(unsent)?;
+        let status = response.status();
+        let retry_after = response.headers().get(RETRY_AFTER).cloned();
+        let body = self.body(response).await?;
+        answer::read(status, retry_after.as_ref().and_then(|value| value.to_str().ok()), &body)
+    }
+
+    fn request(&self, method: &str, params: &impl Serialize) -> Result<Request, ApiError> {
+        // A name can come from a user's bot: it must not lead to another path.
+        if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            let description = "Not Found: a method's name is made of letters and digits".to_owned();
+            return Err(ApiError::Refused { code: 404, description, migrate_to_chat_id: None });
+        }
+        let mut url = String::with_capacity(self.0.prefix.expose_secret().len() + method.len());
+        url.push_str(self.0.prefix.expose_secret());
+        url.push_str(method);
+        let url = Url::parse(&url).map_err(|error| ApiError::Unreachable {
+            reason: format!("the URL of the Bot API is not valid: {error}"),
+        })?;
+        let body = serde_json::to_vec(params).map_err(|error| ApiError::Unreachable {
+            reason: format!("the call cannot be written as JSON: {error}"),
+        })?;
+        let mut request = Request::new(Method::POST, url);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *request.body_mut() = Some(Body::from(body));
+        Ok(request)
+    }
+
+    /// The whole body. One that came in one piece, as nearly all do, is not copied.
+    async fn body(&self, mut response: Response) -> Result<Bytes, ApiError> {
+        let status = response.status();
+        let broken = |error: reqwest::Error| {
+            if error.is_timeout() {
+                return ApiError::unsent(error, self.0.deadlines);
+            }
+            ApiError::Unreadable { reason: format!("HTTP {status} whose body broke off") }
+        };
+        let first = response.chunk().await.map_err(broken)?.unwrap_or_default();
+        let Some(second) = response.chunk().await.map_err(broken)? else {
+            return Ok(first);
+        };
+        let mut whole = BytesMut::from(first);
+        let mut next = Some(second);
+        while let Some(chunk) = next {
+            if whole.len() + chunk.len() > ANSWER_MOST {
+                return Err(ApiError::Unreadable { reason: format!("HTTP {status} with a body over 4 MiB") });
+            }
+            whole.extend_from_slice(&chunk);
+            next = response.chunk().await.map_err(broken)?;
+        }
+        Ok(whole.freeze())
+    }
+}
+
+impl fmt::Debug for BotApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BotApi").field("bot_id", &self.0.token.bot_id()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wiremock::matchers::{body_json, method, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+
+    async fn telegram(name: &str, params: Value, answer: Value) -> (MockServer, BotApi) {
+        let server = MockServer::start().await;
+        Mock::given(method("POST"))
+            .and(path(format!("/bot1:a/{name}")))
+            .and(body_json(params))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .mount(&server)
+            .await;
+        let settings = TelegramSettings { bot_token: None, api_url: format!("{}/", server.uri()) };
+        (server, BotApi::new(&settings, BotToken::new("1:a".to_owned().into())))
+    }
+
+    #[tokio::test]
+    async fn a_call_is_a_post_of_its_parameters_as_json() {
+        let answer = json!({"ok": true, "result": {"message_id": 5}});
+        let (_server, api) = telegram("sendMessage", json!({"chat_id": 7, "text": "a"}), answer).await;
+        let call = Call::send_message(7, "a");
+        assert_eq!(api.call(&call).await, Ok(json!({"message_id": 5})));
+        assert_eq!(api.perform(&call).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_webhook_is_registered_with_all_it_has_and_pending_updates_are_kept_unless_asked() {
+        let mut wanted = json!({"url": "https://a.example/", "secret_token": "s", "allowed_updates": [],
+            "max_connections": 40});
+        let answer = json!({"ok": true, "result": true, "description": "Webhook was set"});
+        let mut webhook = SetWebhook {
+            url: "https://a.example/".to_owned(),
+            secret_token: "s".to_owned().into(),
+            allowed_updates: vec![],
+            max_connections: 40,
+            drop_pending_updates: false,
+        };
+        let (_server, api) = telegram("setWebhook", wanted.clone(), answer.clone()).await;
+        assert_eq!(api.set_webhook(&webhook).await, Ok("Webhook was set".to_owned()));
+
+        webhook.drop_pending_updates = true;
+        wanted["drop_pending_updates"] = json!(true);
+        let (_server, api) = telegram("setWebhook", wanted, answer).await;
+        assert_eq!(api.set_webhook(&webhook).await, Ok("Webhook was set".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_method_that_is_no_name_is_refused_without_asking() {
+        let (server, api) = telegram("getMe", json!({}), json!({"ok": true, "result": {}})).await;
+        for name in ["", "../getMe", "getMe?a=b", "get Me", "getMe#"] {
+            assert!(matches!(api.perform(&Call::new(name)).await, Err(ApiError::Refused { code: 404, .. })));
+        }
+        assert_eq!(server.received_requests().await.map(|requests| requests.len()), Some(0));
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_what_was_asked_for_is_unreadable() {
+        let (_server, api) = telegram("getMe", json!({}), json!({"ok": true})).await;
+        assert!(matches!(api.get_me().await, Err(ApiError::Unreadable { .. })));
     }
 }

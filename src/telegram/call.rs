@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// A call of a Bot API method, as data: what a handler wants done, stored with the update until it
 /// is done.
@@ -30,6 +30,17 @@ impl Call {
     #[must_use]
     pub fn send_message(chat_id: i64, text: impl Into<String>) -> Self {
         Self::new("sendMessage").with("chat_id", chat_id).with("text", text.into())
+    }
+
+    /// `setMyCommands`: what a Telegram client offers when a person types `/`, as pairs of a name
+    /// (without the slash) and its description.
+    #[must_use]
+    pub fn set_my_commands<'a>(commands: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let commands: Vec<Value> = commands
+            .into_iter()
+            .map(|(command, description)| json!({ "command": command, "description": description }))
+            .collect();
+        Self::new("setMyCommands").with("commands", commands)
     }
 
     /// The chat the call is for, where it names one by number.

@@ -1,26 +1,31 @@
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use super::client::Deadlines;
+
 /// Why a call was not carried out, named for what happens next. Never holds the bot token.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     /// Telegram asks us to wait: call again after `retry_after`.
     #[error("Telegram asks to wait {} s", retry_after.as_secs())]
     Throttled {
-        /// How long to wait.
+        /// How long to wait, 1 s to 24 h.
         retry_after: Duration,
     },
     /// Telegram will not do it, however often it is asked.
     #[error("Telegram refused it: {code} {description}")]
     Refused {
-        /// The error code, an HTTP status.
+        /// The error code, an HTTP status from 400 to 499.
         code: u16,
         /// Telegram's own words.
         description: String,
         /// The supergroup that the chat has become, where that is the reason.
         migrate_to_chat_id: Option<i64>,
     },
-    /// Nobody answered, or Telegram is in trouble itself (5xx): call again later.
-    #[error("Telegram could not be reached: {reason}")]
+    /// Nobody answered, or Telegram is in trouble itself (5xx): call again later. The call may
+    /// have been carried out all the same.
+    #[error("Telegram is not available: {reason}")]
     Unreachable {
         /// What went wrong, without the URL.
         reason: String,
@@ -28,7 +33,57 @@ pub enum ApiError {
     /// Something answered, but not as the Bot API does: call again later.
     #[error("the answer was not the Bot API's: {reason}")]
     Unreadable {
-        /// What was wrong with it.
+        /// What was wrong with it; the answer itself is not repeated.
         reason: String,
     },
+}
+
+impl ApiError {
+    /// What became of a call that could not be sent, or got no answer.
+    ///
+    /// This is the one place that meets reqwest's errors before an answer: their own text and debug
+    /// form show the URL, and so the token.
+    pub(super) fn unsent(error: reqwest::Error, deadlines: Deadlines) -> Self {
+        let error = error.without_url();
+        let reason = if error.is_connect() && error.is_timeout() {
+            format!("no connection within {} s", deadlines.connect.as_secs_f32())
+        } else if error.is_timeout() {
+            format!("no answer within {} s", deadlines.call.as_secs_f32())
+        } else {
+            in_words(root(&error))
+        };
+        Self::Unreachable { reason }
+    }
+
+    /// The same error, each text in it passed through `clean`.
+    pub(super) fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Throttled { .. } => self,
+            Self::Refused { code, description, migrate_to_chat_id } => {
+                Self::Refused { code, description: clean(&description), migrate_to_chat_id }
+            }
+            Self::Unreachable { reason } => Self::Unreachable { reason: clean(&reason) },
+            Self::Unreadable { reason } => Self::Unreadable { reason: clean(&reason) },
+        }
+    }
+}
+
+/// The first cause, which says most: "failed to lookup address information", "invalid peer
+/// certificate", "connection closed before message completed".
+fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let mut root = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    root
+}
+
+fn in_words(root: &(dyn Error + 'static)) -> String {
+    match root.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
+        Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof) => {
+            "the connection was closed".to_owned()
+        }
+        _ => root.to_string(),
+    }
 }

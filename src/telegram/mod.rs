@@ -1,16 +1,26 @@
 //! Speaks to the Bot API: one call, one answer or one error that says what happens next, and the
 //! bot token in neither.
+//!
+//! The token is part of every URL here, so nothing that can hold a URL leaves this room: errors are
+//! made without it, redirects are not followed, and what Telegram says is searched for it.
 
+mod answer;
 mod api;
 mod call;
+#[cfg(test)]
+mod canary;
+mod client;
 mod error;
+mod methods;
 mod token;
 
 use std::sync::{Arc, OnceLock};
 
-pub use api::{BotApi, Me, SetWebhook, WebhookInfo};
+pub use api::BotApi;
 pub use call::Call;
+pub use client::tls;
 pub use error::ApiError;
+pub use methods::{Me, SetWebhook, WebhookInfo};
 pub use token::BotToken;
 
 /// Who the bot is: empty until `getMe` has been answered for the first time.

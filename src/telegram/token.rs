@@ -23,6 +23,10 @@ impl BotToken {
 
     /// The webhook secret that follows from the token, so that all instances of a service agree on
     /// it without a setting: 43 characters of base64url.
+    ///
+    /// # Panics
+    ///
+    /// Never: HMAC takes a key of any length.
     #[must_use]
     pub fn webhook_secret(&self) -> SecretString {
         let mut mac =
@@ -34,5 +38,56 @@ impl BotToken {
     /// The URL of a method.
     pub(super) fn method_url(&self, api_url: &str, method: &str) -> String {
         format!("{api_url}/bot{}/{method}", self.0.expose_secret())
+    }
+
+    /// A text from outside as it may be shown: without the token or its secret part, without
+    /// control characters, and of 300 characters at most.
+    pub(super) fn erased(&self, text: &str) -> String {
+        let token = self.0.expose_secret();
+        let mut text = text.replace(token, ERASED);
+        if let Some((_, secret)) = token.split_once(':')
+            && secret.len() >= SECRET_LEAST
+        {
+            // Also where the colon was written as `%3A`.
+            text = text.replace(secret, ERASED);
+        }
+        text.chars().filter(|c| !c.is_control()).take(SHOWN_MOST).collect()
+    }
+}
+
+const ERASED: &str = "[token]";
+
+/// Telegram's are 35 characters; a short one of a test would be found in innocent words.
+const SECRET_LEAST: usize = 16;
+
+const SHOWN_MOST: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_is_erased_from_a_text_in_every_form() {
+        let token = BotToken::new("123456:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr".to_owned().into());
+        for text in [
+            "bot123456:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr/getMe is not found",
+            "bot123456%3AAAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr/getMe is not found",
+        ] {
+            let erased = token.erased(text);
+            assert!(!erased.contains("GGhh") && erased.ends_with("/getMe is not found"), "{erased}");
+        }
+    }
+
+    #[test]
+    fn a_text_from_outside_is_one_short_line() {
+        let token = BotToken::new("1:a".to_owned().into());
+        assert_eq!(token.erased("a\nb\u{1b}[31m"), "ab[31m");
+        assert_eq!(token.erased(&"x".repeat(5000)).len(), 300);
+    }
+
+    #[test]
+    fn neither_debug_form_shows_the_token() {
+        let token = BotToken::new("123456:CANARY".to_owned().into());
+        assert!(!format!("{token:?} {token:#?}").contains("CANARY"));
     }
 }

@@ -1,0 +1,173 @@
+//! Reads an answer of the Bot API: what it means, and nothing else of what it says.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::ApiError;
+
+/// A call that was carried out.
+#[derive(Debug)]
+pub(super) struct Done<T> {
+    /// The value of the call.
+    pub(super) result: Option<T>,
+    /// Telegram's remark on it, such as "Webhook was set".
+    pub(super) description: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+struct Answer<T> {
+    ok: bool,
+    result: Option<T>,
+    error_code: Option<u16>,
+    description: Option<String>,
+    parameters: Option<Parameters>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct Parameters {
+    retry_after: Option<f64>,
+    migrate_to_chat_id: Option<i64>,
+}
+
+/// What is waited when Telegram throttles without saying for how long.
+const RETRY_AFTER_UNSAID: Duration = Duration::from_secs(1);
+
+/// Nobody is made to wait longer than Telegram itself keeps an update.
+const RETRY_AFTER_MOST: Duration = Duration::from_hours(24);
+
+/// What the answer means. `retry_after` is the header of that name.
+///
+/// # Errors
+///
+/// Every answer but `"ok":true` is one of [`ApiError`]. Its text is Telegram's, not yet searched for
+/// the token.
+pub(super) fn read<T: DeserializeOwned>(
+    status: StatusCode,
+    retry_after: Option<&str>,
+    body: &[u8],
+) -> Result<Done<T>, ApiError> {
+    // A webhook's URL or last error can hold bytes that are no UTF-8; they are no reason to fail.
+    let Ok(answer) = serde_json::from_str::<Answer<T>>(&String::from_utf8_lossy(body)) else {
+        return Err(without_json(status, retry_after));
+    };
+    if answer.ok {
+        return Ok(Done { result: answer.result, description: answer.description });
+    }
+    let said = answer.parameters.and_then(|parameters| parameters.retry_after);
+    let migrate_to_chat_id = answer.parameters.and_then(|parameters| parameters.migrate_to_chat_id);
+    let description = answer.description.unwrap_or_default();
+    Err(match answer.error_code.unwrap_or(status.as_u16()) {
+        429 => ApiError::Throttled {
+            retry_after: wait(said.or_else(|| retry_after.and_then(|seconds| seconds.trim().parse().ok()))),
+        },
+        code @ 400..=499 => ApiError::Refused { code, description, migrate_to_chat_id },
+        code @ 500..=599 => ApiError::Unreachable { reason: format!("it answered {code} {description}") },
+        code => ApiError::Unreadable { reason: format!("it refused with the code {code}") },
+    })
+}
+
+/// What an answer means that the Bot API did not write, but something before it.
+fn without_json(status: StatusCode, retry_after: Option<&str>) -> ApiError {
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        let seconds = retry_after.and_then(|seconds| seconds.trim().parse().ok());
+        ApiError::Throttled { retry_after: wait(seconds) }
+    } else if status.is_server_error() {
+        ApiError::Unreachable { reason: format!("it answered HTTP {status}") }
+    } else if status.is_redirection() {
+        ApiError::Unreadable { reason: format!("HTTP {status}, a redirect, which is not followed") }
+    } else {
+        ApiError::Unreadable { reason: format!("HTTP {status} without the JSON of the Bot API") }
+    }
+}
+
+fn wait(seconds: Option<f64>) -> Duration {
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds.clamp(0.0, RETRY_AFTER_MOST.as_secs_f64())).ok())
+        .map_or(RETRY_AFTER_UNSAID, |said| said.max(RETRY_AFTER_UNSAID))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn error(status: u16, header: Option<&str>, body: &str) -> ApiError {
+        read::<Value>(StatusCode::from_u16(status).unwrap(), header, body.as_bytes()).unwrap_err()
+    }
+
+    fn waits(body: &str, header: Option<&str>) -> u64 {
+        let ApiError::Throttled { retry_after } = error(429, header, body) else { panic!("not throttled: {body}") };
+        retry_after.as_secs()
+    }
+
+    #[test]
+    fn a_call_that_was_carried_out_has_a_result_and_perhaps_a_remark() {
+        let done =
+            read::<Value>(StatusCode::OK, None, br#"{"ok":true,"result":{"id":7},"description":"Webhook was set"}"#)
+                .unwrap();
+        assert_eq!(done.result, Some(json!({"id": 7})));
+        assert_eq!(done.description.as_deref(), Some("Webhook was set"));
+    }
+
+    #[test]
+    fn an_answer_with_bytes_that_are_no_utf8_is_still_read() {
+        let done = read::<Value>(StatusCode::OK, None, b"{\"ok\":true,\"result\":\"\xff\xc3(\"}").unwrap();
+        assert!(done.result.is_some_and(|text| text.as_str().is_some_and(|text| text.ends_with('('))));
+    }
+
+    #[test]
+    fn the_wait_is_that_of_the_answer_else_of_the_header_else_one_second() {
+        let said = |n: &str| format!(r#"{{"ok":false,"error_code":429,"parameters":{{"retry_after":{n}}}}}"#);
+        assert_eq!(waits(&said("7"), Some("9")), 7);
+        assert_eq!(waits(r#"{"ok":false,"error_code":429}"#, Some("9")), 9);
+        assert_eq!(waits(r#"{"ok":false,"error_code":429}"#, None), 1);
+        assert_eq!(waits("<html>", Some("Wed, 21 Oct 2026 07:28:00 GMT")), 1);
+        assert_eq!(waits("<html>", Some("5")), 5);
+        assert_eq!(waits(&said("0"), None), 1);
+        assert_eq!(waits(&said("-3"), None), 1);
+        assert_eq!(waits(&said("1e300"), None), 86_400);
+    }
+
+    #[test]
+    fn a_refusal_keeps_telegrams_words_and_the_group_the_chat_became() {
+        let body = r#"{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded",
+            "parameters":{"migrate_to_chat_id":-1001234567890123}}"#;
+        let refused = ApiError::Refused {
+            code: 400,
+            description: "Bad Request: group chat was upgraded".to_owned(),
+            migrate_to_chat_id: Some(-1_001_234_567_890_123),
+        };
+        assert_eq!(error(400, None, body), refused);
+    }
+
+    #[test]
+    fn telegrams_own_trouble_is_unreachable_with_or_without_json() {
+        let json = r#"{"ok":false,"error_code":500,"description":"Internal Server Error: restart"}"#;
+        for (status, body) in [(500, json), (502, "<html>Bad Gateway</html>"), (504, "")] {
+            assert!(matches!(error(status, None, body), ApiError::Unreachable { .. }), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_the_bot_api_would_not_say_is_unreadable_and_not_repeated() {
+        for (status, body) in [
+            (200, ""),
+            (200, "<html>Log in to this network</html>"),
+            (200, r#"{"ok":true,"result"#),
+            (200, r#"{"result":{}}"#),
+            (200, "[]"),
+            (200, r#"{"ok":false}"#),
+            (404, "page not found"),
+            (302, "moved"),
+        ] {
+            let error = error(status, None, body);
+            assert!(matches!(&error, ApiError::Unreadable { reason } if body.len() < 3 || !reason.contains(body)));
+            assert!(error.to_string().contains(&status.to_string()), "{error}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Runs every way in which a call can fail, with a marked token, and looks for the mark in all
+//! that comes out: errors in each form, and the log of every library at its most talkative.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::client::Deadlines;
+use super::{ApiError, BotApi, BotToken, Call};
+use crate::settings::TelegramSettings;
+
+const TOKEN: &str = "123456:CANARY-CANARY-CANARY-CANARY-CANARY1";
+
+/// What the other end does with a connection, after it has read a request.
+#[derive(Clone, Copy, Debug)]
+enum Peer {
+    Answers(&'static str),
+    Closes,
+    Resets,
+    KeepsSilent,
+    FallsSilentInTheBody,
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> &'static str {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}").leak()
+}
+
+async fn serve(listener: &TcpListener, peer: Peer) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 4096];
+        let read = stream.read(&mut request).await.unwrap();
+        assert!(String::from_utf8_lossy(&request[..read]).starts_with(&format!("POST /bot{TOKEN}/")));
+        play(stream, peer).await;
+    }
+}
+
+async fn play(mut stream: TcpStream, peer: Peer) {
+    match peer {
+        Peer::Answers(text) => stream.write_all(text.as_bytes()).await.unwrap(),
+        Peer::Closes => {}
+        Peer::Resets => stream.set_zero_linger().unwrap(),
+        Peer::KeepsSilent => std::future::pending().await,
+        Peer::FallsSilentInTheBody => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"ok\":").await.unwrap();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn api(url: &str) -> BotApi {
+    let settings = TelegramSettings { bot_token: None, api_url: url.to_owned() };
+    let deadlines = Deadlines { connect: Duration::from_millis(300), call: Duration::from_millis(300) };
+    BotApi::with_deadlines(&settings, BotToken::new(TOKEN.to_owned().into()), deadlines)
+}
+
+async fn failure(peer: Peer) -> ApiError {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api = api(&format!("http://{}", listener.local_addr().unwrap()));
+    let call = Call::send_message(1, "a");
+    tokio::select! {
+        outcome = api.call(&call) => outcome.unwrap_err(),
+        () = serve(&listener, peer) => unreachable!("it serves for ever"),
+    }
+}
+
+async fn failures() -> Vec<(&'static str, ApiError)> {
+    let echo = format!(r#"{{"ok":false,"error_code":400,"description":"Bad Request: /bot{TOKEN}/x"}}"#);
+    let moved = format!("location: /bot{TOKEN}/getMe\r\n");
+    let peers = [
+        ("Refused", Peer::Answers(answer("401 Unauthorized", "", r#"{"ok":false,"description":"Unauthorized"}"#))),
+        ("Refused", Peer::Answers(answer("400 Bad Request", "", &echo))),
+        ("Throttled", Peer::Answers(answer("429 Too Many Requests", "retry-after: 3\r\n", "<html>"))),
+        ("Unreachable", Peer::Answers(answer("500 Internal Server Error", "", &format!("<html>{TOKEN}</html>")))),
+        ("Unreadable", Peer::Answers(answer("302 Found", &moved, ""))),
+        ("Unreadable", Peer::Answers(answer("200 OK", "", "{\"ok\":tru"))),
+        ("Unreadable", Peer::Answers("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"ok\":")),
+        ("Unreachable", Peer::Answers("SSH-2.0-OpenSSH\r\n")),
+        ("Unreachable", Peer::Closes),
+        ("Unreachable", Peer::Resets),
+        ("Unreachable", Peer::KeepsSilent),
+        ("Unreachable", Peer::FallsSilentInTheBody),
+    ];
+    let mut failures = Vec::new();
+    for (kind, peer) in peers {
+        failures.push((kind, failure(peer).await));
+    }
+    // A port that was free a moment ago, no URL, a host that is nowhere, no TLS at the other end.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for url in [format!("http://{free}"), "not a url".to_owned(), "http://doorbell.invalid".to_owned()] {
+        failures.push(("Unreachable", api(&url).get_me().await.unwrap_err()));
+    }
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api = api(&format!("https://{}", plain.local_addr().unwrap()));
+    let no_tls = async {
+        let (mut stream, _) = plain.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        outcome = api.get_me() => failures.push(("Unreachable", outcome.unwrap_err())),
+        () = no_tls => {}
+    }
+    failures.push(("Refused", api.perform(&Call::new("../getMe")).await.unwrap_err()));
+    failures
+}
+
+/// All that is written to the log.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn no_failure_shows_the_token_in_any_form_or_log() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
+    drop(tracing_log::LogTracer::init());
+    let guard = tracing::subscriber::set_default(subscriber);
+    let failures = failures().await;
+    drop(guard);
+
+    let mut shown = format!("{:?} {:#?}\n", api("http://127.0.0.1:1"), api("http://127.0.0.1:1"));
+    for (kind, error) in &failures {
+        let debug = format!("{error:?}");
+        assert!(debug.starts_with(kind), "{kind} expected: {debug}");
+        writeln!(shown, "{error}\n{debug}\n{error:#?}").unwrap();
+        let mut source = error.source();
+        while let Some(error) = source {
+            writeln!(shown, "{error} {error:?}").unwrap();
+            source = error.source();
+        }
+    }
+    assert!(!shown.contains("CANARY"), "{shown}");
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for library in ["reqwest::connect", "hyper_util::client"] {
+        assert!(logged.contains(library), "the log of {library} was not captured");
+    }
+    let leaks: Vec<&str> = logged.lines().filter(|line| line.contains("CANARY")).collect();
+    assert!(leaks.is_empty(), "{leaks:#?}");
+}
+
+#[tokio::test]
+async fn what_went_wrong_is_said_in_words() {
+    for (peer, words) in [
+        (Peer::KeepsSilent, "no answer within 0.3 s"),
+        (Peer::FallsSilentInTheBody, "no answer within 0.3 s"),
+        (Peer::Resets, "the connection was closed"),
+        (Peer::Closes, "connection closed before message completed"),
+    ] {
+        let ApiError::Unreachable { reason } = failure(peer).await else { panic!("{peer:?}") };
+        assert_eq!(reason, words, "{peer:?}");
+    }
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let refused = api(&format!("http://{free}")).get_me().await.unwrap_err();
+    assert_eq!(refused.to_string(), "Telegram is not available: connection refused");
+}

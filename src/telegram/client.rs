@@ -1,0 +1,63 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Client, redirect, retry};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+
+/// How long the parts of one call may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadlines {
+    /// Until there is a connection, TLS included.
+    pub(super) connect: Duration,
+    /// Until the whole answer is there.
+    pub(super) call: Duration,
+}
+
+impl Deadlines {
+    /// Telegram delays some answers by 3 s on purpose; one that takes 30 s is not coming.
+    pub(super) const USUAL: Self = Self { connect: Duration::from_secs(10), call: Duration::from_secs(30) };
+}
+
+/// An idle connection is given up before the servers commonly in front of a Bot API would close it
+/// (60 s and more), because a call sent into a closing connection fails.
+const IDLE_CONNECTION: Duration = Duration::from_secs(45);
+
+/// The one client of the Bot API.
+///
+/// No redirects, because they would carry the URL with the token elsewhere; no proxy from the
+/// environment, because settings alone read it; no retries below, because a call sent twice is a
+/// message sent twice.
+pub(super) fn client(deadlines: Deadlines) -> Client {
+    Client::builder()
+        .user_agent(concat!("doorbell/", env!("CARGO_PKG_VERSION")))
+        .tls_backend_preconfigured(tls())
+        .http1_only()
+        .tcp_nodelay(true)
+        .connect_timeout(deadlines.connect)
+        .timeout(deadlines.call)
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .retry(retry::never())
+        .no_proxy()
+        .connection_verbose(false)
+        .build()
+        .expect("the client's settings are constant and right")
+}
+
+/// TLS towards public servers, for whoever else builds an HTTP client.
+///
+/// The root certificates (Mozilla's) are part of the program: an image made from scratch needs no
+/// bundle of them, and nothing is read from disk at start.
+///
+/// # Panics
+///
+/// Never: the versions and ciphers are constant and fit one another.
+#[must_use]
+pub fn tls() -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring knows TLS 1.2 and 1.3")
+        .with_root_certificates(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
+        .with_no_client_auth()
+}
