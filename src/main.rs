@@ -1,1 +1,8 @@
-fn main() {}
+//! The program `doorbell`.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    doorbell::cli::run().await
+}

@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::clock::SharedClock;
@@ -35,17 +36,18 @@ pub async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves until the soft stop; then requests in flight are answered, the last answer of each
-/// connection says so, and idle connections are closed.
+/// connection says so, idle connections are closed. Returns when the last one has ended.
 pub async fn serve(listener: TcpListener, router: Router, clock: SharedClock, shutdown: Shutdown) {
+    let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             biased;
-            () = shutdown.soft.cancelled() => return,
+            () = shutdown.soft.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, _)) => {
-                shutdown.tasks.spawn(connection(stream, router.clone(), shutdown.clone()));
+                connections.spawn(connection(stream, router.clone(), shutdown.clone()));
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
@@ -54,6 +56,9 @@ pub async fn serve(listener: TcpListener, router: Router, clock: SharedClock, sh
             }
         }
     }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
 }
 
 async fn connection(stream: TcpStream, router: Router, shutdown: Shutdown) {
@@ -61,7 +66,9 @@ async fn connection(stream: TcpStream, router: Router, shutdown: Shutdown) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: http::Request<Incoming>| {
         let router = router.clone();
-        async move { Ok::<_, Infallible>(router.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {})) }
+        async move {
+            Ok::<_, Infallible>(router.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {}))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

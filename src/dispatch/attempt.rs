@@ -134,7 +134,9 @@ impl Dispatch {
             Verdict::Done => {
                 tracing::debug!(update.id = id, update.kind = kind, %chat, attempt, duration_ms, "update handled");
             }
-            Verdict::Retry { at, reason } | Verdict::Postpone { at, reason } | Verdict::CallsLeft { at, reason, .. } => {
+            Verdict::Retry { at, reason }
+            | Verdict::Postpone { at, reason }
+            | Verdict::CallsLeft { at, reason, .. } => {
                 tracing::warn!(update.id = id, update.kind = kind, %chat, attempt, duration_ms, %at, reason, "update to be tried again");
             }
             Verdict::Dead { reason } => {

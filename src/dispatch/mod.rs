@@ -139,6 +139,19 @@ impl Dispatch {
         }
     }
 
+    /// Returns when no attempt runs.
+    pub async fn idle(&self) {
+        loop {
+            let ended = self.running.ended.notified();
+            tokio::pin!(ended);
+            ended.as_mut().enable();
+            if self.running.leases().is_empty() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
     /// Keeps the inbox in order until the hard stop: prolongs the leases of what runs, and sweeps.
     pub async fn keep_up(&self) {
         loop {

@@ -254,9 +254,26 @@ impl Lanes {
         self.lanes.values().filter_map(|lane| lane.items.front()).map(|item| item.received_at).min()
     }
 
-    /// Whether an update is in its lane.
-    pub(super) fn contains(&self, key: ChatKey, id: UpdateId) -> bool {
-        self.lanes.get(&key).is_some_and(|lane| lane.items.iter().any(|item| item.id == id))
+    /// Takes an update that is not held out of its lane; whether it was there to be taken.
+    pub(super) fn withdraw(&mut self, key: ChatKey, id: UpdateId) -> bool {
+        let Some(lane) = self.lanes.get_mut(&key) else { return false };
+        let Some(place) = lane.items.iter().position(|item| item.id == id) else { return false };
+        if place == 0 && lane.held.is_some() {
+            return false;
+        }
+        lane.items.remove(place);
+        self.open -= 1;
+        if place == 0 {
+            // The next one is in front now. Where the lane stands ready already, it stays so.
+            let waited = lane.due_at.take().is_some();
+            if lane.items.is_empty() {
+                self.lanes.remove(&key);
+                self.ready.retain(|ready| *ready != key);
+            } else if waited {
+                self.ready.push_back(key);
+            }
+        }
+        true
     }
 }
 

@@ -4,14 +4,17 @@
 //! The webhook and dispatch meet here and nowhere else.
 
 mod lanes;
+mod memory;
+mod order;
 mod sqlite;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
 use crate::settings::{InboxSettings, InboxUrl};
@@ -70,20 +73,31 @@ pub trait Inbox: Send + Sync {
     async fn sweep(&self) -> Result<(), InboxError>;
 }
 
-/// Opens the inbox that the settings name.
+/// Opens the inbox that the settings name. `stopping` tells it that the service stops and claims
+/// nothing any more.
 ///
 /// # Errors
 ///
 /// [`InboxError::Unusable`] when it cannot be opened as things are.
-pub fn open(settings: &InboxSettings, clock: SharedClock) -> Result<Arc<dyn Inbox>, InboxError> {
+pub fn open(
+    settings: &InboxSettings,
+    clock: SharedClock,
+    stopping: CancellationToken,
+) -> Result<Arc<dyn Inbox>, InboxError> {
     match &settings.url {
         InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, clock)?)),
-        InboxUrl::Memory | InboxUrl::Postgres(_) => Err(InboxError::Unusable {
+        InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, stopping))),
+        InboxUrl::Postgres(_) => Err(InboxError::Unusable {
             message: "this keeper is not built yet".to_owned(),
             hint: "Use DATABASE_URL=sqlite:PATH.".to_owned(),
             source: None,
         }),
     }
+}
+
+/// What ended before this moment may be forgotten.
+fn ended_before(now: Timestamp, keep_done: Duration) -> Timestamp {
+    SignedDuration::try_from(keep_done).ok().and_then(|kept| now.checked_sub(kept).ok()).unwrap_or(Timestamp::MIN)
 }
 
 /// How long a claimed update is held without a sign of life from whoever claimed it.
@@ -207,6 +221,17 @@ pub enum Selection {
     All,
     /// Those of these ids that are dead.
     Ids(Vec<UpdateId>),
+}
+
+impl Selection {
+    /// Whether an update is meant, if it is dead.
+    #[must_use]
+    pub fn includes(&self, id: UpdateId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Ids(ids) => ids.contains(&id),
+        }
+    }
 }
 
 /// What an inbox holds.

@@ -12,6 +12,7 @@ mod canary;
 mod client;
 mod error;
 mod methods;
+mod ring;
 mod token;
 
 use std::sync::{Arc, OnceLock};
@@ -21,6 +22,7 @@ pub use call::Call;
 pub use client::tls;
 pub use error::ApiError;
 pub use methods::{Me, SetWebhook, WebhookInfo};
+pub use ring::{Answer, NotDelivered, ring};
 pub use token::BotToken;
 
 /// Who the bot is: empty until `getMe` has been answered for the first time.

@@ -32,7 +32,9 @@ mod tests {
     #[test]
     fn only_the_right_secrets_are_let_in() {
         let secrets = Secrets::new(&"current".to_owned().into(), Some(&"previous".to_owned().into()));
-        for (offered, admitted) in [("current", true), ("previous", true), ("curren", false), ("current ", false), ("", false)] {
+        for (offered, admitted) in
+            [("current", true), ("previous", true), ("curren", false), ("current ", false), ("", false)]
+        {
             assert_eq!(secrets.admit(Some(&HeaderValue::from_static(offered))), admitted, "{offered:?}");
         }
         assert!(!secrets.admit(None));

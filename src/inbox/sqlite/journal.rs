@@ -194,10 +194,7 @@ impl Journal {
         let all = "SELECT id FROM updates WHERE state = 1 ORDER BY seq";
         let dead: Vec<i64> =
             self.connection.prepare_cached(all)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        Ok(match which {
-            Selection::All => dead,
-            Selection::Ids(ids) => dead.into_iter().filter(|id| ids.contains(&UpdateId(*id))).collect(),
-        })
+        Ok(dead.into_iter().filter(|id| which.includes(UpdateId(*id))).collect())
     }
 
     /// Forgets up to `step` updates that ended before `before`: ids grow with time but for Telegram's

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::lanes::Claimed;
-use super::{Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
+use super::{Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict, ended_before};
 use crate::clock::{SharedClock, later};
 use crate::settings::InboxSettings;
 use crate::update::{Update, UpdateId};
@@ -46,7 +46,7 @@ impl SqliteInbox {
     pub(super) fn open(path: &Path, settings: &InboxSettings, clock: SharedClock) -> Result<Self, InboxError> {
         let mut journal = open::journal(path)?;
         let shared = Arc::new(Shared::new(settings.capacity));
-        journal.restore(&mut shared.lanes()).map_err(|error| open::unusable(path, error))?;
+        journal.restore(&mut shared.order.lanes()).map_err(|error| open::unusable(path, error))?;
         let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock));
         Ok(Self { shared, settings: settings.clone(), clock, writer: Some(writer) })
     }
@@ -87,7 +87,7 @@ impl SqliteInbox {
                         calls_left: kept.calls_left,
                     }),
                     // Somebody took it out of the file behind our back: there is nothing to do.
-                    None => self.shared.lanes().settle(lease, super::lanes::Move::Gone),
+                    None => self.shared.order.lanes().settle(lease, super::lanes::Move::Gone),
                 },
             }
         }
@@ -104,37 +104,15 @@ impl Inbox for SqliteInbox {
     }
 
     async fn due(&self) {
-        loop {
-            let changed = self.shared.changed.notified();
-            tokio::pin!(changed);
-            // Registered before the lanes are looked at: a change in between is not missed.
-            changed.as_mut().enable();
-            let next = {
-                let mut lanes = self.shared.lanes();
-                if lanes.is_due(self.clock.now()) {
-                    return;
-                }
-                lanes.next_due()
-            };
-            match next {
-                None => changed.await,
-                Some(at) => {
-                    let wait = crate::clock::elapsed(self.clock.now(), at);
-                    tokio::select! {
-                        () = changed => {}
-                        () = self.clock.sleep(wait) => {}
-                    }
-                }
-            }
-        }
+        self.shared.order.due(&*self.clock).await;
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
         let now = self.clock.now();
-        let claimed = self.shared.lanes().claim(now, self.lease_until(now), limit);
+        let claimed = self.shared.order.lanes().claim(now, self.lease_until(now), limit);
         let leases: Vec<Lease> = claimed.iter().map(|claimed| claimed.lease).collect();
         self.load(claimed).await.inspect_err(|_| {
-            let mut lanes = self.shared.lanes();
+            let mut lanes = self.shared.order.lanes();
             for lease in leases {
                 lanes.release(lease);
             }
@@ -143,11 +121,11 @@ impl Inbox for SqliteInbox {
 
     async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
         {
-            let mut lanes = self.shared.lanes();
+            let mut lanes = self.shared.order.lanes();
             if verdict == Verdict::Released {
                 let released = lanes.release(lease);
                 drop(lanes);
-                self.shared.changed.notify_waiters();
+                self.shared.order.changed();
                 return if released { Ok(()) } else { Err(InboxError::LeaseLost(lease)) };
             }
             if !lanes.begin_settling(lease) {
@@ -161,7 +139,7 @@ impl Inbox for SqliteInbox {
 
     async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {
         let until = self.lease_until(self.clock.now());
-        let mut lanes = self.shared.lanes();
+        let mut lanes = self.shared.order.lanes();
         for lease in leases {
             lanes.extend(*lease, until);
         }
@@ -170,7 +148,7 @@ impl Inbox for SqliteInbox {
 
     async fn survey(&self) -> Result<Survey, InboxError> {
         let dead = self.run(|journal, _| journal.count_dead()).await?;
-        let lanes = self.shared.lanes();
+        let lanes = self.shared.order.lanes();
         let held = lanes.held();
         Ok(Survey { waiting: (lanes.open() - held) as u64, held: held as u64, dead, oldest: lanes.oldest() })
     }
@@ -185,14 +163,14 @@ impl Inbox for SqliteInbox {
         let revived = self
             .run(move |journal, shared| {
                 let revived = journal.revive(&which)?;
-                let mut lanes = shared.lanes();
+                let mut lanes = shared.order.lanes();
                 for (key, id, received_at) in &revived {
                     lanes.push_kept(*key, *id, *received_at, None);
                 }
                 Ok(revived)
             })
             .await?;
-        self.shared.changed.notify_waiters();
+        self.shared.order.changed();
         Ok(revived.into_iter().map(|(_, id, _)| id).collect())
     }
 
@@ -203,11 +181,10 @@ impl Inbox for SqliteInbox {
 
     async fn sweep(&self) -> Result<(), InboxError> {
         let now = self.clock.now();
-        if self.shared.lanes().lapse(now) > 0 {
-            self.shared.changed.notify_waiters();
+        if self.shared.order.lanes().lapse(now) > 0 {
+            self.shared.order.changed();
         }
-        let keep_done = jiff::SignedDuration::try_from(self.settings.keep_done).unwrap_or(jiff::SignedDuration::MAX);
-        let before = now.checked_sub(keep_done).unwrap_or(Timestamp::MIN);
+        let before = ended_before(now, self.settings.keep_done);
         for _ in 0..SWEEP_STEPS {
             let forgotten = self.run(move |journal, _| journal.forget(before, SWEEP_STEP)).await?;
             if forgotten == 0 {

@@ -5,9 +5,10 @@ use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::super::lanes::{Lanes, Move};
+use super::super::order::Order;
 use super::super::{Accepted, InboxError, LEASE, Lease, Verdict};
 use super::journal::{Entry, Journal};
 use crate::clock::{SharedClock, later};
@@ -27,10 +28,8 @@ pub(super) enum Job {
 
 /// What the writer shares with those who ask.
 pub(super) struct Shared {
-    /// Rung when the lanes have changed in a way that may make something due.
-    pub(super) changed: Notify,
+    pub(super) order: Order,
     capacity: usize,
-    lanes: Mutex<Lanes>,
     jobs: Mutex<Jobs>,
     arrived: Condvar,
 }
@@ -43,17 +42,7 @@ struct Jobs {
 
 impl Shared {
     pub(super) fn new(capacity: usize) -> Self {
-        Self {
-            changed: Notify::new(),
-            capacity,
-            lanes: Mutex::new(Lanes::new(FRESH_LIMIT)),
-            jobs: Mutex::default(),
-            arrived: Condvar::new(),
-        }
-    }
-
-    pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { order: Order::new(Lanes::new(FRESH_LIMIT)), capacity, jobs: Mutex::default(), arrived: Condvar::new() }
     }
 
     fn jobs(&self) -> MutexGuard<'_, Jobs> {
@@ -130,13 +119,13 @@ impl Writer<'_> {
     /// Does all jobs of a batch: one commit for what changes the journal, then the rest. Returns
     /// the emptied vector.
     fn work_off(&mut self, mut jobs: Vec<Job>) -> Vec<Job> {
-        let room = self.shared.capacity.saturating_sub(self.shared.lanes().open());
+        let room = self.shared.capacity.saturating_sub(self.shared.order.lanes().open());
         let committed = self.journal.commit(&jobs, room, self.clock.now());
         let mut others = Vec::new();
         match committed {
             Ok(entries) => {
                 let mut replies = Vec::with_capacity(jobs.len());
-                let mut lanes = self.shared.lanes();
+                let mut lanes = self.shared.order.lanes();
                 for (job, entry) in jobs.drain(..).zip(entries) {
                     match job {
                         Job::Accept { update, reply } => {
@@ -159,7 +148,7 @@ impl Writer<'_> {
                     }
                 }
                 drop(lanes);
-                self.shared.changed.notify_waiters();
+                self.shared.order.changed();
                 for (reply, accepted) in replies {
                     // A webhook whose client has gone away hears nothing; the update is kept.
                     let _ = reply.send(accepted);
@@ -175,7 +164,7 @@ impl Writer<'_> {
                             let _ = reply.send(Err(InboxError::Unavailable(error.clone())));
                         }
                         Job::Settle { lease, reply, .. } => {
-                            self.shared.lanes().end_settling(lease, until);
+                            self.shared.order.lanes().end_settling(lease, until);
                             let _ = reply.send(Err(InboxError::Unavailable(error.clone())));
                         }
                         Job::Run(work) => others.push(work),

@@ -1,0 +1,228 @@
+//! The service, put together: the one place that sees every room.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::clock::{SharedClock, SystemClock};
+use crate::dispatch::Dispatch;
+use crate::handler::{Commands, Handler, TemplateProblem};
+use crate::health::{self, Health};
+use crate::inbox::{self, Inbox, InboxError};
+use crate::lifecycle::Shutdown;
+use crate::registrar::{RefusedToken, Registrar, Standing, WantedWebhook};
+use crate::server;
+use crate::settings::{Origin, Problem, Settings, SettingsError};
+use crate::telegram::{BotApi, BotToken, Identity};
+use crate::webhook::{self, Counts, Secrets};
+
+/// How long running handlers may go on after the soft stop: Render kills 30 s after SIGTERM.
+const GRACE: Duration = Duration::from_secs(25);
+/// How long what was let go at the hard stop may take to end.
+const LAST_MOMENTS: Duration = Duration::from_secs(3);
+
+/// The whole service, listening already but serving nobody yet.
+pub struct App {
+    addr: SocketAddr,
+    listener: TcpListener,
+    router: Router,
+    dispatch: Arc<Dispatch>,
+    registrar: Registrar,
+    inbox: Arc<dyn Inbox>,
+    clock: SharedClock,
+    shutdown: Shutdown,
+}
+
+/// What an [`App`] takes from outside beside its settings.
+pub struct Parts {
+    /// What handles updates; without one, the commands that the settings declare.
+    pub handler: Option<Arc<dyn Handler>>,
+    /// The time.
+    pub clock: SharedClock,
+    /// How the service is told to stop.
+    pub shutdown: Shutdown,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self { handler: None, clock: Arc::new(SystemClock), shutdown: Shutdown::new() }
+    }
+}
+
+impl App {
+    /// Puts the service together, opens the inbox and binds the port. Nothing is served, and
+    /// Telegram hears nothing, before [`App::run`].
+    ///
+    /// # Errors
+    ///
+    /// When the settings, the inbox or the address do not allow it; then nothing is left behind.
+    pub async fn build(settings: Settings) -> Result<Self, BuildError> {
+        Self::build_with(settings, Parts::default()).await
+    }
+
+    /// The same, of parts that the caller brings.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::build`].
+    pub async fn build_with(settings: Settings, parts: Parts) -> Result<Self, BuildError> {
+        let Parts { handler, clock, shutdown } = parts;
+        let token = settings.telegram.bot_token.clone().map(BotToken::new).ok_or(BuildError::NoToken)?;
+        let identity = Identity::default();
+        let (handler, announcement) = match handler {
+            Some(handler) => (handler, None),
+            None => {
+                let commands = Commands::new(&settings.commands, settings.fallback.as_ref(), Arc::clone(&identity))
+                    .map_err(|problems| BuildError::Settings(as_settings(&problems, &settings)))?;
+                let announcement = commands.announcement();
+                (Arc::new(commands) as Arc<dyn Handler>, announcement)
+            }
+        };
+        let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone())?;
+        let address = SocketAddr::new(settings.server.host, settings.server.port);
+        let listener = server::bind(address).await.map_err(|source| BuildError::Listen { address, source })?;
+        let addr = listener.local_addr().map_err(|source| BuildError::Listen { address, source })?;
+
+        let api = BotApi::new(&settings.telegram, token.clone());
+        let counts = Arc::new(Counts::default());
+        let secrets = Secrets::new(&token.secret_in_force(&settings.webhook), settings.webhook.previous_secret_token.as_ref());
+        let registrar = Registrar::new(
+            api.clone(),
+            WantedWebhook::from_settings(&settings.webhook, &token),
+            announcement,
+            identity,
+            Arc::clone(&clock),
+            settings.webhook.watch_interval,
+        );
+        let health = Health {
+            inbox: Arc::clone(&inbox),
+            capacity: settings.inbox.capacity,
+            standing: registrar.standing(),
+            counts: Arc::clone(&counts),
+            started_at: clock.now(),
+            clock: Arc::clone(&clock),
+            shutdown: shutdown.clone(),
+        };
+        let router = webhook::router(Arc::clone(&inbox), secrets, settings.server.body_limit, counts, Arc::clone(&clock))
+            .merge(health::router(health))
+            .fallback(nothing_here);
+        let dispatch = Dispatch::new(
+            Arc::clone(&inbox),
+            handler,
+            api,
+            settings.dispatch.clone(),
+            Arc::clone(&clock),
+            shutdown.clone(),
+        );
+        Ok(Self { addr, listener, router, dispatch, registrar, inbox, clock, shutdown })
+    }
+
+    /// The address that is listened on.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where the registration stands, now and later.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.registrar.standing()
+    }
+
+    /// What is kept.
+    #[must_use]
+    pub fn inbox(&self) -> Arc<dyn Inbox> {
+        Arc::clone(&self.inbox)
+    }
+
+    /// What brings updates to the handler.
+    #[must_use]
+    pub fn dispatch(&self) -> Arc<Dispatch> {
+        Arc::clone(&self.dispatch)
+    }
+
+    /// Serves, registers and handles until the service is told to stop, and then lets everything
+    /// end: requests are answered, handlers finish within the grace, what is left over is put back.
+    ///
+    /// # Errors
+    ///
+    /// [`RefusedToken`] when Telegram does not know the bot token: then there is nothing to serve.
+    pub async fn run(self) -> Result<(), RefusedToken> {
+        let Self { addr, listener, router, dispatch, registrar, inbox, clock, shutdown } = self;
+        tracing::info!(%addr, "listening");
+        let tasks = &shutdown.tasks;
+        let serving = tasks.spawn(server::serve(listener, router, Arc::clone(&clock), shutdown.clone()));
+        let working = Arc::clone(&dispatch);
+        let working = tasks.spawn(async move { working.run().await });
+        let keeping = Arc::clone(&dispatch);
+        tasks.spawn(async move { keeping.keep_up().await });
+        let registered = registrar.run(&shutdown.soft).await;
+        shutdown.soft.cancel();
+        tasks.close();
+        tracing::info!("stopping: what was begun is being finished");
+        let finished = async {
+            // A task that panicked has said so, and is finished as well.
+            let _ = serving.await;
+            let _ = working.await;
+            dispatch.idle().await;
+        };
+        tokio::select! {
+            () = finished => {}
+            () = shutdown.hard.cancelled() => {}
+            () = clock.sleep(GRACE) => tracing::warn!("the grace is over: what still runs is put back"),
+        }
+        shutdown.hard.cancel();
+        tokio::select! {
+            () = tasks.wait() => {}
+            () = clock.sleep(LAST_MOMENTS) => tracing::warn!("some tasks did not end in time"),
+        }
+        drop((dispatch, inbox));
+        tracing::info!("stopped");
+        registered
+    }
+}
+
+/// Templates are checked where they are used; to the operator their problems are the settings'.
+fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsError {
+    let problem = |problem: &TemplateProblem| Problem {
+        key: problem.key.clone(),
+        source: settings.source(&problem.key).cloned().unwrap_or(Origin::Default),
+        found: problem.found.clone(),
+        wanted: problem.wanted.clone(),
+        hint: None,
+    };
+    SettingsError { problems: problems.iter().map(problem).collect() }
+}
+
+async fn nothing_here() -> Response {
+    webhook::Problem::new(StatusCode::NOT_FOUND, "There is nothing here", "Updates go to POST /telegram/webhook.").into_response()
+}
+
+/// Why the service could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// There is no bot token.
+    #[error("there is no bot token")]
+    NoToken,
+    /// A reply in the settings cannot be used.
+    #[error(transparent)]
+    Settings(SettingsError),
+    /// The inbox cannot be opened.
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
+    /// The address cannot be listened on.
+    #[error("{address} cannot be listened on")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}

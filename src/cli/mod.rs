@@ -1,0 +1,109 @@
+//! The command line: one file per command, and how each of them ends.
+
+mod ring;
+mod sandbox;
+mod serve;
+mod settings;
+mod webhook;
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::BuildError;
+use crate::inbox::InboxError;
+use crate::registrar::RefusedToken;
+use crate::settings::{Need, Settings, SettingsError, Sources};
+use crate::telemetry;
+
+/// Everything is well.
+const WELL: u8 = 0;
+/// Something is unwell.
+const UNWELL: u8 = 1;
+/// The command was used wrongly, or the settings are wrong.
+const WRONG: u8 = 2;
+
+#[derive(Parser)]
+#[command(
+    name = "doorbell",
+    version,
+    about = "A webhook-only service for Telegram bots: Telegram rings it, and it never polls.",
+    after_help = "Examples:\n  doorbell sandbox          see it all run, without a token\n  TELEGRAM_BOT_TOKEN_FILE=token.txt PUBLIC_URL=https://bot.example.org doorbell\n\nWithout a command, `serve` is meant."
+)]
+struct Cli {
+    /// A settings file (TOML), laid over the defaults and under the environment.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The service.
+    Serve(serve::Arguments),
+    /// The service, wired to a Telegram in miniature on this machine: no token, no tunnel.
+    Sandbox(sandbox::Arguments),
+    /// Sends one update to a running service, as Telegram would, and shows the answer.
+    Ring(ring::Arguments),
+    /// What Telegram has stored about the webhook; register it, remove it, show its secret.
+    Webhook(webhook::Arguments),
+    /// The settings in force, and where each came from.
+    Settings(settings::Arguments),
+}
+
+/// Runs the command that the arguments of this process name.
+pub async fn run() -> ExitCode {
+    let Cli { config, command } = Cli::parse();
+    let sources = Sources { config_file: config, ..Sources::of_this_process() };
+    let command = command.unwrap_or(Command::Serve(serve::Arguments::default()));
+    let ended = match command {
+        Command::Serve(arguments) => serve::run(arguments, sources).await,
+        Command::Sandbox(arguments) => sandbox::run(arguments, sources).await,
+        Command::Ring(arguments) => ring::run(arguments, &sources).await,
+        Command::Webhook(arguments) => webhook::run(arguments, &sources).await,
+        Command::Settings(arguments) => settings::run(&arguments, &sources),
+    };
+    ExitCode::from(ended.unwrap_or_else(|error| fail(&error)))
+}
+
+/// Says what went wrong, why, and what to do; the exit status that goes with it.
+#[expect(clippy::print_stderr, reason = "errors of the command line go to standard error")]
+fn fail(error: &anyhow::Error) -> u8 {
+    eprintln!("error: {}", telemetry::chain(error.as_ref()));
+    if let Some(hint) = hint(error) {
+        eprintln!("hint:  {hint}");
+    }
+    let wrong = error.is::<SettingsError>()
+        || matches!(error.downcast_ref(), Some(BuildError::Settings(_) | BuildError::NoToken));
+    if wrong { WRONG } else { UNWELL }
+}
+
+fn hint(error: &anyhow::Error) -> Option<String> {
+    if let Some(refused) = error.downcast_ref::<RefusedToken>() {
+        return Some(refused.hint().to_owned());
+    }
+    match error.downcast_ref::<BuildError>()? {
+        BuildError::Inbox(InboxError::Unusable { hint, .. }) => Some(hint.clone()),
+        BuildError::Listen { .. } => Some(
+            "Another program may be using the port: stop it, or choose another one with PORT. Ports below 1024 need \
+             special rights."
+                .to_owned(),
+        ),
+        BuildError::NoToken => Some("Set TELEGRAM_BOT_TOKEN; @BotFather gives one out.".to_owned()),
+        BuildError::Settings(_) | BuildError::Inbox(_) => None,
+    }
+}
+
+/// Prints a line for people or programs to read.
+#[expect(clippy::print_stdout, reason = "what a command was asked for goes to standard output")]
+fn say(line: impl Display) {
+    println!("{line}");
+}
+
+/// The settings, or every problem with them.
+fn load(sources: &Sources, need: Need) -> anyhow::Result<Settings> {
+    Ok(Settings::load(sources, need)?)
+}

@@ -1,0 +1,22 @@
+use clap::Args;
+
+use super::{WELL, load};
+use crate::app::{App, Parts};
+use crate::lifecycle::{Shutdown, stop_on_signals};
+use crate::settings::{Need, Sources};
+use crate::telemetry;
+
+#[derive(Args, Default)]
+#[command(after_help = "Example:\n  TELEGRAM_BOT_TOKEN_FILE=token.txt PUBLIC_URL=https://bot.example.org doorbell serve")]
+pub(super) struct Arguments {}
+
+/// Serves until it is told to stop.
+pub(super) async fn run(_: Arguments, sources: Sources) -> anyhow::Result<u8> {
+    let settings = load(&sources, Need::Token)?;
+    telemetry::init(&settings.log)?;
+    let shutdown = Shutdown::new();
+    stop_on_signals(&shutdown)?;
+    let app = App::build_with(settings, Parts { shutdown, ..Parts::default() }).await?;
+    app.run().await?;
+    Ok(WELL)
+}

@@ -1,0 +1,303 @@
+//! Keeps updates in memory only, for places without a disk: what is accepted has been *handled*, so
+//! that Telegram's own queue, which keeps for 24 h what was not acknowledged, is the store.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::lanes::{Lanes, Move};
+use super::order::Order;
+use super::{
+    Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, UpdateState, Verdict, ended_before,
+};
+use crate::clock::{SharedClock, later};
+use crate::settings::InboxSettings;
+use crate::telegram::Call;
+use crate::update::{Update, UpdateId};
+
+/// How long an acknowledgement waits for the update to be handled. Telegram waits for 60 s, proxies
+/// often for 30 s; what takes longer is offered again, and finds the work under way or done.
+const PATIENCE: Duration = Duration::from_secs(25);
+/// How many updates that ended are remembered at most, the latest: 32 bytes each.
+const REMEMBERED: usize = 1_000_000;
+
+/// An inbox that a restart empties.
+pub(super) struct MemoryInbox {
+    order: Order,
+    kept: Mutex<Kept>,
+    settings: InboxSettings,
+    clock: SharedClock,
+    /// When the service stops, what nobody has begun is given back to Telegram.
+    stopping: CancellationToken,
+}
+
+#[derive(Default)]
+struct Kept {
+    open: HashMap<UpdateId, Open>,
+    /// In the order in which they died.
+    dead: VecDeque<Open>,
+    ended: HashMap<UpdateId, Timestamp>,
+    ended_in_order: VecDeque<(Timestamp, UpdateId)>,
+}
+
+/// An update that somebody still has to do something about.
+struct Open {
+    update: Update,
+    attempts: u32,
+    reason: Option<String>,
+    calls_left: Option<Vec<Call>>,
+    /// Who waits to acknowledge it.
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl Kept {
+    fn end(&mut self, id: UpdateId, now: Timestamp) {
+        if self.ended.insert(id, now).is_none() {
+            self.ended_in_order.push_back((now, id));
+        }
+        if self.ended_in_order.len() > REMEMBERED {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, id)) = self.ended_in_order.pop_front() {
+            self.ended.remove(&id);
+        }
+    }
+
+    fn take_dead(&mut self, which: &Selection) -> Vec<Open> {
+        let (taken, left): (Vec<_>, Vec<_>) = self.dead.drain(..).partition(|dead| which.includes(dead.update.id));
+        self.dead = left.into();
+        taken
+    }
+}
+
+impl MemoryInbox {
+    pub(super) fn new(settings: &InboxSettings, clock: SharedClock, stopping: CancellationToken) -> Self {
+        // Bodies are kept here, not in the lanes.
+        let order = Order::new(Lanes::new(0));
+        Self { order, kept: Mutex::default(), settings: settings.clone(), clock, stopping }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the update, or finds it kept already; then whoever waits for it is told on the channel.
+    /// None when it has ended.
+    fn join(&self, update: Update) -> Result<(Accepted, Option<oneshot::Receiver<()>>), InboxError> {
+        let mut kept = self.kept();
+        let (sender, handled) = oneshot::channel();
+        if let Some(open) = kept.open.get_mut(&update.id) {
+            open.waiting.push(sender);
+            return Ok((Accepted::Known, Some(handled)));
+        }
+        if kept.ended.contains_key(&update.id) || kept.dead.iter().any(|dead| dead.update.id == update.id) {
+            return Ok((Accepted::Known, None));
+        }
+        if kept.open.len() >= self.settings.capacity {
+            return Err(InboxError::Full { capacity: self.settings.capacity });
+        }
+        self.order.lanes().push_kept(update.chat_key, update.id, update.received_at, None);
+        let open = Open { attempts: 0, reason: None, calls_left: None, waiting: vec![sender], update };
+        kept.open.insert(open.update.id, open);
+        Ok((Accepted::Stored, Some(handled)))
+    }
+
+    /// Takes an update that nobody has begun out again; whether that could be done.
+    fn give_back(&self, update: &Update) -> bool {
+        let mut kept = self.kept();
+        let withdrawn = self.order.lanes().withdraw(update.chat_key, update.id);
+        if withdrawn {
+            kept.open.remove(&update.id);
+        }
+        withdrawn
+    }
+}
+
+/// The update was not handled; whoever offered it keeps it.
+fn not_handled(why: &str) -> InboxError {
+    InboxError::Unavailable(Arc::new(std::io::Error::other(why.to_owned())))
+}
+
+#[async_trait]
+impl Inbox for MemoryInbox {
+    async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
+        let (accepted, handled) = self.join(update.clone())?;
+        let Some(mut handled) = handled else { return Ok(accepted) };
+        self.order.changed();
+        let patience = self.clock.sleep(PATIENCE);
+        tokio::select! {
+            biased;
+            handled = &mut handled => return handled.map(|()| accepted).or(Err(not_handled("the service stops"))),
+            () = self.stopping.cancelled() => {
+                if self.give_back(&update) {
+                    return Err(not_handled("the service stops"));
+                }
+            }
+            () = patience => return Err(not_handled("the update is still being handled")),
+        }
+        // It was begun before the stop, and has the grace to end.
+        tokio::select! {
+            handled = handled => handled.map(|()| accepted).or(Err(not_handled("the service stops"))),
+            () = self.clock.sleep(PATIENCE) => Err(not_handled("the update is still being handled")),
+        }
+    }
+
+    async fn due(&self) {
+        self.order.due(&*self.clock).await;
+    }
+
+    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
+        let now = self.clock.now();
+        let kept = self.kept();
+        let claimed = self.order.lanes().claim(now, later(now, LEASE), limit);
+        let delivery = |lease: Lease| {
+            let open = kept.open.get(&lease.update_id)?;
+            let (update, calls_left) = (open.update.clone(), open.calls_left.clone());
+            Some(Delivery { update, attempt: open.attempts + 1, lease, calls_left })
+        };
+        Ok(claimed.into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())
+    }
+
+    async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
+        let mut kept = self.kept();
+        let mut lanes = self.order.lanes();
+        if !lanes.begin_settling(lease) {
+            return Err(InboxError::LeaseLost(lease));
+        }
+        let again = match &verdict {
+            Verdict::Retry { at, .. } | Verdict::Postpone { at, .. } | Verdict::CallsLeft { at, .. } => Some(*at),
+            Verdict::Released => {
+                lanes.release(lease);
+                None
+            }
+            Verdict::Done | Verdict::Dead { .. } | Verdict::Expired => {
+                lanes.settle(lease, Move::Gone);
+                None
+            }
+        };
+        if let Some(at) = again {
+            lanes.settle(lease, Move::Again { at });
+        }
+        drop(lanes);
+        let Some(mut open) = kept.open.remove(&lease.update_id) else { return Ok(()) };
+        match verdict {
+            Verdict::Done | Verdict::Expired => {
+                kept.end(lease.update_id, self.clock.now());
+                open.acknowledge();
+            }
+            Verdict::Dead { reason } => {
+                open.attempts += 1;
+                open.reason = Some(reason);
+                open.acknowledge();
+                kept.dead.push_back(open);
+            }
+            Verdict::Retry { reason, .. } => {
+                open.attempts += 1;
+                open.reason = Some(reason);
+                kept.open.insert(lease.update_id, open);
+            }
+            Verdict::Postpone { reason, .. } => {
+                open.reason = Some(reason);
+                kept.open.insert(lease.update_id, open);
+            }
+            Verdict::CallsLeft { calls, reason, .. } => {
+                open.calls_left = Some(calls);
+                open.reason = Some(reason);
+                kept.open.insert(lease.update_id, open);
+            }
+            Verdict::Released => drop(kept.open.insert(lease.update_id, open)),
+        }
+        drop(kept);
+        self.order.changed();
+        Ok(())
+    }
+
+    async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {
+        let until = later(self.clock.now(), LEASE);
+        let mut lanes = self.order.lanes();
+        for lease in leases {
+            lanes.extend(*lease, until);
+        }
+        Ok(())
+    }
+
+    async fn survey(&self) -> Result<Survey, InboxError> {
+        let dead = self.kept().dead.len() as u64;
+        let lanes = self.order.lanes();
+        let held = lanes.held();
+        Ok(Survey { waiting: (lanes.open() - held) as u64, held: held as u64, dead, oldest: lanes.oldest() })
+    }
+
+    async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError> {
+        let kept = self.kept();
+        Ok(kept.dead.iter().filter(|dead| which.includes(dead.update.id)).take(limit).map(Open::record).collect())
+    }
+
+    async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
+        let mut kept = self.kept();
+        let mut revived = Vec::new();
+        for dead in kept.take_dead(which) {
+            let update = &dead.update;
+            revived.push(update.id);
+            self.order.lanes().push_kept(update.chat_key, update.id, update.received_at, None);
+            kept.open.insert(dead.update.id, Open { attempts: 0, reason: None, ..dead });
+        }
+        drop(kept);
+        self.order.changed();
+        Ok(revived)
+    }
+
+    async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
+        let mut kept = self.kept();
+        let discarded: Vec<_> = kept.take_dead(which).iter().map(|dead| dead.update.id).collect();
+        for id in &discarded {
+            kept.end(*id, self.clock.now());
+        }
+        Ok(discarded)
+    }
+
+    async fn sweep(&self) -> Result<(), InboxError> {
+        let now = self.clock.now();
+        if self.order.lanes().lapse(now) > 0 {
+            self.order.changed();
+        }
+        let before = ended_before(now, self.settings.keep_done);
+        let mut kept = self.kept();
+        while kept.ended_in_order.front().is_some_and(|(ended_at, _)| *ended_at < before) {
+            kept.forget_oldest();
+        }
+        Ok(())
+    }
+}
+
+impl Open {
+    /// Tells everybody who waits that it has ended here.
+    fn acknowledge(&mut self) {
+        for waiting in self.waiting.drain(..) {
+            // One whose client has gone away waits no more.
+            let _ = waiting.send(());
+        }
+    }
+
+    fn record(&self) -> Record {
+        Record {
+            id: self.update.id,
+            kind: self.update.kind.clone(),
+            chat_key: self.update.chat_key.to_string(),
+            state: UpdateState::Dead,
+            received_at: self.update.received_at,
+            attempts: self.attempts,
+            reason: self.reason.clone(),
+            body: Some(String::from_utf8_lossy(&self.update.body).into_owned()),
+            calls_left: self.calls_left.clone(),
+        }
+    }
+}

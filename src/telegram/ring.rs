@@ -1,0 +1,45 @@
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::client::{self, Deadlines};
+
+/// What a service answered to an update.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, as text.
+    pub body: String,
+}
+
+/// An update could not be delivered.
+#[derive(Debug, thiserror::Error)]
+#[error("{url} could not be reached")]
+pub struct NotDelivered {
+    url: String,
+    #[source]
+    source: reqwest::Error,
+}
+
+/// Delivers one update to a service as Telegram would: with the secret token, and with no second try.
+///
+/// # Errors
+///
+/// When no whole answer came within `patience`.
+pub async fn ring(
+    url: &str,
+    secret: &SecretString,
+    update: String,
+    patience: Duration,
+) -> Result<Answer, NotDelivered> {
+    let failed = |error: reqwest::Error| NotDelivered { url: url.to_owned(), source: error.without_url() };
+    let request = client::client(Deadlines { connect: patience, call: patience })
+        .post(url)
+        .header("X-Telegram-Bot-Api-Secret-Token", secret.expose_secret())
+        .header("Content-Type", "application/json")
+        .timeout(patience)
+        .body(update);
+    let answer = request.send().await.map_err(failed)?;
+    Ok(Answer { status: answer.status().as_u16(), body: answer.text().await.map_err(failed)? })
+}
