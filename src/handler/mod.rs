@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::telegram::Call;
 use crate::update::Update;
 
-pub use commands::Commands;
+pub use commands::{Commands, TemplateProblem};
 
 /// Turns an update into calls.
 ///

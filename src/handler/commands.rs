@@ -1,2 +1,0 @@
-/// Answers the commands that the settings declare.
-pub struct Commands;

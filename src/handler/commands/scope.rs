@@ -1,0 +1,89 @@
+//! What a template can name: the sender, the chat, the bot, the command's arguments.
+
+use std::sync::Arc;
+
+use minijinja::value::{Object, Value};
+
+use super::message::{Message, User};
+
+/// Every name a template may use.
+pub(super) const NAMES: [&str; 11] = [
+    "user.first_name",
+    "user.last_name",
+    "user.username",
+    "user.id",
+    "user.language_code",
+    "chat.id",
+    "chat.type",
+    "chat.title",
+    "args",
+    "bot.username",
+    "commands",
+];
+
+/// What stands before the dot in [`NAMES`].
+const OWNERS: [&str; 3] = ["user", "chat", "bot"];
+
+/// What the names stand for in one reply. What there is none of is empty text.
+#[derive(Debug)]
+pub(super) struct Scope([Value; NAMES.len()]);
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self(NAMES.map(|_| Value::from("")))
+    }
+}
+
+impl Scope {
+    /// What `message` says, and what we know.
+    pub(super) fn new(message: &Message, args: &str, bot: &str, commands: &Value) -> Self {
+        let from = message.from.as_ref();
+        let of_user = |field: fn(&User) -> Value| from.map_or_else(|| Value::from(""), field);
+        Self([
+            of_user(|user| Value::from(&*user.first_name.0)),
+            of_user(|user| Value::from(&*user.last_name.0)),
+            of_user(|user| Value::from(&*user.username.0)),
+            of_user(|user| Value::from(user.id)),
+            of_user(|user| Value::from(&*user.language_code.0)),
+            Value::from(message.chat.id),
+            Value::from(&*message.chat.kind.0),
+            Value::from(&*message.chat.title.0),
+            Value::from(args),
+            Value::from(bot),
+            commands.clone(),
+        ])
+    }
+
+    /// Something for every name, to try a template with.
+    pub(super) fn full() -> Self {
+        let numbers = ["user.id", "chat.id"];
+        Self(NAMES.map(|name| if numbers.contains(&name) { Value::from(42) } else { Value::from("some text") }))
+    }
+
+    pub(super) fn into_value(self) -> Value {
+        Value::from_object(Names { scope: Arc::new(self), owner: "" })
+    }
+}
+
+/// The names of one owner, such as `user`; the owners themselves where it is empty.
+#[derive(Debug)]
+struct Names {
+    scope: Arc<Scope>,
+    owner: &'static str,
+}
+
+impl Object for Names {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        if self.owner.is_empty()
+            && let Some(owner) = OWNERS.into_iter().find(|owner| *owner == key)
+        {
+            return Some(Value::from_object(Self { scope: Arc::clone(&self.scope), owner }));
+        }
+        let at = NAMES.iter().position(|name| name.split_once('.').unwrap_or(("", name)) == (self.owner, key))?;
+        Some(self.scope.0[at].clone())
+    }
+}

@@ -1,0 +1,294 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{Commands, TemplateProblem};
+use crate::handler::{Handler, HandlerError};
+use crate::settings::{CommandSettings, ReplySettings};
+use crate::telegram::{Call, Identity, Me};
+use crate::update::Update;
+
+fn reply(template: &str, parse_mode: Option<&str>) -> ReplySettings {
+    ReplySettings { reply: template.into(), parse_mode: parse_mode.map(str::to_owned), buttons: Vec::new() }
+}
+
+fn command(name: &str, description: Option<&str>, template: &str) -> CommandSettings {
+    CommandSettings { name: name.into(), description: description.map(str::to_owned), reply: reply(template, None) }
+}
+
+fn known(username: &str) -> Identity {
+    Arc::new(OnceLock::from(Me { id: 1, username: username.into(), first_name: String::new() }))
+}
+
+/// A service with `/start`, which answers with its arguments, and a fallback.
+fn service(identity: Identity) -> Commands {
+    let fallback = reply("fallback [{{ args }}]", None);
+    Commands::new(&[command("start", None, "start [{{ args }}]")], Some(&fallback), identity).unwrap()
+}
+
+fn with_markup(template: &str, parse_mode: &str) -> Commands {
+    Commands::new(&[], Some(&reply(template, Some(parse_mode))), known("my_bot")).unwrap()
+}
+
+fn message(chat: &str, text: &str) -> Value {
+    json!({
+        "from": { "id": 7, "first_name": "Ada", "username": "ada", "language_code": "en" },
+        "chat": { "id": 5, "type": chat, "title": "Engines" },
+        "date": 1, "message_id": 1, "text": text,
+    })
+}
+
+fn handled(commands: &Commands, update: &Value) -> Result<Vec<Call>, HandlerError> {
+    let update = Update::read(Bytes::from(update.to_string()), Timestamp::UNIX_EPOCH).unwrap();
+    futures_util::FutureExt::now_or_never(commands.handle(&update)).unwrap()
+}
+
+fn call(commands: &Commands, message: &Value) -> Option<Call> {
+    let mut calls = handled(commands, &json!({ "update_id": 1, "message": message })).unwrap();
+    assert!(calls.len() <= 1);
+    calls.pop()
+}
+
+fn text(commands: &Commands, message: &Value) -> Option<String> {
+    Some(call(commands, message)?.params["text"].as_str().unwrap().to_owned())
+}
+
+fn problems(template: &str) -> Vec<TemplateProblem> {
+    Commands::new(&[command("start", None, template)], None, Identity::default()).err().unwrap_or_default()
+}
+
+#[test]
+fn a_command_is_answered_where_it_is_meant_for_this_bot() {
+    let commands = service(known("My_Bot"));
+    for (chat, said, answer) in [
+        ("private", "/start", Some("start []")),
+        ("private", "/Start payload", Some("start [payload]")),
+        ("private", "/start\npayload  x ", Some("start [payload  x]")),
+        ("private", "/start@my_bot", Some("start []")),
+        ("private", "/start@other", Some("fallback [/start@other]")),
+        ("private", "/unknown x", Some("fallback [/unknown x]")),
+        ("private", " hello ", Some("fallback [hello]")),
+        ("supergroup", "/start a", Some("start [a]")),
+        ("group", "/start@MY_BOT a", Some("start [a]")),
+        ("group", "/start@other a", None),
+        ("group", "/unknown", None),
+        ("group", "say /start", None),
+        ("group", "hello", None),
+        ("", "hello", None),
+    ] {
+        assert_eq!(text(&commands, &message(chat, said)).as_deref(), answer, "{said:?} in {chat:?}");
+    }
+}
+
+#[test]
+fn until_the_bots_name_is_known_a_command_that_names_a_bot_is_answered_in_private_only() {
+    for identity in [Identity::default(), known("")] {
+        let commands = service(identity);
+        assert_eq!(text(&commands, &message("private", "/start@any x")).unwrap(), "start [x]");
+        assert_eq!(text(&commands, &message("group", "/start@any x")), None);
+        assert_eq!(text(&commands, &message("group", "/start x")).unwrap(), "start [x]");
+    }
+}
+
+#[test]
+fn what_is_no_message_with_text_gets_no_answer() {
+    let commands = service(known("my_bot"));
+    let start = message("private", "/start");
+    for update in [
+        json!({ "update_id": 1, "edited_message": start }),
+        json!({ "update_id": 1, "channel_post": start }),
+        json!({ "update_id": 1, "business_message": start }),
+        json!({ "update_id": 1, "callback_query": { "message": start, "data": "/start" } }),
+        json!({ "update_id": 1, "message": { "chat": { "id": 5, "type": "private" }, "photo": [], "caption": "/start" } }),
+        json!({ "update_id": 1, "message": { "chat": 5, "text": "/start" } }),
+        json!({ "update_id": 1, "message": "/start" }),
+        json!({ "update_id": 1 }),
+    ] {
+        assert_eq!(handled(&commands, &update).unwrap(), [], "{update}");
+    }
+}
+
+#[test]
+fn a_message_without_a_sender_is_answered_with_empty_values() {
+    let commands = Commands::new(&[command("start", None, "[{{ user.first_name }}{{ user.id }}]")], None, known("b"));
+    let from_nobody = json!({ "chat": { "id": 5, "type": "supergroup" }, "text": "/start" });
+    assert_eq!(text(&commands.unwrap(), &from_nobody).unwrap(), "[]");
+}
+
+#[test]
+fn the_fallback_does_not_talk_to_bots() {
+    let commands = service(known("my_bot"));
+    let mut said = message("private", "hello");
+    said["from"]["is_bot"] = json!(true);
+    assert_eq!(text(&commands, &said), None);
+    said["text"] = json!("/start");
+    assert_eq!(text(&commands, &said).unwrap(), "start []");
+}
+
+#[test]
+fn a_template_can_name_everything_the_settings_promise() {
+    let template = "{{ user.first_name }}|{{ user.last_name }}|{{ user.username }}|{{ user.id }}|{{ user.language_code }}\
+        |{{ chat.id }}|{{ chat.type }}|{{ chat.title }}|{{ args }}|{{ bot.username }}|{{ commands }}";
+    let declared = [command("start", Some("Start the bot"), template), command("hidden", None, "x")];
+    let commands = Commands::new(&declared, None, known("my_bot")).unwrap();
+    assert_eq!(
+        text(&commands, &message("group", "/start a b")).unwrap(),
+        "Ada||ada|7|en|5|group|Engines|a b|my_bot|/start - Start the bot"
+    );
+}
+
+#[test]
+fn a_reply_goes_to_the_topic_it_was_asked_in_with_its_buttons() {
+    let row =
+        vec![BTreeMap::from([("text".to_owned(), "Site".to_owned()), ("url".to_owned(), "https://e.org".to_owned())])];
+    let fallback = ReplySettings { buttons: vec![row], ..reply("<b>hi</b>", Some("html")) };
+    let commands = Commands::new(&[], Some(&fallback), Identity::default()).unwrap();
+    let mut said = message("private", "x");
+    said["message_thread_id"] = json!(9);
+    let expected = json!({
+        "chat_id": 5, "text": "<b>hi</b>", "parse_mode": "HTML",
+        "reply_markup": { "inline_keyboard": [[{ "text": "Site", "url": "https://e.org" }]] },
+    });
+    let plain = call(&commands, &said).unwrap();
+    assert_eq!((plain.method.as_str(), Value::from(plain.params)), ("sendMessage", expected));
+    said["is_topic_message"] = json!(true);
+    assert_eq!(call(&commands, &said).unwrap().params["message_thread_id"], 9);
+}
+
+#[test]
+fn what_a_person_wrote_is_escaped_and_the_template_is_not() {
+    for (parse_mode, template, answer) in [
+        ("HTML", "<b>{{ args }}</b>", "<b>&lt;i&gt; &amp; _x_</b>"),
+        ("HTML", "{% autoescape false %}{{ args }}{% endautoescape %}", "&lt;i&gt; &amp; _x_"),
+        ("HTML", "{% set x %}<u>{{ args }}</u>{% endset %}{{ x }}", "<u>&lt;i&gt; &amp; _x_</u>"),
+        ("HTML", "{{ args | upper }}{{ args | e }}", "&lt;I&gt; &amp; _X_&lt;i&gt; &amp; _x_"),
+        ("MarkdownV2", "*{{ args | e }}* {{ chat.id * -1 }}", r"*\<i\> \& \_x\_* \-5"),
+        ("Markdown", "*x* {{ args }}", r"*x* <i> & \_x\_"),
+    ] {
+        let said = message("private", "<i> & _x_");
+        assert_eq!(text(&with_markup(template, parse_mode), &said).unwrap(), answer, "{template}");
+    }
+}
+
+#[test]
+fn a_reply_that_shows_nothing_is_not_sent() {
+    let commands = Commands::new(&[command("start", None, " {{ args }}\n")], None, known("b")).unwrap();
+    assert_eq!(call(&commands, &message("private", "/start")), None);
+    let bold = Commands::new(
+        &[CommandSettings { reply: reply("<b>{{ args }}</b>", Some("HTML")), ..command("start", None, "") }],
+        None,
+        known("b"),
+    );
+    assert_eq!(call(&bold.unwrap(), &message("private", "/start")), None);
+}
+
+#[test]
+fn every_problem_of_every_template_is_told_at_once() {
+    let declared = [
+        command("start", None, "{{ user.frist_name }} {{ name }} {{ args }}"),
+        command("fine", None, "{% for i in range(2) %}{{ loop.index }}{% endfor %}{{ bot.username }}"),
+        command("broken", None, "{{ user.first_name "),
+    ];
+    let fallback = reply("{{ args | shout }}", Some("BBCode"));
+    let problems = Commands::new(&declared, Some(&fallback), Identity::default()).unwrap_err();
+    let told: Vec<_> = problems.iter().map(|problem| (problem.key.as_str(), problem.to_string())).collect();
+    for (at, key, words) in [
+        (0, "command[0].reply", "`name` is unknown"),
+        (1, "command[0].reply", "`user.frist_name` is unknown; wanted: `user.first_name` is the nearest"),
+        (2, "command[2].reply", "syntax error"),
+        (3, "fallback.parse_mode", "`BBCode` is unknown; wanted: one of HTML, MarkdownV2, Markdown"),
+        (4, "fallback.reply", "unknown filter"),
+    ] {
+        assert!(told[at].0 == key && told[at].1.contains(words), "{:?}", told[at]);
+    }
+    assert_eq!(told.len(), 5);
+}
+
+#[test]
+fn a_template_that_names_something_unknown_is_a_problem() {
+    for (template, wanted) in [
+        ("{{ first_name }}", "`user.first_name`"),
+        ("{{ user['first_name'] }}", "`user."),
+        ("{{ user.first_name.upper() }}", "`user.first_name`"),
+        ("{{ user.first_name | safe }}", "a filter such as"),
+        ("{{ debug() }}", "one of"),
+        ("{% if args is wrong %}x{% endif %}", "a test such as"),
+        ("{{ (args ~ 'x') + 1 }}", "a template such as"),
+        ("{% include 'x' %}", "a template such as"),
+    ] {
+        let problems = problems(template);
+        assert!(problems.len() == 1 && problems[0].wanted.contains(wanted), "{template}: {problems:?}");
+    }
+}
+
+#[test]
+fn a_template_that_fails_on_a_message_rejects_it_and_tells_nothing_of_it() {
+    let commands =
+        Commands::new(&[command("roll", None, "{{ 6 // (args | length - 3) }}")], None, Identity::default()).unwrap();
+    let update = json!({ "update_id": 1, "message": message("private", "/roll abc") });
+    let error = handled(&commands, &update).unwrap_err();
+    assert!(matches!(&error, HandlerError::Reject(reason) if !reason.contains("abc")), "{error}");
+}
+
+#[test]
+fn where_nothing_is_declared_start_and_help_are_answered_and_nothing_is_announced() {
+    let commands = Commands::new(&[], None, Identity::default()).unwrap();
+    let start = text(&commands, &message("private", "/start")).unwrap();
+    assert!(start.starts_with("Hello, Ada.") && start.contains("[[command]]"), "{start}");
+    assert!(text(&commands, &message("private", "/help")).unwrap().contains("/start - Say hello"));
+    assert_eq!(text(&commands, &message("private", "hello")), None);
+    assert_eq!(commands.announcement(), None);
+}
+
+#[test]
+fn the_described_commands_are_announced() {
+    let declared = [command("Start", Some("Start the bot"), "x"), command("hidden", None, "x")];
+    let announced = Commands::new(&declared, None, Identity::default()).unwrap().announcement().unwrap();
+    assert_eq!(announced.method, "setMyCommands");
+    assert_eq!(
+        Value::from(announced.params),
+        json!({ "commands": [{ "command": "start", "description": "Start the bot" }] })
+    );
+    assert_eq!(Commands::new(&declared[1..], None, Identity::default()).unwrap().announcement(), None);
+}
+
+#[test]
+fn a_long_text_is_cut_to_one_message_and_its_markup_stays_whole() {
+    let plain = Commands::new(&[], Some(&reply("{{ args }}{{ args }}", None)), known("b")).unwrap();
+    let answer = text(&plain, &message("private", &"ä".repeat(4096))).unwrap();
+    assert_eq!((answer.chars().count(), answer.chars().last()), (4096, Some('…')));
+
+    let bold = with_markup("<b>{{ args }}</b><i>{{ args }}</i>", "HTML");
+    let answer = text(&bold, &message("private", &"<".repeat(4096))).unwrap();
+    let shown = answer.strip_prefix("<b>").unwrap().strip_suffix("…</b><i></i>").unwrap().replace("&lt;", "<");
+    assert!(shown.len() > 4000 && shown.len() < 4096 && shown.bytes().all(|byte| byte == b'<'), "{}", shown.len());
+}
+
+proptest! {
+    #[test]
+    fn no_text_of_a_person_does_harm(said in any::<String>(), name in any::<String>(), known_bot in any::<bool>()) {
+        let commands = service(if known_bot { known(&name) } else { Identity::default() });
+        for chat in ["private", "group"] {
+            for said in [said.clone(), format!("/start{said}"), format!("/start@{said}"), format!("/{said}")] {
+                let mut message = message(chat, &said);
+                message["from"]["first_name"] = json!(name);
+                call(&commands, &message);
+            }
+        }
+    }
+
+    #[test]
+    fn with_parse_mode_html_a_name_can_never_open_a_tag(name in any::<String>(), said in "\\PC+") {
+        let template = "<a href=\"https://e.org/{{ args }}\">{{ user.first_name }}</a>{{ user.first_name | title | e }}";
+        let commands = with_markup(template, "HTML");
+        let mut message = message("private", &said);
+        message["from"]["first_name"] = json!(name);
+        let answer = text(&commands, &message).unwrap_or_else(|| "<></>".to_owned());
+        prop_assert_eq!(answer.matches('<').count(), 2);
+        prop_assert_eq!(answer.matches('>').count(), 2);
+    }
+}
