@@ -7,6 +7,7 @@ mod settings;
 mod webhook;
 
 use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -64,7 +65,7 @@ pub async fn run() -> ExitCode {
         Command::Sandbox(arguments) => sandbox::run(arguments, sources).await,
         Command::Ring(arguments) => ring::run(arguments, &sources).await,
         Command::Webhook(arguments) => webhook::run(arguments, &sources).await,
-        Command::Settings(arguments) => settings::run(&arguments, &sources),
+        Command::Settings(arguments) => settings::run(arguments, &sources, &mut io::stdout()).map(|()| WELL),
     };
     ExitCode::from(ended.unwrap_or_else(|error| fail(&error)))
 }
@@ -97,10 +98,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     }
 }
 
-/// Prints a line for people or programs to read.
-#[expect(clippy::print_stdout, reason = "what a command was asked for goes to standard output")]
+/// Prints what a command was asked for. A reader that has gone away is no failure of ours.
 fn say(line: impl Display) {
-    println!("{line}");
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// The settings, or every problem with them.

@@ -1,178 +1,145 @@
 //! What the operator may decide: plain data, from layers, every problem at once.
+//!
+//! The one door is [`Settings::load`]: it lays the sources over one another (`layers`), reads each
+//! key by its kind (`reader`, `sections`), and either all settings are right or the error lists
+//! whatever is not. Only this room reads the environment, and files of settings.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+mod describe;
+mod file;
+mod in_force;
+mod keys;
+mod layers;
+mod origin;
+mod platform;
+mod problems;
+mod public_url;
+mod reader;
+mod schema;
+mod sections;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod variables;
 
-use secrecy::SecretString;
+use schemars::JsonSchema;
+
+use layers::Layers;
+use reader::{Reader, Refusal};
+
+pub use in_force::{Entry, Shown};
+pub use origin::Origin;
+pub use platform::Platform;
+pub use problems::{Problem, SettingsError};
+pub use schema::json_schema;
+pub use sections::command::CommandSettings;
+pub use sections::console::ConsoleSettings;
+pub use sections::dispatch::{BackoffSettings, DispatchSettings};
+pub use sections::inbox::{InboxSettings, InboxUrl};
+pub use sections::log::{LogFormat, LogSettings};
+pub use sections::outbound::OutboundSettings;
+pub use sections::reply::ReplySettings;
+pub use sections::server::ServerSettings;
+pub use sections::telegram::TelegramSettings;
+pub use sections::webhook::{Takeover, WebhookSettings};
+pub use sources::{Environment, Sources};
 
 /// Everything the operator may decide.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Settings {
-    /// `[telegram]`
+    /// `[telegram]`: the bot and the Bot API.
     pub telegram: TelegramSettings,
-    /// `[server]`
+    /// `[server]`: the listener.
     pub server: ServerSettings,
-    /// `[webhook]`
+    /// `[webhook]`: what is registered with Telegram, and what is let in.
     pub webhook: WebhookSettings,
-    /// `[inbox]`
+    /// `[inbox]`: where updates are kept.
     pub inbox: InboxSettings,
-    /// `[dispatch]`
+    /// `[dispatch]`: how updates are handled.
     pub dispatch: DispatchSettings,
-    /// `[log]`
+    /// `[outbound]`: how fast calls go to the Bot API.
+    pub outbound: OutboundSettings,
+    /// `[console]`: what is the operator's alone.
+    pub console: ConsoleSettings,
+    /// `[log]`: the log.
     pub log: LogSettings,
-    /// `[[command]]`
+    /// `[[command]]`: the commands that are answered.
+    #[schemars(rename = "command")]
     pub commands: Vec<CommandSettings>,
-    /// `[fallback]`
+    /// `[fallback]`: the reply to any other message in a private chat; there is one if it has a text.
+    #[schemars(with = "ReplySettings")]
     pub fallback: Option<ReplySettings>,
     /// Where the service runs, as the environment shows it.
+    #[schemars(skip)]
     pub platform: Platform,
+    /// Each key with its value and where that came from.
+    #[schemars(skip)]
+    in_force: Vec<Entry>,
 }
 
-/// `[telegram]`: the bot and the Bot API.
-#[derive(Clone, Debug)]
-pub struct TelegramSettings {
-    /// The token BotFather gave; its form has been checked.
-    pub bot_token: Option<SecretString>,
-    /// The Bot API's base URL, without a slash at its end.
-    pub api_url: String,
-}
-
-/// `[server]`: the listener.
-#[derive(Clone, Debug)]
-pub struct ServerSettings {
-    /// The address to listen on.
-    pub host: IpAddr,
-    /// The port to listen on; 0 takes a free one.
-    pub port: u16,
-}
-
-/// `[webhook]`: what is registered with Telegram, and what is let in.
-#[derive(Clone, Debug)]
-pub struct WebhookSettings {
-    /// The service's public base URL, without a path; from the platform when not set.
-    pub public_url: Option<String>,
-    /// The secret token; derived from the bot token when not set.
-    pub secret_token: Option<SecretString>,
-    /// A former secret token that is still let in.
-    pub previous_secret_token: Option<SecretString>,
-    /// The kinds of updates wanted; empty for Telegram's default.
-    pub allowed_updates: Vec<String>,
-    /// The most connections Telegram opens at once, 1 to 100.
-    pub max_connections: u32,
-    /// Whether what waits at Telegram is thrown away at each registration.
-    pub drop_pending_updates: bool,
-    /// Whether the service registers itself at all.
-    pub register: bool,
-    /// When a webhook of another host is taken over.
-    pub takeover: Takeover,
-    /// How often the registration is looked after.
-    pub watch_interval: Duration,
-}
-
-/// When a webhook of another host is taken over.
+/// What a command cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takeover {
-    /// By the production service of a recognised platform only.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
+pub enum Need {
+    /// Nothing: it takes what there is.
+    Nothing,
+    /// The bot token; except on a preview, which may have none and then serves its health only.
+    Token,
 }
 
-/// `[inbox]`: where updates are kept.
-#[derive(Clone, Debug)]
-pub struct InboxSettings {
-    /// The keeper.
-    pub url: InboxUrl,
-    /// The most updates that may wait.
-    pub capacity: usize,
-    /// How long an update that is done is remembered, 48 h at least.
-    pub keep_done: Duration,
+impl Settings {
+    /// Reads the settings in force from their sources.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with them, or missing for what is needed, in one go.
+    pub fn load(sources: &Sources, need: Need) -> Result<Self, SettingsError> {
+        let platform = platform::recognise(&sources.environment);
+        let mut from = Reader::of(Layers::of(sources));
+        let telegram = TelegramSettings::read(&mut from);
+        let public_api = telegram.is_public_api();
+        let mut settings = Self {
+            telegram,
+            server: ServerSettings::read(&mut from, &platform),
+            webhook: WebhookSettings::read(&mut from, public_api),
+            inbox: InboxSettings::read(&mut from),
+            dispatch: DispatchSettings::read(&mut from),
+            outbound: OutboundSettings::read(&mut from),
+            console: ConsoleSettings::read(&mut from),
+            log: LogSettings::read(&mut from),
+            commands: sections::command::read(&mut from),
+            fallback: sections::reply::fallback(&mut from),
+            platform,
+            in_force: Vec::new(),
+        };
+        if need == Need::Token && !settings.platform.preview {
+            ask_for_token(&mut from);
+        }
+        settings.in_force = from.entries;
+        if from.problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems: from.problems }) }
+    }
+
+    /// Each key with its value, as far as it may be shown, and where that came from.
+    #[must_use]
+    pub fn in_force(&self) -> &[Entry] {
+        &self.in_force
+    }
+
+    /// Where the value of a key came from.
+    #[must_use]
+    pub fn source(&self, key: &str) -> Option<&Origin> {
+        self.in_force.iter().find(|entry| entry.key == key).map(|entry| &entry.source)
+    }
 }
 
-/// Where updates are kept.
-#[derive(Clone, Debug)]
-pub enum InboxUrl {
-    /// `sqlite:PATH`
-    Sqlite(PathBuf),
-    /// `memory:`
-    Memory,
-    /// `postgres://…`, which holds a password
-    Postgres(SecretString),
-}
-
-/// `[dispatch]`: how updates are handled.
-#[derive(Clone, Debug)]
-pub struct DispatchSettings {
-    /// How many updates are handled at once, of as many chats.
-    pub concurrency: usize,
-    /// The time limit of one run of the handler.
-    pub handler_timeout: Duration,
-    /// How often an update is tried before it is dead.
-    pub attempts: u32,
-    /// The schedule of those tries.
-    pub backoff: BackoffSettings,
-}
-
-/// `[dispatch.backoff]`: the wait before the next try, doubled each time.
-#[derive(Clone, Debug)]
-pub struct BackoffSettings {
-    /// The wait after the first failure.
-    pub first: Duration,
-    /// The longest wait.
-    pub longest: Duration,
-}
-
-/// `[log]`: the log.
-#[derive(Clone, Debug)]
-pub struct LogSettings {
-    /// The form of a line.
-    pub format: LogFormat,
-    /// What is logged, in the form of `RUST_LOG`.
-    pub filter: String,
-}
-
-/// The form of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
-    Auto,
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
-}
-
-/// `[[command]]`: a command and its reply.
-#[derive(Clone, Debug)]
-pub struct CommandSettings {
-    /// The command's name, without the slash.
-    pub name: String,
-    /// What Telegram shows beside it; a command without one is hidden.
-    pub description: Option<String>,
-    /// The reply.
-    pub reply: ReplySettings,
-}
-
-/// A reply, of a command or the fallback.
-#[derive(Clone, Debug)]
-pub struct ReplySettings {
-    /// The template of the text.
-    pub reply: String,
-    /// `HTML`, `Markdown` or `MarkdownV2`.
-    pub parse_mode: Option<String>,
-    /// Rows of buttons.
-    pub buttons: Vec<Vec<BTreeMap<String, String>>>,
-}
-
-/// Where the service runs, as the environment shows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Platform {
-    /// The platform's name, such as `Render`; none on an unknown machine.
-    pub name: Option<&'static str>,
-    /// Whether this is a preview of a change, not production.
-    pub preview: bool,
+/// Notes that the bot token is missing, unless it may well stand in a file that could not be read.
+fn ask_for_token(from: &mut Reader) {
+    let key = "telegram.bot_token";
+    let is_missing = from.entries.iter().any(|entry| entry.key == key && entry.value == Shown::NotSet);
+    let is_reported = from.problems.iter().any(|problem| problem.key == key);
+    if is_missing && !is_reported && !from.unreadable {
+        let hint = "send /newbot (or /token) to @BotFather in Telegram, and set TELEGRAM_BOT_TOKEN, or \
+                    TELEGRAM_BOT_TOKEN_FILE, to what it answers; `doorbell sandbox` runs without a token";
+        let refusal = Refusal { found: Some("nothing".to_owned()), hint: Some(hint.to_owned()) };
+        from.refuse(key, sections::telegram::BOT_TOKEN, refusal);
+    }
 }

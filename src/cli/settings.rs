@@ -1,0 +1,110 @@
+//! `doorbell settings`: the settings in force, and where each came from.
+
+use std::io::Write;
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+
+use crate::settings::{self, Entry, Need, Settings, Shown, Sources};
+
+/// Print the settings in force and where each came from, secrets masked
+#[derive(Args, Clone, Copy, Debug)]
+#[command(
+    after_help = "Examples:\n  doorbell settings --config doorbell.toml\n  doorbell settings --schema > schema.json"
+)]
+pub struct Arguments {
+    /// Print JSON
+    #[arg(long, conflicts_with = "schema")]
+    json: bool,
+    /// Print the JSON Schema of a settings file
+    #[arg(long)]
+    schema: bool,
+}
+
+/// Prints what was asked for.
+///
+/// # Errors
+///
+/// When there are problems in the settings (a `SettingsError`), or nobody reads what is printed.
+pub fn run(arguments: Arguments, sources: &Sources, out: &mut impl Write) -> anyhow::Result<()> {
+    if arguments.schema {
+        return writeln!(out, "{:#}", settings::json_schema()).context("cannot print the schema");
+    }
+    let settings = Settings::load(sources, Need::Nothing)?;
+    let entries = settings.in_force();
+    if arguments.json {
+        let entries: Vec<_> = entries.iter().map(as_json).collect();
+        return writeln!(out, "{:#}", json!(entries)).context("cannot print the settings");
+    }
+    as_table(entries, out).context("cannot print the settings")
+}
+
+/// Secrets have no value here, only what may be said of them.
+fn as_json(entry: &Entry) -> serde_json::Value {
+    let (value, secret) = match &entry.value {
+        Shown::NotSet => (serde_json::Value::Null, None),
+        Shown::Secret(described) => (serde_json::Value::Null, Some(described)),
+        Shown::Value(value) => (value.clone(), None),
+    };
+    let set = entry.value != Shown::NotSet;
+    json!({ "key": entry.key, "set": set, "value": value, "secret": secret, "source": entry.source.to_string() })
+}
+
+fn as_table(entries: &[Entry], out: &mut impl Write) -> std::io::Result<()> {
+    let lines =
+        || entries.iter().map(|entry| (&entry.key, entry.value.to_string().escape_debug().to_string(), &entry.source));
+    let keys = lines().map(|(key, ..)| key.len()).max().unwrap_or_default();
+    let values = lines().map(|(_, value, _)| value.chars().count()).max().unwrap_or_default().min(40);
+    for (key, value, source) in lines() {
+        writeln!(out, "{key:keys$}  {value:values$}  {source}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "123456789:AAE-abcdefghijklmnopqrstuvwxyz012345";
+
+    fn printed(json: bool, schema: bool) -> String {
+        let environment = [("TELEGRAM_BOT_TOKEN", TOKEN), ("PORT", "8080")].into_iter().collect();
+        let sources = Sources { environment, ..Sources::default() };
+        let mut out = Vec::new();
+        run(Arguments { json, schema }, &sources, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_setting_is_printed_with_its_source_and_no_secret() {
+        let printed = printed(false, false);
+        for (key, rest) in [
+            ("server.port ", "8080  environment variable PORT"),
+            ("telegram.bot_token ", "(secret, 46 characters)  environment variable TELEGRAM_BOT_TOKEN"),
+            ("console.token ", "not set  default"),
+        ] {
+            let line = printed.lines().find(|line| line.starts_with(key)).unwrap();
+            assert!(
+                line.split_whitespace().collect::<Vec<_>>().join(" ").ends_with(&rest.replace("  ", " ")),
+                "{line}"
+            );
+        }
+        assert!(!printed.contains(TOKEN));
+    }
+
+    #[test]
+    fn json_has_the_same_entries() {
+        let printed: serde_json::Value = serde_json::from_str(&printed(true, false)).unwrap();
+        let entry = |key: &str| printed.as_array().unwrap().iter().find(|entry| entry["key"] == key).unwrap();
+        assert_eq!(entry("server.port")["value"], 8080);
+        assert_eq!(entry("telegram.bot_token")["secret"], "secret, 46 characters");
+        assert_eq!(entry("console.token")["set"], false);
+    }
+
+    #[test]
+    fn the_schema_is_printed_without_reading_any_settings() {
+        let schema: serde_json::Value = serde_json::from_str(&printed(false, true)).unwrap();
+        assert_eq!(schema["properties"]["server"]["properties"]["port"]["default"], 10000);
+    }
+}

@@ -1,0 +1,133 @@
+//! What may be said of a value in a problem: enough to find the mistake, and of a secret nothing
+//! but its length and the kinds of its characters.
+
+use toml::Value;
+use url::Url;
+
+/// The most characters of a value that are shown.
+const SHOWN: usize = 80;
+
+/// A value that is no secret; still masked when it looks as if a secret had landed there.
+pub(super) fn value(value: &Value) -> String {
+    match value {
+        Value::String(string) if string.is_empty() => "nothing".to_owned(),
+        Value::String(string) => format!("\"{}\"", text(string)),
+        Value::Table(_) => kind(value).to_owned(),
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) | Value::Array(_) => {
+            text(&value.to_string())
+        }
+    }
+}
+
+/// A text that is no secret; still masked when it looks as if a secret had landed there.
+pub(super) fn text(text: &str) -> String {
+    if looks_secret(text) {
+        return format!("{}, not shown because they look like a secret", secret(text));
+    }
+    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown.replace("\\\"", "\"").replace("\\'", "'")
+}
+
+/// What a value is, in the words of a settings file.
+pub(super) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a text",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a number",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a date",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
+    }
+}
+
+/// A secret: how long it is, and which of its characters are likely to be the mistake.
+pub(super) fn secret(secret: &str) -> String {
+    let count = |belongs: fn(char) -> bool| secret.chars().filter(|c| belongs(*c)).count();
+    let classes = [
+        ("a line break", "line breaks", count(|c| matches!(c, '\n' | '\r'))),
+        ("white space", "white space", count(|c| c.is_whitespace() && !matches!(c, '\n' | '\r'))),
+        ("a quotation mark", "quotation marks", count(|c| matches!(c, '"' | '\'' | '`'))),
+        ("a control character", "control characters", count(|c| c.is_control() && !c.is_whitespace())),
+        ("not ASCII", "not ASCII", count(|c| !c.is_ascii() && !c.is_whitespace() && !c.is_control())),
+    ];
+    let length = match secret.chars().count() {
+        1 => "1 character".to_owned(),
+        count => format!("{count} characters"),
+    };
+    let remarks = classes.into_iter().filter_map(|(one, many, count)| match count {
+        0 => None,
+        1 => Some(format!("one of them {one}")),
+        count => Some(format!("{count} of them {many}")),
+    });
+    std::iter::once(length).chain(remarks).collect::<Vec<_>>().join(", ")
+}
+
+/// A URL: scheme, host and port; of the rest only that it is there.
+pub(super) fn url(url: &Url) -> String {
+    let mut parts = Vec::new();
+    if !url.username().is_empty() || url.password().is_some() {
+        parts.push("a user name or password");
+    }
+    if !matches!(url.path(), "" | "/") {
+        parts.push("a path");
+    }
+    if url.query().is_some() {
+        parts.push("a query");
+    }
+    if url.fragment().is_some() {
+        parts.push("a fragment");
+    }
+    let host = url.host_str().map(text).unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let described = format!("{}://{host}{port}", url.scheme());
+    match parts.as_slice() {
+        [] => described,
+        parts => format!("{described} with {}", parts.join(", ")),
+    }
+}
+
+/// Whether a text looks like a bot token, or like a URL with a password.
+fn looks_secret(text: &str) -> bool {
+    let password = text.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'));
+    let token = text.match_indices(':').any(|(at, _)| {
+        let id = text[..at].bytes().rev().take_while(u8::is_ascii_digit).count();
+        let hash = text[at + 1..].bytes().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-')).count();
+        id >= 5 && hash >= 20
+    });
+    password || token
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_described_and_not_shown() {
+        assert_eq!(secret("abc"), "3 characters");
+        assert_eq!(secret("a\nb"), "3 characters, one of them a line break");
+        assert_eq!(
+            secret("\"ä \""),
+            "4 characters, one of them white space, 2 of them quotation marks, one of them not ASCII"
+        );
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_not_shown_anywhere() {
+        for secret in ["https://api.telegram.org/bot123456:AAE-abcdefghijklmnopqrstuvwxyz", "postgres://me:word@db/bot"]
+        {
+            let shown = text(secret);
+            assert!(!shown.contains("AAE") && !shown.contains("word"), "{shown}");
+        }
+        assert_eq!(text("plain \"text\"\n"), "plain \"text\"\\n");
+    }
+
+    #[test]
+    fn of_a_url_the_host_is_shown_and_the_rest_is_named() {
+        let described = url(&Url::parse("https://u:pw@example.org:8443/p?q#f").unwrap());
+        assert_eq!(described, "https://example.org:8443 with a user name or password, a path, a query, a fragment");
+    }
+}

@@ -1,0 +1,113 @@
+//! The keys there are. The defaults file lists them, so that what is documented, what is known and
+//! what has a default are one list.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use toml::Value;
+
+/// The defaults, which are the documentation of the settings as well.
+pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// The keys whose values are kept in `SecretString` from the moment they are read.
+pub(super) const SECRETS: [&str; 5] =
+    ["telegram.bot_token", "webhook.secret_token", "webhook.previous_secret_token", "inbox.url", "console.token"];
+
+/// The list of the declared commands; it has no line of its own in the defaults, where it would be
+/// in the way of the first `[[command]]` somebody adds to a copy.
+pub(super) const COMMAND: &str = "command";
+
+static KNOWN: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    let table = DEFAULTS.parse().expect("the defaults are TOML");
+    let mut known = BTreeMap::from([(COMMAND.to_owned(), Value::Array(Vec::new()))]);
+    flatten("", table, &mut known);
+    known
+});
+
+fn flatten(section: &str, table: toml::Table, into: &mut BTreeMap<String, Value>) {
+    for (name, value) in table {
+        let key = join(section, &name);
+        if let Value::Table(table) = value {
+            flatten(&key, table, into);
+        } else {
+            into.insert(key, value);
+        }
+    }
+}
+
+/// The key of a name in a section.
+pub(super) fn join(section: &str, name: &str) -> String {
+    if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
+}
+
+/// Every key with its default, in the order of the alphabet.
+pub(super) fn known() -> &'static BTreeMap<String, Value> {
+    &KNOWN
+}
+
+/// Whether there are keys in a section of that name.
+pub(super) fn is_section(name: &str) -> bool {
+    KNOWN.keys().any(|key| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// Whether the value of a key is a secret.
+pub(super) fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key)
+}
+
+/// The known key that somebody who wrote this one most likely meant.
+pub(super) fn nearest_key(unknown: &str) -> Option<&'static str> {
+    let name = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let wanted = name(unknown);
+    let same_name = || KNOWN.keys().find(|key| name(key) == wanted).map(String::as_str);
+    nearest(unknown, KNOWN.keys().map(String::as_str)).or_else(same_name)
+}
+
+/// The nearest of some names, if any is near enough to have been meant.
+pub(super) fn nearest<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near_enough = (unknown.chars().count() / 3).max(2);
+    names
+        .map(|name| (strsim::damerau_levenshtein(&unknown.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(distance, _)| *distance <= near_enough)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_defaults_has_a_sentence_above_it() {
+        let mut above = "";
+        for line in DEFAULTS.lines() {
+            if line.contains(" = ") && !line.starts_with('#') {
+                assert!(above.starts_with("# ") && above.ends_with('.'), "{line:?} has {above:?} above it");
+            }
+            above = line;
+        }
+    }
+
+    #[test]
+    fn every_secret_is_a_key_and_has_no_default_but_the_inbox() {
+        for key in SECRETS {
+            let default = &known()[key];
+            assert!(key == "inbox.url" || default.as_str() == Some(""), "{key}: {default}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_key_is_recognised() {
+        for (mistyped, meant) in [
+            ("telegram.bot_tokn", Some("telegram.bot_token")),
+            ("telegram.token", Some("telegram.bot_token")),
+            ("server.public_url", Some("webhook.public_url")),
+            ("dispatch.backoff.longst", Some("dispatch.backoff.longest")),
+            ("commands", Some("command")),
+            ("webhook.allowed_update", Some("webhook.allowed_updates")),
+            ("weather", None),
+        ] {
+            assert_eq!(nearest_key(mistyped), meant, "{mistyped}");
+        }
+    }
+}

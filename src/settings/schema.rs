@@ -1,0 +1,35 @@
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::{Settings, keys};
+
+/// The JSON Schema of a settings file: every key, what it means, and its default. An editor that
+/// is given it completes and checks.
+#[must_use]
+pub fn json_schema() -> Value {
+    let generator = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true).into_generator();
+    let mut schema = generator.into_root_schema_for::<Settings>().to_value();
+    if let Some(section) = schema.as_object_mut() {
+        section.insert("title".to_owned(), "Settings of Doorbell".into());
+        with_defaults("", section);
+    }
+    if let Some(command) = schema.pointer_mut("/properties/command/items").and_then(Value::as_object_mut) {
+        command.insert("required".to_owned(), json!(["name", "reply"]));
+    }
+    schema
+}
+
+/// Adds the defaults: what has one can be left out.
+fn with_defaults(section: &str, schema: &mut Map<String, Value>) {
+    schema.remove("required");
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    for (name, property) in properties.iter_mut() {
+        let Some(property) = property.as_object_mut() else { continue };
+        let key = keys::join(section, name);
+        if keys::is_section(&key) {
+            with_defaults(&key, property);
+        } else if let Some(default) = keys::known().get(&key).filter(|_| key != keys::COMMAND) {
+            property.insert("default".to_owned(), json!(default));
+        }
+    }
+}

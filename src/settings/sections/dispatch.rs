@@ -1,0 +1,60 @@
+use std::time::Duration;
+
+use schemars::JsonSchema;
+
+use super::YEAR;
+use crate::settings::reader::{Reader, Refusal};
+
+/// `[dispatch]`: how updates are handled.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct DispatchSettings {
+    /// How many updates are handled at once, of as many chats.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub concurrency: usize,
+    /// The time limit of one run of the handler.
+    #[schemars(with = "String")]
+    pub handler_timeout: Duration,
+    /// How often an update is tried before it is dead.
+    #[schemars(range(min = 1, max = 1000))]
+    pub attempts: u32,
+    /// The schedule of those tries.
+    pub backoff: BackoffSettings,
+}
+
+/// `[dispatch.backoff]`: the wait before the next try, doubled each time.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct BackoffSettings {
+    /// The wait after the first failure.
+    #[schemars(with = "String")]
+    pub first: Duration,
+    /// The longest wait.
+    #[schemars(with = "String")]
+    pub longest: Duration,
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+impl DispatchSettings {
+    pub(in crate::settings) fn read(from: &mut Reader) -> Self {
+        Self {
+            concurrency: from.whole("dispatch.concurrency", 1..=10_000),
+            handler_timeout: from.duration("dispatch.handler_timeout", MILLISECOND..=YEAR),
+            attempts: from.whole("dispatch.attempts", 1..=1000),
+            backoff: BackoffSettings::read(from),
+        }
+    }
+}
+
+impl BackoffSettings {
+    fn read(from: &mut Reader) -> Self {
+        let first = from.duration("dispatch.backoff.first", MILLISECOND..=YEAR);
+        let longest = from.duration("dispatch.backoff.longest", MILLISECOND..=YEAR);
+        if longest < first {
+            let wanted = format!("no less than dispatch.backoff.first, {}", humantime::format_duration(first));
+            from.refuse("dispatch.backoff.longest", wanted, Refusal::default());
+        }
+        Self { first, longest }
+    }
+}

@@ -1,0 +1,110 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::YEAR;
+use crate::settings::describe;
+use crate::settings::in_force::Shown;
+use crate::settings::reader::{Reader, Refusal};
+
+/// `[inbox]`: where updates are kept.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct InboxSettings {
+    /// The keeper: `sqlite:PATH`, `postgres://…`, or `memory:`.
+    #[schemars(with = "String")]
+    pub url: InboxUrl,
+    /// The most updates that may wait.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub capacity: usize,
+    /// How long an update that is done is remembered, 48 h at least.
+    #[schemars(with = "String")]
+    pub keep_done: Duration,
+}
+
+/// Where updates are kept.
+#[derive(Clone, Debug)]
+pub enum InboxUrl {
+    /// `sqlite:PATH`
+    Sqlite(PathBuf),
+    /// `memory:`
+    Memory,
+    /// `postgres://…`, which holds a password
+    Postgres(SecretString),
+}
+
+/// De-duplication is only as good as the memory of what was done.
+const SHORTEST_MEMORY: Duration = Duration::from_hours(48);
+
+impl InboxSettings {
+    pub(in crate::settings) fn read(from: &mut Reader) -> Self {
+        let url = from.secret(
+            "inbox.url",
+            "sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, or memory:",
+            inbox_url,
+            shown,
+        );
+        Self {
+            // Where there is none there is a problem, and nothing is opened.
+            url: url.unwrap_or(InboxUrl::Memory),
+            capacity: from.whole("inbox.capacity", 1..=1_000_000_000),
+            keep_done: from.duration("inbox.keep_done", SHORTEST_MEMORY..=YEAR),
+        }
+    }
+}
+
+fn inbox_url(secret: &SecretString) -> Result<InboxUrl, Refusal> {
+    let text = secret.expose_secret().trim();
+    let scheme = text.split_once(':').map(|(scheme, rest)| (scheme.to_lowercase(), rest));
+    match scheme {
+        Some((scheme, rest)) if scheme == "sqlite" => sqlite(rest),
+        Some((scheme, "" | "//")) if scheme == "memory" => Ok(InboxUrl::Memory),
+        Some((scheme, _)) if matches!(scheme.as_str(), "postgres" | "postgresql") => postgres(text),
+        Some((scheme, rest)) if rest.starts_with("//") => {
+            Err(Refusal::found(format!("a URL of the unknown scheme {}", describe::text(&scheme))))
+        }
+        Some(_) | None => Err(Refusal::found(format!("{} without a known scheme", describe::secret(text)))),
+    }
+}
+
+fn sqlite(rest: &str) -> Result<InboxUrl, Refusal> {
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if path.starts_with(":memory:") {
+        let hint = "where there is no disk, memory: leaves the keeping to Telegram".to_owned();
+        return Err(Refusal { found: Some("an SQLite database in memory".to_owned()), hint: Some(hint) });
+    }
+    if path.is_empty() || path.ends_with('/') || path.contains(['?', '\0']) {
+        return Err(Refusal::found("sqlite: without the path of a file"));
+    }
+    Ok(InboxUrl::Sqlite(PathBuf::from(path)))
+}
+
+fn postgres(text: &str) -> Result<InboxUrl, Refusal> {
+    let unreadable = || Refusal {
+        found: Some(format!("a PostgreSQL URL of {} that cannot be read", describe::secret(text))),
+        hint: Some("characters such as / # ? @ : in the password are written %2F %23 %3F %40 %3A".to_owned()),
+    };
+    let Ok(url) = Url::parse(text) else { return Err(unreadable()) };
+    let socket = url.query_pairs().any(|(name, _)| name == "host");
+    if url.host_str().is_none_or(str::is_empty) && !socket {
+        return Err(unreadable());
+    }
+    Ok(InboxUrl::Postgres(text.into()))
+}
+
+fn shown(url: &InboxUrl) -> Shown {
+    match url {
+        InboxUrl::Sqlite(path) => Shown::Value(format!("sqlite:{}", path.display()).into()),
+        InboxUrl::Memory => Shown::Value("memory:".into()),
+        InboxUrl::Postgres(url) => {
+            let text = url.expose_secret();
+            // With more than one @ a part of the password may have been taken for the host.
+            let host = Url::parse(text).ok().filter(|_| text.matches('@').count() < 2);
+            let host = host.as_ref().and_then(Url::host_str).filter(|host| !host.is_empty()).map(describe::text);
+            Shown::Secret(host.map_or("secret, PostgreSQL".to_owned(), |host| format!("secret, PostgreSQL on {host}")))
+        }
+    }
+}

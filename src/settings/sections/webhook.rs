@@ -1,0 +1,106 @@
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use toml::Value;
+
+use super::YEAR;
+use crate::settings::public_url;
+use crate::settings::reader::{Reader, Refusal};
+use crate::settings::{describe, keys};
+use crate::update::Kind;
+
+/// `[webhook]`: what is registered with Telegram, and what is let in.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct WebhookSettings {
+    /// The service's public base URL, without a path; from the platform when not set.
+    #[schemars(with = "String")]
+    pub public_url: Option<String>,
+    /// The secret token; derived from the bot token when not set.
+    #[schemars(with = "String")]
+    pub secret_token: Option<SecretString>,
+    /// A former secret token that is still let in.
+    #[schemars(with = "String")]
+    pub previous_secret_token: Option<SecretString>,
+    /// The kinds of updates wanted; empty for Telegram's default.
+    pub allowed_updates: Vec<String>,
+    /// The most connections Telegram opens at once, 1 to 100.
+    #[schemars(range(min = 1, max = 100))]
+    pub max_connections: u32,
+    /// Whether what waits at Telegram is thrown away at each registration.
+    pub drop_pending_updates: bool,
+    /// Whether the service registers itself at all.
+    pub register: bool,
+    /// When a webhook of another host is taken over.
+    pub takeover: Takeover,
+    /// How often the registration is looked after.
+    #[schemars(with = "String")]
+    pub watch_interval: Duration,
+}
+
+/// When a webhook of another host is taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Takeover {
+    /// By the production service of a recognised platform only.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+const SECRET_TOKEN: &str = "1 to 256 of A-Z a-z 0-9 _ -";
+
+impl WebhookSettings {
+    /// Reads the section; what is wanted of the public URL depends on whose Bot API is to reach it.
+    pub(in crate::settings) fn read(from: &mut Reader, public_api: bool) -> Self {
+        let public_url = from.optional("webhook.public_url", public_url::WANTED, public_url::base);
+        let settings = Self {
+            secret_token: from.token("webhook.secret_token", SECRET_TOKEN, secret_token),
+            previous_secret_token: from.token("webhook.previous_secret_token", SECRET_TOKEN, secret_token),
+            allowed_updates: from.value(
+                "webhook.allowed_updates",
+                "a list of kinds of updates, such as [\"message\", \"callback_query\"]",
+                kinds,
+            ),
+            max_connections: from.whole("webhook.max_connections", 1..=100),
+            drop_pending_updates: from.flag("webhook.drop_pending_updates"),
+            register: from.flag("webhook.register"),
+            takeover: from.choice(
+                "webhook.takeover",
+                &[("auto", Takeover::Auto), ("always", Takeover::Always), ("never", Takeover::Never)],
+            ),
+            watch_interval: from.duration("webhook.watch_interval", Duration::from_secs(1)..=YEAR),
+            public_url,
+        };
+        if public_api
+            && settings.register
+            && let Some(url) = &settings.public_url
+            && let Err(refusal) = public_url::reachable(url)
+        {
+            from.refuse("webhook.public_url", public_url::WANTED_BY_TELEGRAM, refusal);
+        }
+        settings
+    }
+}
+
+fn secret_token(token: &str) -> Result<(), Refusal> {
+    let is_one = token.len() <= 256 && token.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'));
+    if is_one { Ok(()) } else { Err(Refusal::found(describe::secret(token))) }
+}
+
+fn kinds(value: &Value) -> Result<Vec<String>, Refusal> {
+    let kinds = value.as_array().into_iter().flatten();
+    kinds
+        .map(|kind| match kind.as_str() {
+            Some(kind) if Kind::known().any(|known| known == kind) => Ok(kind.to_owned()),
+            Some(kind) => Err(Refusal {
+                found: Some(format!("the unknown kind \"{}\"", describe::text(kind))),
+                hint: keys::nearest(kind, Kind::known()).map(|nearest| format!("the nearest is \"{nearest}\"")),
+            }),
+            None => Err(Refusal::default()),
+        })
+        .collect()
+}

@@ -1,0 +1,84 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+/// Everything that settings are made of, beside what is compiled in. It arrives as an argument, so
+/// that a test says what the environment is.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The variables of the environment.
+    pub environment: Environment,
+    /// The file given with `--config`, before `DOORBELL_CONFIG`.
+    pub config_file: Option<PathBuf>,
+    /// The profile that the command asks for, before `DOORBELL_PROFILE`.
+    pub profile: Option<String>,
+    /// Keys and values that the command line, or the command itself, sets; they win over all else.
+    pub overrides: Vec<(String, String)>,
+}
+
+impl Sources {
+    /// The environment of this process, and nothing else yet.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self { environment: Environment::of_this_process(), ..Self::default() }
+    }
+
+    /// These sources, and one more key set by the command.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
+        self.overrides.push((key.to_owned(), value.to_string()));
+        self
+    }
+}
+
+/// Variables of an environment. Each value counts as a secret until it is known which key it sets.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, Option<SecretString>>);
+
+impl Environment {
+    /// Reads the environment of this process, once; a value that is not UTF-8 is remembered as such.
+    fn of_this_process() -> Self {
+        let readable = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok().map(SecretString::from)))
+        };
+        Self(std::env::vars_os().filter_map(readable).collect())
+    }
+
+    /// What a variable holds.
+    pub(super) fn value(&self, name: &str) -> Variable<'_> {
+        match self.0.get(name) {
+            None => Variable::NotSet,
+            Some(None) => Variable::NotText,
+            Some(Some(value)) => Variable::Text(value),
+        }
+    }
+
+    /// The names of all variables, in the order of the alphabet.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+/// What a variable holds.
+pub(super) enum Variable<'a> {
+    /// There is none of that name.
+    NotSet,
+    /// Bytes that are not UTF-8.
+    NotText,
+    /// A text, which may be empty.
+    Text(&'a SecretString),
+}
+
+impl<N: Into<String>, V: Into<SecretString>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), Some(value.into()))).collect())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

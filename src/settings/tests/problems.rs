@@ -1,0 +1,165 @@
+use super::*;
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    let (_directory, mut sources) = file("[server]\nprot = 80\n[dispatch]\nattempts = 'eight'");
+    sources.environment =
+        [("PORT", "http"), ("LOG_FORMAT", "xml"), ("DOORBELL__SERVR__HOST", "::")].into_iter().collect();
+    let error = Settings::load(&sources, Need::Token).unwrap_err();
+    let keys: Vec<_> = error.problems.iter().map(|problem| problem.key.as_str()).collect();
+    let expected = [
+        "server.prot",
+        "DOORBELL__SERVR__HOST",
+        "server.port",
+        "dispatch.attempts",
+        "log.format",
+        "telegram.bot_token",
+    ];
+    assert_eq!(keys, expected);
+    let said = error.to_string();
+    assert!(
+        said.starts_with("the settings have 6 problems\n\nserver.prot (file ") && said.contains(", line 2)"),
+        "{said}"
+    );
+    assert!(
+        said.contains("the nearest is server.port") && said.contains("the nearest is DOORBELL__SERVER__HOST"),
+        "{said}"
+    );
+    assert!(!said.contains('!'), "{said}");
+}
+
+#[test]
+fn each_problem_says_what_was_found_and_what_is_wanted() {
+    for (variable, value, found, wanted) in [
+        ("PORT", "65536", "\"65536\"", "a whole number from 0 to 65535"),
+        ("PORT", "1\nx = 2", "\"1\\nx = 2\"", "a whole number"),
+        ("HOST", "localhost", "\"localhost\"", "an IP address"),
+        ("LOG_FORMAT", "xml", "\"xml\"", "one of \"auto\", \"text\", \"json\""),
+        ("RUST_LOG", "a=b=c", "\"a=b=c\"", "a level"),
+        ("TELEGRAM_API_URL", "api.telegram.org", "\"api.telegram.org\"", "the base URL of a Bot API"),
+        ("TELEGRAM_API_URL", "https://api.telegram.org/bot1", "https://api.telegram.org with a path", "the base URL"),
+        ("PUBLIC_URL", "bot.example.org", "\"bot.example.org\"", "without a path"),
+        ("PUBLIC_URL", "https://a.example.org/x", "https://a.example.org with a path", "without a path"),
+        ("PUBLIC_URL", "http://a.example.org", "\"http://a.example.org\"", "https, port 443, 80, 88 or 8443"),
+        ("PUBLIC_URL", "https://localhost", "\"https://localhost\"", "a public host name"),
+        ("WEBHOOK_SECRET", "a b", "3 characters, one of them white space", "1 to 256 of A-Z a-z 0-9 _ -"),
+        ("ADMIN_TOKEN", "a\nb", "3 characters, one of them a line break", "visible ASCII"),
+        ("DATABASE_URL", "mysql://me:word@db/bot", "a URL of the unknown scheme mysql", "sqlite:PATH, postgres://"),
+        ("DATABASE_URL", "doorbell.db", "11 characters without a known scheme", "or memory:"),
+        ("DATABASE_URL", "sqlite::memory:", "an SQLite database in memory", "or memory:"),
+        (
+            "DATABASE_URL",
+            "postgres://me:wo/rd@db/bot",
+            "a PostgreSQL URL of 26 characters that cannot be read",
+            "postgres://",
+        ),
+        ("DOORBELL__INBOX__URL", "", "0 characters without a known scheme", "or memory:"),
+        ("DOORBELL__INBOX__KEEP_DONE", "47h", "\"47h\"", "from 2days"),
+        ("DOORBELL__INBOX__CAPACITY", "0", "\"0\"", "a whole number from 1"),
+        ("DOORBELL__DISPATCH__CONCURRENCY", "0", "\"0\"", "a whole number from 1"),
+        ("DOORBELL__DISPATCH__HANDLER_TIMEOUT", "30", "\"30\"", "a duration with its unit, such as 30s"),
+        ("DOORBELL__DISPATCH__BACKOFF__FIRST", "5m", "\"60s\"", "no less than dispatch.backoff.first, 5m"),
+        ("DOORBELL__OUTBOUND__PER_SECOND", "-1", "\"-1\"", "0 for no cap"),
+        ("DOORBELL__OUTBOUND__PER_SECOND", "nan", "\"nan\"", "0 for no cap"),
+        ("DOORBELL__SERVER__BODY_LIMIT", "512 KiB", "\"512 KiB\"", "a size from 513 KiB"),
+        ("DOORBELL__WEBHOOK__MAX_CONNECTIONS", "101", "\"101\"", "a whole number from 1 to 100"),
+        ("DOORBELL__WEBHOOK__REGISTER", "yes", "\"yes\"", "true or false"),
+        ("DOORBELL__WEBHOOK__TAKEOVER", "maybe", "\"maybe\"", "one of \"auto\", \"always\", \"never\""),
+        ("DOORBELL__WEBHOOK__ALLOWED_UPDATES", "message", "\"message\"", "a list of kinds"),
+        ("DOORBELL__WEBHOOK__ALLOWED_UPDATES", "['mesage']", "the unknown kind \"mesage\"", "a list of kinds"),
+        ("DOORBELL_PROFILE", "staging", "\"staging\"", "production or sandbox"),
+    ] {
+        let problem = problem(&[(variable, value)]);
+        assert_eq!(problem.found, found, "{variable}={value}");
+        assert!(problem.wanted.contains(wanted), "{variable}={value}: {}", problem.wanted);
+    }
+}
+
+#[test]
+fn hints_say_what_to_do() {
+    for (variable, value, hint) in [
+        ("PUBLIC_URL", "https://a.example.org/telegram/webhook", "the service adds /telegram/webhook itself"),
+        ("DOORBELL__WEBHOOK__ALLOWED_UPDATES", "['mesage']", "the nearest is \"message\""),
+        ("DOORBELL__SERVER__BODY_LIMIT", "1 KiB", "Telegram sends updates of up to 513 KiB"),
+        ("TELEGRAM_BOT_TOKEN", &format!("{TOKEN}\n"), "remove the white space or line break"),
+        ("TELEGRAM_BOT_TOKEN", &format!("\"{TOKEN}\""), "remove the quotation marks"),
+    ] {
+        let said = problem(&[(variable, value)]).hint.unwrap();
+        assert!(said.contains(hint), "{variable}: {said}");
+    }
+    let reserved = problem(&[("RENDER", "true"), ("PORT", "18012")]);
+    assert!(reserved.hint.unwrap().contains("10000"));
+}
+
+#[test]
+fn a_command_with_a_problem_is_named() {
+    let start = "[[command]]\nname = 'start'\nreply = 'Hello'\n";
+    for (more, key, found) in [
+        ("parse_mode = 'markdown3'", "command \"start\", parse_mode", "\"markdown3\""),
+        ("description = ''", "command \"start\", description", "nothing"),
+        ("replay = 'x'", "command \"start\", replay", "a key that does not exist"),
+        ("buttons = [{ text = 'Site' }]", "command \"start\", buttons", "[{ text = \"Site\" }]"),
+        ("buttons = [[{ text = 'Site' }]]", "command \"start\", buttons", "the button \"Site\" with 0 actions"),
+        ("buttons = [[{ url = 'https://example.org' }]]", "command \"start\", buttons", "a button without a text"),
+        (
+            "buttons = [[{ text = 'A', ulr = 'b' }]]",
+            "command \"start\", buttons",
+            "the button \"A\" with the unknown field ulr",
+        ),
+        (
+            "buttons = [[{ text = 'A', callback_data = '' }]]",
+            "command \"start\", buttons",
+            "the button \"A\" with too much callback_data, or none",
+        ),
+        ("[[command]]\nname = 'start'\nreply = 'x'", "command \"start\", name", "\"start\""),
+        ("[[command]]\nname = '/start'\nreply = 'x'", "command \"/start\", name", "\"/start\""),
+        ("[[command]]\nreply = 'x'", "command number 2, name", "nothing"),
+        ("[[command]]\nname = 'help'", "command \"help\", reply", "nothing"),
+        ("[[command]]\nname = 'help'\nreply = ' '", "command \"help\", reply", "an empty text"),
+    ] {
+        let problem = problem_of_file(&format!("{start}{more}"));
+        assert_eq!((problem.key.as_str(), problem.found.as_str()), (key, found), "{more}");
+    }
+    let right = "description = 'd'\nparse_mode = 'html'\nbuttons = [[{ text = 'A', url = 'https://example.org' }], []]";
+    let (_directory, sources) = file(&format!("{start}{right}"));
+    let settings = Settings::load(&sources, Need::Nothing).unwrap();
+    assert_eq!(settings.commands[0].reply.parse_mode.as_deref(), Some("HTML"));
+    assert_eq!(settings.commands[0].reply.buttons[0][0]["url"], "https://example.org");
+}
+
+#[test]
+fn a_file_that_is_no_settings_is_named_by_line() {
+    for (text, found, line) in [
+        ("[telegram\n", None, ", line 1"),
+        ("[server]\nport = 1\nport = 2", Some("duplicate key"), ", line 3"),
+        ("\nserver = 5", Some("one value (of type integer)"), ", line 2"),
+        ("\n\n[weather]\nsun = true", Some("a key that does not exist"), ", line 3"),
+        ("[server]\nport = '1'", Some("\"1\""), ", line 2"),
+        ("[server.port]\nx = 1", Some("a table"), ", line 1"),
+        ("[[telegram]]\nbot_token = 'x'", None, ", line 1"),
+    ] {
+        let problem = problem_of_file(text);
+        assert!(problem.source.to_string().ends_with(line), "{text}: {problem}");
+        assert!(found.is_none_or(|found| found == problem.found), "{text}: {problem}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_problem_and_nothing_else_is_guessed() {
+    let sources = Sources { config_file: Some("/nowhere/doorbell.toml".into()), ..Sources::default() };
+    let error = Settings::load(&sources, Need::Token).unwrap_err();
+    assert_eq!(error.problems.len(), 1);
+    assert!(
+        error.to_string().contains("/nowhere/doorbell.toml") && error.to_string().contains("No such file"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_missing_token_is_a_problem_where_it_is_needed_but_not_on_a_preview() {
+    let error = Settings::load(&sources(&[]), Need::Token).unwrap_err();
+    assert!(error.to_string().contains("@BotFather") && error.to_string().contains("TELEGRAM_BOT_TOKEN"), "{error}");
+    assert!(Settings::load(&sources(&[("TELEGRAM_BOT_TOKEN", TOKEN)]), Need::Token).is_ok());
+    let preview = Settings::load(&sources(&[("RENDER", "true"), ("IS_PULL_REQUEST", "true")]), Need::Token).unwrap();
+    assert!(preview.telegram.bot_token.is_none() && preview.platform.preview);
+}
