@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::settings::{self, Entry, Need, Settings, Shown, Sources};
 
@@ -41,10 +41,10 @@ pub fn run(arguments: Arguments, sources: &Sources, out: &mut impl Write) -> any
 }
 
 /// Secrets have no value here, only what may be said of them.
-fn as_json(entry: &Entry) -> serde_json::Value {
+fn as_json(entry: &Entry) -> Value {
     let (value, secret) = match &entry.value {
-        Shown::NotSet => (serde_json::Value::Null, None),
-        Shown::Secret(described) => (serde_json::Value::Null, Some(described)),
+        Shown::NotSet => (Value::Null, None),
+        Shown::Secret(described) => (Value::Null, Some(described)),
         Shown::Value(value) => (value.clone(), None),
     };
     let set = entry.value != Shown::NotSet;
@@ -52,14 +52,33 @@ fn as_json(entry: &Entry) -> serde_json::Value {
 }
 
 fn as_table(entries: &[Entry], out: &mut impl Write) -> std::io::Result<()> {
-    let lines =
-        || entries.iter().map(|entry| (&entry.key, entry.value.to_string().escape_debug().to_string(), &entry.source));
-    let keys = lines().map(|(key, ..)| key.len()).max().unwrap_or_default();
-    let values = lines().map(|(_, value, _)| value.chars().count()).max().unwrap_or_default().min(40);
-    for (key, value, source) in lines() {
+    let lines: Vec<_> = entries.iter().map(|entry| (&entry.key, in_one_line(&entry.value), &entry.source)).collect();
+    let keys = lines.iter().map(|(key, ..)| key.len()).max().unwrap_or_default();
+    let values = lines.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or_default();
+    for (key, value, source) in lines {
         writeln!(out, "{key:keys$}  {value:values$}  {source}")?;
     }
     Ok(())
+}
+
+/// The longest value that the table shows in full; JSON has the rest.
+const SHOWN: usize = 48;
+
+/// A value for the table; of the commands, their names.
+fn in_one_line(value: &Shown) -> String {
+    let names = match value {
+        Shown::Value(Value::Array(list)) => list.iter().map(|item| item["name"].as_str()).collect::<Option<Vec<_>>>(),
+        Shown::Value(_) | Shown::Secret(_) | Shown::NotSet => None,
+    };
+    let text = match names {
+        Some(names) if !names.is_empty() => names.join(", "),
+        Some(_) | None => value.to_string(),
+    };
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        line.push('…');
+    }
+    line
 }
 
 #[cfg(test)]
@@ -95,7 +114,7 @@ mod tests {
 
     #[test]
     fn json_has_the_same_entries() {
-        let printed: serde_json::Value = serde_json::from_str(&printed(true, false)).unwrap();
+        let printed: Value = serde_json::from_str(&printed(true, false)).unwrap();
         let entry = |key: &str| printed.as_array().unwrap().iter().find(|entry| entry["key"] == key).unwrap();
         assert_eq!(entry("server.port")["value"], 8080);
         assert_eq!(entry("telegram.bot_token")["secret"], "secret, 46 characters");
@@ -104,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_schema_is_printed_without_reading_any_settings() {
-        let schema: serde_json::Value = serde_json::from_str(&printed(false, true)).unwrap();
+        let schema: Value = serde_json::from_str(&printed(false, true)).unwrap();
         assert_eq!(schema["properties"]["server"]["properties"]["port"]["default"], 10000);
     }
 }

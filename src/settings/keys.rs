@@ -55,12 +55,13 @@ pub(super) fn is_secret(key: &str) -> bool {
     SECRETS.contains(&key)
 }
 
-/// The known key that somebody who wrote this one most likely meant.
+/// The known key, or section, that somebody who wrote this one most likely meant.
 pub(super) fn nearest_key(unknown: &str) -> Option<&'static str> {
+    let sections = KNOWN.keys().filter_map(|key| key.rsplit_once('.')).map(|(section, _)| section);
     let name = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let wanted = name(unknown);
     let same_name = || KNOWN.keys().find(|key| name(key) == wanted).map(String::as_str);
-    nearest(unknown, KNOWN.keys().map(String::as_str)).or_else(same_name)
+    nearest(unknown, KNOWN.keys().map(String::as_str).chain(sections)).or_else(same_name)
 }
 
 /// The nearest of some names, if any is near enough to have been meant.
@@ -104,6 +105,7 @@ mod tests {
             ("server.public_url", Some("webhook.public_url")),
             ("dispatch.backoff.longst", Some("dispatch.backoff.longest")),
             ("commands", Some("command")),
+            ("sever", Some("server")),
             ("webhook.allowed_update", Some("webhook.allowed_updates")),
             ("weather", None),
         ] {

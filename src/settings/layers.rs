@@ -85,11 +85,11 @@ impl Layers {
             key: describe::text(key),
             source,
             found: "a key that does not exist".to_owned(),
-            wanted: match nearest {
-                Some(nearest) => format!("a known key; the nearest is {nearest}"),
-                None => "a known key".to_owned(),
-            },
-            hint: Some("`doorbell settings` lists the keys".to_owned()),
+            wanted: "a known key".to_owned(),
+            hint: Some(match nearest {
+                Some(nearest) => format!("the nearest is {nearest}"),
+                None => "`doorbell settings --schema` prints all keys".to_owned(),
+            }),
         });
     }
 

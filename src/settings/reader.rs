@@ -195,8 +195,10 @@ impl Reader {
 
     /// An address to listen on.
     pub(super) fn address(&mut self, key: &str) -> IpAddr {
+        let by_shell = self.origin(key) == Origin::Variable("HOST".to_owned());
+        let hint = "some shells set HOST to the name of the machine; DOORBELL__SERVER__HOST wins over it";
         self.text(key, "an IP address, such as 0.0.0.0 or 127.0.0.1", |text| {
-            text.trim().parse().or(Err(Refusal::default()))
+            text.trim().parse().or(Err(if by_shell { Refusal::hint(hint) } else { Refusal::default() }))
         })
     }
 }

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 /// Everything that settings are made of, beside what is compiled in. It arrives as an argument, so
 /// that a test says what the environment is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The variables of the environment.
     pub environment: Environment,
@@ -77,6 +77,21 @@ impl<N: Into<String>, V: Into<SecretString>> FromIterator<(N, V)> for Environmen
     }
 }
 
+/// Names only: what a value is, is not known yet.
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { environment, config_file, profile, overrides } = self;
+        let overrides: Vec<_> = overrides.iter().map(|(key, _)| key).collect();
+        f.debug_struct("Sources")
+            .field("environment", environment)
+            .field("config_file", config_file)
+            .field("profile", profile)
+            .field("overrides", &overrides)
+            .finish()
+    }
+}
+
+/// Names only, too.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()

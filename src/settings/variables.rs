@@ -141,3 +141,19 @@ fn not_text(key: &str, source: Origin) -> Problem {
         hint: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_name_each_well_known_variable_above_its_key() {
+        for (variable, key) in WELL_KNOWN {
+            let (section, name) = key.split_once('.').unwrap();
+            let section = keys::DEFAULTS.split("\n[").find(|text| text.starts_with(&format!("{section}]"))).unwrap();
+            let (above, _) = section.split_once(&format!("\n{name} = ")).unwrap();
+            let comment = above.rsplit(" = ").next().unwrap().replace("\n# ", " ");
+            assert!(comment.contains(&format!("Variable: {variable}")), "{variable}: {comment}");
+        }
+    }
+}

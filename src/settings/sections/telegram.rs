@@ -41,13 +41,13 @@ pub(in crate::settings) const BOT_TOKEN: &str =
 fn bot_token(token: &str) -> Result<(), Refusal> {
     let seen = describe::secret(token);
     let refused = |more: &str| Refusal { found: Some(format!("{seen}{more}")), hint: hint(token) };
-    let Some((id, hash)) = token.split_once(':') else { return Err(refused(", no colon among them")) };
+    let Some((id, hash)) = token.split_once(':') else { return Err(refused("; no colon is among them")) };
     let id_is_one = !id.is_empty() && !id.starts_with('0') && id.bytes().all(|c| c.is_ascii_digit());
     let hash_is_one = hash.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'));
     match (id_is_one, hash_is_one) {
-        (false, _) => Err(refused(", what stands before the colon is not the number of a bot")),
-        (true, false) => Err(refused(", what stands after the colon has characters that no token has")),
-        (true, true) if hash.len() < 24 => Err(refused(", too few of them after the colon")),
+        (false, _) => Err(refused("; what stands before the colon is not the number of a bot")),
+        (true, false) => Err(refused("; after the colon stand characters that no token has")),
+        (true, true) if hash.len() < 24 => Err(refused("; too few of them stand after the colon")),
         (true, true) if token.len() > 80 => Err(refused("")),
         (true, true) => Ok(()),
     }

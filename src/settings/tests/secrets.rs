@@ -11,8 +11,8 @@ fn a_malformed_token_is_described_and_not_shown() {
         (format!("123456789:{hash}\n"), "47 characters, one of them a line break"),
         (format!("0123:{hash}"), "before the colon is not the number of a bot"),
         (format!("bot123456789:{hash}"), "before the colon is not the number of a bot"),
-        (hash.to_owned(), "no colon among them"),
-        ("123456789:AAE".to_owned(), "too few of them after the colon"),
+        (hash.to_owned(), "no colon is among them"),
+        ("123456789:AAE".to_owned(), "too few of them stand after the colon"),
         (format!("123456789:{}", "A".repeat(80)), "90 characters"),
     ] {
         let problem = problem(&[("TELEGRAM_BOT_TOKEN", &token)]);
