@@ -3,6 +3,9 @@
 //! Pure: it does no I/O and is told the time. Of every chat at most one update is held; only the
 //! front of a lane is ever given out, so what waits for its retry holds back its own chat alone.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 
@@ -274,120 +277,5 @@ impl Lanes {
             }
         }
         true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::clock::later;
-
-    fn at(seconds: u64) -> Timestamp {
-        later(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds))
-    }
-
-    fn update(id: i64, chat: i64) -> Update {
-        let body = format!(r#"{{"update_id":{id},"message":{{"chat":{{"id":{chat}}}}}}}"#);
-        Update::read(Bytes::from(body), at(0)).unwrap()
-    }
-
-    fn lanes(updates: &[(i64, i64)]) -> Lanes {
-        let mut lanes = Lanes::new(1 << 20);
-        for (id, chat) in updates {
-            lanes.push(update(*id, *chat));
-        }
-        lanes
-    }
-
-    fn claim(lanes: &mut Lanes, now: u64) -> Vec<Lease> {
-        lanes.claim(at(now), at(now + 60), 100).into_iter().map(|claimed| claimed.lease).collect()
-    }
-
-    fn ids(leases: &[Lease]) -> Vec<i64> {
-        leases.iter().map(|lease| lease.update_id.0).collect()
-    }
-
-    #[test]
-    fn one_update_of_a_chat_is_held_at_once_and_in_order_of_acceptance() {
-        let mut lanes = lanes(&[(9, 1), (3, 1), (5, 2)]);
-        let first = claim(&mut lanes, 0);
-        assert_eq!(ids(&first), [9, 5]);
-        assert!(claim(&mut lanes, 0).is_empty());
-        lanes.settle(first[0], Move::Gone);
-        assert_eq!(ids(&claim(&mut lanes, 0)), [3]);
-    }
-
-    #[test]
-    fn an_update_that_waits_for_its_retry_holds_back_its_own_chat_only() {
-        let mut lanes = lanes(&[(1, 1), (2, 1), (3, 2)]);
-        let first = claim(&mut lanes, 0);
-        lanes.settle(first[0], Move::Again { at: at(10) });
-        lanes.settle(first[1], Move::Gone);
-        assert_eq!((lanes.is_due(at(9)), lanes.next_due()), (false, Some(at(10))));
-        assert_eq!(ids(&claim(&mut lanes, 10)), [1]);
-    }
-
-    #[test]
-    fn a_lapsed_lease_gives_the_update_to_somebody_else_and_the_late_one_is_refused() {
-        let mut lanes = lanes(&[(1, 1)]);
-        let late = claim(&mut lanes, 0)[0];
-        assert_eq!(lanes.lapse(at(59)), 0);
-        assert_eq!(lanes.lapse(at(60)), 1);
-        let second = claim(&mut lanes, 60)[0];
-        assert!(second.token > late.token);
-        assert!(!lanes.begin_settling(late));
-        lanes.settle(late, Move::Gone);
-        assert_eq!(lanes.open(), 1);
-        assert!(lanes.begin_settling(second));
-        assert_eq!(lanes.lapse(at(1000)), 0, "a lease does not lapse while settling is under way");
-    }
-
-    #[test]
-    fn bodies_beyond_the_limit_stay_where_they_are_kept() {
-        let mut lanes = Lanes::new(update(1, 1).body.len());
-        lanes.push(update(1, 1));
-        lanes.push(update(2, 2));
-        let claimed = lanes.claim(at(0), at(60), 100);
-        assert_eq!(claimed.iter().map(|claimed| claimed.fresh.is_some()).collect::<Vec<_>>(), [true, false]);
-        assert_eq!(lanes.fresh_bytes, 0);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn whatever_happens_every_update_is_served_once_and_in_its_chats_order(
-            chats in proptest::collection::vec(0..5_i64, 1..60),
-            fates in proptest::collection::vec(0..4_u8, 0..200),
-        ) {
-            let updates: Vec<_> = (0..).zip(&chats).map(|(id, chat)| (id, *chat)).collect();
-            let mut lanes = lanes(&updates);
-            let mut fates = fates.into_iter().chain(std::iter::repeat(0));
-            let mut served: Vec<Lease> = Vec::new();
-            let mut now = 0;
-            while lanes.open() > 0 {
-                now += 1;
-                for lease in claim(&mut lanes, now) {
-                    match fates.next() {
-                        Some(1) => lanes.settle(lease, Move::Again { at: at(now + 3) }),
-                        Some(2) => proptest::prop_assert!(lanes.release(lease)),
-                        Some(3) => {}
-                        _ => {
-                            lanes.settle(lease, Move::Gone);
-                            served.push(lease);
-                        }
-                    }
-                }
-                lanes.lapse(at(now));
-            }
-            proptest::prop_assert_eq!((lanes.held(), served.len()), (0, updates.len()));
-            for chat in 0..5 {
-                let expected: Vec<i64> = updates.iter().filter(|(_, of)| *of == chat).map(|(id, _)| *id).collect();
-                let order: Vec<_> = served.iter().filter(|lease| lease.chat_key == ChatKey::Chat(chat)).copied().collect();
-                proptest::prop_assert_eq!(ids(&order), expected);
-            }
-        }
     }
 }

@@ -1,0 +1,176 @@
+//! Reads the few fields of an update that its way needs, and passes over all others.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::{Kind, NotAnUpdate};
+
+/// Reads the head of a body; a body that is JSON but for a byte-order mark or strings that are not
+/// UTF-8 is read with those replaced.
+pub(super) fn read(body: &[u8]) -> Result<Head, NotAnUpdate> {
+    match serde_json::from_slice(body) {
+        Ok(head) => Ok(head),
+        Err(_) if body.starts_with(b"\xef\xbb\xbf") || std::str::from_utf8(body).is_err() => {
+            let text = String::from_utf8_lossy(body);
+            serde_json::from_str(text.trim_start_matches('\u{feff}')).or(Err(NotAnUpdate::NotAnObject))
+        }
+        Err(_) => Err(NotAnUpdate::NotAnObject),
+    }
+}
+
+/// What the way of an update needs of it.
+#[derive(Default)]
+pub(super) struct Head {
+    pub(super) id: Option<i64>,
+    pub(super) kind: Option<Kind>,
+    pub(super) content: Content,
+}
+
+/// Where an update of any kind says where, by whom and when.
+#[derive(Default)]
+pub(super) struct Content {
+    pub(super) chat: Option<i64>,
+    pub(super) user: Option<i64>,
+    pub(super) date: Option<i64>,
+}
+
+impl<'de> Deserialize<'de> for Head {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct HeadVisitor;
+        impl<'de> Visitor<'de> for HeadVisitor {
+            type Value = Head;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an update")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
+                let mut head = Head::default();
+                while let Some(field) = map.next_key::<Cow<'de, str>>()? {
+                    match field.as_ref() {
+                        "update_id" => head.id = map.next_value::<Lenient<i64>>()?.0,
+                        kind if head.kind.is_none() => {
+                            head.kind = Some(Kind::named(kind));
+                            head.content = map.next_value::<Lenient<Content>>()?.0.unwrap_or_default();
+                        }
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(head)
+            }
+        }
+        deserializer.deserialize_map(HeadVisitor)
+    }
+}
+
+/// What can be made of a JSON value, whatever it is.
+trait Glean: Sized {
+    /// Makes something of an integer.
+    fn from_integer(_integer: i64) -> Option<Self> {
+        None
+    }
+
+    /// Makes something of an object, and reads it to its end.
+    fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}
+
+impl Glean for i64 {
+    fn from_integer(integer: i64) -> Option<Self> {
+        Some(integer)
+    }
+}
+
+/// The `id` of a chat or a user.
+struct Id(i64);
+
+impl Glean for Id {
+    fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
+        let mut id = None;
+        while let Some(field) = map.next_key::<Cow<'de, str>>()? {
+            match field.as_ref() {
+                "id" => id = map.next_value::<Lenient<i64>>()?.0,
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(id.map(Self))
+    }
+}
+
+impl Glean for Content {
+    fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
+        let mut content = Self::default();
+        let (mut chat_of_message, mut edited) = (None, None);
+        while let Some(field) = map.next_key::<Cow<'de, str>>()? {
+            match field.as_ref() {
+                "chat" => content.chat = map.next_value::<Lenient<Id>>()?.0.map(|chat| chat.0),
+                "from" | "user" => content.user = map.next_value::<Lenient<Id>>()?.0.map(|user| user.0),
+                "date" => content.date = map.next_value::<Lenient<i64>>()?.0,
+                "edit_date" => edited = map.next_value::<Lenient<i64>>()?.0,
+                // A callback query happens in the chat of the message that has the button; that
+                // message's date says nothing about the query.
+                "message" => chat_of_message = map.next_value::<Lenient<Self>>()?.0.and_then(|message| message.chat),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        content.chat = content.chat.or(chat_of_message);
+        content.date = edited.or(content.date);
+        Ok(Some(content))
+    }
+}
+
+/// A value where it has the expected shape, nothing where it has another.
+struct Lenient<T>(Option<T>);
+
+impl<'de, T: Glean> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyShape<T>(PhantomData<T>);
+        impl<'de, T: Glean> Visitor<'de> for AnyShape<T> {
+            type Value = Lenient<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_i64<E>(self, integer: i64) -> Result<Self::Value, E> {
+                Ok(Lenient(T::from_integer(integer)))
+            }
+
+            fn visit_u64<E>(self, integer: u64) -> Result<Self::Value, E> {
+                Ok(Lenient(i64::try_from(integer).ok().and_then(T::from_integer)))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Lenient(None))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Lenient(None))
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(Lenient(None))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Lenient(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Lenient(None))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::from_object(map).map(Lenient)
+            }
+        }
+        deserializer.deserialize_any(AnyShape(PhantomData))
+    }
+}

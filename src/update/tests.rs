@@ -1,0 +1,90 @@
+use super::*;
+
+const NOW: i64 = 1_700_000_000;
+
+fn now() -> Timestamp {
+    Timestamp::from_second(NOW).unwrap()
+}
+
+fn read(body: impl AsRef<[u8]>) -> Result<Update, NotAnUpdate> {
+    Update::read(Bytes::copy_from_slice(body.as_ref()), now())
+}
+
+fn key(body: &str) -> ChatKey {
+    read(body).unwrap().chat_key
+}
+
+#[test]
+fn update_id_may_stand_anywhere_and_ids_have_64_bits() {
+    let update = read(r#"{"message":{"chat":{"id":-9007199254740995}},"update_id":9223372036854775807}"#).unwrap();
+    assert_eq!(update.id, UpdateId(i64::MAX));
+    assert_eq!(update.chat_key, ChatKey::Chat(-9_007_199_254_740_995));
+    assert_eq!(update.kind, Kind::named("message"));
+}
+
+#[test]
+fn the_key_is_the_chat_else_the_user_else_the_update_itself() {
+    assert_eq!(key(r#"{"update_id":1,"message":{"from":{"id":7},"chat":{"id":5}}}"#), ChatKey::Chat(5));
+    assert_eq!(key(r#"{"update_id":1,"inline_query":{"from":{"id":7},"query":""}}"#), ChatKey::User(7));
+    assert_eq!(key(r#"{"update_id":1,"poll":{"id":"3"}}"#), ChatKey::Update(1));
+    assert_eq!(
+        key(r#"{"update_id":1,"callback_query":{"from":{"id":7},"message":{"chat":{"id":5},"date":1}}}"#),
+        ChatKey::Chat(5)
+    );
+    for text in ["chat:-5", "user:7", "update:1"] {
+        assert_eq!(text.parse::<ChatKey>().unwrap().to_string(), text);
+    }
+}
+
+#[test]
+fn unknown_kinds_and_shapes_are_kept_as_they_came() {
+    for (body, kind) in [
+        (r#"{"update_id":1}"#, "none"),
+        (r#"{"update_id":1,"tomorrow":[1,{"a":null}]}"#, "tomorrow"),
+        (r#"{"update_id":1,"message":"text"}"#, "message"),
+        (r#"{"update_id":1,"message":{"chat":[1],"from":true,"date":"soon"}}"#, "message"),
+        (r#"{"update_id":1,"message":{"n":1e999999,"lone":"\ud800"}}"#, "message"),
+    ] {
+        let update = read(body).unwrap();
+        assert_eq!((update.kind.name(), update.chat_key), (kind, ChatKey::Update(1)), "{body}");
+        assert_eq!(update.body, body.as_bytes());
+    }
+}
+
+#[test]
+fn strings_that_are_not_utf8_are_kept_as_they_came() {
+    let body = b"{\"update_id\":1,\"callback_query\":{\"data\":\"\xff\xc3(\",\"from\":{\"id\":7},\"\xff\":1}}";
+    let update = read(body).unwrap();
+    assert_eq!((update.chat_key, update.body.as_ref()), (ChatKey::User(7), &body[..]));
+    let content: serde_json::Value = update.decode().unwrap();
+    assert_eq!(content["data"], "\u{fffd}\u{fffd}(");
+}
+
+#[test]
+fn nesting_without_end_is_passed_over() {
+    let deep = format!(r#"{{"update_id":1,"message":{{"x":{}{}}}}}"#, "[".repeat(200_000), "]".repeat(200_000));
+    assert_eq!(read(deep).unwrap().id, UpdateId(1));
+}
+
+#[test]
+fn a_body_without_an_integer_update_id_is_refused() {
+    for body in ["", "not json", "[1]", "null", r#"{"update_id":1"#, r#"{"update_id":1}}"#] {
+        assert!(matches!(read(body), Err(NotAnUpdate::NotAnObject)), "{body}");
+    }
+    for id in ["\"1\"", "1.5", "null", "[1]", "9223372036854775808", "1e3"] {
+        assert!(matches!(read(format!(r#"{{"update_id":{id}}}"#)), Err(NotAnUpdate::NoId)), "{id}");
+    }
+}
+
+#[test]
+fn a_life_is_counted_as_telegram_counts_it() {
+    let life = |body: &str| read(body).unwrap().expires_at.as_second() - NOW;
+    assert_eq!(life(r#"{"update_id":1,"inline_query":{}}"#), 30);
+    assert_eq!(life(r#"{"update_id":1,"callback_query":{"message":{"chat":{"id":1},"date":5}}}"#), 150);
+    assert_eq!(life(&format!(r#"{{"update_id":1,"message":{{"date":{}}}}}"#, NOW - 100)), 86_300);
+    for no_date_of_telegrams in [NOW + 100, NOW - 86_400, 0, i64::MIN] {
+        assert_eq!(life(&format!(r#"{{"update_id":1,"message":{{"date":{no_date_of_telegrams}}}}}"#)), 86_400);
+    }
+    assert_eq!(life(&format!(r#"{{"update_id":1,"edited_message":{{"date":5,"edit_date":{}}}}}"#, NOW - 7)), 86_393);
+    assert_eq!(life(r#"{"update_id":1,"business_connection":{"date":5}}"#), 86_400);
+}

@@ -1,0 +1,169 @@
+//! The two laws of the house, kept by reading the sources: which room may look into which, and who
+//! alone may name a library, a secret or the world outside.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room, and the rooms it may look into beside itself.
+const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
+    ("clock", &[]),
+    ("update", &["clock"]),
+    ("lifecycle", &[]),
+    ("settings", &["update"]),
+    ("telemetry", &["settings"]),
+    ("telegram", &["update", "clock", "settings"]),
+    ("inbox", &["update", "clock", "settings", "telegram", "telemetry"]),
+    ("handler", &["update", "clock", "settings", "telegram"]),
+    ("webhook", &["update", "clock", "settings", "inbox", "telemetry"]),
+    ("dispatch", &["update", "clock", "settings", "inbox", "handler", "telegram", "lifecycle", "telemetry"]),
+    ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry"]),
+    ("server", &["clock", "settings", "lifecycle", "telemetry"]),
+    ("health", &["clock", "inbox", "lifecycle", "registrar", "telemetry", "webhook"]),
+    ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
+    (
+        "app",
+        &[
+            "clock",
+            "dispatch",
+            "handler",
+            "health",
+            "inbox",
+            "lifecycle",
+            "registrar",
+            "server",
+            "settings",
+            "telegram",
+            "telemetry",
+            "update",
+            "webhook",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "app", "clock", "inbox", "lifecycle", "registrar", "sandbox", "settings", "telegram", "telemetry", "update",
+            "webhook",
+        ],
+    ),
+];
+
+/// What only some places may name: each a word of the source, and the paths that may have it.
+const ONLY_HERE: &[(&str, &[&str])] = &[
+    ("reqwest", &["telegram/"]),
+    ("rusqlite", &["inbox/sqlite/"]),
+    ("sqlx", &["inbox/postgres/"]),
+    ("tokio::spawn", &["lifecycle/"]),
+    ("signal::unix", &["lifecycle/"]),
+    ("std::env", &["settings/sources.rs"]),
+    ("env::var", &["settings/sources.rs"]),
+    ("std::fs", &["settings/", "inbox/sqlite/"]),
+    ("tracing_subscriber", &["telemetry/", "settings/"]),
+    ("set_hook", &["telemetry/"]),
+    ("anyhow", &["cli/"]),
+    ("println!", &["cli/"]),
+    ("SystemTime", &["clock.rs"]),
+    ("Timestamp::now", &["clock.rs"]),
+    ("getUpdates", &["sandbox/"]),
+    (
+        "expose_secret",
+        &["settings/", "telegram/", "webhook/secret.rs", "registrar/wanted.rs", "cli/ring.rs", "cli/webhook.rs"],
+    ),
+];
+
+/// The sources, without their tests: path below `src` and text.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            if path.is_dir() {
+                if path.file_name().is_some_and(|name| name != "tests") {
+                    folders.push(path);
+                }
+                continue;
+            }
+            let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+            if path.extension().is_none_or(|ending| ending != "rs") || name.ends_with("tests.rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+            sources.push((name, code));
+        }
+    }
+    assert!(sources.len() > 40, "the sources are found");
+    sources
+}
+
+fn room(path: &str) -> &str {
+    path.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+/// The rooms that a source names, by `crate::room`, also in lists.
+fn looks_into(code: &str) -> Vec<String> {
+    let flat: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut rooms = Vec::new();
+    for piece in flat.split("crate::").skip(1) {
+        match piece.strip_prefix('{') {
+            Some(list) => rooms.extend(list.split('}').next().unwrap().split(',').map(|item| word(item.trim()))),
+            None => rooms.push(word(piece)),
+        }
+    }
+    rooms
+}
+
+#[test]
+fn a_room_looks_only_into_the_rooms_it_may() {
+    let mut offences = Vec::new();
+    for (path, code) in sources() {
+        let room = room(&path);
+        if matches!(room, "lib" | "main") {
+            continue;
+        }
+        let Some((_, allowed)) = MAY_LOOK_INTO.iter().find(|(name, _)| *name == room) else {
+            offences.push(format!("{path}: the house has no room of this name"));
+            continue;
+        };
+        for seen in looks_into(&code) {
+            if seen != room && !allowed.contains(&seen.as_str()) {
+                offences.push(format!("{path} looks into {seen}"));
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{offences:#?}");
+}
+
+#[test]
+fn libraries_secrets_and_the_world_are_named_only_where_they_belong() {
+    let mut offences = Vec::new();
+    for (path, code) in sources() {
+        for (word, places) in ONLY_HERE {
+            if code.contains(word) && !places.iter().any(|place| path.starts_with(place)) {
+                offences.push(format!("{path} names {word}"));
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{offences:#?}");
+}
+
+#[test]
+fn nothing_outside_the_sandbox_can_poll() {
+    let all: Vec<_> = sources().into_iter().filter(|(path, _)| !path.starts_with("sandbox/")).collect();
+    for (path, code) in &all {
+        assert!(!code.to_lowercase().contains("getupdates"), "{path} names the method that polls");
+    }
+    assert!(all.iter().any(|(path, _)| path == "telegram/api.rs"), "the Bot API's client is among what was read");
+}
+
+#[test]
+fn a_file_fits_in_one_look() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (path, _) in sources() {
+        let lines = fs::read_to_string(root.join(&path)).unwrap().lines().count();
+        assert!(lines <= 350, "{path} has {lines} lines");
+    }
+}
