@@ -92,7 +92,8 @@ impl App {
 
         let api = BotApi::new(&settings.telegram, token.clone());
         let counts = Arc::new(Counts::default());
-        let secrets = Secrets::new(&token.secret_in_force(&settings.webhook), settings.webhook.previous_secret_token.as_ref());
+        let secrets =
+            Secrets::new(&token.secret_in_force(&settings.webhook), settings.webhook.previous_secret_token.as_ref());
         let registrar = Registrar::new(
             api.clone(),
             WantedWebhook::from_settings(&settings.webhook, &token),
@@ -101,18 +102,24 @@ impl App {
             Arc::clone(&clock),
             settings.webhook.watch_interval,
         );
+        let advice = inbox::ephemeral(&settings.inbox, &settings.platform);
+        if let Some(advice) = &advice {
+            tracing::warn!("{advice}");
+        }
         let health = Health {
             inbox: Arc::clone(&inbox),
             capacity: settings.inbox.capacity,
             standing: registrar.standing(),
             counts: Arc::clone(&counts),
             started_at: clock.now(),
+            advice,
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),
         };
-        let router = webhook::router(Arc::clone(&inbox), secrets, settings.server.body_limit, counts, Arc::clone(&clock))
-            .merge(health::router(health))
-            .fallback(nothing_here);
+        let router =
+            webhook::router(Arc::clone(&inbox), secrets, settings.server.body_limit, counts, Arc::clone(&clock))
+                .merge(health::router(health))
+                .fallback(nothing_here);
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
             handler,
@@ -202,7 +209,8 @@ fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsErr
 }
 
 async fn nothing_here() -> Response {
-    webhook::Problem::new(StatusCode::NOT_FOUND, "There is nothing here", "Updates go to POST /telegram/webhook.").into_response()
+    webhook::Problem::new(StatusCode::NOT_FOUND, "There is nothing here", "Updates go to POST /telegram/webhook.")
+        .into_response()
 }
 
 /// Why the service could not be put together.

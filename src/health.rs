@@ -39,7 +39,7 @@ pub struct Health {
     /// When the service started.
     pub started_at: Timestamp,
     /// What the operator should know about the place the service runs in.
-    pub advice: Vec<String>,
+    pub advice: Option<String>,
     /// The time.
     pub clock: SharedClock,
     /// Whether the service stops.
@@ -61,7 +61,7 @@ async fn live(State(health): State<Arc<Health>>) -> Response {
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_s": elapsed(health.started_at, health.clock.now()).as_secs(),
         "inbox": health.inbox().await,
-        "webhook": { "standing": standing, "says": standing.sentence() },
+        "webhook": standing_in_words(&standing),
         "updates": {
             "stored": count(&health.counts.stored),
             "known": count(&health.counts.known),
@@ -88,7 +88,7 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
         Err(reason) => reasons.push(reason),
     }
     let standing = health.standing.borrow().clone();
-    if standing != Standing::Active {
+    if !standing.is_active() {
         reasons.push(standing.sentence());
     }
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -119,6 +119,12 @@ impl Health {
             Err(reason) => json!({ "error": reason }),
         }
     }
+}
+
+fn standing_in_words(standing: &Standing) -> Value {
+    let mut value = json!(standing);
+    value["says"] = standing.sentence().into();
+    value
 }
 
 fn answer(status: StatusCode, body: Value) -> Response {

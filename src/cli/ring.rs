@@ -12,7 +12,9 @@ use crate::telegram::{self, BotToken};
 use crate::webhook;
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  doorbell ring                          says /start to the service on this machine\n  doorbell ring '/start promo' --chat 7\n  doorbell ring --url https://bot.example.org --callback yes\n  doorbell ring --curl                   the same, as a curl command")]
+#[command(
+    after_help = "Examples:\n  doorbell ring                          says /start to the service on this machine\n  doorbell ring '/start promo' --chat 7\n  doorbell ring --url https://bot.example.org --callback yes\n  doorbell ring --curl                   the same, as a curl command"
+)]
 pub(super) struct Arguments {
     /// What the person writes.
     #[arg(default_value = "/start")]
@@ -97,7 +99,10 @@ fn update(arguments: &Arguments) -> Value {
     match &arguments.callback {
         None => {
             let length = arguments.text.split_whitespace().next().map_or(0, |word| word.encode_utf16().count());
-            let entities = arguments.text.starts_with('/').then(|| json!([{ "type": "bot_command", "offset": 0, "length": length }]));
+            let entities = arguments
+                .text
+                .starts_with('/')
+                .then(|| json!([{ "type": "bot_command", "offset": 0, "length": length }]));
             let mut message = json!({
                 "message_id": id % 1_000_000, "from": from, "chat": chat, "date": now.as_second(), "text": arguments.text,
             });
@@ -117,7 +122,9 @@ fn meaning(status: u16) -> &'static str {
     match status {
         200 => "it has the update, and will handle it",
         400 => "it does not take this for an update",
-        401 => "it does not accept the secret token; give it the same TELEGRAM_BOT_TOKEN or WEBHOOK_SECRET as the service",
+        401 => {
+            "it does not accept the secret token; give it the same TELEGRAM_BOT_TOKEN or WEBHOOK_SECRET as the service"
+        }
         404 => "there is no webhook at this address; is it Doorbell that listens there?",
         503 => "it could not store the update; try again",
         _ => "this is not what Telegram wants to hear",

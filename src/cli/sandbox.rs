@@ -13,7 +13,9 @@ use crate::settings::{Need, Settings, Sources};
 use crate::telemetry;
 
 #[derive(Args)]
-#[command(after_help = "Example:\n  doorbell sandbox\n  doorbell sandbox --config my-commands.toml --port 10001 --bot-api-port 8082")]
+#[command(
+    after_help = "Example:\n  doorbell sandbox\n  doorbell sandbox --config my-commands.toml --port 10001 --bot-api-port 8082"
+)]
 pub(super) struct Arguments {
     /// The port of the service.
     #[arg(long, default_value_t = 10_000, value_name = "N")]

@@ -7,7 +7,9 @@ use crate::settings::{Need, Sources};
 use crate::telemetry;
 
 #[derive(Args, Default)]
-#[command(after_help = "Example:\n  TELEGRAM_BOT_TOKEN_FILE=token.txt PUBLIC_URL=https://bot.example.org doorbell serve")]
+#[command(
+    after_help = "Example:\n  TELEGRAM_BOT_TOKEN_FILE=token.txt PUBLIC_URL=https://bot.example.org doorbell serve"
+)]
 pub(super) struct Arguments {}
 
 /// Serves until it is told to stop.

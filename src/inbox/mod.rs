@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
-use crate::settings::{InboxSettings, InboxUrl};
+use crate::settings::{InboxSettings, InboxUrl, Platform};
 use crate::telegram::Call;
 use crate::update::{ChatKey, Kind, Update, UpdateId};
 
@@ -93,6 +93,21 @@ pub fn open(
             source: None,
         }),
     }
+}
+
+/// What the operator should know when the inbox lies where the next deploy erases it.
+#[must_use]
+pub fn ephemeral(settings: &InboxSettings, platform: &Platform) -> Option<String> {
+    let name = platform.name?;
+    let InboxUrl::Sqlite(path) = &settings.url else { return None };
+    sqlite::is_on_system_disk(path).then(|| {
+        format!(
+            "The inbox {} lies on a disk that {name} erases at every deploy and restart: updates that are acknowledged \
+             but not handled by then are lost. Set DATABASE_URL to memory: (Telegram then keeps what is not handled), \
+             to sqlite:PATH on a mounted disk, or to a PostgreSQL URL.",
+            path.display()
+        )
+    })
 }
 
 /// What ended before this moment may be forgotten.

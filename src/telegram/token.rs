@@ -4,6 +4,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
+use crate::settings::WebhookSettings;
+
 /// The token that is the bot: whoever has it, is it. It leaves this room in no form.
 #[derive(Clone, Debug)]
 pub struct BotToken(SecretString);
@@ -33,6 +35,12 @@ impl BotToken {
             Hmac::<Sha256>::new_from_slice(self.0.expose_secret().as_bytes()).expect("HMAC takes a key of any length");
         mac.update(b"doorbell webhook secret");
         URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()).into()
+    }
+
+    /// The webhook secret in force: the one that was set, else the one that follows from the token.
+    #[must_use]
+    pub fn secret_in_force(&self, settings: &WebhookSettings) -> SecretString {
+        settings.secret_token.clone().unwrap_or_else(|| self.webhook_secret())
     }
 
     /// The URL of a method.

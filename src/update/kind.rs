@@ -93,6 +93,11 @@ impl Kind {
         Duration::from_secs(self.facts().map_or(86_400, |kind| kind.lifetime))
     }
 
+    /// Whether Telegram counts the lifetime from the date that the update names.
+    pub(super) fn is_dated(&self) -> bool {
+        self.facts().is_some_and(|kind| kind.dated)
+    }
+
     fn facts(&self) -> Option<&'static KindFacts> {
         KINDS.iter().find(|kind| kind.name == self.0)
     }

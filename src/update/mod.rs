@@ -129,7 +129,7 @@ impl Update {
             (None, None) => ChatKey::Update(id),
         };
         let lifetime = kind.lifetime();
-        let dated = head.content.date.filter(|_| kind.facts().is_some_and(|kind| kind.dated));
+        let dated = head.content.date.filter(|_| kind.is_dated());
         // Telegram sends nothing it would have dropped by now, nor anything from the future: a date
         // that says so comes from a clock that is not ours, and the life begins on arrival.
         let born = dated.and_then(|date| Timestamp::from_second(date).ok());

@@ -21,6 +21,7 @@ use crate::clock::{SharedClock, later};
 use crate::settings::InboxSettings;
 use crate::update::{Update, UpdateId};
 use journal::Journal;
+pub(super) use open::is_on_system_disk;
 use writer::{Job, Shared};
 
 /// Rows a sweep forgets in one step, so that no commit waits long behind it.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,16 @@ pub(super) fn journal(path: &Path) -> Result<Journal, InboxError> {
     let connection = Connection::open(path).map_err(|error| unusable(path, error))?;
     prepare(&connection, path)?;
     Journal::new(connection, lock).map_err(|error| unusable(path, error))
+}
+
+/// Whether the inbox lies on the disk that holds the system, which a platform lays anew at every
+/// deploy; a disk of its own is mounted, and so another device.
+pub(in crate::inbox) fn is_on_system_disk(path: &Path) -> bool {
+    let folder = path.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    match (fs::metadata(folder), fs::metadata("/")) {
+        (Ok(folder), Ok(system)) => folder.dev() == system.dev(),
+        _ => false,
+    }
 }
 
 /// Locks the file next to the database, so that a second process is told at once.

@@ -1,0 +1,162 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorbell::app::{App, Parts};
+use doorbell::clock::{SharedClock, SystemClock};
+use doorbell::dispatch::Dispatch;
+use doorbell::handler::Handler;
+use doorbell::inbox::{Inbox, Survey};
+use doorbell::lifecycle::Shutdown;
+use doorbell::registrar::{RefusedToken, Standing};
+use doorbell::sandbox::{Sandbox, TOKEN};
+use doorbell::settings::{Need, Settings, Sources};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{Answer, post};
+
+/// The secret token of the tests' services.
+pub const SECRET: &str = "test-secret";
+
+/// What a test wants of its service.
+pub struct Wanted {
+    pub overrides: Vec<(&'static str, String)>,
+    pub handler: Option<Arc<dyn Handler>>,
+    pub clock: SharedClock,
+    /// A folder that outlives the service, for tests that start it again.
+    pub folder: Option<Arc<TempDir>>,
+    /// A sandbox that outlives the service.
+    pub sandbox: Option<Sandbox>,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { overrides: Vec::new(), handler: None, clock: Arc::new(SystemClock), folder: None, sandbox: None }
+    }
+}
+
+impl Wanted {
+    pub fn with(mut self, key: &'static str, value: impl ToString) -> Self {
+        self.overrides.push((key, value.to_string()));
+        self
+    }
+
+    pub fn handled_by(mut self, handler: impl Handler + 'static) -> Self {
+        self.handler = Some(Arc::new(handler));
+        self
+    }
+
+    /// Starts the service, and waits until it listens; not until it is registered.
+    pub async fn start(self) -> TestApp {
+        let telegram = Shutdown::new();
+        let sandbox = match self.sandbox {
+            Some(sandbox) => sandbox,
+            None => Sandbox::start(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::new(SystemClock), &telegram)
+                .await
+                .expect("a free port is free"),
+        };
+        let folder = self.folder.unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a temporary folder")));
+        let mut sources = Sources::default()
+            .with("telegram.bot_token", TOKEN)
+            .with("telegram.api_url", sandbox.api_url())
+            .with("server.host", "127.0.0.1")
+            .with("server.port", 0)
+            .with("webhook.secret_token", SECRET)
+            .with("webhook.takeover", "always")
+            .with("inbox.url", format!("sqlite:{}", folder.path().join("inbox.db").display()));
+        // The port has to be known before the service is registered at it.
+        let port = free_port();
+        sources = sources.with("server.port", port).with("webhook.public_url", format!("http://127.0.0.1:{port}"));
+        for (key, value) in self.overrides {
+            sources = sources.with(key, value);
+        }
+        let settings = Settings::load(&sources, Need::Token).unwrap_or_else(|error| panic!("{error}"));
+        let shutdown = Shutdown::new();
+        let parts = Parts { handler: self.handler, clock: self.clock, shutdown: shutdown.clone() };
+        let app = App::build_with(settings, parts).await.unwrap_or_else(|error| panic!("{error}"));
+        let (addr, standing, inbox, dispatch) = (app.addr(), app.standing(), app.inbox(), app.dispatch());
+        let running = Some(tokio::task::spawn(app.run()));
+        TestApp { addr, sandbox, folder, inbox, dispatch, standing, shutdown, running, work_may_be_left: false, _telegram: telegram }
+    }
+}
+
+/// A running service. When it is dropped with work left over, the test fails, unless it said that
+/// there may be some.
+pub struct TestApp {
+    pub addr: SocketAddr,
+    pub sandbox: Sandbox,
+    pub folder: Arc<TempDir>,
+    pub inbox: Arc<dyn Inbox>,
+    pub standing: watch::Receiver<Standing>,
+    pub shutdown: Shutdown,
+    pub work_may_be_left: bool,
+    dispatch: Arc<Dispatch>,
+    running: Option<JoinHandle<Result<(), RefusedToken>>>,
+    _telegram: Shutdown,
+}
+
+impl TestApp {
+    /// The service of most tests, once Telegram rings it.
+    pub async fn spawn() -> Self {
+        let app = Wanted::default().start().await;
+        app.registered().await;
+        app
+    }
+
+    /// Returns once the webhook is the service's.
+    pub async fn registered(&self) {
+        let mut standing = self.standing.clone();
+        let active = standing.wait_for(Standing::is_active);
+        tokio::time::timeout(Duration::from_secs(20), active).await.expect("registered in time").expect("it runs");
+    }
+
+    /// Delivers an update with the right secret.
+    pub async fn ring(&self, update: &Value) -> Answer {
+        post(self.addr, Some(SECRET), update.to_string().as_bytes()).await
+    }
+
+    /// Brings everything that is due to its handler.
+    pub async fn drain(&self) {
+        self.dispatch.drain().await;
+    }
+
+    /// The texts that the bot sent to a chat, in order.
+    pub fn replies(&self, chat: i64) -> Vec<String> {
+        self.sandbox.messages(Some(chat)).into_iter().filter(|message| message.bot).map(|message| message.text).collect()
+    }
+
+    pub async fn survey(&self) -> Survey {
+        self.inbox.survey().await.expect("the inbox answers")
+    }
+
+    /// Stops the service softly; how it ended.
+    pub async fn stop(&mut self) -> Result<(), RefusedToken> {
+        self.shutdown.soft.cancel();
+        let running = self.running.take().expect("it runs");
+        tokio::time::timeout(Duration::from_secs(30), running).await.expect("it stops in time").expect("without a panic")
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if self.work_may_be_left || std::thread::panicking() || self.running.is_none() {
+            return;
+        }
+        let inbox = Arc::clone(&self.inbox);
+        let surveyed = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(inbox.survey())
+        });
+        let survey = surveyed.join().expect("without a panic").expect("the inbox answers");
+        assert_eq!((survey.waiting, survey.held, survey.dead), (0, 0, 0), "work is left over: {survey:?}");
+    }
+}
+
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port is free");
+    listener.local_addr().expect("it has an address").port()
+}
