@@ -41,7 +41,16 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "clock", "inbox", "lifecycle", "registrar", "sandbox", "settings", "telegram", "telemetry", "update",
+            "app",
+            "clock",
+            "inbox",
+            "lifecycle",
+            "registrar",
+            "sandbox",
+            "settings",
+            "telegram",
+            "telemetry",
+            "update",
             "webhook",
         ],
     ),
@@ -90,7 +99,8 @@ fn sources() -> Vec<(String, String)> {
             }
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-            let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+            let code: String =
+                code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
             sources.push((name, code));
         }
     }

@@ -79,7 +79,18 @@ impl Wanted {
         let app = App::build_with(settings, parts).await.unwrap_or_else(|error| panic!("{error}"));
         let (addr, standing, inbox, dispatch) = (app.addr(), app.standing(), app.inbox(), app.dispatch());
         let running = Some(tokio::task::spawn(app.run()));
-        TestApp { addr, sandbox, folder, inbox, dispatch, standing, shutdown, running, work_may_be_left: false, _telegram: telegram }
+        TestApp {
+            addr,
+            sandbox,
+            folder,
+            inbox,
+            dispatch,
+            standing,
+            shutdown,
+            running,
+            work_may_be_left: false,
+            _telegram: telegram,
+        }
     }
 }
 
@@ -125,7 +136,12 @@ impl TestApp {
 
     /// The texts that the bot sent to a chat, in order.
     pub fn replies(&self, chat: i64) -> Vec<String> {
-        self.sandbox.messages(Some(chat)).into_iter().filter(|message| message.bot).map(|message| message.text).collect()
+        self.sandbox
+            .messages(Some(chat))
+            .into_iter()
+            .filter(|message| message.bot)
+            .map(|message| message.text)
+            .collect()
     }
 
     pub async fn survey(&self) -> Survey {
@@ -135,8 +151,16 @@ impl TestApp {
     /// Stops the service softly; how it ended.
     pub async fn stop(&mut self) -> Result<(), RefusedToken> {
         self.shutdown.soft.cancel();
+        self.stop_by_itself().await
+    }
+
+    /// Waits until the service ends, for a reason of its own; how it ended.
+    pub async fn stop_by_itself(&mut self) -> Result<(), RefusedToken> {
         let running = self.running.take().expect("it runs");
-        tokio::time::timeout(Duration::from_secs(30), running).await.expect("it stops in time").expect("without a panic")
+        tokio::time::timeout(Duration::from_secs(30), running)
+            .await
+            .expect("it stops in time")
+            .expect("without a panic")
     }
 }
 

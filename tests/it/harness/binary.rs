@@ -40,11 +40,7 @@ impl Program {
 
     /// Waits until the program takes connections.
     pub fn listens(&self) {
-        let until = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(self.addr).is_err() {
-            assert!(Instant::now() < until, "the program listens in time");
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        until("the program listens", Duration::from_secs(20), || TcpStream::connect(self.addr).ok());
     }
 
     /// Sends a signal by its name, such as `TERM`.
@@ -56,14 +52,21 @@ impl Program {
 
     /// Waits for the program to end by itself.
     pub fn ended(&mut self, within: Duration) -> ExitStatus {
-        let until = Instant::now() + within;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
-                return status;
-            }
-            assert!(Instant::now() < until, "the program ends within {within:?}");
-            std::thread::sleep(Duration::from_millis(5));
+        until("the program ends", within, || self.child.try_wait().expect("a child can be waited for"))
+    }
+}
+
+/// Looks again and again until there is something, for what another process does can only be seen,
+/// not awaited.
+#[expect(clippy::disallowed_methods, reason = "other processes send no events")]
+pub fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(seen) = look() {
+            return seen;
         }
+        assert!(Instant::now() < deadline, "{what} within {within:?}");
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -1,0 +1,48 @@
+use std::time::Duration;
+
+/// The wait before the next try, between two bounds that double with each failure.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Backoff {
+    pub(super) first: Duration,
+    pub(super) longest: Duration,
+}
+
+/// For what passes by itself: no answer, a throttle, trouble at Telegram.
+pub(super) const SOON: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_mins(1) };
+
+/// For a refusal, which somebody must heal: a name that enters the DNS, a setting.
+pub(super) const SLOWLY: Backoff = Backoff { first: Duration::from_mins(1), longest: Duration::from_mins(5) };
+
+impl Backoff {
+    /// The wait after so many failures in a row (1 or more). `jitter` is a number from 0 to 1: it
+    /// spreads those who failed together over the upper half.
+    pub(super) fn wait(self, failures: u32, jitter: f64) -> Duration {
+        let doubled = self.first.saturating_mul(2_u32.saturating_pow(failures)).min(self.longest);
+        (doubled / 2).mul_f64(1.0 + jitter.clamp(0.0, 1.0)).max(self.first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_wait_keeps_its_bounds_whatever_the_failures(failures in 1..u32::MAX, jitter in 0.0..=1.0) {
+            for backoff in [SOON, SLOWLY] {
+                let wait = backoff.wait(failures, jitter);
+                prop_assert!(backoff.first <= wait && wait <= backoff.longest);
+            }
+        }
+    }
+
+    #[test]
+    fn waits_double_from_a_second_to_a_minute() {
+        let waits: Vec<u64> = (1..=7).map(|failures| SOON.wait(failures, 1.0).as_secs()).collect();
+        assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(SOON.wait(1, 0.0), Duration::from_secs(1));
+        assert_eq!(SOON.wait(9, 0.0), Duration::from_secs(30));
+    }
+}

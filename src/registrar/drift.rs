@@ -1,0 +1,139 @@
+use std::collections::BTreeSet;
+use std::fmt;
+
+use url::Url;
+
+use super::wanted::{WantedWebhook, host_of};
+use crate::telegram::WebhookInfo;
+
+/// One thing in which the webhook at Telegram is not as it shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Drift {
+    /// There is none: some program called `deleteWebhook`, or it was never set.
+    Empty,
+    /// It leads to another service.
+    Foreign {
+        /// That service's host.
+        host: String,
+    },
+    /// It leads to our host, but to another path there.
+    Url,
+    /// Telegram sends other kinds of updates.
+    AllowedUpdates {
+        /// The kinds it sends; empty for its default.
+        seen: Vec<String>,
+    },
+    /// Telegram opens more or fewer connections.
+    MaxConnections {
+        /// The most it opens at once.
+        seen: u32,
+    },
+}
+
+/// What differs; empty when the webhook is as it shall be. A webhook that is empty or foreign has no
+/// other difference. The secret token cannot be compared: Telegram never shows it.
+#[must_use]
+pub fn drift(wanted: &WantedWebhook, seen: &WebhookInfo) -> Vec<Drift> {
+    if seen.url.is_empty() {
+        return vec![Drift::Empty];
+    }
+    if host_of(&seen.url) != wanted.host() {
+        return vec![Drift::Foreign { host: host_of(&seen.url) }];
+    }
+    let mut drift = Vec::new();
+    if !same_url(&wanted.url, &seen.url) {
+        drift.push(Drift::Url);
+    }
+    let kinds = seen.allowed_updates.as_deref().unwrap_or_default();
+    if set(kinds) != set(&wanted.allowed_updates) {
+        drift.push(Drift::AllowedUpdates { seen: kinds.to_vec() });
+    }
+    if let Some(most) = seen.max_connections.filter(|most| *most != wanted.max_connections) {
+        drift.push(Drift::MaxConnections { seen: most });
+    }
+    drift
+}
+
+/// Telegram keeps the text it was given, but another writing of the same URL is no difference.
+fn same_url(a: &str, b: &str) -> bool {
+    a == b || matches!((Url::parse(a), Url::parse(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+fn set(kinds: &[String]) -> BTreeSet<String> {
+    kinds.iter().map(|kind| kind.to_ascii_lowercase()).collect()
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Telegram has no webhook for this bot"),
+            Self::Foreign { host } => write!(f, "the webhook leads to another service, at {host}"),
+            Self::Url => f.write_str("the webhook leads to this host, but to another path"),
+            Self::AllowedUpdates { seen } if seen.is_empty() => {
+                f.write_str("Telegram sends its default kinds of updates, not those wanted")
+            }
+            Self::AllowedUpdates { seen } => write!(f, "Telegram sends other kinds of updates: {}", seen.join(", ")),
+            Self::MaxConnections { seen } => {
+                write!(f, "Telegram opens {seen} connections at most, not as many as wanted")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(kinds: &[&str]) -> WantedWebhook {
+        WantedWebhook {
+            url: "https://a.example/telegram/webhook".to_owned(),
+            secret_token: "s".to_owned().into(),
+            allowed_updates: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            max_connections: 40,
+            drop_pending_updates: false,
+        }
+    }
+
+    fn seen(url: &str, kinds: Option<&[&str]>) -> WebhookInfo {
+        WebhookInfo {
+            url: url.to_owned(),
+            allowed_updates: kinds.map(|kinds| kinds.iter().map(|kind| (*kind).to_owned()).collect()),
+            max_connections: Some(40),
+            ..WebhookInfo::default()
+        }
+    }
+
+    const OURS: &str = "https://a.example/telegram/webhook";
+
+    #[test]
+    fn a_webhook_as_wanted_has_no_drift() {
+        assert_eq!(drift(&wanted(&[]), &seen(OURS, None)), []);
+        assert_eq!(drift(&wanted(&[]), &seen(OURS, Some(&[]))), []);
+        assert_eq!(drift(&wanted(&[]), &seen("https://A.example:443/telegram/webhook", None)), []);
+    }
+
+    #[test]
+    fn kinds_of_updates_are_compared_as_a_set() {
+        let two = wanted(&["message", "callback_query"]);
+        assert_eq!(drift(&two, &seen(OURS, Some(&["callback_query", "Message"]))), []);
+        let message = vec!["message".to_owned()];
+        assert_eq!(drift(&two, &seen(OURS, Some(&["message"]))), [Drift::AllowedUpdates { seen: message.clone() }]);
+        assert_eq!(drift(&two, &seen(OURS, None)), [Drift::AllowedUpdates { seen: vec![] }]);
+        assert_eq!(drift(&wanted(&[]), &seen(OURS, Some(&["message"]))), [Drift::AllowedUpdates { seen: message }]);
+    }
+
+    #[test]
+    fn none_and_another_services_are_told_apart() {
+        assert_eq!(drift(&wanted(&[]), &seen("", None)), [Drift::Empty]);
+        let foreign = |host: &str| vec![Drift::Foreign { host: host.to_owned() }];
+        assert_eq!(drift(&wanted(&[]), &seen("https://b.example/x", Some(&["poll"]))), foreign("b.example"));
+        assert_eq!(drift(&wanted(&[]), &seen("https://a.example:8443/x", None)), foreign("a.example:8443"));
+    }
+
+    #[test]
+    fn another_path_and_other_limits_are_drift_of_our_own() {
+        let mut seen = seen("https://a.example/old", None);
+        seen.max_connections = Some(100);
+        assert_eq!(drift(&wanted(&[]), &seen), [Drift::Url, Drift::MaxConnections { seen: 100 }]);
+    }
+}

@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use super::drift::{Drift, drift};
+use super::meaning::meaning;
+use super::standing::{RefusedToken, Standing};
+use super::wanted::WantedWebhook;
+use crate::telegram::{ApiError, BotApi, WebhookInfo};
+
+/// What one registration came to.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// The webhook that was there before.
+    pub before: WebhookInfo,
+    /// The webhook that is there now, read back from Telegram.
+    pub after: WebhookInfo,
+    /// Telegram's remark: "Webhook was set" or "Webhook is already set".
+    pub remark: String,
+}
+
+/// Sets the webhook and reads it back. It is always set, because the secret token cannot be
+/// compared, and because Telegram takes an unchanged one for nothing.
+///
+/// The caller has seen to it that the webhook has no [problems](WantedWebhook::problems).
+///
+/// # Errors
+///
+/// Those of [`BotApi`]. When `setWebhook` was refused, the bot has no webhook.
+pub async fn register(api: &BotApi, wanted: &WantedWebhook) -> Result<Registered, ApiError> {
+    let before = api.webhook_info().await?;
+    let remark = api.set_webhook(&wanted.parameters()).await?;
+    let after = api.webhook_info().await?;
+    Ok(Registered { before, after, remark })
+}
+
+/// Why a try did not end with a webhook that is ours, named for what happens next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Setback {
+    /// Never again: the token has not been accepted even once.
+    Token(RefusedToken),
+    /// Again, not before so long.
+    After(Duration),
+    /// Again, soon: it passes by itself.
+    Soon(String),
+    /// Again, slowly: somebody must heal it.
+    Slowly { reason: String, advice: String },
+}
+
+impl Setback {
+    /// `accepted`: whether the token has been accepted before. One that is refused later was
+    /// revoked while the service ran: that is told, and does not end what still can be taken in.
+    pub(super) fn of(error: ApiError, accepted: bool) -> Self {
+        match error {
+            ApiError::Throttled { retry_after } => Self::After(retry_after),
+            ApiError::Unreachable { .. } | ApiError::Unreadable { .. } => Self::Soon(error.to_string()),
+            // A token that is not even well-formed is refused with 404 or 421.
+            ApiError::Refused { code: code @ (401 | 404 | 421), description, .. } if !accepted => {
+                Self::Token(RefusedToken { words: format!("{code} {description}") })
+            }
+            // "terminated by other setWebhook": two instances start at once.
+            ApiError::Refused { code: 409, description, .. } => Self::Soon(format!("409 {description}")),
+            ApiError::Refused { code, description, .. } => {
+                let means = if code == 401 {
+                    "the bot token was revoked: ask @BotFather for the new one and set TELEGRAM_BOT_TOKEN to it"
+                } else {
+                    meaning(&description).unwrap_or("look at PUBLIC_URL and at the [webhook] settings")
+                };
+                let advice = format!("This means: {means}. Doorbell goes on trying, every few minutes.");
+                Self::Slowly { reason: format!("Telegram says {code} {description}"), advice }
+            }
+        }
+    }
+
+    /// What was read back right after it was set is empty, or leads elsewhere on our host: somebody
+    /// else sets or removes it at the same time.
+    pub(super) fn of_drift(drift: &Drift) -> Self {
+        Self::Soon(format!("right after it was set, {drift}: another program changes it at the same time"))
+    }
+
+    /// How the service stands while it waits for the next try.
+    pub(super) fn standing(&self) -> Standing {
+        match self {
+            Self::Token(refused) => {
+                Standing::Refused { reason: refused.to_string(), advice: refused.hint().to_owned() }
+            }
+            // Without the seconds: they change with each try, the reason does not.
+            Self::After(_) => {
+                Standing::Registering { trouble: Some("Telegram asks to wait (429, too many requests)".to_owned()) }
+            }
+            Self::Soon(reason) => Standing::Registering { trouble: Some(reason.clone()) },
+            Self::Slowly { reason, advice } => Standing::Refused { reason: reason.clone(), advice: advice.clone() },
+        }
+    }
+}
+
+/// Whose the webhook is, and whether it is right.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// Ours, and as wanted or as Telegram once settled it.
+    Right,
+    /// Another service's.
+    Foreign { host: String },
+    /// None, or ours and not as wanted.
+    Wrong(Drift),
+}
+
+/// Judges what Telegram has. `settled` is what it had right after it was set: where Telegram would
+/// not take a parameter as it was wanted then, setting it again changes nothing.
+pub(super) fn finding(wanted: &WantedWebhook, seen: &WebhookInfo, settled: Option<&WebhookInfo>) -> Finding {
+    let key = |info: &WebhookInfo| (info.url.clone(), info.allowed_updates.clone(), info.max_connections);
+    match drift(wanted, seen).into_iter().next() {
+        None => Finding::Right,
+        Some(Drift::Foreign { host }) => Finding::Foreign { host },
+        Some(Drift::AllowedUpdates { .. } | Drift::MaxConnections { .. }) if Some(key(seen)) == settled.map(key) => {
+            Finding::Right
+        }
+        Some(drift) => Finding::Wrong(drift),
+    }
+}

@@ -1,0 +1,24 @@
+//! Once, and in order: a redelivered update has one effect, and updates of one chat are handled in
+//! the order in which they came.
+
+use crate::harness::{TestApp, message};
+
+#[tokio::test]
+async fn the_same_update_five_times_has_one_reply() {
+    let app = TestApp::spawn().await;
+    for _ in 0..5 {
+        assert_eq!(app.ring(&message(1, 7, "/start")).await.status, 200);
+    }
+    app.drain().await;
+    assert_eq!(app.replies(7).len(), 1);
+}
+
+#[tokio::test]
+async fn fifty_copies_at_once_have_one_reply_and_fifty_times_200() {
+    let app = TestApp::spawn().await;
+    let update = message(1, 7, "/start");
+    let answers = futures_util::future::join_all((0..50).map(|_| app.ring(&update))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200 && answer.body.is_empty()));
+    app.drain().await;
+    assert_eq!(app.replies(7).len(), 1);
+}
