@@ -1,0 +1,52 @@
+//! A bot in Rust: it says what it was told.
+//!
+//! `cargo run -- sandbox` has a Bot API to try it with; stop the service there first, or give this one
+//! another port:
+//!
+//! ```text
+//! TELEGRAM_BOT_TOKEN=… PUBLIC_URL=https://bot.example.org cargo run --example echo
+//! ```
+
+use std::sync::Arc;
+
+use doorbell::app::{App, Parts};
+use doorbell::handler::{Handler, HandlerError};
+use doorbell::lifecycle::{Shutdown, stop_on_signals};
+use doorbell::settings::{Need, Settings, Sources};
+use doorbell::telegram::Call;
+use doorbell::update::Update;
+use serde::Deserialize;
+
+/// As much of a message as this bot reads.
+#[derive(Deserialize)]
+struct Message {
+    chat: Chat,
+    text: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Chat {
+    id: i64,
+}
+
+struct Echo;
+
+#[async_trait::async_trait]
+impl Handler for Echo {
+    async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
+        // An update of another kind or shape is nothing to this bot, and no failure.
+        let Ok(message) = update.decode::<Message>() else { return Ok(Vec::new()) };
+        Ok(message.text.map(|text| Call::send_message(message.chat.id, text)).into_iter().collect())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let settings = Settings::load(&Sources::of_this_process(), Need::Token)?;
+    doorbell::telemetry::init(&settings.log)?;
+    let shutdown = Shutdown::new();
+    stop_on_signals(&shutdown)?;
+    let parts = Parts { handler: Some(Arc::new(Echo)), shutdown, ..Parts::default() };
+    App::build_with(settings, parts).await?.run().await?;
+    Ok(())
+}
