@@ -17,7 +17,7 @@ use super::faults::Answer;
 use super::records::ReceivedCall;
 use super::reply::{Params, Reply};
 use super::target::Target;
-use super::webhook::Begun;
+use super::webhook::{Begun, Plan};
 use super::world::World;
 use super::{Shared, TOKEN, conflicts};
 
@@ -123,6 +123,12 @@ async fn set_webhook(shared: &Arc<Shared>, params: &Params) -> Reply {
         Begun::Answer(reply) => return reply,
         Begun::Check(plan) => plan,
     };
+    // On a task of its own, so that it ends even if the caller does not wait for it.
+    let checked = shared.shutdown.tasks.spawn(check_webhook(Arc::clone(shared), plan));
+    checked.await.unwrap_or_else(|_| Reply::error(500, "Internal Server Error: restart"))
+}
+
+async fn check_webhook(shared: Arc<Shared>, plan: Box<Plan>) -> Reply {
     let found = tokio::select! {
         biased;
         () = plan.terminated.cancelled() => None,

@@ -1,7 +1,7 @@
 //! The door: `/sandbox/...`, through which a person with curl or a test speaks as a user, sees what
 //! was said, and lets things go wrong.
 
-use axum::extract::rejection::JsonRejection;
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Fault, NOT_RECEIVED, Sandbox};
+use super::{NOT_RECEIVED, Sandbox};
 use crate::update::UpdateId;
 
 /// The largest body that is read.
@@ -118,33 +118,31 @@ fn from() -> String {
     "Ann".to_owned()
 }
 
-type Body<T> = Result<Json<T>, JsonRejection>;
-
-async fn say(State(sandbox): State<Sandbox>, body: Body<Say>) -> Response {
+async fn say(State(sandbox): State<Sandbox>, body: Bytes) -> Response {
     let wanted = r#"wanted: {"text": "/start"}, and if you like "chat": 1, "from": "Ann""#;
-    read(body, wanted, |Say { text, chat, from }| match (text.trim(), chat) {
+    read(&body, wanted, |Say { text, chat, from }| match (text.trim(), chat) {
         ("", _) | (_, 0) => refuse(StatusCode::BAD_REQUEST, wanted),
         _ => pushed(sandbox.say(chat, &from, &text)),
     })
 }
 
-async fn press(State(sandbox): State<Sandbox>, body: Body<Press>) -> Response {
+async fn press(State(sandbox): State<Sandbox>, body: Bytes) -> Response {
     let wanted = r#"wanted: {"message_id": 2, "data": "yes"}, and if you like "chat": 1, "from": "Ann""#;
-    read(body, wanted, |Press { message_id, data, chat, from }| pushed(sandbox.press(chat, &from, message_id, &data)))
+    read(&body, wanted, |Press { message_id, data, chat, from }| pushed(sandbox.press(chat, &from, message_id, &data)))
 }
 
-async fn push(State(sandbox): State<Sandbox>, body: Body<Push>) -> Response {
+async fn push(State(sandbox): State<Sandbox>, body: Bytes) -> Response {
     let wanted = r#"wanted: {"kind": "inline_query", "content": {"id": "1", "from": {"id": 1}, "query": ""}}"#;
-    read(body, wanted, |Push { kind, content }| pushed(sandbox.push(&kind, content)))
+    read(&body, wanted, |Push { kind, content }| pushed(sandbox.push(&kind, content)))
 }
 
 async fn messages(State(sandbox): State<Sandbox>, query: Query<OfChat>) -> Response {
     Json(sandbox.messages(query.chat)).into_response()
 }
 
-async fn fault(State(sandbox): State<Sandbox>, body: Body<Fault>) -> Response {
+async fn fault(State(sandbox): State<Sandbox>, body: Bytes) -> Response {
     let wanted = r#"wanted: {"method": "sendMessage", "times": 1, "what": {"html": 502}}; see GET /sandbox"#;
-    read(body, wanted, |fault| {
+    read(&body, wanted, |fault| {
         sandbox.fault(fault);
         done()
     })
@@ -160,8 +158,8 @@ async fn polling_copy(State(sandbox): State<Sandbox>) -> Response {
     done()
 }
 
-async fn second_service(State(sandbox): State<Sandbox>, body: Body<SecondService>) -> Response {
-    read(body, r#"wanted: {"url": "https://other.example/hook"}"#, |SecondService { url }| {
+async fn second_service(State(sandbox): State<Sandbox>, body: Bytes) -> Response {
+    read(&body, r#"wanted: {"url": "https://other.example/hook"}"#, |SecondService { url }| {
         match sandbox.second_service(&url) {
             Ok(()) => done(),
             Err(refusal) => refuse(StatusCode::BAD_REQUEST, &refusal),
@@ -174,14 +172,11 @@ async fn changed_secret(State(sandbox): State<Sandbox>) -> Response {
     done()
 }
 
-fn read<T: DeserializeOwned>(body: Body<T>, wanted: &str, act: impl FnOnce(T) -> Response) -> Response {
-    match body {
-        Ok(Json(body)) => act(body),
-        Err(JsonRejection::BytesRejection(rejection)) => refuse(rejection.status(), "the body is too large"),
-        Err(rejection) => {
-            let problem = format!("{}. {wanted}", rejection.body_text().trim_end_matches('.'));
-            refuse(StatusCode::BAD_REQUEST, &problem)
-        }
+/// Reads the body as JSON, whatever its content type: `curl -d` says it sends a form.
+fn read<T: DeserializeOwned>(body: &Bytes, wanted: &str, act: impl FnOnce(T) -> Response) -> Response {
+    match serde_json::from_slice(body) {
+        Ok(body) => act(body),
+        Err(error) => refuse(StatusCode::BAD_REQUEST, &format!("{error}; {wanted}")),
     }
 }
 

@@ -249,7 +249,8 @@ async fn spare(shared: &Arc<Shared>, actor: &Arc<Actor>) -> Option<Line> {
         Ok(line) => Some(line),
         Err(trouble) => {
             shared.change(|world, now| {
-                if let (Some(hook), Trouble::Broken(text)) = (world.hook.as_mut(), trouble) {
+                let hook = world.hook.as_mut().filter(|hook| Arc::ptr_eq(&hook.actor, actor));
+                if let (Some(hook), Trouble::Broken(text)) = (hook, trouble) {
                     hook.last_error = Some((now, text));
                 }
             });

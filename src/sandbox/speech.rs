@@ -70,6 +70,7 @@ impl Sandbox {
 
 impl World {
     fn say(&mut self, now: Timestamp, chat: i64, first_name: &str, text: &str) -> Option<UpdateId> {
+        self.make_room_for_chats();
         let message_id = self.message_number();
         let of = chat_of(chat, first_name);
         let content = MessageJson {

@@ -189,6 +189,21 @@ async fn a_user_writes_and_the_bot_answers() {
 }
 
 #[tokio::test]
+async fn on_the_machines_clock_a_healthy_receiver_is_served_at_once() {
+    let shutdown = Shutdown::new();
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let sandbox = Sandbox::start(listen, Arc::new(clock::SystemClock), &shutdown).await.unwrap();
+    let mut receiver = Receiver::start(&shutdown).await;
+    sandbox.second_service(&receiver.url()).unwrap();
+    for text in ["a", "b", "c"] {
+        sandbox.say(1, "Ann", text);
+        receiver.next().await.ok();
+    }
+    sandbox.idle().await;
+    shutdown.stop_hard();
+}
+
+#[tokio::test]
 async fn a_bad_body_is_told_what_is_wanted() {
     let house = House::start().await;
     for body in ["", "{}", r#"{"text": ""}"#, r#"{"text": "a", "chat": 0}"#, r#"{"text": "a", "chta": 1}"#] {
@@ -222,16 +237,19 @@ async fn an_update_of_a_kind_that_was_not_asked_for_uses_no_id() {
 async fn other_programs_take_the_webhook() {
     let house = House::start().await;
     let receiver = house.receiver(json!({"secret_token": "ours"})).await;
-    house.sandbox.changed_secret("theirs");
-    assert_eq!(house.sandbox.webhook().unwrap().secret.as_deref(), Some("theirs"));
+    assert_eq!(house.http("POST", "/sandbox/scenes/changed-secret", "").await.unwrap().code, 200);
+    assert!(house.sandbox.webhook().unwrap().secret.is_some_and(|secret| secret != "ours"));
+    let url = r#"{"url": "https://other.example/hook"}"#;
+    assert_eq!(house.http("POST", "/sandbox/scenes/second-service", url).await.unwrap().code, 200);
+    assert_eq!(house.http("POST", "/sandbox/scenes/second-service", r#"{"url": "ftp://x"}"#).await.unwrap().code, 400);
     house.sandbox.second_service("https://other.example/hook").unwrap();
     let taken = house.sandbox.webhook().unwrap();
     assert_eq!((taken.url.as_str(), taken.secret), ("https://other.example/hook", None));
-    house.sandbox.polling_copy();
+    assert_eq!(house.http("POST", "/sandbox/scenes/polling-copy", "").await.unwrap().code, 200);
     assert_eq!(house.sandbox.webhook(), None);
     let calls: Vec<(String, Option<u16>)> =
         house.sandbox.calls().into_iter().map(|call| (call.method, call.code)).collect();
-    assert_eq!(calls[2..], [("deleteWebhook".to_owned(), Some(200)), ("getUpdates".to_owned(), Some(200))]);
+    assert_eq!(calls[4..], [("deleteWebhook".to_owned(), Some(200)), ("getUpdates".to_owned(), Some(200))]);
     drop(receiver);
 }
 

@@ -1,7 +1,7 @@
 //! The state of the sandbox: conversations, the updates that wait, the webhook. It does no I/O and
 //! takes the time as `now`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::backlog::{Backlog, Stored, first_id};
 use super::conflicts::Polling;
 use super::faults::Faults;
-use super::records::{DeliveryAttempt, Log, Message, ReceivedCall};
+use super::records::{DeliveryAttempt, Log, Message, REMEMBERED, ReceivedCall};
 use super::webhook::Hook;
 use super::{ascii, queue};
 use crate::clock;
@@ -25,6 +25,9 @@ pub(super) const BOT_USERNAME: &str = "doorbell_sandbox_bot";
 
 /// Kinds that are sent only to who asks for them.
 const ON_REQUEST: [&str; 3] = ["chat_member", "message_reaction", "message_reaction_count"];
+
+/// So many chats are remembered.
+const MOST_CHATS: usize = 100_000;
 
 /// Everything Telegram knows of one bot.
 #[derive(Debug)]
@@ -45,6 +48,7 @@ pub(super) struct World {
     pub(super) commands: BTreeMap<String, Value>,
     /// Callback queries that wait for their answer, until when.
     pub(super) queries: HashMap<String, Timestamp>,
+    queries_in_order: VecDeque<String>,
     pub(super) messages: Log<Message>,
     /// Where the messages are, by their number.
     numbers: HashMap<i64, u64>,
@@ -69,6 +73,7 @@ impl World {
             chats: HashMap::new(),
             commands: BTreeMap::new(),
             queries: HashMap::new(),
+            queries_in_order: VecDeque::new(),
             messages: Log::default(),
             numbers: HashMap::new(),
             next_message: 1,
@@ -119,6 +124,7 @@ impl World {
 
     /// Remembers the chats that an update speaks of: the bot may write to them.
     fn meet(&mut self, content: &Value) {
+        self.make_room_for_chats();
         for path in ["/chat", "/message/chat"] {
             if let Some((id, chat)) = content.pointer(path).and_then(|chat| Some((chat["id"].as_i64()?, chat))) {
                 self.chats.insert(id, chat.clone());
@@ -130,12 +136,23 @@ impl World {
         }
     }
 
+    /// One chat too many, and all are forgotten: that keeps a load test with a million chats small,
+    /// and shows in strict mode only.
+    pub(super) fn make_room_for_chats(&mut self) {
+        if self.chats.len() >= MOST_CHATS {
+            self.chats.clear();
+        }
+    }
+
     /// A callback query can be answered for so long as it would be delivered.
     pub(super) fn expect_answer(&mut self, id: &str, now: Timestamp) {
-        if self.queries.len() >= super::records::REMEMBERED {
-            self.queries.retain(|_, until| *until >= now);
+        if self.queries_in_order.len() == REMEMBERED
+            && let Some(oldest) = self.queries_in_order.pop_front()
+        {
+            self.queries.remove(&oldest);
         }
         self.queries.insert(id.to_owned(), clock::later(now, Duration::from_secs(150)));
+        self.queries_in_order.push_back(id.to_owned());
     }
 
     /// The number of the next message, of whatever chat.
@@ -148,7 +165,7 @@ impl World {
     pub(super) fn write(&mut self, message: Message) {
         let (id, number) = (message.message_id, self.messages.push(message));
         self.numbers.insert(id, number);
-        if self.numbers.len() > 2 * super::records::REMEMBERED {
+        if self.numbers.len() > 2 * REMEMBERED {
             let messages = &mut self.messages;
             self.numbers.retain(|_, number| messages.find(*number).is_some());
             let numbers = &self.numbers;
