@@ -23,6 +23,7 @@ impl World {
         }
         let chat = id.trim().parse().ok().filter(|id| *id != 0 && (!self.strict || self.chats.contains_key(id)));
         let chat: i64 = chat.ok_or_else(|| Reply::bad("chat not found"))?;
+        self.make_room_for_chats();
         self.chats.entry(chat).or_insert_with(|| chat_of(chat, "Someone"));
         Ok(chat)
     }
@@ -32,13 +33,13 @@ impl World {
         if text.is_empty() {
             return Err(Reply::bad("message text is empty"));
         }
-        self.send(now, params, text, LONGEST_TEXT, "message is too long")
+        self.send(now, params, text, LONGEST_TEXT, "message is too long").map(Reply::ok)
     }
 
     pub(super) fn send_media(&mut self, now: Timestamp, params: &Params, media: &str) -> Result<Reply, Reply> {
         let caption = read_text(params, "caption")?;
         let text = format!("[{media}] {caption}").trim_end().to_owned();
-        self.send(now, params, text, LONGEST_CAPTION, "message caption is too long")
+        self.send(now, params, text, LONGEST_CAPTION, "message caption is too long").map(Reply::ok)
     }
 
     fn send(
@@ -48,7 +49,7 @@ impl World {
         text: String,
         longest: usize,
         too_long: &str,
-    ) -> Result<Reply, Reply> {
+    ) -> Result<Value, Reply> {
         let buttons = read_markup(params)?;
         let chat = self.addressee(params)?;
         if text.encode_utf16().count() > longest {
@@ -57,9 +58,31 @@ impl World {
         let message_id = self.message_number();
         let (from, bot, update_id, edits) = (BOT_NAME.to_owned(), true, None, Vec::new());
         let message = Message { at: now, chat, from, bot, text, message_id, update_id, buttons, edits };
-        let reply = Reply::ok(self.as_sent(&message));
+        let sent = self.as_sent(&message);
         self.write(message);
-        Ok(reply)
+        Ok(sent)
+    }
+
+    /// What forwarding and copying come to here: the same text once more.
+    pub(super) fn repeat_message(&mut self, now: Timestamp, params: &Params) -> Result<Value, Reply> {
+        let from = params.integer("from_chat_id").ok_or_else(|| Reply::bad("chat_id is empty"))?;
+        let id = params.integer("message_id").ok_or_else(|| Reply::bad("message identifier is not specified"))?;
+        let text = self.message(from, id).map(|message| message.text.clone());
+        self.send(now, params, text.ok_or_else(|| Reply::bad("message to forward not found"))?, usize::MAX, "")
+    }
+
+    /// An album is one message for each of its media.
+    pub(super) fn send_album(&mut self, now: Timestamp, params: &Params) -> Result<Reply, Reply> {
+        let Some(Ok(Value::Array(media))) = params.json("media") else {
+            return Err(Reply::bad("can't parse media JSON object"));
+        };
+        let mut sent = Vec::new();
+        for medium in media {
+            let part = |name: &str| medium[name].as_str().unwrap_or_default();
+            let text = format!("[{}] {}", part("type"), part("caption")).trim_end().to_owned();
+            sent.push(self.send(now, params, text, usize::MAX, "")?);
+        }
+        Ok(Reply::ok(sent))
     }
 
     pub(super) fn edit_message(&mut self, now: Timestamp, params: &Params, what: &str) -> Result<Reply, Reply> {
@@ -215,6 +238,17 @@ mod tests {
         assert_eq!((message.text.as_str(), message.edits[0].text.as_str()), ("b", "a"));
         perform(world, "deletemessage", json!({"chat_id": 1, "message_id": 1}));
         assert_eq!(refusal(world, "editmessagetext", edit("c")), "Bad Request: message to edit not found");
+    }
+
+    #[test]
+    fn copies_forwards_and_albums_are_messages_too() {
+        let world = &mut World::new();
+        perform(world, "sendmessage", json!({"chat_id": 1, "text": "a"}));
+        let again = json!({"chat_id": 2, "from_chat_id": 1, "message_id": 1});
+        assert_eq!(perform(world, "copymessage", again.clone())["result"], json!({"message_id": 2}));
+        assert_eq!(perform(world, "forwardmessage", again)["result"]["text"], "a");
+        let album = json!({"chat_id": 2, "media": [{"type": "photo", "caption": "b"}, {"type": "video"}]});
+        assert_eq!(perform(world, "sendmediagroup", album)["result"][1]["text"], "[video]");
     }
 
     #[test]

@@ -77,6 +77,12 @@ impl World {
             "editmessagecaption" => self.edit_message(now, params, "caption"),
             "editmessagereplymarkup" => self.edit_markup(params),
             "deletemessage" => self.delete_message(params),
+            "forwardmessage" => self.repeat_message(now, params).map(Reply::ok),
+            "copymessage" => {
+                let copied = self.repeat_message(now, params);
+                copied.map(|sent| Reply::ok(json!({"message_id": sent["message_id"]})))
+            }
+            "sendmediagroup" => self.send_album(now, params),
             "sendchataction" => self.addressee(params).map(|_| Reply::ok(true)),
             "answercallbackquery" => self.answer_callback_query(now, params),
             "setmycommands" => self.set_commands(params),
