@@ -1,0 +1,268 @@
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+
+use super::*;
+use crate::clock::ManualClock;
+
+/// A sandbox whose clock is moved by hand.
+pub(super) struct House {
+    pub(super) sandbox: Sandbox,
+    pub(super) clock: ManualClock,
+    pub(super) shutdown: Shutdown,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.shutdown.stop_hard();
+    }
+}
+
+/// An answer of the sandbox over HTTP.
+pub(super) struct Got {
+    pub(super) code: u16,
+    pub(super) head: String,
+    pub(super) body: Value,
+}
+
+impl House {
+    pub(super) async fn start() -> Self {
+        let clock = ManualClock::new(Timestamp::from_second(1_700_000_000).unwrap());
+        let shutdown = Shutdown::new();
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let sandbox = Sandbox::start(listen, Arc::new(clock.clone()), &shutdown).await.unwrap();
+        Self { sandbox, clock, shutdown }
+    }
+
+    pub(super) fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// Seconds since the start.
+    pub(super) fn second(at: Timestamp) -> i64 {
+        at.as_second() - 1_700_000_000
+    }
+
+    pub(super) async fn call(&self, method: &str, params: Value) -> Got {
+        self.http("POST", &format!("/bot{TOKEN}/{method}"), &params.to_string()).await.unwrap()
+    }
+
+    pub(super) async fn description(&self, method: &str, params: Value) -> String {
+        self.call(method, params).await.body["description"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// One request on a connection of its own; none if it is closed without an answer.
+    pub(super) async fn http(&self, verb: &str, path: &str, body: &str) -> Option<Got> {
+        let mut stream = TcpStream::connect(self.sandbox.addr()).await.unwrap();
+        let length = body.len();
+        let head = format!("{verb} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n");
+        stream.write_all(format!("{head}Content-Type: application/json\r\n\r\n{body}").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let body = serde_json::from_str(body).unwrap_or_else(|_| Value::from(body));
+        Some(Got { code: head.split(' ').nth(1)?.parse().ok()?, head: head.to_ascii_lowercase(), body })
+    }
+
+    /// A receiver, set as the webhook.
+    pub(super) async fn receiver(&self, more: Value) -> Receiver {
+        let receiver = Receiver::start(&self.shutdown).await;
+        let mut params = json!({"url": receiver.url()});
+        params.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        self.advance(1);
+        assert_eq!(self.description("setWebhook", params).await, "Webhook was set");
+        receiver
+    }
+
+    /// Returns once the last attempt has an outcome.
+    pub(super) async fn settled(&self, attempts: usize) {
+        let settled = |sandbox: &Sandbox| {
+            let deliveries = sandbox.deliveries();
+            deliveries.len() == attempts && deliveries.iter().all(|delivery| delivery.outcome != Outcome::Sent)
+        };
+        self.sandbox.until(settled).await;
+    }
+}
+
+/// A webhook whose every request is shown to the test, which answers it.
+pub(super) struct Receiver {
+    addr: SocketAddr,
+    requests: mpsc::UnboundedReceiver<Delivered>,
+}
+
+/// A request that reached the receiver.
+pub(super) struct Delivered {
+    pub(super) connection: usize,
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
+    answer: oneshot::Sender<String>,
+}
+
+impl Delivered {
+    pub(super) fn id(&self) -> UpdateId {
+        let body = String::from_utf8_lossy(&self.body);
+        UpdateId(body.split([':', ',']).nth(1).unwrap().parse().unwrap())
+    }
+
+    /// Answers with this; with nothing, the connection is closed.
+    pub(super) fn answer(self, answer: impl Into<String>) {
+        self.answer.send(answer.into()).ok();
+    }
+
+    pub(super) fn ok(self) {
+        self.answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    }
+
+    pub(super) fn fail(self, headers: &str) {
+        self.answer(format!("HTTP/1.1 503 Service Unavailable\r\n{headers}Content-Length: 0\r\n\r\n"));
+    }
+}
+
+impl Receiver {
+    pub(super) async fn start(shutdown: &Shutdown) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (show, requests) = mpsc::unbounded_channel();
+        let tasks = shutdown.tasks.clone();
+        shutdown.tasks.spawn(async move {
+            for connection in 1.. {
+                let (stream, _) = listener.accept().await.unwrap();
+                tasks.spawn(Self::serve(stream, connection, show.clone()));
+            }
+        });
+        Self { addr, requests }
+    }
+
+    async fn serve(mut stream: TcpStream, connection: usize, show: mpsc::UnboundedSender<Delivered>) {
+        let mut unread = Vec::new();
+        loop {
+            let head = loop {
+                if let Some(end) = unread.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                    break String::from_utf8(unread.drain(..end + 4).collect()).unwrap();
+                }
+                if stream.read_buf(&mut unread).await.unwrap_or(0) == 0 {
+                    return;
+                }
+            };
+            let length = head.split_once("Content-Length: ").unwrap().1.lines().next().unwrap().parse().unwrap();
+            while unread.len() < length {
+                stream.read_buf(&mut unread).await.unwrap();
+            }
+            let (answer, answered) = oneshot::channel();
+            let body = unread.drain(..length).collect();
+            show.send(Delivered { connection, head, body, answer }).ok();
+            match answered.await {
+                Ok(answer) if !answer.is_empty() => stream.write_all(answer.as_bytes()).await.ok(),
+                _ => return,
+            };
+        }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/hook", self.addr)
+    }
+
+    pub(super) async fn next(&mut self) -> Delivered {
+        self.requests.recv().await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_user_writes_and_the_bot_answers() {
+    let house = House::start().await;
+    let mut receiver = house.receiver(json!({})).await;
+    let said = house.http("POST", "/sandbox/messages", r#"{"text": "/start"}"#).await.unwrap();
+    let update = receiver.next().await;
+    assert_eq!((said.code, &said.body["update_id"]), (200, &json!(update.id())));
+    house.call("sendMessage", json!({"chat_id": 1, "text": "Hello, Ann!"})).await;
+    update.ok();
+    house.sandbox.idle().await;
+    let talk = house.http("GET", "/sandbox/messages?chat=1", "").await.unwrap().body;
+    assert_eq!(
+        (&talk[0]["from"], &talk[0]["text"], &talk[0]["update_id"]),
+        (&json!("Ann"), &json!("/start"), &said.body["update_id"])
+    );
+    assert_eq!((&talk[1]["bot"], &talk[1]["text"]), (&json!(true), &json!("Hello, Ann!")));
+}
+
+#[tokio::test]
+async fn on_the_machines_clock_a_healthy_receiver_is_served_at_once() {
+    let shutdown = Shutdown::new();
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let sandbox = Sandbox::start(listen, Arc::new(clock::SystemClock), &shutdown).await.unwrap();
+    let mut receiver = Receiver::start(&shutdown).await;
+    sandbox.second_service(&receiver.url()).unwrap();
+    for text in ["a", "b", "c"] {
+        sandbox.say(1, "Ann", text);
+        receiver.next().await.ok();
+    }
+    sandbox.idle().await;
+    shutdown.stop_hard();
+}
+
+#[tokio::test]
+async fn a_bad_body_is_told_what_is_wanted() {
+    let house = House::start().await;
+    for body in ["", "{}", r#"{"text": ""}"#, r#"{"text": "a", "chat": 0}"#, r#"{"text": "a", "chta": 1}"#] {
+        let refused = house.http("POST", "/sandbox/messages", body).await.unwrap();
+        let title = refused.body["title"].as_str().unwrap();
+        assert!(refused.code == 400 && title.contains(r#"wanted: {"text": "/start"}"#), "{body}: {title}");
+    }
+    assert_eq!(house.http("GET", "/sandbox/elsewhere", "").await.unwrap().code, 404);
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_may_not_speak_here() {
+    let house = House::start().await;
+    let mut stream = TcpStream::connect(house.sandbox.addr()).await.unwrap();
+    let request = "GET /sandbox HTTP/1.1\r\nHost: x\r\nOrigin: https://example.org\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_update_of_a_kind_that_was_not_asked_for_uses_no_id() {
+    let house = House::start().await;
+    let first = house.sandbox.say(1, "Ann", "a");
+    assert_eq!(house.sandbox.push("chat_member", json!({})), NOT_RECEIVED);
+    assert_eq!(house.sandbox.say(1, "Ann", "b"), UpdateId(first.0 + 1));
+}
+
+#[tokio::test]
+async fn other_programs_take_the_webhook() {
+    let house = House::start().await;
+    let receiver = house.receiver(json!({"secret_token": "ours"})).await;
+    assert_eq!(house.http("POST", "/sandbox/scenes/changed-secret", "").await.unwrap().code, 200);
+    assert!(house.sandbox.webhook().unwrap().secret.is_some_and(|secret| secret != "ours"));
+    let url = r#"{"url": "https://other.example/hook"}"#;
+    assert_eq!(house.http("POST", "/sandbox/scenes/second-service", url).await.unwrap().code, 200);
+    assert_eq!(house.http("POST", "/sandbox/scenes/second-service", r#"{"url": "ftp://x"}"#).await.unwrap().code, 400);
+    house.sandbox.second_service("https://other.example/hook").unwrap();
+    let taken = house.sandbox.webhook().unwrap();
+    assert_eq!((taken.url.as_str(), taken.secret), ("https://other.example/hook", None));
+    assert_eq!(house.http("POST", "/sandbox/scenes/polling-copy", "").await.unwrap().code, 200);
+    assert_eq!(house.sandbox.webhook(), None);
+    let calls: Vec<(String, Option<u16>)> =
+        house.sandbox.calls().into_iter().map(|call| (call.method, call.code)).collect();
+    assert_eq!(calls[4..], [("deleteWebhook".to_owned(), Some(200)), ("getUpdates".to_owned(), Some(200))]);
+    drop(receiver);
+}
+
+#[tokio::test]
+async fn the_sandbox_ends_when_it_is_told_to_stop() {
+    let house = House::start().await;
+    let _receiver = house.receiver(json!({})).await;
+    let shutdown = Shutdown::new();
+    let clock: SharedClock = Arc::new(house.clock.clone());
+    let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap(), clock, &shutdown).await.unwrap();
+    sandbox.second_service(&house.sandbox.api_url()).unwrap();
+    sandbox.say(1, "Ann", "a");
+    shutdown.tasks.close();
+    shutdown.soft.cancel();
+    shutdown.tasks.wait().await;
+}
