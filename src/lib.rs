@@ -1,5 +1,6 @@
 //! doc
 
+pub mod cli;
 pub mod clock;
 pub mod handler;
 pub mod lifecycle;
