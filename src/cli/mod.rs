@@ -19,11 +19,7 @@ use crate::registrar::RefusedToken;
 use crate::settings::{Need, Settings, SettingsError, Sources};
 use crate::telemetry;
 
-/// Everything is well.
-const WELL: u8 = 0;
-/// Something is unwell.
-const UNWELL: u8 = 1;
-/// The command was used wrongly, or the settings are wrong.
+/// Exit status 2: the command was used wrongly, or the settings are wrong. 0 is well, 1 unwell.
 const WRONG: u8 = 2;
 
 #[derive(Parser)]
@@ -50,7 +46,8 @@ enum Command {
     /// Sends one update to a running service, as Telegram would, and shows the answer.
     Ring(ring::Arguments),
     /// What Telegram has stored about the webhook; register it, remove it, show its secret.
-    Webhook(webhook::Arguments),
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// The settings in force, and where each came from.
     Settings(settings::Arguments),
 }
@@ -64,25 +61,39 @@ pub async fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments, sources).await,
         Command::Sandbox(arguments) => sandbox::run(arguments, sources).await,
         Command::Ring(arguments) => ring::run(arguments, &sources).await,
-        Command::Webhook(arguments) => webhook::run(arguments, &sources).await,
-        Command::Settings(arguments) => settings::run(arguments, &sources, &mut io::stdout()).map(|()| WELL),
+        Command::Webhook(command) => webhook::run(command, &sources).await,
+        Command::Settings(arguments) => {
+            settings::run(arguments, &sources, &mut io::stdout()).map(|()| ExitCode::SUCCESS)
+        }
     };
-    ExitCode::from(ended.unwrap_or_else(|error| fail(&error)))
+    ended.unwrap_or_else(|error| fail(&error))
 }
 
 /// Says what went wrong, why, and what to do; the exit status that goes with it.
 #[expect(clippy::print_stderr, reason = "errors of the command line go to standard error")]
-fn fail(error: &anyhow::Error) -> u8 {
+fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {}", telemetry::chain(error.as_ref()));
     if let Some(hint) = hint(error) {
         eprintln!("hint:  {hint}");
     }
     let wrong = error.is::<SettingsError>()
+        || error.is::<Wrong>()
         || matches!(error.downcast_ref(), Some(BuildError::Settings(_) | BuildError::NoToken));
-    if wrong { WRONG } else { UNWELL }
+    if wrong { ExitCode::from(WRONG) } else { ExitCode::FAILURE }
+}
+
+/// The command cannot be carried out as the settings are.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Wrong {
+    message: String,
+    hint: Option<&'static str>,
 }
 
 fn hint(error: &anyhow::Error) -> Option<String> {
+    if let Some(wrong) = error.downcast_ref::<Wrong>() {
+        return wrong.hint.map(ToOwned::to_owned);
+    }
     if let Some(refused) = error.downcast_ref::<RefusedToken>() {
         return Some(refused.hint().to_owned());
     }

@@ -1,10 +1,11 @@
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{UNWELL, WELL, load, say};
+use super::{load, say};
 use crate::clock::{Clock, SystemClock};
 use crate::sandbox::TOKEN;
 use crate::settings::{Need, Settings, Sources};
@@ -46,7 +47,7 @@ pub(super) struct Arguments {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Rings the service once, as Telegram would.
-pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Result<u8> {
+pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Result<ExitCode> {
     let settings = load(sources, Need::Nothing)?;
     let url = target(arguments.url.as_deref(), &settings);
     let secret = secret(&settings);
@@ -57,7 +58,7 @@ pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Resu
             secret.expose_secret(),
             update.replace('\'', "'\\''"),
         ));
-        return Ok(WELL);
+        return Ok(ExitCode::SUCCESS);
     }
     let answer = telegram::ring(&url, &secret, update, PATIENCE).await?;
     let (status, body) = (answer.status, answer.body.trim());
@@ -69,7 +70,7 @@ pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Resu
             say(body);
         }
     }
-    Ok(if status == 200 { WELL } else { UNWELL })
+    Ok(if status == 200 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn target(url: Option<&str>, settings: &Settings) -> String {

@@ -1,10 +1,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 
-use super::{WELL, load, say};
+use super::{load, say};
 use crate::app::{App, Parts};
 use crate::clock::{SharedClock, SystemClock};
 use crate::lifecycle::{Shutdown, stop_on_signals};
@@ -26,7 +27,7 @@ pub(super) struct Arguments {
 }
 
 /// Runs the service and a Telegram in miniature, each wired to the other, until told to stop.
-pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Result<u8> {
+pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Result<ExitCode> {
     let profile = sources.profile.clone().unwrap_or_else(|| "sandbox".to_owned());
     let sources = Sources { profile: Some(profile), ..sources }
         .with("telegram.bot_token", TOKEN)
@@ -55,7 +56,7 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     telegram.stop_hard();
     telegram.tasks.close();
     telegram.tasks.wait().await;
-    Ok(WELL)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What to try next, as lines to paste.

@@ -1,6 +1,8 @@
+use std::process::ExitCode;
+
 use clap::Args;
 
-use super::{WELL, load};
+use super::load;
 use crate::app::{App, Parts};
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::settings::{Need, Sources};
@@ -13,12 +15,12 @@ use crate::telemetry;
 pub(super) struct Arguments {}
 
 /// Serves until it is told to stop.
-pub(super) async fn run(_: Arguments, sources: Sources) -> anyhow::Result<u8> {
+pub(super) async fn run(_: Arguments, sources: Sources) -> anyhow::Result<ExitCode> {
     let settings = load(&sources, Need::Token)?;
     telemetry::init(&settings.log)?;
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown)?;
     let app = App::build_with(settings, Parts { shutdown, ..Parts::default() }).await?;
     app.run().await?;
-    Ok(WELL)
+    Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use crate::settings::{self, Entry, Need, Settings, Shown, Sources};
 #[command(
     after_help = "Examples:\n  doorbell settings --config doorbell.toml\n  doorbell settings --schema > schema.json"
 )]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Print JSON
     #[arg(long, conflicts_with = "schema")]
     json: bool,
@@ -27,7 +27,7 @@ pub struct Arguments {
 /// # Errors
 ///
 /// When there are problems in the settings (a `SettingsError`), or nobody reads what is printed.
-pub fn run(arguments: Arguments, sources: &Sources, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) fn run(arguments: Arguments, sources: &Sources, out: &mut impl Write) -> anyhow::Result<()> {
     if arguments.schema {
         return writeln!(out, "{:#}", settings::json_schema()).context("cannot print the schema");
     }

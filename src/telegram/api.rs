@@ -81,13 +81,17 @@ impl BotApi {
         self.value("getMe", &Map::new()).await
     }
 
-    /// What Telegram has stored of the webhook. The secret token is never among it.
+    /// What Telegram has stored of the webhook. The secret token is never among it, nor the bot
+    /// token, which many bots have in the path of their webhook.
     ///
     /// # Errors
     ///
     /// See [`ApiError`].
     pub async fn webhook_info(&self) -> Result<WebhookInfo, ApiError> {
-        self.value("getWebhookInfo", &Map::new()).await
+        let mut info: WebhookInfo = self.value("getWebhookInfo", &Map::new()).await?;
+        info.url = self.0.token.hidden(&info.url);
+        info.last_error_message = info.last_error_message.map(|message| self.0.token.erased(&message));
+        Ok(info)
     }
 
     /// Registers a webhook; the text is Telegram's: "Webhook was set" or "Webhook is already set".
@@ -232,6 +236,13 @@ mod tests {
         wanted["drop_pending_updates"] = json!(true);
         let (_server, api) = telegram("setWebhook", wanted, answer).await;
         assert_eq!(api.set_webhook(&webhook).await, Ok("Webhook was set".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_webhook_with_the_token_in_its_path_is_told_without_it() {
+        let answer = json!({"ok": true, "result": {"url": "https://b.example/bot1:a/"}});
+        let (_server, api) = telegram("getWebhookInfo", json!({}), answer).await;
+        assert_eq!(api.webhook_info().await.map(|info| info.url), Ok("https://b.example/bot[token]/".to_owned()));
     }
 
     #[tokio::test]

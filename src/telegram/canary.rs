@@ -140,6 +140,9 @@ async fn no_failure_shows_the_token_in_any_form_or_log() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
     drop(tracing_log::LogTracer::init());
+    // With a single subscriber, tracing lets the first thread that comes by decide for all whether
+    // an event is wanted, and the threads of other tests have none.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let guard = tracing::subscriber::set_default(subscriber);
     let failures = failures().await;
     drop(guard);

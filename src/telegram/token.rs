@@ -51,6 +51,11 @@ impl BotToken {
     /// A text from outside as it may be shown: without the token or its secret part, without
     /// control characters, and of 300 characters at most.
     pub(super) fn erased(&self, text: &str) -> String {
+        self.hidden(text).chars().filter(|c| !c.is_control()).take(SHOWN_MOST).collect()
+    }
+
+    /// A text from outside without the token or its secret part.
+    pub(super) fn hidden(&self, text: &str) -> String {
         let token = self.0.expose_secret();
         let mut text = text.replace(token, ERASED);
         if let Some((_, secret)) = token.split_once(':')
@@ -59,7 +64,7 @@ impl BotToken {
             // Also where the colon was written as `%3A`.
             text = text.replace(secret, ERASED);
         }
-        text.chars().filter(|c| !c.is_control()).take(SHOWN_MOST).collect()
+        text
     }
 }
 
