@@ -58,17 +58,17 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
 
 /// What only some places may name: each a word of the source, and the paths that may have it.
 const ONLY_HERE: &[(&str, &[&str])] = &[
-    ("reqwest", &["telegram/"]),
-    ("rusqlite", &["inbox/sqlite/"]),
-    ("sqlx", &["inbox/postgres/"]),
+    ("reqwest::", &["telegram/"]),
+    ("rusqlite::", &["inbox/sqlite/"]),
+    ("sqlx::", &["inbox/postgres/"]),
     ("tokio::spawn", &["lifecycle/"]),
     ("signal::unix", &["lifecycle/"]),
     ("std::env", &["settings/sources.rs"]),
     ("env::var", &["settings/sources.rs"]),
     ("std::fs", &["settings/", "inbox/sqlite/"]),
-    ("tracing_subscriber", &["telemetry/", "settings/"]),
+    ("tracing_subscriber::", &["telemetry/", "settings/"]),
     ("set_hook", &["telemetry/"]),
-    ("anyhow", &["cli/"]),
+    ("anyhow::", &["cli/"]),
     ("println!", &["cli/"]),
     ("SystemTime", &["clock.rs"]),
     ("Timestamp::now", &["clock.rs"]),
@@ -94,7 +94,7 @@ fn sources() -> Vec<(String, String)> {
                 continue;
             }
             let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-            if path.extension().is_none_or(|ending| ending != "rs") || name.ends_with("tests.rs") {
+            if path.extension().is_none_or(|ending| ending != "rs") || is_test_module(&path) {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
@@ -106,6 +106,14 @@ fn sources() -> Vec<(String, String)> {
     }
     assert!(sources.len() > 40, "the sources are found");
     sources
+}
+
+/// Whether a file is a module that only tests are built with.
+fn is_test_module(path: &Path) -> bool {
+    let (folder, stem) = (path.parent().unwrap(), path.file_stem().unwrap().to_str().unwrap());
+    let declared = format!("#[cfg(test)]\nmod {stem};");
+    let parents = [folder.join("mod.rs"), folder.with_extension("rs")];
+    parents.iter().any(|parent| fs::read_to_string(parent).is_ok_and(|text| text.contains(&declared)))
 }
 
 fn room(path: &str) -> &str {
