@@ -4,6 +4,8 @@
 mod harness;
 
 mod answered;
+mod healing;
 mod house;
 mod once_and_in_order;
+mod ownership;
 mod registered;

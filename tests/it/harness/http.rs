@@ -45,3 +45,8 @@ pub async fn post(addr: SocketAddr, secret: Option<&str>, body: &[u8]) -> Answer
     );
     raw(addr, &[head.as_bytes(), body].concat()).await
 }
+
+/// Fetches a page over a connection of its own.
+pub async fn fetch(addr: SocketAddr, path: &str) -> Answer {
+    raw(addr, format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n").as_bytes()).await
+}

@@ -2,11 +2,15 @@
 
 mod app;
 mod binary;
+mod clock;
 mod http;
+mod log;
 
-pub use app::{TestApp, Wanted};
-pub use binary::Program;
-pub use http::{Answer, post, raw};
+pub use app::{SECRET, TestApp, Wanted, count, free_port, telegram};
+pub use binary::{Ended, Program, run};
+pub use clock::SteppedClock;
+pub use http::{Answer, fetch, post, raw};
+pub use log::Log;
 
 use doorbell::update::UpdateId;
 use serde_json::{Value, json};
