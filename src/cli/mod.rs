@@ -1,5 +1,6 @@
 //! The command line: one file per command, and how each of them ends.
 
+mod doctor;
 mod ring;
 mod sandbox;
 mod serve;
@@ -45,6 +46,8 @@ enum Command {
     Sandbox(sandbox::Arguments),
     /// Sends one update to a running service, as Telegram would, and shows the answer.
     Ring(ring::Arguments),
+    /// Checks everything that can be wrong, and says what to do.
+    Doctor(doctor::Arguments),
     /// What Telegram has stored about the webhook; register it, remove it, show its secret.
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
@@ -61,6 +64,7 @@ pub async fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments, sources).await,
         Command::Sandbox(arguments) => sandbox::run(arguments, sources).await,
         Command::Ring(arguments) => ring::run(arguments, &sources).await,
+        Command::Doctor(arguments) => doctor::run(arguments, &sources).await,
         Command::Webhook(command) => webhook::run(command, &sources).await,
         Command::Settings(arguments) => {
             settings::run(arguments, &sources, &mut io::stdout()).map(|()| ExitCode::SUCCESS)

@@ -3,6 +3,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::client::{self, Deadlines};
+use super::error::{in_words, root};
 
 /// What a service answered to an update.
 #[derive(Debug)]
@@ -21,6 +22,33 @@ pub struct NotDelivered {
     #[source]
     source: reqwest::Error,
 }
+
+impl NotDelivered {
+    /// Why, in a few words.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        if self.source.is_timeout() { "no answer in time".to_owned() } else { in_words(root(&self.source)) }
+    }
+}
+
+/// Fetches a page of a service, as somebody outside would; of a long one, its beginning.
+///
+/// # Errors
+///
+/// When no whole answer came within `patience`.
+pub async fn visit(url: &str, patience: Duration) -> Result<Answer, NotDelivered> {
+    let failed = |error: reqwest::Error| NotDelivered { url: url.to_owned(), source: error.without_url() };
+    let client = client::client(Deadlines { connect: patience, call: patience });
+    let mut answer = client.get(url).timeout(patience).send().await.map_err(failed)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(failed)?.filter(|_| body.len() < PAGE_MOST) {
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status: answer.status().as_u16(), body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+/// No page of ours is longer.
+const PAGE_MOST: usize = 64 * 1024;
 
 /// Delivers one update to a service as Telegram would: with the secret token, and with no second try.
 ///

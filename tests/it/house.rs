@@ -20,6 +20,7 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("server", &["clock", "settings", "lifecycle", "telemetry"]),
     ("health", &["clock", "inbox", "lifecycle", "registrar", "telemetry", "webhook"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
+    ("doctor", &["settings", "inbox", "telegram", "registrar"]),
     (
         "app",
         &[
@@ -43,6 +44,7 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
         &[
             "app",
             "clock",
+            "doctor",
             "inbox",
             "lifecycle",
             "registrar",

@@ -4,6 +4,7 @@
 mod harness;
 
 mod answered;
+mod doctor;
 mod healing;
 mod house;
 mod once_and_in_order;
