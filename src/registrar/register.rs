@@ -77,7 +77,7 @@ impl Setback {
     pub(super) fn of_a_change(self) -> Self {
         match self {
             Self::Soon(reason) => Self::Later(reason),
-            other => other,
+            Self::Token(_) | Self::After(_) | Self::Contended(_) | Self::Later(_) | Self::Slowly { .. } => self,
         }
     }
 
