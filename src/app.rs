@@ -19,7 +19,7 @@ use crate::inbox::{self, Inbox, InboxError};
 use crate::lifecycle::Shutdown;
 use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
 use crate::server;
-use crate::settings::{Origin, Problem, Settings, SettingsError};
+use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
 use crate::telegram::{BotApi, BotToken, Identity};
 use crate::webhook::{self, Counts, Secrets};
 
@@ -74,7 +74,7 @@ impl App {
     /// # Errors
     ///
     /// As [`App::build`].
-    pub async fn build_with(settings: Settings, parts: Parts) -> Result<Self, BuildError> {
+    pub async fn build_with(mut settings: Settings, parts: Parts) -> Result<Self, BuildError> {
         let Parts { handler, clock, shutdown } = parts;
         let (token, wanted) = match settings.telegram.bot_token.clone().map(BotToken::new) {
             Some(token) => {
@@ -86,6 +86,10 @@ impl App {
             None => return Err(BuildError::NoToken),
         };
         let without_bot = matches!(wanted, Err(NotWanted::NoToken));
+        if without_bot {
+            // Nothing will be kept, so nothing is asked of a disk or a database that may not be there.
+            settings.inbox.url = InboxUrl::Memory;
+        }
         let identity = Identity::default();
         let (handler, announcement) = match handler {
             Some(handler) => (handler, None),
