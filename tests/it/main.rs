@@ -4,6 +4,7 @@
 mod harness;
 
 mod answered;
+mod dead_updates;
 mod house;
 mod once_and_in_order;
 mod registered;

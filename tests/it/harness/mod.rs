@@ -5,7 +5,7 @@ mod binary;
 mod http;
 
 pub use app::{TestApp, Wanted};
-pub use binary::Program;
+pub use binary::{Program, run, until};
 pub use http::{Answer, post, raw};
 
 use doorbell::update::UpdateId;
