@@ -87,6 +87,13 @@ impl Shared {
         if jobs.waiting.is_empty() && jobs.closed {
             return None;
         }
+        if !jobs.waiting.is_empty() {
+            // Whoever else is about to ask may do so first: one commit then serves them all. With
+            // nobody else to run this returns at once.
+            drop(jobs);
+            thread::yield_now();
+            jobs = self.jobs();
+        }
         mem::swap(&mut jobs.waiting, &mut empty);
         Some(empty)
     }
