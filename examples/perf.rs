@@ -25,7 +25,7 @@ async fn main() {
         capacity: 10_000_000,
         keep_done: std::time::Duration::from_secs(172800),
     };
-    let inbox = inbox::open(&iset, clock.clone(), shutdown.soft.clone()).unwrap();
+    let inbox = inbox::open(&iset, clock.clone(), shutdown.soft.clone(), &shutdown.tasks).unwrap();
     let shutdown = lifecycle::Shutdown::new();
     lifecycle::stop_on_signals(&shutdown).unwrap();
     let token = telegram::BotToken::new(e("TELEGRAM_BOT_TOKEN").into());

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::SharedClock;
 use crate::settings::{InboxSettings, InboxUrl};
@@ -74,7 +75,7 @@ pub trait Inbox: Send + Sync {
 }
 
 /// Opens the inbox that the settings name. `stopping` tells it that the service stops and claims
-/// nothing any more.
+/// nothing any more; what it does in the background is among `tasks`, and ends by itself then.
 ///
 /// # Errors
 ///
@@ -83,6 +84,7 @@ pub fn open(
     settings: &InboxSettings,
     clock: SharedClock,
     stopping: CancellationToken,
+    tasks: &TaskTracker,
 ) -> Result<Arc<dyn Inbox>, InboxError> {
     match &settings.url {
         InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, clock)?)),

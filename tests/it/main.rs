@@ -1,1 +1,4 @@
-fn main() {}
+//! The promises of Doorbell, each with a test of the same words.
+
+mod harness;
+mod inbox_contract;
