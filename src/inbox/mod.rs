@@ -6,6 +6,7 @@
 mod lanes;
 mod memory;
 mod order;
+mod postgres;
 mod sqlite;
 
 use std::sync::Arc;
@@ -89,11 +90,9 @@ pub fn open(
     match &settings.url {
         InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, clock)?)),
         InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, stopping))),
-        InboxUrl::Postgres(_) => Err(InboxError::Unusable {
-            message: "this keeper is not built yet".to_owned(),
-            hint: "Use DATABASE_URL=sqlite:PATH.".to_owned(),
-            source: None,
-        }),
+        InboxUrl::Postgres(url) => {
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, clock, stopping, tasks.clone())?))
+        }
     }
 }
 

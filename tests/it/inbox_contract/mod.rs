@@ -14,6 +14,7 @@ macro_rules! every_keeper {
     ($($room:ident: $($promise:ident)*;)*) => {
         every_keeper!(@one memory Memory $($room: $($promise)*;)*);
         every_keeper!(@one sqlite Sqlite $($room: $($promise)*;)*);
+        every_keeper!(@one postgres Postgres $($room: $($promise)*;)*);
     };
     (@one $module:ident $keeper:ident $($room:ident: $($promise:ident)*;)*) => {
         mod $module {
