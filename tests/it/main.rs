@@ -2,3 +2,4 @@
 
 mod harness;
 mod inbox_contract;
+mod instances;

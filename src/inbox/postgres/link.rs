@@ -27,7 +27,7 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// How long a batch may take, with all that goes over the network; longer than the server's own limit.
 const BATCH: Duration = Duration::from_secs(6);
 /// How long a migration may take; the server's limits within it are shorter.
-const MIGRATE: Duration = Duration::from_secs(180);
+const MIGRATE: Duration = Duration::from_mins(3);
 /// How long somebody waits for a database that is away before being told so.
 const AWAY: Duration = Duration::from_secs(2);
 /// How often a database that is away is tried: soon at first, as it is back soon most of the time.
@@ -236,15 +236,13 @@ fn too_slow(words: &str) -> sqlx::Error {
 
 /// Whether the error is about the way to the database, not about what was asked of it.
 fn is_away(error: &sqlx::Error) -> bool {
-    match error {
-        // Connection exceptions, resources, the operator's doing, wrong passwords, no such database,
-        // no such schema, no rights, read-only.
-        sqlx::Error::Database(error) => error.code().is_none_or(|code| {
-            ["08", "53", "57P", "28", "3D", "3F", "42", "25"].iter().any(|class| code.starts_with(class))
-        }),
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
-        _ => false,
+    // Connection exceptions, resources, the operator's doing, wrong passwords, no such database, no
+    // such schema, no rights or no such thing, a transaction that is over or read-only.
+    const CLASSES: [&str; 8] = ["08", "53", "57P", "28", "3D", "3F", "42", "25"];
+    if let Some(error) = error.as_database_error() {
+        return error.code().is_none_or(|code| CLASSES.iter().any(|class| code.starts_with(class)));
     }
+    matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed)
 }
 
 /// What the operator can do.

@@ -41,8 +41,8 @@ pub(super) struct Settling {
 
 impl Settling {
     pub(super) fn new(link: &Arc<Link>, bell: &Arc<Bell>, slot: i32) -> Arc<Self> {
-        let (line, batches) = (Line::new(link), Batches::default());
-        Arc::new(Self { batches, line, link: Arc::clone(link), bell: Arc::clone(bell), slot })
+        let batches = Batches::default();
+        Arc::new(Self { batches, line: Line::new(link), link: Arc::clone(link), bell: Arc::clone(bell), slot })
     }
 
     /// Returns once the verdict is durable, or was refused.
@@ -82,7 +82,7 @@ impl Settling {
     /// Records what has one verdict for each token; says which tokens still stood.
     async fn record(&self, ended: &[&Ended]) -> Result<HashSet<i64>, InboxError> {
         fn column<T>(ended: &[&Ended], of: impl Fn(&Ended) -> T) -> Vec<T> {
-            ended.iter().map(|ended| of(ended)).collect()
+            ended.iter().map(|one| of(one)).collect()
         }
         let settle = sqlx::query("SELECT doorbell.settle_1($1, $2, $3, $4, $5, $6, $7)")
             .bind(column(ended, |ended| ended.lease.chat_key.to_string()))

@@ -55,6 +55,7 @@ impl Server {
     ///
     /// When the environment says that there has to be one.
     pub(crate) fn start() -> Option<Self> {
+        static SAID: Once = Once::new();
         let Some(programs) = programs() else {
             #[expect(clippy::disallowed_methods, reason = "it is the tests that are told, not the service")]
             let required = std::env::var_os(REQUIRED).is_some_and(|value| value != "0");
@@ -62,7 +63,6 @@ impl Server {
                 !required,
                 "{REQUIRED} is set, but there is neither initdb on the PATH nor below /usr/lib/postgresql"
             );
-            static SAID: Once = Once::new();
             SAID.call_once(|| {
                 // Not print: that would be caught with what the test says.
                 let line =

@@ -25,7 +25,7 @@ start() {
         -c unix_socket_directories= -c max_connections=250 -c wal_level=minimal -c max_wal_senders=0" \
         start >/dev/null </dev/null || { cat "$dir/log" >&2; exit 1; }
 }
-"$bin/initdb" -D "$dir/data" -U doorbell -A trust -E UTF8 --locale=C >"$dir/log" 2>&1 </dev/null ||
+"$bin/initdb" -N -D "$dir/data" -U doorbell -A trust -E UTF8 --locale=C >"$dir/log" 2>&1 </dev/null ||
     { cat "$dir/log" >&2; exit 1; }
 start
 echo started

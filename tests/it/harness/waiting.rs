@@ -11,10 +11,9 @@ const DEADLINE: Duration = Duration::from_secs(20);
 ///
 /// When it takes longer than any test may wait.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(DEADLINE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited {DEADLINE:?} in vain for this: {what}"),
-    }
+    let waited = tokio::time::timeout(DEADLINE, future).await;
+    assert!(waited.is_ok(), "waited {DEADLINE:?} in vain for this: {what}");
+    waited.expect("it has just been seen")
 }
 
 /// Asks again and again, a few milliseconds apart, until `answer` gives something.

@@ -8,11 +8,12 @@ use super::fixture::{Fixture, dead, retry};
 use super::ids;
 
 const A_SECOND: Duration = Duration::from_secs(1);
+const NEARLY_A_LEASE: Duration = LEASE.saturating_sub(A_SECOND);
 
 pub(super) async fn a_late_worker_is_refused_once_another_has_the_update(f: &mut Fixture) {
     f.store(&[(1, 1)]).await;
     let early = f.next().await;
-    f.pass(LEASE - A_SECOND).await;
+    f.pass(NEARLY_A_LEASE).await;
     f.sweep().await;
     assert_eq!(ids(&f.claim().await), [0; 0], "the lease stands");
     f.pass(A_SECOND * 2).await;
@@ -45,7 +46,7 @@ pub(super) async fn a_lease_that_is_prolonged_does_not_lapse(f: &mut Fixture) {
     let claimed = f.claim().await;
     f.settle(claimed[2].lease, Verdict::Done).await;
     for _ in 0..3 {
-        f.pass(LEASE - A_SECOND).await;
+        f.pass(NEARLY_A_LEASE).await;
         // What was lost or settled meanwhile is passed over.
         f.inbox().extend(&[claimed[0].lease, claimed[2].lease]).await.unwrap();
     }
