@@ -6,5 +6,7 @@ mod harness;
 mod answered;
 mod dead_updates;
 mod house;
+mod inbox_contract;
+mod instances;
 mod once_and_in_order;
 mod registered;

@@ -3,6 +3,8 @@
 mod app;
 mod binary;
 mod http;
+pub mod postgres;
+pub mod waiting;
 
 pub use app::{TestApp, Wanted};
 pub use binary::{Program, run, until};
