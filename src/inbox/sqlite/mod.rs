@@ -5,6 +5,8 @@
 
 mod journal;
 mod open;
+mod row;
+mod settle;
 mod writer;
 
 use std::path::Path;

@@ -101,7 +101,8 @@ impl Shared {
 
 /// Starts the writer's thread.
 pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -> JoinHandle<()> {
-    thread::spawn(move || {
+    let thread = thread::Builder::new().name("inbox".to_owned());
+    let started = thread.spawn(move || {
         // However the thread ends, nobody may wait for it afterwards.
         let ending = Ending(&shared);
         let looked_at = clock.now();
@@ -112,7 +113,8 @@ pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -
             writer.look_outside();
         }
         drop(ending);
-    })
+    });
+    started.expect("a thread can be started before anything else runs")
 }
 
 struct Ending<'a>(&'a Shared);
