@@ -132,6 +132,14 @@ impl Journal {
         ids.iter().map(|id| load.query_row([id.0], kept).optional()).collect()
     }
 
+    /// Writes what changes nothing, to see whether a commit would succeed now.
+    pub(super) fn try_to_write(&mut self) -> rusqlite::Result<()> {
+        let version: i64 = self.connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()
+    }
+
     /// How many updates are dead.
     pub(super) fn count_dead(&mut self) -> rusqlite::Result<u64> {
         let count = "SELECT count(*) FROM updates WHERE state <> 0 AND state = 1";

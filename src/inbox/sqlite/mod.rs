@@ -11,6 +11,7 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
@@ -162,7 +163,14 @@ impl Inbox for SqliteInbox {
     }
 
     async fn survey(&self) -> Result<Survey, InboxError> {
-        let dead = self.run(|journal, _| journal.count_dead()).await?;
+        let dead = self.run(|journal, shared| {
+            if shared.failing.load(Ordering::Relaxed) {
+                journal.try_to_write()?;
+                shared.failing.store(false, Ordering::Relaxed);
+            }
+            journal.count_dead()
+        });
+        let dead = dead.await?;
         let lanes = self.shared.order.lanes();
         let held = lanes.held();
         Ok(Survey { waiting: (lanes.open() - held) as u64, held: held as u64, dead, oldest: lanes.oldest() })

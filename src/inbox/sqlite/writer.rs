@@ -2,6 +2,7 @@
 //! only then moves the lanes on and answers.
 
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub(super) enum Job {
 /// What the writer shares with those who ask.
 pub(super) struct Shared {
     pub(super) order: Order,
+    /// Whether the last commit failed, so that the next would have to show that it does not.
+    pub(super) failing: AtomicBool,
     capacity: usize,
     jobs: Mutex<Jobs>,
     arrived: Condvar,
@@ -49,7 +52,13 @@ struct Jobs {
 
 impl Shared {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { order: Order::new(Lanes::new(FRESH_LIMIT)), capacity, jobs: Mutex::default(), arrived: Condvar::new() }
+        Self {
+            order: Order::new(Lanes::new(FRESH_LIMIT)),
+            failing: AtomicBool::new(false),
+            capacity,
+            jobs: Mutex::default(),
+            arrived: Condvar::new(),
+        }
     }
 
     fn jobs(&self) -> MutexGuard<'_, Jobs> {
@@ -158,6 +167,7 @@ impl Writer<'_> {
     fn work_off(&mut self, mut jobs: Vec<Job>) -> Vec<Job> {
         let room = self.shared.capacity.saturating_sub(self.shared.order.lanes().open());
         let committed = self.journal.commit(&jobs, room, self.clock.now());
+        self.shared.failing.store(committed.is_err(), Ordering::Relaxed);
         let mut others = Vec::new();
         match committed {
             Ok(entries) => {
