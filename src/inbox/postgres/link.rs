@@ -98,7 +98,7 @@ impl Link {
                 Ok(()) => break,
                 Err(why) => why,
             };
-            let words = why.to_string();
+            let words = words(&why);
             // A blink is not worth a line.
             if words != said && (!known || pause > FIRST_TRY) {
                 let hint = hint(&why);
@@ -259,6 +259,15 @@ fn is_away(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed)
 }
 
+/// What is wrong, without the line of the server's source that the library adds.
+fn words(why: &NotReady) -> String {
+    if let NotReady::Database(sqlx::Error::Database(error)) = why {
+        error.message().to_owned()
+    } else {
+        why.to_string()
+    }
+}
+
 /// What the operator can do.
 fn hint(why: &NotReady) -> &'static str {
     let error = match why {
@@ -267,6 +276,9 @@ fn hint(why: &NotReady) -> &'static str {
         NotReady::ReadOnly => return "Name the primary server in DATABASE_URL, not a replica of it.",
         NotReady::Database(error) => error,
     };
+    if matches!(error, sqlx::Error::Tls(_)) {
+        return "Check sslmode in DATABASE_URL: require where the server offers TLS, disable where it does not.";
+    }
     let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
     match code.get(..2) {
         Some("28") => "Check the user and the password in DATABASE_URL.",
