@@ -4,6 +4,9 @@
 mod harness;
 
 mod answered;
+mod command_line;
 mod house;
 mod once_and_in_order;
 mod registered;
+mod secrets;
+mod settings_errors;

@@ -3,10 +3,12 @@
 mod app;
 mod binary;
 mod http;
+mod playground;
 
-pub use app::{TestApp, Wanted};
-pub use binary::Program;
-pub use http::{Answer, post, raw};
+pub use app::{SECRET, TestApp, Wanted, free_port};
+pub use binary::{Ended, Program, run, until};
+pub use http::{Answer, get, post, raw};
+pub use playground::Playground;
 
 use doorbell::update::UpdateId;
 use serde_json::{Value, json};
