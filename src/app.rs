@@ -76,14 +76,13 @@ impl App {
         let Parts { handler, clock, shutdown } = parts;
         let token = settings.telegram.bot_token.clone().map(BotToken::new).ok_or(BuildError::NoToken)?;
         let identity = Identity::default();
-        let (handler, announcement) = match handler {
-            Some(handler) => (handler, None),
-            None => {
-                let commands = Commands::new(&settings.commands, settings.fallback.as_ref(), Arc::clone(&identity))
-                    .map_err(|problems| BuildError::Settings(as_settings(&problems, &settings)))?;
-                let announcement = commands.announcement();
-                (Arc::new(commands) as Arc<dyn Handler>, announcement)
-            }
+        let (handler, announcement) = if let Some(handler) = handler {
+            (handler, None)
+        } else {
+            let commands = Commands::new(&settings.commands, settings.fallback.as_ref(), Arc::clone(&identity))
+                .map_err(|problems| BuildError::Settings(as_settings(&problems, &settings)))?;
+            let announcement = commands.announcement();
+            (Arc::new(commands) as Arc<dyn Handler>, announcement)
         };
         let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone())?;
         let address = SocketAddr::new(settings.server.host, settings.server.port);

@@ -1,5 +1,6 @@
 //! The command line: one file per command, and how each of them ends.
 
+mod dead;
 mod ring;
 mod sandbox;
 mod serve;
@@ -52,6 +53,9 @@ enum Command {
         after_help = "Examples:\n  doorbell webhook info\n  PUBLIC_URL=https://bot.example.org doorbell webhook set"
     )]
     Webhook(webhook::WebhookCommand),
+    /// Shows updates that could not be handled; puts them back, or discards them
+    #[command(subcommand, after_help = "Examples:\n  doorbell dead list\n  doorbell dead retry --all")]
+    Dead(dead::DeadCommand),
     /// Shows the settings in force and where each came from, secrets masked
     Settings(settings::Arguments),
 }
@@ -66,6 +70,7 @@ pub async fn run() -> ExitCode {
         Command::Sandbox(arguments) => sandbox::run(arguments, sources).await,
         Command::Ring(arguments) => ring::run(arguments, &sources).await,
         Command::Webhook(command) => webhook::run(command, &sources).await,
+        Command::Dead(command) => dead::run(command, &sources).await,
         Command::Settings(arguments) => {
             settings::run(arguments, &sources, &mut io::stdout()).map(|()| ExitCode::SUCCESS)
         }
@@ -117,6 +122,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     }
     if let Some(refused) = error.downcast_ref::<RefusedToken>() {
         return Some(refused.hint().to_owned());
+    }
+    if let Some(InboxError::Unusable { hint, .. }) = error.downcast_ref() {
+        return Some(hint.clone());
     }
     match error.downcast_ref::<BuildError>()? {
         BuildError::Inbox(InboxError::Unusable { hint, .. }) => Some(hint.clone()),

@@ -61,7 +61,7 @@ impl Dispatch {
                 let wait = schedule::after_failure(&self.settings.backoff, attempt, rand::random());
                 Verdict::Retry { at: later(now, wait), reason }
             }
-            HandlerError::Unavailable(_) => Verdict::Postpone { at: self.when_back(update, now), reason },
+            HandlerError::Unavailable(_) => Verdict::Postpone { at: when_back(update, now), reason },
             HandlerError::Reject(_) => Verdict::Dead { reason },
         }
     }
@@ -83,7 +83,7 @@ impl Dispatch {
             let at = match &made {
                 Ok(()) => None,
                 Err(ApiError::Throttled { retry_after }) => Some(later(now, *retry_after)),
-                Err(ApiError::Unreachable { .. } | ApiError::Unreadable { .. }) => Some(self.when_back(update, now)),
+                Err(ApiError::Unreachable { .. } | ApiError::Unreadable { .. }) => Some(when_back(update, now)),
                 Err(error @ ApiError::Refused { .. }) => {
                     tracing::warn!(update.id = update.id.0, method = call.method, %error, "a call was refused and is given up");
                     None
@@ -97,10 +97,6 @@ impl Dispatch {
             };
         }
         Verdict::Done
-    }
-
-    fn when_back(&self, update: &Update, now: Timestamp) -> Timestamp {
-        later(now, schedule::while_away(elapsed(update.received_at, now), rand::random()))
     }
 
     /// Records the verdict, for as long as it takes: what was done must not be done again.
@@ -153,6 +149,11 @@ impl Dispatch {
             }
         }
     }
+}
+
+/// When somebody who is away now is asked again.
+fn when_back(update: &Update, now: Timestamp) -> Timestamp {
+    later(now, schedule::while_away(elapsed(update.received_at, now), rand::random()))
 }
 
 /// What a panic said.

@@ -71,8 +71,10 @@ impl Dispatch {
             let place = tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
-                place = self.places.clone().acquire_owned() => place.expect("the semaphore is never closed"),
+                place = self.places.clone().acquire_owned() => place,
             };
+            // The semaphore is never closed.
+            let Ok(place) = place else { return };
             tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,

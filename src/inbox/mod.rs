@@ -95,6 +95,27 @@ pub fn open(
     }
 }
 
+/// Opens the inbox for an operator's command: to look, and to revive or discard dead updates, beside
+/// the service that may be using it. Nothing is claimed through it.
+///
+/// # Errors
+///
+/// [`InboxError::Unusable`] when it cannot be opened as things are, and for an inbox in memory, which
+/// lives in the service's process alone.
+pub fn visit(settings: &InboxSettings, clock: SharedClock) -> Result<Arc<dyn Inbox>, InboxError> {
+    match &settings.url {
+        InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::visit(path, settings, clock)?)),
+        InboxUrl::Memory => Err(InboxError::Unusable {
+            message: "the inbox is in the memory of the service, where no other process can look".to_owned(),
+            hint: "Its dead updates are in the service's log. Where they matter, use DATABASE_URL=sqlite:PATH or \
+                   PostgreSQL."
+                .to_owned(),
+            source: None,
+        }),
+        InboxUrl::Postgres(_) => open(settings, clock, CancellationToken::new()),
+    }
+}
+
 /// What the operator should know when the inbox lies where the next deploy erases it.
 #[must_use]
 pub fn ephemeral(settings: &InboxSettings, platform: &Platform) -> Option<String> {
@@ -116,7 +137,7 @@ fn ended_before(now: Timestamp, keep_done: Duration) -> Timestamp {
 }
 
 /// How long a claimed update is held without a sign of life from whoever claimed it.
-pub const LEASE: Duration = Duration::from_secs(60);
+pub const LEASE: Duration = Duration::from_mins(1);
 
 /// What became of an update that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ mod harness;
 
 mod answered;
 mod command_line;
+mod dead_updates;
 mod house;
 mod once_and_in_order;
 mod registered;
