@@ -18,6 +18,7 @@ use doorbell::update::Update;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// As many senders as Telegram opens connections at most.
 const SENDERS: i64 = 100;
@@ -36,7 +37,8 @@ fn update(id: i64) -> Update {
 fn open(url: &str) -> Arc<dyn Inbox> {
     let sources = Sources::default().with("inbox.url", url).with("inbox.capacity", 10_000_000);
     let settings = Settings::load(&sources, Need::Nothing).expect("right settings");
-    inbox::open(&settings.inbox, Arc::new(SystemClock), CancellationToken::new()).expect("an inbox")
+    inbox::open(&settings.inbox, Arc::new(SystemClock), CancellationToken::new(), &TaskTracker::new())
+        .expect("an inbox")
 }
 
 /// Accepts a round of updates, from many senders at once, each waiting for its acknowledgement.

@@ -84,7 +84,7 @@ impl App {
             let announcement = commands.announcement();
             (Arc::new(commands) as Arc<dyn Handler>, announcement)
         };
-        let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone())?;
+        let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone(), &shutdown.tasks)?;
         let address = SocketAddr::new(settings.server.host, settings.server.port);
         let listener = server::bind(address).await.map_err(|source| BuildError::Listen { address, source })?;
         let addr = listener.local_addr().map_err(|source| BuildError::Listen { address, source })?;

@@ -167,11 +167,10 @@ impl Lanes {
         claimed
     }
 
-    /// Whether the lease still stands; from here on it does not lapse, for settling is under way.
+    /// Whether the lease still stands and is not being settled already; from here on it does not
+    /// lapse, for settling is under way.
     pub(super) fn begin_settling(&mut self, lease: Lease) -> bool {
-        let Some(held) = self.held_by(lease) else { return false };
-        held.until = None;
-        true
+        self.held_by(lease).is_some_and(|held| held.until.take().is_some())
     }
 
     /// Prolongs a lease that still stands.

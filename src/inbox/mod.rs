@@ -6,6 +6,7 @@
 mod lanes;
 mod memory;
 mod order;
+mod postgres;
 mod sqlite;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::SharedClock;
 use crate::settings::{InboxSettings, InboxUrl, Platform};
@@ -74,7 +76,7 @@ pub trait Inbox: Send + Sync {
 }
 
 /// Opens the inbox that the settings name. `stopping` tells it that the service stops and claims
-/// nothing any more.
+/// nothing any more; what it does in the background is among `tasks`, and ends by itself then.
 ///
 /// # Errors
 ///
@@ -83,15 +85,14 @@ pub fn open(
     settings: &InboxSettings,
     clock: SharedClock,
     stopping: CancellationToken,
+    tasks: &TaskTracker,
 ) -> Result<Arc<dyn Inbox>, InboxError> {
     match &settings.url {
         InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, clock)?)),
         InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, stopping))),
-        InboxUrl::Postgres(_) => Err(InboxError::Unusable {
-            message: "this keeper is not built yet".to_owned(),
-            hint: "Use DATABASE_URL=sqlite:PATH.".to_owned(),
-            source: None,
-        }),
+        InboxUrl::Postgres(url) => {
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, clock, stopping, tasks.clone())?))
+        }
     }
 }
 
@@ -112,7 +113,7 @@ pub fn visit(settings: &InboxSettings, clock: SharedClock) -> Result<Arc<dyn Inb
                 .to_owned(),
             source: None,
         }),
-        InboxUrl::Postgres(_) => open(settings, clock, CancellationToken::new()),
+        InboxUrl::Postgres(_) => open(settings, clock, CancellationToken::new(), &TaskTracker::new()),
     }
 }
 

@@ -60,7 +60,7 @@ const LOAD: &str = "
     SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body FROM updates WHERE id = ?1";
 const LIST: &str = "
     SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body FROM updates
-    WHERE state = 1 ORDER BY seq LIMIT ?1";
+    WHERE state = 1 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY seq LIMIT ?1";
 
 impl Journal {
     pub(super) fn new(connection: Connection, lock: Option<File>) -> rusqlite::Result<Self> {
@@ -154,17 +154,12 @@ impl Journal {
 
     /// The dead updates, the oldest first.
     pub(super) fn list_dead(&mut self, which: &Selection, limit: usize) -> rusqlite::Result<Vec<Record>> {
-        match which {
-            Selection::All => {
-                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-                self.connection.prepare_cached(LIST)?.query_map([limit], record)?.collect()
-            }
-            Selection::Ids(ids) => {
-                let mut one = self.connection.prepare_cached(&format!("SELECT * FROM ({LIST}) WHERE id = ?2"))?;
-                let found = ids.iter().take(limit).map(|id| one.query_row([i64::MAX, id.0], record).optional());
-                Ok(found.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
-            }
-        }
+        let ids = match which {
+            Selection::All => None,
+            Selection::Ids(ids) => Some(serde_json::to_string(ids).expect("numbers are JSON")),
+        };
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.connection.prepare_cached(LIST)?.query_map(params![limit, ids], record)?.collect()
     }
 
     /// Puts dead updates back, for whoever owns the file to take up: another process may ask for it.

@@ -4,6 +4,8 @@ mod app;
 mod binary;
 mod http;
 mod playground;
+pub mod postgres;
+pub mod waiting;
 
 pub use app::{SECRET, TestApp, Wanted, free_port};
 pub use binary::{Ended, Program, run, until};
