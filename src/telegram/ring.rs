@@ -3,6 +3,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::client::{self, Deadlines};
+use super::error::{in_words, root};
 
 /// What a service answered to an update.
 #[derive(Debug)]
@@ -15,11 +16,11 @@ pub struct Answer {
 
 /// An update could not be delivered.
 #[derive(Debug, thiserror::Error)]
-#[error("{url} could not be reached")]
+#[error("{url} could not be reached: {reason}")]
 pub struct NotDelivered {
     url: String,
-    #[source]
-    source: reqwest::Error,
+    /// What went wrong, in words.
+    reason: String,
 }
 
 /// Delivers one update to a service as Telegram would: with the secret token, and with no second try.
@@ -33,7 +34,14 @@ pub async fn ring(
     update: String,
     patience: Duration,
 ) -> Result<Answer, NotDelivered> {
-    let failed = |error: reqwest::Error| NotDelivered { url: url.to_owned(), source: error.without_url() };
+    let failed = |error: reqwest::Error| {
+        let reason = if error.is_timeout() {
+            format!("no answer within {} s", patience.as_secs())
+        } else {
+            in_words(root(&error.without_url()))
+        };
+        NotDelivered { url: url.to_owned(), reason }
+    };
     let request = client::client(Deadlines { connect: patience, call: patience })
         .post(url)
         .header("X-Telegram-Bot-Api-Secret-Token", secret.expose_secret())

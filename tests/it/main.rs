@@ -4,9 +4,12 @@
 mod harness;
 
 mod answered;
+mod command_line;
 mod dead_updates;
 mod house;
 mod inbox_contract;
 mod instances;
 mod once_and_in_order;
 mod registered;
+mod secrets;
+mod settings_errors;

@@ -3,12 +3,14 @@
 mod app;
 mod binary;
 mod http;
+mod playground;
 pub mod postgres;
 pub mod waiting;
 
-pub use app::{TestApp, Wanted};
-pub use binary::{Program, run, until};
-pub use http::{Answer, post, raw};
+pub use app::{SECRET, TestApp, Wanted, free_port};
+pub use binary::{Ended, Program, run, until};
+pub use http::{Answer, get, post, raw};
+pub use playground::Playground;
 
 use doorbell::update::UpdateId;
 use serde_json::{Value, json};
