@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{AFTER_A_FAILURE, Dispatch, schedule};
 use crate::clock::{elapsed, later};
+use crate::fail;
 use crate::handler::HandlerError;
 use crate::inbox::{Delivery, InboxError, Lease, Verdict};
 use crate::telegram::{ApiError, Call};
@@ -19,6 +20,7 @@ impl Dispatch {
     pub(super) async fn attempt(&self, delivery: Delivery) {
         let Delivery { update, attempt, lease, calls_left } = delivery;
         let begun = self.clock.now();
+        fail::point("claimed");
         let verdict = if update.expires_at <= begun {
             Verdict::Expired
         } else {
@@ -26,6 +28,7 @@ impl Dispatch {
                 Some(calls) => self.make(calls, &update).await,
                 None => match self.handle(&update, attempt).await {
                     Ok(calls) => {
+                        fail::point("handled");
                         self.make(calls, &update).await
                     }
                     Err(verdict) => verdict,
@@ -87,6 +90,7 @@ impl Dispatch {
             };
             let now = self.clock.now();
             let Err(error) = made else {
+                fail::point("sent");
                 calls.pop_front();
                 continue;
             };

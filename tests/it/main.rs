@@ -4,6 +4,7 @@
 mod harness;
 
 mod answered;
+mod crash;
 mod house;
 mod once_and_in_order;
 mod registered;

@@ -2,11 +2,15 @@
 
 mod app;
 mod binary;
+mod bot_api;
 mod http;
+mod line;
 
-pub use app::{TestApp, Wanted};
-pub use binary::Program;
+pub use app::{SECRET, TestApp, Wanted};
+pub use binary::{Program, until};
+pub use bot_api::{BotApi, Sent};
 pub use http::{Answer, post, raw};
+pub use line::Line;
 
 use doorbell::update::UpdateId;
 use serde_json::{Value, json};
@@ -18,6 +22,13 @@ pub fn message(id: i64, chat: i64, text: &str) -> Value {
         "chat": { "id": chat, "type": "private", "first_name": "Ann" },
         "from": { "id": chat, "is_bot": false, "first_name": "Ann" },
     } })
+}
+
+/// Says something to whoever runs the tests, also when they pass.
+pub fn tell(line: &str) {
+    use std::io::Write;
+    // The macros would be caught by the test runner.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The number of an update.
