@@ -76,16 +76,15 @@ impl App {
         let Parts { handler, clock, shutdown } = parts;
         let token = settings.telegram.bot_token.clone().map(BotToken::new).ok_or(BuildError::NoToken)?;
         let identity = Identity::default();
-        let (handler, announcement) = match handler {
-            Some(handler) => (handler, None),
-            None => {
-                let commands = Commands::new(&settings.commands, settings.fallback.as_ref(), Arc::clone(&identity))
-                    .map_err(|problems| BuildError::Settings(as_settings(&problems, &settings)))?;
-                let announcement = commands.announcement();
-                (Arc::new(commands) as Arc<dyn Handler>, announcement)
-            }
+        let (handler, announcement) = if let Some(handler) = handler {
+            (handler, None)
+        } else {
+            let commands = Commands::new(&settings.commands, settings.fallback.as_ref(), Arc::clone(&identity))
+                .map_err(|problems| BuildError::Settings(as_settings(&problems, &settings)))?;
+            let announcement = commands.announcement();
+            (Arc::new(commands) as Arc<dyn Handler>, announcement)
         };
-        let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone())?;
+        let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone(), &shutdown.tasks)?;
         let address = SocketAddr::new(settings.server.host, settings.server.port);
         let listener = server::bind(address).await.map_err(|source| BuildError::Listen { address, source })?;
         let addr = listener.local_addr().map_err(|source| BuildError::Listen { address, source })?;

@@ -1,5 +1,6 @@
 //! The command line: one file per command, and how each of them ends.
 
+mod dead;
 mod ring;
 mod sandbox;
 mod serve;
@@ -48,6 +49,9 @@ enum Command {
     /// What Telegram has stored about the webhook; register it, remove it, show its secret.
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
+    /// Updates that could not be handled: see them, put them back, discard them.
+    #[command(subcommand)]
+    Dead(dead::DeadCommand),
     /// The settings in force, and where each came from.
     Settings(settings::Arguments),
 }
@@ -62,6 +66,7 @@ pub async fn run() -> ExitCode {
         Command::Sandbox(arguments) => sandbox::run(arguments, sources).await,
         Command::Ring(arguments) => ring::run(arguments, &sources).await,
         Command::Webhook(command) => webhook::run(command, &sources).await,
+        Command::Dead(command) => dead::run(command, &sources).await,
         Command::Settings(arguments) => {
             settings::run(arguments, &sources, &mut io::stdout()).map(|()| ExitCode::SUCCESS)
         }
@@ -96,6 +101,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     }
     if let Some(refused) = error.downcast_ref::<RefusedToken>() {
         return Some(refused.hint().to_owned());
+    }
+    if let Some(InboxError::Unusable { hint, .. }) = error.downcast_ref() {
+        return Some(hint.clone());
     }
     match error.downcast_ref::<BuildError>()? {
         BuildError::Inbox(InboxError::Unusable { hint, .. }) => Some(hint.clone()),

@@ -44,7 +44,7 @@ pub(super) struct Arguments {
 }
 
 /// A service that has not answered after this long will not; Telegram itself waits for 60 s.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Rings the service once, as Telegram would.
 pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Result<ExitCode> {

@@ -169,7 +169,7 @@ impl Dispatch {
     }
 }
 
-/// When somebody who is away is asked again.
+/// When somebody who is away now is asked again.
 fn when_back(update: &Update, now: Timestamp) -> Timestamp {
     later(now, schedule::while_away(elapsed(update.received_at, now), rand::random()))
 }

@@ -81,17 +81,15 @@ impl Dispatch {
 
     /// Works until the soft stop; attempts that run then go on in tasks of their own, until the
     /// hard stop at the latest.
-    ///
-    /// # Panics
-    ///
-    /// Never: the places are never closed.
     pub async fn run(self: &Arc<Self>) {
         loop {
             let place = tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
-                place = self.places.clone().acquire_owned() => place.expect("the places are never closed"),
+                place = self.places.clone().acquire_owned() => place,
             };
+            // The semaphore is never closed.
+            let Ok(place) = place else { return };
             tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,

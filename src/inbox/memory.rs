@@ -40,7 +40,7 @@ pub(super) struct MemoryInbox {
 #[derive(Default)]
 struct Kept {
     open: HashMap<UpdateId, Open>,
-    /// In the order in which they died.
+    /// The oldest first.
     dead: VecDeque<Open>,
     ended: HashMap<UpdateId, Timestamp>,
     ended_in_order: VecDeque<(Timestamp, UpdateId)>,
@@ -64,6 +64,11 @@ impl Kept {
         if self.ended_in_order.len() > REMEMBERED {
             self.forget_oldest();
         }
+    }
+
+    fn bury(&mut self, open: Open) {
+        let place = self.dead.partition_point(|dead| dead.update.received_at <= open.update.received_at);
+        self.dead.insert(place, open);
     }
 
     fn forget_oldest(&mut self) {
@@ -200,7 +205,7 @@ impl Inbox for MemoryInbox {
                 open.attempts += 1;
                 open.reason = Some(reason);
                 open.acknowledge();
-                kept.dead.push_back(open);
+                kept.bury(open);
             }
             Verdict::Retry { reason, .. } => {
                 open.attempts += 1;

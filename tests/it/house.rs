@@ -78,7 +78,15 @@ const ONLY_HERE: &[(&str, &[&str])] = &[
     ("getUpdates", &["sandbox/"]),
     (
         "expose_secret",
-        &["settings/", "telegram/", "webhook/secret.rs", "registrar/wanted.rs", "cli/ring.rs", "cli/webhook.rs"],
+        &[
+            "settings/",
+            "telegram/",
+            "inbox/postgres/link.rs",
+            "webhook/secret.rs",
+            "registrar/wanted.rs",
+            "cli/ring.rs",
+            "cli/webhook.rs",
+        ],
     ),
 ];
 

@@ -5,6 +5,9 @@ mod harness;
 
 mod answered;
 mod crash;
+mod dead_updates;
 mod house;
+mod inbox_contract;
+mod instances;
 mod once_and_in_order;
 mod registered;

@@ -34,8 +34,10 @@ pub(super) struct Kept {
 pub(super) struct Journal {
     connection: Connection,
     last_seq: i64,
-    /// Held, never read: the lock ends with the process, however it ends.
-    _lock: File,
+    /// What SQLite counts of other processes' changes.
+    outside_version: i64,
+    /// The lock ends with the process, however it ends. A visitor has none.
+    lock: Option<File>,
 }
 
 const INSERT: &str = "
@@ -51,16 +53,25 @@ const AGAIN: &str = "
     UPDATE updates SET due_at = ?2, reason = ?3, attempts = attempts + ?4, calls_left = coalesce(?5, calls_left)
     WHERE id = ?1";
 const BURY: &str = "UPDATE updates SET state = 1, attempts = attempts + 1, reason = ?2 WHERE id = ?1";
+const REVIVE: &str = "
+    UPDATE updates SET state = 2, attempts = 0, due_at = 0, reason = NULL, expires_at = ?2 + expires_at - received_at
+    WHERE id = ?1";
 const LOAD: &str = "
     SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body FROM updates WHERE id = ?1";
 const LIST: &str = "
     SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body FROM updates
-    WHERE state = 1 ORDER BY seq LIMIT ?1";
+    WHERE state = 1 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY seq LIMIT ?1";
 
 impl Journal {
-    pub(super) fn new(connection: Connection, lock: File) -> rusqlite::Result<Self> {
+    pub(super) fn new(connection: Connection, lock: Option<File>) -> rusqlite::Result<Self> {
         let last_seq = connection.query_row("SELECT coalesce(max(seq), 0) FROM updates", [], |row| row.get(0))?;
-        Ok(Self { connection, last_seq, _lock: lock })
+        let outside_version = connection.query_row("PRAGMA data_version", [], |row| row.get(0))?;
+        Ok(Self { connection, last_seq, outside_version, lock })
+    }
+
+    /// Whether this process owns the file, and so its order of work.
+    pub(super) fn is_owner(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// Lines up every update that waits, as an earlier process left them.
@@ -143,39 +154,50 @@ impl Journal {
 
     /// The dead updates, the oldest first.
     pub(super) fn list_dead(&mut self, which: &Selection, limit: usize) -> rusqlite::Result<Vec<Record>> {
-        match which {
-            Selection::All => {
-                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-                self.connection.prepare_cached(LIST)?.query_map([limit], record)?.collect()
-            }
-            Selection::Ids(ids) => {
-                let mut one = self.connection.prepare_cached(&format!("SELECT * FROM ({LIST}) WHERE id = ?2"))?;
-                let found = ids.iter().take(limit).map(|id| one.query_row([i64::MAX, id.0], record).optional());
-                Ok(found.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
-            }
-        }
+        let ids = match which {
+            Selection::All => None,
+            Selection::Ids(ids) => Some(serde_json::to_string(ids).expect("numbers are JSON")),
+        };
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.connection.prepare_cached(LIST)?.query_map(params![limit, ids], record)?.collect()
     }
 
-    /// Puts dead updates back to waiting, behind everything that waits now.
-    pub(super) fn revive(&mut self, which: &Selection) -> rusqlite::Result<Vec<(ChatKey, UpdateId, Timestamp)>> {
+    /// Puts dead updates back, for whoever owns the file to take up: another process may ask for it.
+    /// Each has a new life, as long as its first was.
+    pub(super) fn revive(&mut self, which: &Selection, now: Timestamp) -> rusqlite::Result<Vec<UpdateId>> {
         let ids = self.dead_ids(which)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for id in &ids {
+            transaction.prepare_cached(REVIVE)?.execute([*id, millis(now)])?;
+        }
+        transaction.commit()?;
+        Ok(ids.into_iter().map(UpdateId).collect())
+    }
+
+    /// Lines up what was revived, behind everything that waits now; whether there was anything.
+    pub(super) fn take_up(&mut self, lanes: &mut Lanes) -> rusqlite::Result<bool> {
         let mut seq = self.last_seq;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let revived = {
-            let mut revive = transaction.prepare_cached(
-                "UPDATE updates SET state = 0, attempts = 0, due_at = 0, reason = NULL, seq = ?2
-                 WHERE id = ?1 RETURNING chat_key, received_at",
-            )?;
-            ids.into_iter()
-                .map(|id| {
-                    seq += 1;
-                    revive.query_row([id, seq], |row| Ok((chat_key(row, 0)?, UpdateId(id), time(row.get(1)?))))
-                })
-                .collect::<rusqlite::Result<Vec<_>>>()?
-        };
+        let revived: Vec<(UpdateId, ChatKey, Timestamp)> = transaction
+            .prepare_cached("SELECT id, chat_key, received_at FROM updates WHERE state = 2 ORDER BY seq")?
+            .query_map([], |row| Ok((UpdateId(row.get(0)?), chat_key(row, 1)?, time(row.get(2)?))))?
+            .collect::<rusqlite::Result<_>>()?;
+        for (id, ..) in &revived {
+            seq += 1;
+            transaction.prepare_cached("UPDATE updates SET state = 0, seq = ?2 WHERE id = ?1")?.execute([id.0, seq])?;
+        }
         transaction.commit()?;
         self.last_seq = seq;
-        Ok(revived)
+        for (id, key, received_at) in &revived {
+            lanes.push_kept(*key, *id, *received_at, None);
+        }
+        Ok(!revived.is_empty())
+    }
+
+    /// Whether another process has changed the file since this was asked last.
+    pub(super) fn was_changed_outside(&mut self) -> rusqlite::Result<bool> {
+        let version = self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        Ok(std::mem::replace(&mut self.outside_version, version) != version)
     }
 
     /// Ends dead updates without a trace of what was in them.
@@ -226,7 +248,7 @@ impl Settle<'_> {
             Verdict::Postpone { at, reason } => self.again(id, *at, reason, 0, None),
             Verdict::CallsLeft { calls, at, reason } => {
                 let calls = serde_json::to_string(calls).expect("calls are JSON already");
-                self.again(id, *at, reason, 0, Some(calls))
+                self.again(id, *at, reason, 0, Some(&calls))
             }
             Verdict::Dead { reason } => self.bury.execute(params![id.0, reason]).map(drop),
             Verdict::Released => Ok(()),
@@ -245,7 +267,7 @@ impl Settle<'_> {
         at: Timestamp,
         reason: &str,
         counted: u32,
-        calls: Option<String>,
+        calls: Option<&str>,
     ) -> rusqlite::Result<()> {
         let values: [&dyn ToSql; 5] = [&id.0, &millis(at), &reason, &counted, &calls];
         self.again.execute(values).map(drop)

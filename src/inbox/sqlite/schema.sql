@@ -1,4 +1,5 @@
--- Updates that somebody still has to do something about: they wait (state 0) or are dead (1).
+-- Updates that somebody still has to do something about: they wait (state 0), are dead (1),
+-- or were revived (2) and not yet taken up by the process that owns the file.
 CREATE TABLE updates (
     id          INTEGER PRIMARY KEY,          -- Telegram's update_id
     seq         INTEGER NOT NULL,             -- order of acceptance

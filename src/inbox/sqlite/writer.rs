@@ -4,6 +4,9 @@
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use tokio::sync::oneshot;
 
@@ -11,20 +14,24 @@ use super::super::lanes::{Lanes, Move};
 use super::super::order::Order;
 use super::super::{Accepted, InboxError, LEASE, Lease, Verdict};
 use super::journal::{Entry, Journal};
-use crate::clock::{SharedClock, later};
+use crate::clock::{SharedClock, elapsed, later};
 use crate::fail;
 use crate::update::Update;
 
 /// Bytes of bodies that may wait in memory; what comes beyond is read back from the file.
 const FRESH_LIMIT: usize = 16 << 20;
 
+/// How often the writer looks whether another process has changed the file.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+type Work = Box<dyn FnOnce(&mut Journal, &Shared) + Send>;
 type Reply<T> = oneshot::Sender<Result<T, InboxError>>;
 
 /// Something asked of the writer.
 pub(super) enum Job {
     Accept { update: Update, reply: Reply<Accepted> },
     Settle { lease: Lease, verdict: Verdict, reply: Reply<()> },
-    Run(Box<dyn FnOnce(&mut Journal, &Shared) + Send>),
+    Run(Work),
 }
 
 /// What the writer shares with those who ask.
@@ -72,14 +79,21 @@ impl Shared {
         self.arrived.notify_one();
     }
 
-    /// Waits for jobs and takes all there are; none when it is over.
+    /// Waits for jobs and takes all there are, which may be none after a while; nothing when it is
+    /// over.
     fn next_batch(&self, mut empty: Vec<Job>) -> Option<Vec<Job>> {
-        let mut jobs = self
-            .arrived
-            .wait_while(self.jobs(), |jobs| jobs.waiting.is_empty() && !jobs.closed)
-            .unwrap_or_else(PoisonError::into_inner);
-        if jobs.waiting.is_empty() {
+        let idle = |jobs: &mut Jobs| jobs.waiting.is_empty() && !jobs.closed;
+        let (mut jobs, _) =
+            self.arrived.wait_timeout_while(self.jobs(), LOOK_EVERY, idle).unwrap_or_else(PoisonError::into_inner);
+        if jobs.waiting.is_empty() && jobs.closed {
             return None;
+        }
+        if !jobs.waiting.is_empty() {
+            // Whoever else is about to ask may do so first: one commit then serves them all. With
+            // nobody else to run this returns at once.
+            drop(jobs);
+            thread::yield_now();
+            jobs = self.jobs();
         }
         mem::swap(&mut jobs.waiting, &mut empty);
         Some(empty)
@@ -91,10 +105,12 @@ pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -
     thread::spawn(move || {
         // However the thread ends, nobody may wait for it afterwards.
         let ending = Ending(&shared);
-        let mut writer = Writer { journal, shared: &shared, clock };
+        let looked_at = clock.now();
+        let mut writer = Writer { journal, shared: &shared, clock, looked_at };
         let mut batch = Vec::new();
         while let Some(jobs) = shared.next_batch(mem::take(&mut batch)) {
             batch = writer.work_off(jobs);
+            writer.look_outside();
         }
         drop(ending);
     })
@@ -114,9 +130,28 @@ struct Writer<'a> {
     journal: Journal,
     shared: &'a Shared,
     clock: SharedClock,
+    looked_at: Timestamp,
 }
 
 impl Writer<'_> {
+    /// Takes up, once in a while, what an operator has revived from another process.
+    fn look_outside(&mut self) {
+        let now = self.clock.now();
+        if !self.journal.is_owner() || elapsed(self.looked_at, now) < LOOK_EVERY {
+            return;
+        }
+        self.looked_at = now;
+        let taken_up = self
+            .journal
+            .was_changed_outside()
+            .and_then(|changed| Ok(changed && self.journal.take_up(&mut self.shared.order.lanes())?));
+        match taken_up {
+            Ok(true) => self.shared.order.changed(),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "what was changed in the inbox from outside could not be read"),
+        }
+    }
+
     /// Does all jobs of a batch: one commit for what changes the journal, then the rest. Returns
     /// the emptied vector.
     fn work_off(&mut self, mut jobs: Vec<Job>) -> Vec<Job> {

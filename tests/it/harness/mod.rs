@@ -5,9 +5,11 @@ mod binary;
 mod bot_api;
 mod http;
 mod line;
+pub mod postgres;
+pub mod waiting;
 
 pub use app::{SECRET, TestApp, Wanted};
-pub use binary::{Program, until};
+pub use binary::{Program, run, until};
 pub use bot_api::{BotApi, Sent};
 pub use http::{Answer, post, raw};
 pub use line::Line;
