@@ -20,7 +20,7 @@ use crate::lifecycle::Shutdown;
 use crate::registrar::{RefusedToken, Registrar, Standing, WantedWebhook};
 use crate::server;
 use crate::settings::{Origin, Problem, Settings, SettingsError};
-use crate::telegram::{BotApi, BotToken, Identity};
+use crate::telegram::{BotApi, BotToken, Identity, PacedApi};
 use crate::webhook::{self, Counts, Secrets};
 
 /// How long running handlers may go on after the soft stop: Render kills 30 s after SIGTERM.
@@ -122,7 +122,7 @@ impl App {
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
             handler,
-            api,
+            PacedApi::new(api, &settings.outbound, Arc::clone(&clock)),
             settings.dispatch.clone(),
             Arc::clone(&clock),
             shutdown.clone(),

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::load;
 use crate::app::{App, Parts};
+use crate::fail;
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::settings::{Need, Sources};
 use crate::telemetry;
@@ -18,6 +19,9 @@ pub(super) struct Arguments {}
 pub(super) async fn run(_: Arguments, sources: Sources) -> anyhow::Result<ExitCode> {
     let settings = load(&sources, Need::Token)?;
     telemetry::init(&settings.log)?;
+    if let Some(order) = sources.fail_point() {
+        fail::arm(order);
+    }
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown)?;
     let app = App::build_with(settings, Parts { shutdown, ..Parts::default() }).await?;

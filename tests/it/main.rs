@@ -5,6 +5,7 @@ mod harness;
 
 mod answered;
 mod command_line;
+mod crash;
 mod dead_updates;
 mod house;
 mod inbox_contract;

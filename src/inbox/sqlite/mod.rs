@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use super::lanes::Claimed;
 use super::{Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict, ended_before};
 use crate::clock::{SharedClock, later};
+use crate::fail;
 use crate::settings::InboxSettings;
 use crate::update::{Update, UpdateId};
 use journal::Journal;
@@ -114,6 +115,7 @@ impl SqliteInbox {
 #[async_trait]
 impl Inbox for SqliteInbox {
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
+        fail::point("received");
         let (reply, answer) = oneshot::channel();
         self.shared.enqueue(Job::Accept { update, reply })?;
         answer.await.or(Err(writer::closed()))?

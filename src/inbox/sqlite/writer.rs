@@ -16,6 +16,7 @@ use super::super::order::Order;
 use super::super::{Accepted, InboxError, LEASE, Lease, Verdict};
 use super::journal::{Entry, Journal};
 use crate::clock::{SharedClock, elapsed, later};
+use crate::fail;
 use crate::update::Update;
 
 /// Bytes of bodies that may wait in memory; what comes beyond is read back from the file.
@@ -166,6 +167,12 @@ impl Writer<'_> {
     /// the emptied vector.
     fn work_off(&mut self, mut jobs: Vec<Job>) -> Vec<Job> {
         let room = self.shared.capacity.saturating_sub(self.shared.order.lanes().open());
+        if jobs.iter().any(|job| matches!(job, Job::Accept { .. })) {
+            fail::point("before the commit");
+        }
+        if jobs.iter().any(|job| matches!(job, Job::Settle { .. })) {
+            fail::point("before the outcome is recorded");
+        }
         let committed = self.journal.commit(&jobs, room, self.clock.now());
         self.shared.failing.store(committed.is_err(), Ordering::Relaxed);
         let mut others = Vec::new();
@@ -187,6 +194,7 @@ impl Writer<'_> {
                             replies.push((reply, accepted));
                         }
                         Job::Settle { lease, verdict, reply } => {
+                            fail::point("after the outcome is recorded");
                             lanes.settle(lease, step(&verdict));
                             // Dispatch alone waits for this: it may go on at once.
                             let _ = reply.send(Ok(()));
@@ -198,7 +206,9 @@ impl Writer<'_> {
                 self.shared.order.changed();
                 for (reply, accepted) in replies {
                     // A webhook whose client has gone away hears nothing; the update is kept.
+                    fail::point("after the commit");
                     let _ = reply.send(accepted);
+                    fail::point("acknowledged");
                 }
             }
             Err(error) => {
