@@ -3,6 +3,7 @@
 //! The order of work lives in memory ([`Lanes`]); the file is its journal. One thread writes: it
 //! commits whatever has arrived while the last commit ran, so that one fsync serves many.
 
+mod inspect;
 mod journal;
 mod open;
 mod row;
@@ -23,6 +24,7 @@ use crate::clock::{SharedClock, later};
 use crate::fail;
 use crate::settings::InboxSettings;
 use crate::update::{Update, UpdateId};
+pub(super) use inspect::inspect;
 use journal::Journal;
 pub(super) use open::is_on_system_disk;
 use writer::{Job, Shared};

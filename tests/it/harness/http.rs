@@ -61,3 +61,8 @@ pub fn get(addr: SocketAddr, path: &str) -> Answer {
     stream.read_to_end(&mut answer).expect("it answers");
     Answer::read(&answer)
 }
+
+/// Fetches a page over a connection of its own.
+pub async fn fetch(addr: SocketAddr, path: &str) -> Answer {
+    raw(addr, format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n").as_bytes()).await
+}

@@ -3,17 +3,21 @@
 mod app;
 mod binary;
 mod bot_api;
+mod clock;
 mod http;
 mod line;
+mod log;
 mod playground;
 pub mod postgres;
 pub mod waiting;
 
-pub use app::{SECRET, TestApp, Wanted, free_port};
+pub use app::{SECRET, TestApp, Wanted, count, free_port, telegram};
 pub use binary::{Ended, Program, run, until};
 pub use bot_api::{BotApi, Sent};
-pub use http::{Answer, get, post, raw};
+pub use clock::SteppedClock;
+pub use http::{Answer, fetch, get, post, raw};
 pub use line::Line;
+pub use log::Log;
 pub use playground::Playground;
 
 use doorbell::update::UpdateId;
