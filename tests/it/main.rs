@@ -6,6 +6,7 @@ mod harness;
 mod answered;
 mod command_line;
 mod dead_updates;
+mod documents;
 mod house;
 mod inbox_contract;
 mod instances;
