@@ -15,7 +15,7 @@ const PAGES: [&str; 2] = ["README.md", "README.ru.md"];
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    fs::read_to_string(path).expect("the document is there")
 }
 
 static DEFAULTS: LazyLock<toml::Table> = LazyLock::new(|| read("config/default.toml").parse().expect("it is TOML"));
@@ -91,7 +91,7 @@ fn every_key_and_variable_that_the_readme_names_is_in_the_defaults() {
         let rows = text
             .lines()
             .filter_map(|line| line.strip_prefix("| `"))
-            .filter(|row| row.contains("_") || row.starts_with("HOST"));
+            .filter(|row| row.contains('_') || row.starts_with("HOST"));
         let mut seen = 0;
         for row in rows {
             let cells: Vec<_> = row.split('|').collect();

@@ -7,7 +7,7 @@ mod playground;
 pub mod postgres;
 pub mod waiting;
 
-pub use app::{SECRET, TestApp, Wanted, free_port};
+pub use app::{TestApp, Wanted, free_port};
 pub use binary::{Ended, Program, run, until};
 pub use http::{Answer, get, post, raw};
 pub use playground::Playground;
