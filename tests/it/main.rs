@@ -8,6 +8,7 @@ mod command_line;
 mod crash;
 mod dead_updates;
 mod doctor;
+mod documents;
 mod healing;
 mod house;
 mod inbox_contract;
