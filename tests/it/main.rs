@@ -6,6 +6,7 @@ mod harness;
 mod answered;
 mod crash;
 mod dead_updates;
+mod disk;
 mod house;
 mod inbox_contract;
 mod instances;

@@ -3,6 +3,7 @@
 mod app;
 mod binary;
 mod bot_api;
+mod echo;
 mod http;
 mod line;
 pub mod postgres;
@@ -11,6 +12,7 @@ pub mod waiting;
 pub use app::{SECRET, TestApp, Wanted};
 pub use binary::{Program, run, until};
 pub use bot_api::{BotApi, Sent};
+pub use echo::{echo_settings, echo_variables, serve_echo};
 pub use http::{Answer, post, raw};
 pub use line::Line;
 
