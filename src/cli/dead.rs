@@ -13,7 +13,7 @@ use crate::update::UpdateId;
 /// `doorbell dead …`
 #[derive(Subcommand)]
 pub(super) enum DeadCommand {
-    /// The dead updates, the oldest first
+    /// Lists the dead updates, the oldest first
     #[command(after_help = "Example: doorbell dead list --json")]
     List {
         /// How many at most
@@ -23,7 +23,7 @@ pub(super) enum DeadCommand {
         #[arg(long)]
         json: bool,
     },
-    /// One dead update whole: why it failed, and what was in it
+    /// Shows one dead update whole: why it failed, and what was in it
     #[command(after_help = "Example: doorbell dead show 123456")]
     Show {
         /// The number of the update

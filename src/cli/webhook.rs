@@ -48,6 +48,9 @@ pub(super) struct Output {
     json: bool,
 }
 
+/// The longest wait that is taken upon oneself when Telegram asks for one; a longer one is told.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Runs the command: exit status 0 when all is well, 1 when something is not, 2 when a setting that
 /// the command needs is missing.
 ///
@@ -60,14 +63,14 @@ pub(super) async fn run(command: WebhookCommand, sources: &Sources) -> anyhow::R
     let clock = SystemClock;
     // Whoever runs a command asks for it: also where the service shall not register by itself.
     let webhook = WebhookSettings { register: true, ..settings.webhook.clone() };
-    let wanted = WantedWebhook::from_settings(&webhook, &token);
+    let wanted = WantedWebhook::from_settings(&webhook, &settings.platform, &token);
     let api = BotApi::new(&settings.telegram, token.clone());
     match command {
         WebhookCommand::Info(output) => {
             let unwell = info(&api, wanted.ok().as_ref(), output, &clock).await?;
             Ok(if unwell && settings.webhook.register { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
-        WebhookCommand::Set(output) => set(&api, wanted, output).await,
+        WebhookCommand::Set(output) => set(&api, wanted, output, &clock).await,
         WebhookCommand::Delete { drop_pending, output } => delete(&api, drop_pending, output).await,
         WebhookCommand::Secret(output) => {
             let secret = token.secret_in_force(&settings.webhook);
@@ -98,14 +101,27 @@ async fn info(api: &BotApi, wanted: Option<&WantedWebhook>, output: Output, cloc
     Ok(!drift.is_empty())
 }
 
-async fn set(api: &BotApi, wanted: Result<WantedWebhook, NotWanted>, output: Output) -> anyhow::Result<ExitCode> {
+async fn set(
+    api: &BotApi,
+    wanted: Result<WantedWebhook, NotWanted>,
+    output: Output,
+    clock: &dyn Clock,
+) -> anyhow::Result<ExitCode> {
     let wanted = wanted.map_err(|why| Wrong { message: Standing::Off { why }.sentence(), hint: None })?;
     let problems = wanted.problems(api.is_public());
     if !problems.is_empty() {
         let hint = "Telegram was not asked, because a refusal would remove the webhook it may have.";
         return Err(Wrong { message: problems.join("; "), hint: Some(hint) }.into());
     }
-    let registered = register(api, &wanted).await.map_err(|error| explained(error, "The webhook was not set"))?;
+    let mut registered = register(api, &wanted).await;
+    // Telegram takes one setWebhook a second: a service that has just started has had its.
+    if let Err(ApiError::Throttled { retry_after }) = registered
+        && retry_after <= PATIENCE
+    {
+        clock.sleep(retry_after).await;
+        registered = register(api, &wanted).await;
+    }
+    let registered = registered.map_err(|error| explained(error, "The webhook was not set"))?;
     let left = drift(&wanted, &registered.after);
     if output.json {
         let drift: Vec<String> = left.iter().map(ToString::to_string).collect();
@@ -137,9 +153,11 @@ async fn delete(api: &BotApi, drop_pending: bool, output: Output) -> anyhow::Res
 fn explained(error: ApiError, what: &str) -> anyhow::Error {
     let meaning = match &error {
         ApiError::Refused { code: 401 | 404 | 421, description, .. } => {
-            Some(RefusedToken { words: description.clone() }.hint())
+            Some(RefusedToken { words: description.clone() }.hint().to_owned())
         }
-        ApiError::Refused { description, .. } => meaning(description),
+        ApiError::Refused { description, .. } => {
+            meaning(description).map(|meaning| format!("{}. {}", meaning.means, meaning.remedy))
+        }
         ApiError::Throttled { .. } | ApiError::Unreachable { .. } | ApiError::Unreadable { .. } => None,
     };
     let context = meaning.map_or_else(|| what.to_owned(), |meaning| format!("{what} ({meaning})"));
@@ -165,7 +183,8 @@ fn account(seen: &WebhookInfo, wanted: Option<&WantedWebhook>, drift: &[Drift], 
         (Some(message), date) => {
             lines.add("last error", &format!("{}{message}", ago(date, now)));
             if let Some(meaning) = meaning(message) {
-                lines.add("", &format!("this means: {meaning}"));
+                lines.add("", &format!("this means: {}", meaning.means));
+                lines.add("", &format!("to do: {}", meaning.remedy));
             }
             lines.add("", "Telegram keeps it also after deliveries succeed again");
         }
@@ -216,6 +235,7 @@ mod tests {
             allowed_updates: vec![],
             max_connections: 40,
             drop_pending_updates: false,
+            claim: crate::registrar::Claim::Any,
         }
     }
 

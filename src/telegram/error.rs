@@ -70,7 +70,7 @@ impl ApiError {
 
 /// The first cause, which says most: "failed to lookup address information", "invalid peer
 /// certificate", "connection closed before message completed".
-fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+pub(super) fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut root = error;
     while let Some(source) = root.source() {
         root = source;
@@ -78,7 +78,7 @@ fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     root
 }
 
-fn in_words(root: &(dyn Error + 'static)) -> String {
+pub(super) fn in_words(root: &(dyn Error + 'static)) -> String {
     match root.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
         Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof) => {

@@ -24,7 +24,7 @@ pub use client::tls;
 pub use error::ApiError;
 pub use methods::{Me, SetWebhook, WebhookInfo};
 pub use pace::PacedApi;
-pub use ring::{Answer, NotDelivered, ring};
+pub use ring::{Answer, NotDelivered, ring, visit};
 pub use token::BotToken;
 
 /// Who the bot is: empty until `getMe` has been answered for the first time.

@@ -22,6 +22,7 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("server", &["clock", "settings", "lifecycle", "telemetry"]),
     ("health", &["clock", "inbox", "lifecycle", "registrar", "telemetry", "webhook"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
+    ("doctor", &["settings", "inbox", "telegram", "registrar"]),
     (
         "app",
         &[
@@ -46,6 +47,7 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
             "app",
             "clock",
             "fail",
+            "doctor",
             "inbox",
             "lifecycle",
             "registrar",

@@ -4,11 +4,21 @@
 mod harness;
 
 mod answered;
+mod command_line;
 mod crash;
 mod dead_updates;
 mod disk;
+mod doctor;
+mod healing;
 mod house;
 mod inbox_contract;
 mod instances;
 mod once_and_in_order;
+mod one_bad_update;
+mod ownership;
+mod refused_starts;
 mod registered;
+mod replies_are_kept;
+mod secrets;
+mod settings_errors;
+mod stopping;

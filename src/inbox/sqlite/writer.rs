@@ -2,6 +2,7 @@
 //! only then moves the lanes on and answers.
 
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub(super) enum Job {
 /// What the writer shares with those who ask.
 pub(super) struct Shared {
     pub(super) order: Order,
+    /// Whether the last commit failed, so that the next would have to show that it does not.
+    pub(super) failing: AtomicBool,
     capacity: usize,
     jobs: Mutex<Jobs>,
     arrived: Condvar,
@@ -50,7 +53,13 @@ struct Jobs {
 
 impl Shared {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { order: Order::new(Lanes::new(FRESH_LIMIT)), capacity, jobs: Mutex::default(), arrived: Condvar::new() }
+        Self {
+            order: Order::new(Lanes::new(FRESH_LIMIT)),
+            failing: AtomicBool::new(false),
+            capacity,
+            jobs: Mutex::default(),
+            arrived: Condvar::new(),
+        }
     }
 
     fn jobs(&self) -> MutexGuard<'_, Jobs> {
@@ -102,7 +111,8 @@ impl Shared {
 
 /// Starts the writer's thread.
 pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -> JoinHandle<()> {
-    thread::spawn(move || {
+    let thread = thread::Builder::new().name("inbox".to_owned());
+    let started = thread.spawn(move || {
         // However the thread ends, nobody may wait for it afterwards.
         let ending = Ending(&shared);
         let looked_at = clock.now();
@@ -113,7 +123,8 @@ pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -
             writer.look_outside();
         }
         drop(ending);
-    })
+    });
+    started.expect("a thread can be started before anything else runs")
 }
 
 struct Ending<'a>(&'a Shared);
@@ -163,6 +174,7 @@ impl Writer<'_> {
             fail::point("before the outcome is recorded");
         }
         let committed = self.journal.commit(&jobs, room, self.clock.now());
+        self.shared.failing.store(committed.is_err(), Ordering::Relaxed);
         let mut others = Vec::new();
         match committed {
             Ok(entries) => {

@@ -1,3 +1,4 @@
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -49,4 +50,19 @@ pub async fn post(addr: SocketAddr, secret: Option<&str>, body: &[u8]) -> Answer
         body.len()
     );
     raw(addr, &[head.as_bytes(), body].concat()).await
+}
+
+/// Fetches a path from another process, over a connection of its own; for tests that have no runtime.
+pub fn get(addr: SocketAddr, path: &str) -> Answer {
+    let mut stream = std::net::TcpStream::connect(addr).expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it answers");
+    Answer::read(&answer)
+}
+
+/// Fetches a page over a connection of its own.
+pub async fn fetch(addr: SocketAddr, path: &str) -> Answer {
+    raw(addr, format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n").as_bytes()).await
 }

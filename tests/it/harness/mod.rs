@@ -3,18 +3,24 @@
 mod app;
 mod binary;
 mod bot_api;
+mod clock;
 mod echo;
 mod http;
 mod line;
+mod log;
+mod playground;
 pub mod postgres;
 pub mod waiting;
 
-pub use app::{SECRET, TestApp, Wanted};
-pub use binary::{Program, run, until};
+pub use app::{SECRET, TestApp, Wanted, count, free_port, telegram};
+pub use binary::{Ended, Program, run, until};
 pub use bot_api::{BotApi, Sent};
+pub use clock::SteppedClock;
 pub use echo::{echo_settings, echo_variables, serve_echo};
-pub use http::{Answer, post, raw};
+pub use http::{Answer, fetch, get, post, raw};
 pub use line::Line;
+pub use log::Log;
+pub use playground::Playground;
 
 use doorbell::update::UpdateId;
 use serde_json::{Value, json};
