@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use doorbell::sandbox::TOKEN;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::harness::{BotApi, Line, Program, SECRET, Sent, message};
+use crate::harness::{BotApi, Line, Program, Sent, message, serve_echo};
 
 /// How much is delivered.
 #[derive(Clone, Copy)]
@@ -88,19 +87,7 @@ impl Oracle {
 
     /// Starts the service on this inbox, and delivers to it.
     pub fn serve(&mut self, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
-        let settings = folder.join("echo.toml");
-        std::fs::write(&settings, "[[command]]\nname = \"echo\"\nreply = \"{{ args }}\"\n").expect("it can be written");
-        let (settings, api) = (settings.display().to_string(), self.telegram.url());
-        let mut variables = vec![
-            ("TELEGRAM_BOT_TOKEN", TOKEN),
-            ("TELEGRAM_API_URL", &api),
-            ("WEBHOOK_SECRET", SECRET),
-            ("DATABASE_URL", inbox),
-            ("DOORBELL_CONFIG", &settings),
-            ("RUST_LOG", "warn"),
-        ];
-        variables.extend(more);
-        let program = Program::serve(&variables, &folder.join("log"));
+        let program = serve_echo(&self.telegram, inbox, folder, more);
         if let Some(kill) = self.kills.last_mut() {
             kill.over = Instant::now();
         }
