@@ -18,7 +18,7 @@ use crate::health::{self, Health};
 use crate::inbox::{self, Inbox, InboxError};
 use crate::lifecycle::Shutdown;
 use crate::registrar::{RefusedToken, Registrar, Standing, WantedWebhook};
-use crate::server;
+use crate::server::{self, Limits};
 use crate::settings::{Origin, Problem, Settings, SettingsError};
 use crate::telegram::{BotApi, BotToken, Identity};
 use crate::webhook::{self, Counts, Secrets};
@@ -32,6 +32,7 @@ const LAST_MOMENTS: Duration = Duration::from_secs(3);
 pub struct App {
     addr: SocketAddr,
     listener: TcpListener,
+    limits: Limits,
     router: Router,
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
@@ -48,11 +49,13 @@ pub struct Parts {
     pub clock: SharedClock,
     /// How the service is told to stop.
     pub shutdown: Shutdown,
+    /// What the listener puts up with.
+    pub limits: Limits,
 }
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { handler: None, clock: Arc::new(SystemClock), shutdown: Shutdown::new() }
+        Self { handler: None, clock: Arc::new(SystemClock), shutdown: Shutdown::new(), limits: Limits::default() }
     }
 }
 
@@ -73,7 +76,7 @@ impl App {
     ///
     /// As [`App::build`].
     pub async fn build_with(settings: Settings, parts: Parts) -> Result<Self, BuildError> {
-        let Parts { handler, clock, shutdown } = parts;
+        let Parts { handler, clock, shutdown, limits } = parts;
         let token = settings.telegram.bot_token.clone().map(BotToken::new).ok_or(BuildError::NoToken)?;
         let identity = Identity::default();
         let (handler, announcement) = match handler {
@@ -128,7 +131,7 @@ impl App {
             Arc::clone(&clock),
             shutdown.clone(),
         );
-        Ok(Self { addr, listener, router, dispatch, registrar, inbox, clock, shutdown })
+        Ok(Self { addr, listener, limits, router, dispatch, registrar, inbox, clock, shutdown })
     }
 
     /// The address that is listened on.
@@ -162,10 +165,10 @@ impl App {
     ///
     /// [`RefusedToken`] when Telegram does not know the bot token: then there is nothing to serve.
     pub async fn run(self) -> Result<(), RefusedToken> {
-        let Self { addr, listener, router, dispatch, registrar, inbox, clock, shutdown } = self;
+        let Self { addr, listener, limits, router, dispatch, registrar, inbox, clock, shutdown } = self;
         tracing::info!(%addr, "listening");
         let tasks = &shutdown.tasks;
-        let serving = tasks.spawn(server::serve(listener, router, Arc::clone(&clock), shutdown.clone()));
+        let serving = tasks.spawn(server::serve(listener, router, limits, Arc::clone(&clock), shutdown.clone()));
         let working = Arc::clone(&dispatch);
         let working = tasks.spawn(async move { working.run().await });
         let keeping = Arc::clone(&dispatch);
