@@ -21,7 +21,7 @@ use crate::registrar::{RefusedToken, Registrar, Standing, WantedWebhook};
 use crate::server::{self, Limits};
 use crate::settings::{Origin, Problem, Settings, SettingsError};
 use crate::telegram::{BotApi, BotToken, Identity};
-use crate::webhook::{self, Counts, Secrets};
+use crate::webhook::{self, Counts, Secrets, SourceCheck};
 
 /// How long running handlers may go on after the soft stop: Render kills 30 s after SIGTERM.
 const GRACE: Duration = Duration::from_secs(25);
@@ -90,7 +90,7 @@ impl App {
         };
         let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone())?;
         let address = SocketAddr::new(settings.server.host, settings.server.port);
-        let listener = server::bind(address).await.map_err(|source| BuildError::Listen { address, source })?;
+        let listener = server::bind(address).map_err(|source| BuildError::Listen { address, source })?;
         let addr = listener.local_addr().map_err(|source| BuildError::Listen { address, source })?;
 
         let api = BotApi::new(&settings.telegram, token.clone());
@@ -119,10 +119,11 @@ impl App {
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),
         };
-        let router =
-            webhook::router(Arc::clone(&inbox), secrets, settings.server.body_limit, counts, Arc::clone(&clock))
-                .merge(health::router(health))
-                .fallback(nothing_here);
+        let sources = SourceCheck::new(&settings.webhook, &settings.platform);
+        let body_limit = settings.server.body_limit;
+        let router = webhook::router(Arc::clone(&inbox), secrets, sources, body_limit, counts, Arc::clone(&clock))
+            .merge(health::router(health))
+            .fallback(nothing_here);
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
             handler,
