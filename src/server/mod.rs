@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::clock::SharedClock;
 use crate::lifecycle::Shutdown;
@@ -27,13 +27,24 @@ pub use limits::Limits;
 /// How long the listener rests when the process has no descriptors left.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
+/// How many connections may wait to be taken: a burst beyond it would be tried again a second later.
+const BACKLOG: u32 = 4096;
+/// How much of its answers the system keeps for a client that does not read them. Left to itself it
+/// keeps megabytes, which count as the service's memory on a platform.
+const SEND_BUFFER: u32 = 64 * 1024;
+
 /// Binds the address; nobody is served before [`serve`].
 ///
 /// # Errors
 ///
 /// When the address is in use or not ours to bind.
-pub async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(addr).await
+pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart may take the port although connections of the one before are still closing.
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until the soft stop; then requests in flight are answered, the last answer of each
