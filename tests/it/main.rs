@@ -4,6 +4,9 @@
 mod harness;
 
 mod answered;
+mod front_door;
+mod front_door_slow;
+mod front_door_wire;
 mod house;
 mod once_and_in_order;
 mod registered;

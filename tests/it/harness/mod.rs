@@ -3,10 +3,13 @@
 mod app;
 mod binary;
 mod http;
+mod wire;
 
+pub use app::SECRET;
 pub use app::{TestApp, Wanted};
 pub use binary::Program;
 pub use http::{Answer, post, raw};
+pub use wire::Wire;
 
 use doorbell::update::UpdateId;
 use serde_json::{Value, json};
