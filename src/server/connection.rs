@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
-use http::header::CONNECTION;
+use http::header::{CONNECTION, EXPECT};
 use http::{HeaderValue, Request, StatusCode};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
@@ -32,14 +32,16 @@ pub(super) async fn converse(stream: TcpStream, router: Router, progress: Arc<Pr
     let answering = Arc::clone(&progress);
     let service = service_fn(move |request: Request<Incoming>| {
         answering.enter(Phase::Work);
-        let is_long = request.body().size_hint().exact().is_none_or(|length| length > SHORT);
+        // A body that may not come to an end although its request was refused.
+        let is_open = request.body().size_hint().exact().is_none_or(|length| length > SHORT)
+            || request.headers().contains_key(EXPECT);
         let answer = router.clone().call(request);
         let progress = Arc::clone(&answering);
         async move {
             let mut answer = answer.await.unwrap_or_else(|never| match never {});
             progress.enter(Phase::Idle);
-            // What is refused is not read to its end, so no other request can follow: say so.
-            if answer.status() == StatusCode::REQUEST_TIMEOUT || is_long && answer.status().is_client_error() {
+            // What is refused is not read to its end, so no other request can follow, and it is said.
+            if answer.status() == StatusCode::REQUEST_TIMEOUT || is_open && answer.status().is_client_error() {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(answer)
