@@ -17,10 +17,10 @@ use crate::handler::{Commands, Handler, TemplateProblem};
 use crate::health::{self, Health};
 use crate::inbox::{self, Inbox, InboxError};
 use crate::lifecycle::Shutdown;
-use crate::registrar::{RefusedToken, Registrar, Standing, WantedWebhook};
+use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
 use crate::server;
 use crate::settings::{Origin, Problem, Settings, SettingsError};
-use crate::telegram::{BotApi, BotToken, Identity};
+use crate::telegram::{BotApi, BotToken, Identity, PacedApi};
 use crate::webhook::{self, Counts, Secrets};
 
 /// How long running handlers may go on after the soft stop: Render kills 30 s after SIGTERM.
@@ -38,6 +38,8 @@ pub struct App {
     inbox: Arc<dyn Inbox>,
     clock: SharedClock,
     shutdown: Shutdown,
+    /// A preview without a token: health is served, and nothing taken in or handled.
+    without_bot: bool,
 }
 
 /// What an [`App`] takes from outside beside its settings.
@@ -74,7 +76,16 @@ impl App {
     /// As [`App::build`].
     pub async fn build_with(settings: Settings, parts: Parts) -> Result<Self, BuildError> {
         let Parts { handler, clock, shutdown } = parts;
-        let token = settings.telegram.bot_token.clone().map(BotToken::new).ok_or(BuildError::NoToken)?;
+        let (token, wanted) = match settings.telegram.bot_token.clone().map(BotToken::new) {
+            Some(token) => {
+                let wanted = WantedWebhook::from_settings(&settings.webhook, &settings.platform, &token);
+                (token, wanted)
+            }
+            // The platform gives a preview no secrets: it is to be seen to live all the same.
+            None if settings.platform.preview => (BotToken::none(), Err(NotWanted::NoToken)),
+            None => return Err(BuildError::NoToken),
+        };
+        let without_bot = matches!(wanted, Err(NotWanted::NoToken));
         let identity = Identity::default();
         let (handler, announcement) = if let Some(handler) = handler {
             (handler, None)
@@ -95,11 +106,12 @@ impl App {
             Secrets::new(&token.secret_in_force(&settings.webhook), settings.webhook.previous_secret_token.as_ref());
         let registrar = Registrar::new(
             api.clone(),
-            WantedWebhook::from_settings(&settings.webhook, &token),
+            wanted,
             announcement,
             identity,
             Arc::clone(&clock),
             settings.webhook.watch_interval,
+            counts.refusals.subscribe(),
         );
         let advice = inbox::ephemeral(&settings.inbox, &settings.platform);
         if let Some(advice) = &advice {
@@ -109,25 +121,28 @@ impl App {
             inbox: Arc::clone(&inbox),
             capacity: settings.inbox.capacity,
             standing: registrar.standing(),
+            notes: registrar.notes(),
             counts: Arc::clone(&counts),
             started_at: clock.now(),
             advice,
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),
         };
-        let router =
+        let router = if without_bot {
+            Router::new()
+        } else {
             webhook::router(Arc::clone(&inbox), secrets, settings.server.body_limit, counts, Arc::clone(&clock))
-                .merge(health::router(health))
-                .fallback(nothing_here);
+        };
+        let router = router.merge(health::router(health)).fallback(nothing_here);
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
             handler,
-            api,
+            PacedApi::new(api, &settings.outbound, Arc::clone(&clock)),
             settings.dispatch.clone(),
             Arc::clone(&clock),
             shutdown.clone(),
         );
-        Ok(Self { addr, listener, router, dispatch, registrar, inbox, clock, shutdown })
+        Ok(Self { addr, listener, router, dispatch, registrar, inbox, clock, shutdown, without_bot })
     }
 
     /// The address that is listened on.
@@ -161,12 +176,16 @@ impl App {
     ///
     /// [`RefusedToken`] when Telegram does not know the bot token: then there is nothing to serve.
     pub async fn run(self) -> Result<(), RefusedToken> {
-        let Self { addr, listener, router, dispatch, registrar, inbox, clock, shutdown } = self;
+        let Self { addr, listener, router, dispatch, registrar, inbox, clock, shutdown, without_bot } = self;
         tracing::info!(%addr, "listening");
         let tasks = &shutdown.tasks;
         let serving = tasks.spawn(server::serve(listener, router, Arc::clone(&clock), shutdown.clone()));
         let working = Arc::clone(&dispatch);
-        let working = tasks.spawn(async move { working.run().await });
+        let working = tasks.spawn(async move {
+            if !without_bot {
+                working.run().await;
+            }
+        });
         let keeping = Arc::clone(&dispatch);
         tasks.spawn(async move { keeping.keep_up().await });
         let registered = registrar.run(&shutdown.soft).await;

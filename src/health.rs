@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use crate::clock::{SharedClock, elapsed};
 use crate::inbox::{Inbox, InboxError, Survey};
 use crate::lifecycle::Shutdown;
-use crate::registrar::Standing;
+use crate::registrar::{Notes, Standing};
 use crate::telemetry;
 use crate::webhook::Counts;
 
@@ -34,6 +34,8 @@ pub struct Health {
     pub capacity: usize,
     /// Where the registration stands.
     pub standing: watch::Receiver<Standing>,
+    /// What was noticed about the webhook.
+    pub notes: watch::Receiver<Notes>,
     /// How requests to the webhook ended.
     pub counts: Arc<Counts>,
     /// When the service started.
@@ -61,7 +63,7 @@ async fn live(State(health): State<Arc<Health>>) -> Response {
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_s": elapsed(health.started_at, health.clock.now()).as_secs(),
         "inbox": health.inbox().await,
-        "webhook": standing_in_words(&standing),
+        "webhook": webhook_in_words(&standing, &health.notes.borrow()),
         "updates": {
             "stored": count(&health.counts.stored),
             "known": count(&health.counts.known),
@@ -121,10 +123,16 @@ impl Health {
     }
 }
 
-fn standing_in_words(standing: &Standing) -> Value {
-    let mut value = json!(standing);
-    value["says"] = standing.sentence().into();
-    value
+fn webhook_in_words(standing: &Standing, notes: &Notes) -> Value {
+    #[derive(Serialize)]
+    struct InWords<'a> {
+        #[serde(flatten)]
+        standing: &'a Standing,
+        says: String,
+        #[serde(flatten)]
+        notes: &'a Notes,
+    }
+    json!(InWords { standing, says: standing.sentence(), notes })
 }
 
 fn answer(status: StatusCode, body: Value) -> Response {

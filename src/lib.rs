@@ -4,6 +4,8 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod dispatch;
+pub mod doctor;
+pub mod fail;
 pub mod handler;
 pub mod health;
 pub mod inbox;

@@ -1,6 +1,7 @@
 //! The command line: one file per command, and how each of them ends.
 
 mod dead;
+mod doctor;
 mod ring;
 mod sandbox;
 mod serve;
@@ -47,6 +48,8 @@ enum Command {
     Sandbox(sandbox::Arguments),
     /// Sends one update to a running service, as Telegram would, and shows the answer
     Ring(ring::Arguments),
+    /// Checks everything that can be wrong, and says what to do
+    Doctor(doctor::Arguments),
     /// Shows what Telegram has stored about the webhook; sets it, removes it, prints its secret
     #[command(
         subcommand,
@@ -69,6 +72,7 @@ pub async fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments, sources).await,
         Command::Sandbox(arguments) => sandbox::run(arguments, sources).await,
         Command::Ring(arguments) => ring::run(arguments, &sources).await,
+        Command::Doctor(arguments) => doctor::run(arguments, &sources).await,
         Command::Webhook(command) => webhook::run(command, &sources).await,
         Command::Dead(command) => dead::run(command, &sources).await,
         Command::Settings(arguments) => {

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::load;
 use crate::app::{App, Parts};
+use crate::fail;
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::settings::{Need, Sources};
 use crate::telemetry;
@@ -12,12 +13,20 @@ use crate::telemetry;
 #[command(
     after_help = "Example:\n  TELEGRAM_BOT_TOKEN_FILE=token.txt PUBLIC_URL=https://bot.example.org doorbell serve"
 )]
-pub(super) struct Arguments {}
+pub(super) struct Arguments {
+    /// Take the bot's webhook over, also from another service: webhook.takeover = "always" for this start.
+    #[arg(long)]
+    takeover: bool,
+}
 
 /// Serves until it is told to stop.
-pub(super) async fn run(_: Arguments, sources: Sources) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Result<ExitCode> {
+    let sources = if arguments.takeover { sources.with("webhook.takeover", "always") } else { sources };
     let settings = load(&sources, Need::Token)?;
     telemetry::init(&settings.log)?;
+    if let Some(order) = sources.fail_point() {
+        fail::arm(order);
+    }
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown)?;
     let app = App::build_with(settings, Parts { shutdown, ..Parts::default() }).await?;

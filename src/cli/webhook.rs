@@ -63,7 +63,7 @@ pub(super) async fn run(command: WebhookCommand, sources: &Sources) -> anyhow::R
     let clock = SystemClock;
     // Whoever runs a command asks for it: also where the service shall not register by itself.
     let webhook = WebhookSettings { register: true, ..settings.webhook.clone() };
-    let wanted = WantedWebhook::from_settings(&webhook, &token);
+    let wanted = WantedWebhook::from_settings(&webhook, &settings.platform, &token);
     let api = BotApi::new(&settings.telegram, token.clone());
     match command {
         WebhookCommand::Info(output) => {
@@ -153,9 +153,11 @@ async fn delete(api: &BotApi, drop_pending: bool, output: Output) -> anyhow::Res
 fn explained(error: ApiError, what: &str) -> anyhow::Error {
     let meaning = match &error {
         ApiError::Refused { code: 401 | 404 | 421, description, .. } => {
-            Some(RefusedToken { words: description.clone() }.hint())
+            Some(RefusedToken { words: description.clone() }.hint().to_owned())
         }
-        ApiError::Refused { description, .. } => meaning(description),
+        ApiError::Refused { description, .. } => {
+            meaning(description).map(|meaning| format!("{}. {}", meaning.means, meaning.remedy))
+        }
         ApiError::Throttled { .. } | ApiError::Unreachable { .. } | ApiError::Unreadable { .. } => None,
     };
     let context = meaning.map_or_else(|| what.to_owned(), |meaning| format!("{what} ({meaning})"));
@@ -181,7 +183,8 @@ fn account(seen: &WebhookInfo, wanted: Option<&WantedWebhook>, drift: &[Drift], 
         (Some(message), date) => {
             lines.add("last error", &format!("{}{message}", ago(date, now)));
             if let Some(meaning) = meaning(message) {
-                lines.add("", &format!("this means: {meaning}"));
+                lines.add("", &format!("this means: {}", meaning.means));
+                lines.add("", &format!("to do: {}", meaning.remedy));
             }
             lines.add("", "Telegram keeps it also after deliveries succeed again");
         }
@@ -232,6 +235,7 @@ mod tests {
             allowed_updates: vec![],
             max_connections: 40,
             drop_pending_updates: false,
+            claim: crate::registrar::Claim::Any,
         }
     }
 

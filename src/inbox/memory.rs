@@ -16,6 +16,7 @@ use super::{
     Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, UpdateState, Verdict, ended_before,
 };
 use crate::clock::{SharedClock, later};
+use crate::fail;
 use crate::settings::InboxSettings;
 use crate::telegram::Call;
 use crate::update::{Update, UpdateId};
@@ -134,6 +135,7 @@ fn not_handled(why: &str) -> InboxError {
 #[async_trait]
 impl Inbox for MemoryInbox {
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
+        fail::point("received");
         let (accepted, handled) = self.join(update.clone())?;
         let Some(mut handled) = handled else { return Ok(accepted) };
         self.order.changed();
@@ -177,6 +179,7 @@ impl Inbox for MemoryInbox {
         if !lanes.begin_settling(lease) {
             return Err(InboxError::LeaseLost(lease));
         }
+        fail::point("before the outcome is recorded");
         let again = match &verdict {
             Verdict::Retry { at, .. } | Verdict::Postpone { at, .. } | Verdict::CallsLeft { at, .. } => Some(*at),
             Verdict::Released => {

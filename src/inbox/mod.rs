@@ -117,6 +117,31 @@ pub fn visit(settings: &InboxSettings, clock: SharedClock) -> Result<Arc<dyn Inb
     }
 }
 
+/// What is found of an inbox by somebody who is not the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inspection {
+    /// A running service owns it.
+    InUse(Survey),
+    /// A service could start on it.
+    Free(Survey),
+    /// A service would make it.
+    NotYet,
+    /// Only the running service can say: it lies in its memory, or in a database that many share.
+    InService,
+}
+
+/// Looks into the inbox that the settings name, without changing anything or disturbing anybody.
+///
+/// # Errors
+///
+/// [`InboxError::Unusable`] when a service could not use it as things are.
+pub fn inspect(settings: &InboxSettings) -> Result<Inspection, InboxError> {
+    match &settings.url {
+        InboxUrl::Sqlite(path) => sqlite::inspect(path),
+        InboxUrl::Memory | InboxUrl::Postgres(_) => Ok(Inspection::InService),
+    }
+}
+
 /// What the operator should know when the inbox lies where the next deploy erases it.
 #[must_use]
 pub fn ephemeral(settings: &InboxSettings, platform: &Platform) -> Option<String> {

@@ -7,8 +7,11 @@ pub(super) struct Backoff {
     pub(super) longest: Duration,
 }
 
-/// For what passes by itself: no answer, a throttle, trouble at Telegram.
-pub(super) const SOON: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_mins(1) };
+/// For questions that got no answer: they change nothing, and Telegram's return is noticed in seconds.
+pub(super) const SOON: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(8) };
+
+/// For a change that Telegram did not make, in trouble itself or because somebody came between.
+pub(super) const LATER: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_mins(1) };
 
 /// For a refusal, which somebody must heal: a name that enters the DNS, a setting.
 pub(super) const SLOWLY: Backoff = Backoff { first: Duration::from_mins(1), longest: Duration::from_mins(5) };
@@ -31,7 +34,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_wait_keeps_its_bounds_whatever_the_failures(failures in 1..u32::MAX, jitter in 0.0..=1.0) {
-            for backoff in [SOON, SLOWLY] {
+            for backoff in [SOON, LATER, SLOWLY] {
                 let wait = backoff.wait(failures, jitter);
                 prop_assert!(backoff.first <= wait && wait <= backoff.longest);
             }
@@ -40,9 +43,9 @@ mod tests {
 
     #[test]
     fn waits_double_from_a_second_to_a_minute() {
-        let waits: Vec<u64> = (1..=7).map(|failures| SOON.wait(failures, 1.0).as_secs()).collect();
+        let waits: Vec<u64> = (1..=7).map(|failures| LATER.wait(failures, 1.0).as_secs()).collect();
         assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(SOON.wait(1, 0.0), Duration::from_secs(1));
-        assert_eq!(SOON.wait(9, 0.0), Duration::from_secs(30));
+        assert_eq!(LATER.wait(1, 0.0), Duration::from_secs(1));
+        assert_eq!(LATER.wait(9, 0.0), Duration::from_secs(30));
     }
 }

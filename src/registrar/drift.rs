@@ -91,6 +91,7 @@ mod tests {
             allowed_updates: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
             max_connections: 40,
             drop_pending_updates: false,
+            claim: crate::registrar::Claim::Any,
         }
     }
 

@@ -4,12 +4,18 @@
 //! registered by then.
 
 mod backoff;
+mod claim;
+mod deliveries;
 mod drift;
+mod healing;
 mod meaning;
+mod notes;
+mod pace;
 mod register;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod trying;
 mod wanted;
 mod watching;
 
@@ -18,17 +24,21 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{Level, debug, error, info, warn};
 
+pub use claim::Claim;
 pub use drift::{Drift, drift};
-pub use meaning::meaning;
+pub use meaning::{Meaning, meaning};
+pub use notes::Notes;
 pub use register::{Registered, register};
 pub use standing::{RefusedToken, Standing};
 pub use wanted::{NotWanted, WEBHOOK_PATH, WantedWebhook};
 
 use crate::clock::SharedClock;
-use crate::telegram::{ApiError, BotApi, Call, Identity, WebhookInfo};
-use register::{Finding, Setback, finding};
+use crate::telegram::{BotApi, Call, Identity, WebhookInfo};
+use deliveries::Deliveries;
+use healing::{Damage, Healing, Remedy};
+use pace::Pace;
 
 /// Registers the webhook, and goes on seeing to it that it stays as wanted.
 #[derive(Debug)]
@@ -39,23 +49,31 @@ pub struct Registrar {
     identity: Identity,
     clock: SharedClock,
     watch_interval: Duration,
+    /// How many requests to our webhook had a wrong secret token.
+    refusals: watch::Receiver<u64>,
     standing: watch::Sender<Standing>,
+    notes: watch::Sender<Notes>,
 }
 
-/// What is kept between the tries of one registration.
-#[derive(Default)]
-struct Tries {
-    soon: u32,
-    slowly: u32,
-    told: Option<Standing>,
+/// What is kept from one registration to the next.
+struct Course {
+    healing: Healing,
+    deliveries: Deliveries,
+    pace: Pace,
+    /// Whether nothing has been registered yet: only who starts may take a webhook over.
+    starting: bool,
 }
 
-/// How a registration ended.
+/// How things stand after a registration or a look.
 enum Outcome {
     /// The webhook is ours; this is what Telegram made of it.
     Ours(WebhookInfo),
-    /// Another service, started later, has it already.
-    Foreign { host: String },
+    /// It has to be set again.
+    Damaged(Damage),
+    /// Another service, started later, has it.
+    Superseded { host: String },
+    /// Another service has it, which this one may not take over.
+    LeftAlone { host: String },
 }
 
 impl Registrar {
@@ -63,7 +81,8 @@ impl Registrar {
     ///
     /// `announce` is a call made once the webhook is ours (`setMyCommands`); it fails without
     /// harm. `identity` is filled as soon as Telegram has said who the bot is. `watch_interval` is
-    /// the time between two looks at what Telegram has.
+    /// the time between two looks at what Telegram has. `refusals` counts the requests to our webhook
+    /// with a wrong secret token: a burst of them is looked into at once.
     #[must_use]
     pub fn new(
         api: BotApi,
@@ -72,18 +91,26 @@ impl Registrar {
         identity: Identity,
         clock: SharedClock,
         watch_interval: Duration,
+        refusals: watch::Receiver<u64>,
     ) -> Self {
         let standing = match &wanted {
             Ok(_) => Standing::Registering { trouble: None },
             Err(why) => Standing::Off { why: *why },
         };
-        Self { api, wanted, announce, identity, clock, watch_interval, standing: watch::Sender::new(standing) }
+        let (standing, notes) = (watch::Sender::new(standing), watch::Sender::default());
+        Self { api, wanted, announce, identity, clock, watch_interval, refusals, standing, notes }
     }
 
     /// How the service stands, now and whenever that changes.
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.subscribe()
+    }
+
+    /// What was noticed about the webhook, now and whenever that changes.
+    #[must_use]
+    pub fn notes(&self) -> watch::Receiver<Notes> {
+        self.notes.subscribe()
     }
 
     /// Registers and watches until the soft stop; returns promptly then, whatever it waits for.
@@ -102,133 +129,92 @@ impl Registrar {
     async fn keep(&self) -> Result<Infallible, RefusedToken> {
         let wanted = match &self.wanted {
             Ok(wanted) => wanted,
-            Err(why) => return self.stand_aside(Standing::Off { why: *why }).await,
+            Err(why) => return self.stand_aside(Standing::Off { why: *why }, Level::WARN).await,
         };
+        if wanted.claim == Claim::Nothing {
+            return self.stand_aside(claim::preview(), Level::WARN).await;
+        }
         let problems = wanted.problems(self.api.is_public());
         if !problems.is_empty() {
             let advice = "Telegram was not asked, because a refusal would cost the bot the webhook it may have. \
                           Correct PUBLIC_URL or the [webhook] settings and start again.";
             let refused = Standing::Refused { reason: problems.join("; "), advice: advice.to_owned() };
-            return self.stand_aside(refused).await;
+            return self.stand_aside(refused, Level::ERROR).await;
         }
         let mut announcement = self.announce.as_ref();
+        let mut course = Course {
+            healing: Healing::new(self.watch_interval),
+            deliveries: Deliveries::new(self.clock.now()),
+            pace: Pace::new(self.watch_interval),
+            starting: true,
+        };
+        let mut outcome = self.until_registered(wanted, &mut course).await?;
         loop {
-            match self.until_registered(wanted).await? {
+            course.starting = false;
+            outcome = match outcome {
                 Outcome::Ours(settled) => {
-                    self.stand(Standing::Active { host: wanted.host() });
+                    let level = if course.healing.in_storm() { Level::DEBUG } else { Level::INFO };
+                    self.stand(Standing::Active { host: wanted.host() }, level);
                     if let Some(call) = announcement.take() {
                         self.make_known(call).await;
                     }
-                    self.watch(wanted, Some(&settled)).await;
+                    self.watch_ours(wanted, &settled, &mut course).await
                 }
-                Outcome::Foreign { host } => {
-                    self.stand(Standing::Superseded { host });
-                    self.watch(wanted, None).await;
+                Outcome::Damaged(damage) => {
+                    self.heal(&damage, &mut course).await;
+                    self.until_registered(wanted, &mut course).await?
                 }
-            }
+                Outcome::Superseded { host } => {
+                    self.stand(Standing::Superseded { host }, Level::WARN);
+                    self.until_given_back(wanted).await;
+                    self.until_registered(wanted, &mut course).await?
+                }
+                Outcome::LeftAlone { host } => {
+                    self.until_led_here(wanted, host).await;
+                    self.until_registered(wanted, &mut course).await?
+                }
+            };
         }
     }
 
-    /// Registers nothing, but still learns who the bot is.
-    async fn stand_aside(&self, standing: Standing) -> Result<Infallible, RefusedToken> {
-        self.stand(standing);
-        let mut tries = Tries::default();
-        while let Err(error) = self.identify().await {
-            let setback = Setback::of(error, false);
-            self.wait_for_next_try(setback, &mut tries, false).await?;
+    /// Registers nothing, but still learns who the bot is, if there is one.
+    async fn stand_aside(&self, standing: Standing, level: Level) -> Result<Infallible, RefusedToken> {
+        self.stand(standing, level);
+        if !matches!(self.wanted, Err(NotWanted::NoToken)) {
+            self.until_identified().await?;
         }
         std::future::pending().await
     }
 
-    async fn until_registered(&self, wanted: &WantedWebhook) -> Result<Outcome, RefusedToken> {
-        let mut tries = Tries::default();
-        loop {
-            match self.attempt(wanted).await {
-                Ok(outcome) => return Ok(outcome),
-                Err(setback) => self.wait_for_next_try(setback, &mut tries, true).await?,
-            }
-        }
-    }
-
-    async fn attempt(&self, wanted: &WantedWebhook) -> Result<Outcome, Setback> {
-        let setback = |error| Setback::of(error, self.identity.get().is_some());
-        self.identify().await.map_err(setback)?;
-        let registered = register(&self.api, wanted).await.map_err(setback)?;
-        if let Some(Drift::Foreign { host }) = drift(wanted, &registered.before).first() {
-            warn!(host, "The webhook led to another service, at {host}. The newest start wins: it leads here now");
-        }
-        let left = drift(wanted, &registered.after);
-        match finding(wanted, &registered.after, Some(&registered.after)) {
-            Finding::Foreign { host } => return Ok(Outcome::Foreign { host }),
-            Finding::Wrong(drift) => return Err(Setback::of_drift(&drift)),
-            Finding::Right => {}
-        }
-        for drift in left {
-            warn!("Telegram did not take the webhook quite as wanted: {drift}. Look at the [webhook] settings");
-        }
-        debug!(pending = registered.after.pending_update_count, "Telegram says: {}", registered.remark);
-        Ok(Outcome::Ours(registered.after))
-    }
-
-    /// Asks who the bot is, once.
-    async fn identify(&self) -> Result<(), ApiError> {
-        if self.identity.get().is_none() {
-            let me = self.api.get_me().await?;
-            info!(bot.id = me.id, bot.username = me.username, "Telegram accepts the bot token");
-            // Whoever was first has said the same.
-            drop(self.identity.set(me));
-        }
-        Ok(())
-    }
-
-    /// Tells what was met, once for each change of the reason, and waits as long as it takes.
-    /// `registering`: whether it shows in the standing.
-    async fn wait_for_next_try(
-        &self,
-        setback: Setback,
-        tries: &mut Tries,
-        registering: bool,
-    ) -> Result<(), RefusedToken> {
-        let standing = setback.standing();
-        let jitter: f64 = rand::random();
-        let wait = match setback {
-            Setback::Token(refused) => {
-                // Told by whoever ends the service because of it.
-                self.standing.send_replace(standing);
-                return Err(refused);
-            }
-            Setback::After(wait) => wait + Duration::from_secs(1).mul_f64(jitter),
-            Setback::Soon(_) => {
-                tries.soon += 1;
-                backoff::SOON.wait(tries.soon, jitter)
-            }
-            Setback::Slowly { .. } => {
-                tries.slowly += 1;
-                backoff::SLOWLY.wait(tries.slowly, jitter)
-            }
-        };
-        let retry_in_s = wait.as_secs();
-        if tries.told.as_ref() == Some(&standing) {
-            debug!(retry_in_s, "{}", standing.sentence());
+    /// Waits, if it happens again and again, before a damaged webhook is set again.
+    async fn heal(&self, damage: &Damage, course: &mut Course) {
+        let Remedy { wait, time } = course.healing.damaged(damage);
+        let sentence = damage.sentence(time);
+        if time > 2 {
+            // It has been said that this goes on.
+            debug!(time, wait_s = wait.as_secs(), "{sentence}");
         } else {
-            tries.told = Some(standing.clone());
-            if registering {
-                self.stand(standing);
-            } else {
-                warn!(retry_in_s, "Telegram could not be asked who the bot is; Doorbell goes on trying");
-            }
+            warn!("{sentence}");
         }
-        self.clock.sleep(wait).await;
-        Ok(())
+        self.notes.send_modify(|notes| {
+            notes.healed += 1;
+            notes.conflict = Some(sentence);
+        });
+        if !wait.is_zero() {
+            self.stand(Standing::Registering { trouble: Some(damage.trouble(time)) }, Level::DEBUG);
+            self.clock.sleep(wait).await;
+        }
+        course.deliveries.start_again(self.clock.now());
     }
 
     /// Takes a new standing, and tells it.
-    fn stand(&self, standing: Standing) {
+    fn stand(&self, standing: Standing, level: Level) {
         let sentence = standing.sentence();
-        match standing {
-            Standing::Active { .. } => info!("{sentence}"),
-            Standing::Registering { .. } | Standing::Superseded { .. } | Standing::Off { .. } => warn!("{sentence}"),
-            Standing::Refused { .. } => error!("{sentence}"),
+        match level {
+            Level::ERROR => error!("{sentence}"),
+            Level::WARN => warn!("{sentence}"),
+            Level::INFO => info!("{sentence}"),
+            _ => debug!("{sentence}"),
         }
         self.standing.send_replace(standing);
     }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::drift::{Drift, drift};
-use super::meaning::meaning;
+use super::meaning::{Meaning, meaning};
 use super::standing::{RefusedToken, Standing};
 use super::wanted::WantedWebhook;
 use crate::telegram::{ApiError, BotApi, WebhookInfo};
@@ -17,8 +17,8 @@ pub struct Registered {
     pub remark: String,
 }
 
-/// Sets the webhook and reads it back. It is always set, because the secret token cannot be
-/// compared, and because Telegram takes an unchanged one for nothing.
+/// Sets the webhook, whoever has it, and reads it back. It is always set, because the secret token
+/// cannot be compared, and because Telegram takes an unchanged one for nothing.
 ///
 /// The caller has seen to it that the webhook has no [problems](WantedWebhook::problems).
 ///
@@ -39,8 +39,12 @@ pub(super) enum Setback {
     Token(RefusedToken),
     /// Again, not before so long.
     After(Duration),
-    /// Again, soon: it passes by itself.
+    /// Again, soon: nothing was changed, and it passes by itself.
     Soon(String),
+    /// Again, soon: another instance did the same at the same moment.
+    Contended(String),
+    /// Again, a little later each time: Telegram would not or could not change it.
+    Later(String),
     /// Again, slowly: somebody must heal it.
     Slowly { reason: String, advice: String },
 }
@@ -57,23 +61,24 @@ impl Setback {
                 Self::Token(RefusedToken { words: format!("{code} {description}") })
             }
             // "terminated by other setWebhook": two instances start at once.
-            ApiError::Refused { code: 409, description, .. } => Self::Soon(format!("409 {description}")),
+            ApiError::Refused { code: 409, description, .. } => Self::Contended(format!("409 {description}")),
             ApiError::Refused { code, description, .. } => {
-                let means = if code == 401 {
-                    "the bot token was revoked: ask @BotFather for the new one and set TELEGRAM_BOT_TOKEN to it"
-                } else {
-                    meaning(&description).unwrap_or("look at PUBLIC_URL and at the [webhook] settings")
+                let advice = match meaning(&description) {
+                    Some(Meaning { means, remedy }) => format!("This means: {means}. {remedy}"),
+                    None => "Look at PUBLIC_URL and at the [webhook] settings.".to_owned(),
                 };
-                let advice = format!("This means: {means}. Doorbell goes on trying, every few minutes.");
+                let advice = format!("{advice} Doorbell goes on trying, every few minutes.");
                 Self::Slowly { reason: format!("Telegram says {code} {description}"), advice }
             }
         }
     }
 
-    /// What was read back right after it was set is empty, or leads elsewhere on our host: somebody
-    /// else sets or removes it at the same time.
-    pub(super) fn of_drift(drift: &Drift) -> Self {
-        Self::Soon(format!("right after it was set, {drift}: another program changes it at the same time"))
+    /// The same, if it was met by a call that changes something.
+    pub(super) fn of_a_change(self) -> Self {
+        match self {
+            Self::Soon(reason) => Self::Later(reason),
+            Self::Token(_) | Self::After(_) | Self::Contended(_) | Self::Later(_) | Self::Slowly { .. } => self,
+        }
     }
 
     /// How the service stands while it waits for the next try.
@@ -86,7 +91,9 @@ impl Setback {
             Self::After(_) => {
                 Standing::Registering { trouble: Some("Telegram asks to wait (429, too many requests)".to_owned()) }
             }
-            Self::Soon(reason) => Standing::Registering { trouble: Some(reason.clone()) },
+            Self::Soon(reason) | Self::Contended(reason) | Self::Later(reason) => {
+                Standing::Registering { trouble: Some(reason.clone()) }
+            }
             Self::Slowly { reason, advice } => Standing::Refused { reason: reason.clone(), advice: advice.clone() },
         }
     }

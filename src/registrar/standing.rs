@@ -21,9 +21,10 @@ pub enum Standing {
         /// That service's host.
         host: String,
     },
-    /// Telegram will not have this webhook, or would not if it were asked.
+    /// Telegram will not have this webhook, or would not if it were asked; or it is another
+    /// service's, and this one has no right to take it over.
     Refused {
-        /// Telegram's words, or what was found before it was asked.
+        /// Telegram's words, or what was found before it was asked to change anything.
         reason: String,
         /// What it means and what to do.
         advice: String,
@@ -48,17 +49,18 @@ impl Standing {
         match self {
             Self::Registering { trouble: None } => "The webhook is being registered with Telegram.".to_owned(),
             Self::Registering { trouble: Some(trouble) } => format!(
-                "The webhook is not registered yet: {trouble}. Updates wait at Telegram, for 24 h at most, and Doorbell \
+                "The webhook is not registered now: {trouble}. Updates wait at Telegram, for 24 h at most, and Doorbell \
                  goes on trying."
             ),
             Self::Active { host } => format!("Telegram sends this bot's updates to {host}, as wanted."),
             Self::Superseded { host } => format!(
                 "Another service, at {host}, has taken this bot's webhook: updates go there and not here. Doorbell does \
-                 not take it back, so that two services never fight; it registers again once that service has given it \
-                 up. Stop the other one, or run `doorbell webhook set` to take the webhook on purpose."
+                 not take it back, so that two services never fight; it registers again once that webhook is removed. \
+                 If this one shall have the bot, stop the other and start this one again, or run `doorbell webhook \
+                 set` to take the webhook on purpose."
             ),
             Self::Refused { reason, advice } => {
-                format!("The webhook cannot be registered: {reason}. No updates arrive. {advice}")
+                format!("The webhook is not registered: {reason}. No updates arrive here. {advice}")
             }
             Self::Off { why: NotWanted::TurnedOff } => {
                 "Registration is turned off (webhook.register = false): Doorbell takes in what arrives, but does not \
@@ -68,6 +70,12 @@ impl Standing {
             Self::Off { why: NotWanted::NoPublicUrl } => {
                 "Doorbell does not know its public URL, so Telegram cannot be told where to send updates, and none \
                  arrive. Set PUBLIC_URL to the https address at which this service is reached from outside."
+                    .to_owned()
+            }
+            Self::Off { why: NotWanted::NoToken } => {
+                "This is a preview without a bot token: it serves its health only, takes in no updates, and does not \
+                 speak to Telegram. To try the bot here, give it the token of a bot of its own (TELEGRAM_BOT_TOKEN), \
+                 and set DOORBELL__WEBHOOK__TAKEOVER=always."
                     .to_owned()
             }
         }

@@ -4,7 +4,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use url::{Host, Url};
 
-use crate::settings::WebhookSettings;
+use super::claim::Claim;
+use crate::settings::{Platform, WebhookSettings};
 use crate::telegram::{BotToken, SetWebhook};
 
 /// Where Telegram rings, below the public URL.
@@ -26,6 +27,8 @@ pub struct WantedWebhook {
     pub max_connections: u32,
     /// Whether what waits at Telegram is thrown away at each registration.
     pub drop_pending_updates: bool,
+    /// Which webhook it may take the place of when the service starts.
+    pub claim: Claim,
 }
 
 /// Why there is no webhook to register.
@@ -36,6 +39,8 @@ pub enum NotWanted {
     TurnedOff,
     /// Nobody has said, and no platform has told, where the service is reached from outside.
     NoPublicUrl,
+    /// This is a preview that was given no bot token.
+    NoToken,
 }
 
 impl WantedWebhook {
@@ -44,7 +49,7 @@ impl WantedWebhook {
     /// # Errors
     ///
     /// [`NotWanted`] when they ask for nothing.
-    pub fn from_settings(settings: &WebhookSettings, token: &BotToken) -> Result<Self, NotWanted> {
+    pub fn from_settings(settings: &WebhookSettings, platform: &Platform, token: &BotToken) -> Result<Self, NotWanted> {
         if !settings.register {
             return Err(NotWanted::TurnedOff);
         }
@@ -55,6 +60,7 @@ impl WantedWebhook {
             allowed_updates: settings.allowed_updates.clone(),
             max_connections: settings.max_connections,
             drop_pending_updates: settings.drop_pending_updates,
+            claim: Claim::of(settings.takeover, platform),
         })
     }
 
@@ -163,6 +169,7 @@ mod tests {
             allowed_updates: vec![],
             max_connections: 40,
             drop_pending_updates: false,
+            claim: Claim::Any,
         }
     }
 

@@ -12,6 +12,7 @@ mod canary;
 mod client;
 mod error;
 mod methods;
+mod pace;
 mod ring;
 mod token;
 
@@ -22,7 +23,8 @@ pub use call::Call;
 pub use client::tls;
 pub use error::ApiError;
 pub use methods::{Me, SetWebhook, WebhookInfo};
-pub use ring::{Answer, NotDelivered, ring};
+pub use pace::PacedApi;
+pub use ring::{Answer, NotDelivered, ring, visit};
 pub use token::BotToken;
 
 /// Who the bot is: empty until `getMe` has been answered for the first time.

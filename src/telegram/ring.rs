@@ -23,6 +23,42 @@ pub struct NotDelivered {
     reason: String,
 }
 
+impl NotDelivered {
+    fn new(url: &str, error: reqwest::Error, patience: Duration) -> Self {
+        let reason = if error.is_timeout() {
+            format!("no answer within {} s", patience.as_secs())
+        } else {
+            in_words(root(&error.without_url()))
+        };
+        Self { url: url.to_owned(), reason }
+    }
+
+    /// Why, in a few words.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+/// Fetches a page of a service, as somebody outside would; of a long one, its beginning.
+///
+/// # Errors
+///
+/// When no whole answer came within `patience`.
+pub async fn visit(url: &str, patience: Duration) -> Result<Answer, NotDelivered> {
+    let failed = |error| NotDelivered::new(url, error, patience);
+    let client = client::client(Deadlines { connect: patience, call: patience });
+    let mut answer = client.get(url).timeout(patience).send().await.map_err(failed)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(failed)?.filter(|_| body.len() < PAGE_MOST) {
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status: answer.status().as_u16(), body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+/// No page of ours is longer.
+const PAGE_MOST: usize = 64 * 1024;
+
 /// Delivers one update to a service as Telegram would: with the secret token, and with no second try.
 ///
 /// # Errors
@@ -34,14 +70,7 @@ pub async fn ring(
     update: String,
     patience: Duration,
 ) -> Result<Answer, NotDelivered> {
-    let failed = |error: reqwest::Error| {
-        let reason = if error.is_timeout() {
-            format!("no answer within {} s", patience.as_secs())
-        } else {
-            in_words(root(&error.without_url()))
-        };
-        NotDelivered { url: url.to_owned(), reason }
-    };
+    let failed = |error| NotDelivered::new(url, error, patience);
     let request = client::client(Deadlines { connect: patience, call: patience })
         .post(url)
         .header("X-Telegram-Bot-Api-Secret-Token", secret.expose_secret())

@@ -17,6 +17,12 @@ impl BotToken {
         Self(token)
     }
 
+    /// The token of no bot, for a service that makes no calls: Telegram would refuse it.
+    #[must_use]
+    pub fn none() -> Self {
+        Self("0:none".into())
+    }
+
     /// The number of the bot, the part of the token that is no secret.
     #[must_use]
     pub fn bot_id(&self) -> &str {

@@ -16,6 +16,7 @@ use axum::routing::post;
 use http::header::{CONTENT_LENGTH, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::sync::watch;
 
 use crate::clock::SharedClock;
 use crate::inbox::{Accepted, Inbox, InboxError};
@@ -40,6 +41,8 @@ pub struct Counts {
     pub known: AtomicU64,
     /// Requests with a missing or wrong secret token.
     pub unauthorized: AtomicU64,
+    /// The same number, for whoever waits for it to grow.
+    pub refusals: watch::Sender<u64>,
     /// Requests that were no update: bad, too large, too slow.
     pub malformed: AtomicU64,
     /// Updates that could not be stored, and were not acknowledged.
@@ -88,6 +91,9 @@ async fn ring(State(door): State<Arc<Door>>, request: Request) -> Response {
             StatusCode::OK.into_response()
         }
         Err(problem) => {
+            if problem.status == StatusCode::UNAUTHORIZED {
+                door.counts.refusals.send_modify(|refusals| *refusals += 1);
+            }
             door.count(match problem.status {
                 StatusCode::UNAUTHORIZED => &door.counts.unauthorized,
                 StatusCode::SERVICE_UNAVAILABLE => &door.counts.unavailable,

@@ -6,20 +6,23 @@ use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms it may look into beside itself.
 const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
+    // Below everybody: the points of death that tests choose from lie in several rooms.
+    ("fail", &[]),
     ("clock", &[]),
     ("update", &["clock"]),
     ("lifecycle", &[]),
     ("settings", &["update"]),
     ("telemetry", &["settings"]),
     ("telegram", &["update", "clock", "settings"]),
-    ("inbox", &["update", "clock", "settings", "telegram", "telemetry"]),
+    ("inbox", &["update", "clock", "fail", "settings", "telegram", "telemetry"]),
     ("handler", &["update", "clock", "settings", "telegram"]),
     ("webhook", &["update", "clock", "settings", "inbox", "telemetry"]),
-    ("dispatch", &["update", "clock", "settings", "inbox", "handler", "telegram", "lifecycle", "telemetry"]),
+    ("dispatch", &["update", "clock", "fail", "settings", "inbox", "handler", "telegram", "lifecycle", "telemetry"]),
     ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry"]),
     ("server", &["clock", "settings", "lifecycle", "telemetry"]),
     ("health", &["clock", "inbox", "lifecycle", "registrar", "telemetry", "webhook"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
+    ("doctor", &["settings", "inbox", "telegram", "registrar"]),
     (
         "app",
         &[
@@ -43,6 +46,8 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
         &[
             "app",
             "clock",
+            "fail",
+            "doctor",
             "inbox",
             "lifecycle",
             "registrar",

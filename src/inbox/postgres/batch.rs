@@ -95,3 +95,21 @@ impl<J> Drop for UnderWay<'_, J> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batches_of(weights: &[usize]) -> Vec<usize> {
+        let batches = Batches::default();
+        batches.lock().waiting.extend(weights);
+        std::iter::from_fn(|| batches.next(|weight| *weight)).map(|batch| batch.len()).collect()
+    }
+
+    #[test]
+    fn a_batch_is_bounded_in_number_and_in_bytes_and_never_empty() {
+        assert_eq!(batches_of(&[1; JOBS * 2 + 1]), [JOBS, JOBS, 1]);
+        assert_eq!(batches_of(&[BYTES / 2, BYTES / 2, 1, BYTES * 2, 0]), [2, 1, 1, 1]);
+        assert_eq!(batches_of(&[BYTES * 2, BYTES * 2]), [1, 1]);
+    }
+}

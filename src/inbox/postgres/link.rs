@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{ConnectOptions, PgConnection};
@@ -97,7 +98,7 @@ impl Link {
                 Ok(()) => break,
                 Err(why) => why,
             };
-            let words = why.to_string();
+            let words = words(&why);
             // A blink is not worth a line.
             if words != said && (!known || pause > FIRST_TRY) {
                 let hint = hint(&why);
@@ -155,6 +156,15 @@ impl Link {
         let _ = self.standing.subscribe().wait_for(|standing| *standing == Standing::Ready).await;
     }
 
+    /// Whether the database could be used when it was last heard of.
+    ///
+    /// # Errors
+    ///
+    /// [`InboxError::Unavailable`] when it could not.
+    pub(super) fn ready_now(&self) -> Result<(), InboxError> {
+        if *self.standing.borrow() == Standing::Ready || self.stopping.is_cancelled() { Ok(()) } else { Err(away()) }
+    }
+
     /// Returns when the database can be used, and soon.
     ///
     /// # Errors
@@ -166,7 +176,7 @@ impl Link {
             () = self.ready() => Ok(()),
             // Nobody looks for it any more then; whoever needs it tries.
             () = self.stopping.cancelled() => Ok(()),
-            () = self.clock.sleep(AWAY) => Err(InboxError::Unavailable(Arc::new(too_slow("the database is away")))),
+            () = self.clock.sleep(AWAY) => Err(away()),
         }
     }
 
@@ -230,6 +240,10 @@ impl Line {
     }
 }
 
+fn away() -> InboxError {
+    InboxError::Unavailable(Arc::new(std::io::Error::other("the database is away")))
+}
+
 fn too_slow(words: &str) -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, words.to_owned()))
 }
@@ -245,6 +259,15 @@ fn is_away(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed)
 }
 
+/// What is wrong, without the line of the server's source that the library adds.
+fn words(why: &NotReady) -> String {
+    if let NotReady::Database(sqlx::Error::Database(error)) = why {
+        error.message().to_owned()
+    } else {
+        why.to_string()
+    }
+}
+
 /// What the operator can do.
 fn hint(why: &NotReady) -> &'static str {
     let error = match why {
@@ -253,7 +276,10 @@ fn hint(why: &NotReady) -> &'static str {
         NotReady::ReadOnly => return "Name the primary server in DATABASE_URL, not a replica of it.",
         NotReady::Database(error) => error,
     };
-    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+    if matches!(error, sqlx::Error::Tls(_)) {
+        return "Check sslmode in DATABASE_URL: require where the server offers TLS, disable where it does not.";
+    }
+    let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
     match code.get(..2) {
         Some("28") => "Check the user and the password in DATABASE_URL.",
         Some("3D") => "Check the name of the database in DATABASE_URL, or create it.",

@@ -122,7 +122,8 @@ impl Inbox for PostgresInbox {
     }
 
     async fn survey(&self) -> Result<Survey, InboxError> {
-        self.link.ready_soon().await?;
+        // Health asks, and does not wait.
+        self.link.ready_now()?;
         let rows = self.aside.run(sqlx::query("SELECT open, held, dead, oldest FROM doorbell.survey_1()")).await?;
         let read = || {
             let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
@@ -140,16 +141,19 @@ impl Inbox for PostgresInbox {
     }
 
     async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError> {
+        self.link.ready_soon().await?;
         dead::list(&self.aside, which, limit).await
     }
 
     async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
+        self.link.ready_soon().await?;
         let revived = dead::revive(&self.aside, which, self.settle_slot).await;
         self.bell.ring();
         revived
     }
 
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
+        self.link.ready_soon().await?;
         dead::discard(&self.aside, which).await
     }
 

@@ -3,12 +3,16 @@
 //! The order of work lives in memory ([`Lanes`]); the file is its journal. One thread writes: it
 //! commits whatever has arrived while the last commit ran, so that one fsync serves many.
 
+mod inspect;
 mod journal;
 mod open;
+mod row;
+mod settle;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
@@ -17,8 +21,10 @@ use tokio::sync::oneshot;
 use super::lanes::Claimed;
 use super::{Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict, ended_before};
 use crate::clock::{SharedClock, later};
+use crate::fail;
 use crate::settings::InboxSettings;
 use crate::update::{Update, UpdateId};
+pub(super) use inspect::inspect;
 use journal::Journal;
 pub(super) use open::is_on_system_disk;
 use writer::{Job, Shared};
@@ -111,6 +117,7 @@ impl SqliteInbox {
 #[async_trait]
 impl Inbox for SqliteInbox {
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
+        fail::point("received");
         let (reply, answer) = oneshot::channel();
         self.shared.enqueue(Job::Accept { update, reply })?;
         answer.await.or(Err(writer::closed()))?
@@ -160,7 +167,14 @@ impl Inbox for SqliteInbox {
     }
 
     async fn survey(&self) -> Result<Survey, InboxError> {
-        let dead = self.run(|journal, _| journal.count_dead()).await?;
+        let dead = self.run(|journal, shared| {
+            if shared.failing.load(Ordering::Relaxed) {
+                journal.try_to_write()?;
+                shared.failing.store(false, Ordering::Relaxed);
+            }
+            journal.count_dead()
+        });
+        let dead = dead.await?;
         let lanes = self.shared.order.lanes();
         let held = lanes.held();
         Ok(Survey { waiting: (lanes.open() - held) as u64, held: held as u64, dead, oldest: lanes.oldest() })

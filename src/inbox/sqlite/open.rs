@@ -56,11 +56,16 @@ pub(in crate::inbox) fn is_on_system_disk(path: &Path) -> bool {
     }
 }
 
-/// Locks the file next to the database, so that a second process is told at once.
-fn lock(path: &Path) -> Result<File, InboxError> {
+/// The file whose lock says who owns the database.
+pub(super) fn lock_file(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let name = PathBuf::from(name);
+    PathBuf::from(name)
+}
+
+/// Locks the file next to the database, so that a second process is told at once.
+fn lock(path: &Path) -> Result<File, InboxError> {
+    let name = lock_file(path);
     let file = File::options().create(true).truncate(false).write(true).open(&name);
     let file = file.map_err(|error| no_folder(path.parent().unwrap_or(path), error))?;
     match file.try_lock() {
@@ -83,28 +88,8 @@ fn lock(path: &Path) -> Result<File, InboxError> {
 fn prepare(connection: &Connection, path: &Path) -> Result<(), InboxError> {
     let found = |error| unusable(path, error);
     connection.busy_timeout(Duration::from_secs(5)).map_err(found)?;
-    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-    let (application, version) = (pragma("application_id").map_err(found)?, pragma("user_version").map_err(found)?);
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(found)?;
-    if application != APPLICATION_ID && (application != 0 || tables > 0) {
-        return Err(InboxError::Unusable {
-            message: format!("{} is a database of some other program", path.display()),
-            hint: "Name another file for the inbox (DATABASE_URL=sqlite:PATH); Doorbell makes it.".to_owned(),
-            source: None,
-        });
-    }
-    let steps = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version..)).ok_or_else(|| {
-        InboxError::Unusable {
-            message: format!(
-                "the inbox {} was written by a newer Doorbell (version {version} of the file; this one knows {})",
-                path.display(),
-                MIGRATIONS.len()
-            ),
-            hint: "Run that newer version, or name another file for the inbox.".to_owned(),
-            source: None,
-        }
-    })?;
+    let version = check(connection, path)?;
+    let steps = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version..)).unwrap_or_default();
     let mode: String = connection.query_row("PRAGMA journal_mode = wal", [], |row| row.get(0)).map_err(found)?;
     if mode != "wal" {
         return Err(InboxError::Unusable {
@@ -125,6 +110,34 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), InboxError> {
             .map_err(found)?;
     }
     Ok(())
+}
+
+/// Sees to it that the file is ours and not newer than this program; its version, 0 for a new one.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<i64, InboxError> {
+    let found = |error| unusable(path, error);
+    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    let (application, version) = (pragma("application_id").map_err(found)?, pragma("user_version").map_err(found)?);
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(found)?;
+    if application != APPLICATION_ID && (application != 0 || tables > 0) {
+        return Err(InboxError::Unusable {
+            message: format!("{} is a database of some other program", path.display()),
+            hint: "Name another file for the inbox (DATABASE_URL=sqlite:PATH); Doorbell makes it.".to_owned(),
+            source: None,
+        });
+    }
+    if usize::try_from(version).map_or(true, |version| version > MIGRATIONS.len()) {
+        return Err(InboxError::Unusable {
+            message: format!(
+                "the inbox {} was written by a newer Doorbell (version {version} of the file; this one knows {})",
+                path.display(),
+                MIGRATIONS.len()
+            ),
+            hint: "Run that newer version, or name another file for the inbox.".to_owned(),
+            source: None,
+        });
+    }
+    Ok(version)
 }
 
 /// Says what an error of SQLite means for the file.
@@ -151,7 +164,7 @@ pub(super) fn unusable(path: &Path, error: rusqlite::Error) -> InboxError {
     }
 }
 
-fn no_folder(folder: &Path, error: io::Error) -> InboxError {
+pub(super) fn no_folder(folder: &Path, error: io::Error) -> InboxError {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     InboxError::Unusable {
         message: format!("the folder {} cannot be written", folder.display()),

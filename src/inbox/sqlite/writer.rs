@@ -2,6 +2,7 @@
 //! only then moves the lanes on and answers.
 
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::super::order::Order;
 use super::super::{Accepted, InboxError, LEASE, Lease, Verdict};
 use super::journal::{Entry, Journal};
 use crate::clock::{SharedClock, elapsed, later};
+use crate::fail;
 use crate::update::Update;
 
 /// Bytes of bodies that may wait in memory; what comes beyond is read back from the file.
@@ -36,6 +38,8 @@ pub(super) enum Job {
 /// What the writer shares with those who ask.
 pub(super) struct Shared {
     pub(super) order: Order,
+    /// Whether the last commit failed, so that the next would have to show that it does not.
+    pub(super) failing: AtomicBool,
     capacity: usize,
     jobs: Mutex<Jobs>,
     arrived: Condvar,
@@ -49,7 +53,13 @@ struct Jobs {
 
 impl Shared {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { order: Order::new(Lanes::new(FRESH_LIMIT)), capacity, jobs: Mutex::default(), arrived: Condvar::new() }
+        Self {
+            order: Order::new(Lanes::new(FRESH_LIMIT)),
+            failing: AtomicBool::new(false),
+            capacity,
+            jobs: Mutex::default(),
+            arrived: Condvar::new(),
+        }
     }
 
     fn jobs(&self) -> MutexGuard<'_, Jobs> {
@@ -101,7 +111,8 @@ impl Shared {
 
 /// Starts the writer's thread.
 pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -> JoinHandle<()> {
-    thread::spawn(move || {
+    let thread = thread::Builder::new().name("inbox".to_owned());
+    let started = thread.spawn(move || {
         // However the thread ends, nobody may wait for it afterwards.
         let ending = Ending(&shared);
         let looked_at = clock.now();
@@ -112,7 +123,8 @@ pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -
             writer.look_outside();
         }
         drop(ending);
-    })
+    });
+    started.expect("a thread can be started before anything else runs")
 }
 
 struct Ending<'a>(&'a Shared);
@@ -155,7 +167,14 @@ impl Writer<'_> {
     /// the emptied vector.
     fn work_off(&mut self, mut jobs: Vec<Job>) -> Vec<Job> {
         let room = self.shared.capacity.saturating_sub(self.shared.order.lanes().open());
+        if jobs.iter().any(|job| matches!(job, Job::Accept { .. })) {
+            fail::point("before the commit");
+        }
+        if jobs.iter().any(|job| matches!(job, Job::Settle { .. })) {
+            fail::point("before the outcome is recorded");
+        }
         let committed = self.journal.commit(&jobs, room, self.clock.now());
+        self.shared.failing.store(committed.is_err(), Ordering::Relaxed);
         let mut others = Vec::new();
         match committed {
             Ok(entries) => {
@@ -175,6 +194,7 @@ impl Writer<'_> {
                             replies.push((reply, accepted));
                         }
                         Job::Settle { lease, verdict, reply } => {
+                            fail::point("after the outcome is recorded");
                             lanes.settle(lease, step(&verdict));
                             // Dispatch alone waits for this: it may go on at once.
                             let _ = reply.send(Ok(()));
@@ -186,7 +206,9 @@ impl Writer<'_> {
                 self.shared.order.changed();
                 for (reply, accepted) in replies {
                     // A webhook whose client has gone away hears nothing; the update is kept.
+                    fail::point("after the commit");
                     let _ = reply.send(accepted);
+                    fail::point("acknowledged");
                 }
             }
             Err(error) => {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorbell::app::{App, Parts};
-use doorbell::clock::{SharedClock, SystemClock};
+use doorbell::clock::{Clock, SharedClock, SystemClock};
 use doorbell::dispatch::Dispatch;
 use doorbell::handler::Handler;
 use doorbell::inbox::{Inbox, Survey};
@@ -24,6 +24,8 @@ pub const SECRET: &str = "test-secret";
 /// What a test wants of its service.
 pub struct Wanted {
     pub overrides: Vec<(&'static str, String)>,
+    /// Variables of the environment, such as a platform sets.
+    pub environment: Vec<(&'static str, &'static str)>,
     pub handler: Option<Arc<dyn Handler>>,
     pub clock: SharedClock,
     /// A folder that outlives the service, for tests that start it again.
@@ -34,7 +36,14 @@ pub struct Wanted {
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { overrides: Vec::new(), handler: None, clock: Arc::new(SystemClock), folder: None, sandbox: None }
+        Self {
+            overrides: Vec::new(),
+            environment: Vec::new(),
+            handler: None,
+            clock: Arc::new(SystemClock),
+            folder: None,
+            sandbox: None,
+        }
     }
 }
 
@@ -49,6 +58,23 @@ impl Wanted {
         self
     }
 
+    /// On a platform, as these variables show it, with the rule that is the default there.
+    pub fn on(mut self, environment: &[(&'static str, &'static str)]) -> Self {
+        self.environment = environment.to_vec();
+        self.with("webhook.takeover", "auto")
+    }
+
+    /// With this sandbox as Telegram, whoever else uses it.
+    pub fn at(mut self, sandbox: &Sandbox) -> Self {
+        self.sandbox = Some(sandbox.clone());
+        self
+    }
+
+    pub fn by(mut self, clock: &(impl Clock + Clone + 'static)) -> Self {
+        self.clock = Arc::new(clock.clone());
+        self
+    }
+
     /// Starts the service, and waits until it listens; not until it is registered.
     pub async fn start(self) -> TestApp {
         let telegram = Shutdown::new();
@@ -59,7 +85,8 @@ impl Wanted {
                 .expect("a free port is free"),
         };
         let folder = self.folder.unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a temporary folder")));
-        let mut sources = Sources::default()
+        let environment = self.environment.into_iter().collect();
+        let mut sources = Sources { environment, ..Sources::default() }
             .with("telegram.bot_token", TOKEN)
             .with("telegram.api_url", sandbox.api_url())
             .with("server.host", "127.0.0.1")
@@ -183,4 +210,15 @@ impl Drop for TestApp {
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port is free");
     listener.local_addr().expect("it has an address").port()
+}
+
+/// A Telegram for several services, on that clock.
+pub async fn telegram(clock: &(impl Clock + Clone + 'static)) -> Sandbox {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    Sandbox::start(listen, Arc::new(clock.clone()), &Shutdown::new()).await.expect("a free port is free")
+}
+
+/// The calls of a method that Telegram has received.
+pub fn count(sandbox: &Sandbox, method: &str) -> usize {
+    sandbox.calls().iter().filter(|call| call.method == method).count()
 }

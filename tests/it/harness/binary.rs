@@ -22,6 +22,13 @@ impl Program {
 
     /// Starts `serve` with these variables on a free port, its log going to a file.
     pub fn serve(variables: &[(&str, &str)], log: &Path) -> Self {
+        let program = Self::start(variables, log);
+        program.listens();
+        program
+    }
+
+    /// The same, whether it comes to listen or not.
+    pub fn start(variables: &[(&str, &str)], log: &Path) -> Self {
         let port = free_port();
         let log = std::fs::File::options().create(true).append(true).open(log).expect("the log can be written");
         let mut command = Self::command(&["serve"]);
@@ -33,9 +40,7 @@ impl Program {
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log);
         let child = command.spawn().expect("the program starts");
-        let program = Self { addr: SocketAddr::from(([127, 0, 0, 1], port)), child };
-        program.listens();
-        program
+        Self { addr: SocketAddr::from(([127, 0, 0, 1], port)), child }
     }
 
     /// Waits until the program takes connections.

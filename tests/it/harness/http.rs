@@ -21,6 +21,11 @@ impl Answer {
         Self { status, headers: headers.to_lowercase(), body: body.to_owned() }
     }
 
+    /// The value of a header, in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    }
+
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
@@ -55,4 +60,9 @@ pub fn get(addr: SocketAddr, path: &str) -> Answer {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("it answers");
     Answer::read(&answer)
+}
+
+/// Fetches a page over a connection of its own.
+pub async fn fetch(addr: SocketAddr, path: &str) -> Answer {
+    raw(addr, format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n").as_bytes()).await
 }

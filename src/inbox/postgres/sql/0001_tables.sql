@@ -1,5 +1,10 @@
--- A schema of our own: an operator may keep other things in the same database.
-CREATE SCHEMA IF NOT EXISTS doorbell;
+-- A schema of our own: an operator may keep other things in the same database. One that is there
+-- already, made for a user who may not make any, is taken as it is.
+DO $$ BEGIN
+    IF to_regnamespace('doorbell') IS NULL THEN
+        CREATE SCHEMA doorbell;
+    END IF;
+END $$;
 
 -- Which migrations were made, and which programs may use what they left: those that know version
 -- `oldest` or a later one.

@@ -1,0 +1,70 @@
+//! Looks into the file without touching it, whoever uses it.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags};
+
+use super::super::{InboxError, Inspection, Survey};
+use super::open::{check, lock_file, no_folder, unusable};
+
+/// What a service that owns the file, or would start on it, finds there.
+pub(in crate::inbox) fn inspect(path: &Path) -> Result<Inspection, InboxError> {
+    if !path.exists() {
+        return not_yet(path);
+    }
+    let in_use = is_locked(path);
+    // To open for writing is to be allowed to write; nothing is.
+    File::options().write(true).open(path).map_err(|error| no_folder(path.parent().unwrap_or(path), error))?;
+    let survey = survey(path).map_err(|error| unusable(path, error))??;
+    Ok(if in_use { Inspection::InUse(survey) } else { Inspection::Free(survey) })
+}
+
+/// The first start makes the file; whether it can is known of the folder that is there already.
+fn not_yet(path: &Path) -> Result<Inspection, InboxError> {
+    let folder = path.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let refuse = |kind: std::io::ErrorKind| Err(no_folder(folder, kind.into()));
+    match folder.metadata() {
+        Ok(found) if !found.is_dir() => refuse(std::io::ErrorKind::NotADirectory),
+        Ok(found) if found.permissions().readonly() => refuse(std::io::ErrorKind::PermissionDenied),
+        Ok(_) => Ok(Inspection::NotYet),
+        Err(error) => Err(no_folder(folder, error)),
+    }
+}
+
+/// Whether a process owns the file. A lock that is shared, and let go at once, keeps nobody out for
+/// longer than a moment.
+fn is_locked(path: &Path) -> bool {
+    let lock = File::open(lock_file(path)).map(|file| file.try_lock_shared());
+    matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+}
+
+fn survey(path: &Path) -> rusqlite::Result<Result<Survey, InboxError>> {
+    let name = path.display().to_string().replace('%', "%25").replace('#', "%23").replace('?', "%3F");
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    // Without a log beside it the file is whole, and nothing needs to be made to read it.
+    let immutable = if Path::new(&log).exists() { "" } else { "&immutable=1" };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(format!("file:{name}?mode=ro{immutable}"), flags)?;
+    match check(&connection, path) {
+        Ok(0) => return Ok(Ok(Survey::default())),
+        Ok(_) => {}
+        Err(error) => return Ok(Err(error)),
+    }
+    let (mut waiting, mut dead, mut oldest) = (0, 0, None);
+    let mut counted = connection.prepare("SELECT state, count(*), min(received_at) FROM updates GROUP BY state")?;
+    let mut rows = counted.query([])?;
+    while let Some(row) = rows.next()? {
+        let (state, count): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let count = count.unsigned_abs();
+        if state == 0 {
+            (waiting, oldest) = (count, Timestamp::from_millisecond(row.get(2)?).ok());
+        } else {
+            dead = count;
+        }
+    }
+    Ok(Ok(Survey { waiting, held: 0, dead, oldest }))
+}

@@ -1,0 +1,348 @@
+//! The doctor finds what keeps a bot from answering, and says what to do.
+
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::Arc;
+
+use doorbell::clock::SystemClock;
+use doorbell::doctor::{Finding, Ring, Verdict, examine};
+use doorbell::handler::{Handler, HandlerError};
+use doorbell::sandbox::{Answer, Fault, Outcome, Sandbox, TOKEN};
+use doorbell::settings::{Need, Settings, Sources};
+use doorbell::telegram::Call;
+use doorbell::update::Update;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::harness::{Ended, SECRET, TestApp, Wanted, count, fetch, free_port, message, run, telegram};
+
+/// A service as the doctor is told of it.
+struct Case {
+    app: TestApp,
+    overrides: Vec<(&'static str, String)>,
+    environment: Vec<(&'static str, &'static str)>,
+}
+
+impl Case {
+    /// A healthy service.
+    async fn healthy() -> Self {
+        Self::of(TestApp::spawn().await)
+    }
+
+    fn of(app: TestApp) -> Self {
+        Self { app, overrides: Vec::new(), environment: Vec::new() }
+    }
+
+    fn with(mut self, key: &'static str, value: impl Display) -> Self {
+        self.overrides.push((key, value.to_string()));
+        self
+    }
+
+    async fn examine(&self) -> Vec<Finding> {
+        self.examine_and(Ring::No).await
+    }
+
+    async fn examine_and(&self, ring: Ring) -> Vec<Finding> {
+        let mut sources = Sources { environment: self.environment.iter().copied().collect(), ..Sources::default() }
+            .with("telegram.bot_token", TOKEN)
+            .with("telegram.api_url", self.app.sandbox.api_url())
+            .with("webhook.secret_token", SECRET)
+            .with("webhook.public_url", format!("http://{}", self.app.addr))
+            .with("inbox.url", format!("sqlite:{}", self.app.folder.path().join("inbox.db").display()));
+        for (key, value) in &self.overrides {
+            sources = sources.with(key, value);
+        }
+        let settings = Settings::load(&sources, Need::Token).expect("the settings are right");
+        examine(&settings, doorbell::clock::Clock::now(&SystemClock), ring).await
+    }
+
+    /// The finding of that name says so and advises so.
+    async fn finds(&self, check: &str, seen: &str, advice: &str) {
+        let findings = self.examine().await;
+        let found = findings.iter().find(|finding| finding.check == check);
+        assert!(found.is_some(), "no finding {check} in {findings:#?}");
+        let found = found.expect("it is there");
+        assert_eq!(found.verdict, Verdict::Unwell, "{found:#?}");
+        let advised = found.advice.as_deref().unwrap_or_default();
+        assert!(found.seen.contains(seen) && advised.contains(advice), "{found:#?}");
+    }
+}
+
+/// Wants nothing to do with any update.
+struct Rejects;
+
+#[async_trait::async_trait]
+impl Handler for Rejects {
+    async fn handle(&self, _: &Update) -> Result<Vec<Call>, HandlerError> {
+        Err(HandlerError::Reject("not for me".into()))
+    }
+}
+
+fn unwell(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().filter(|finding| finding.verdict != Verdict::Well).map(|finding| finding.check).collect()
+}
+
+#[tokio::test]
+async fn a_healthy_service_is_well_in_every_respect_and_not_disturbed() {
+    let case = Case::healthy().await;
+    let findings = case.examine_and(Ring::Harmless).await;
+    assert_eq!(unwell(&findings), Vec::<&str>::new(), "{findings:#?}");
+    let checks: Vec<&str> = findings.iter().map(|finding| finding.check).collect();
+    let expected = "settings, bot token, public URL, webhook, kinds and limits, deliveries, way to the service, service, \
+                    secret token, ring, inbox, storage, place, only one";
+    assert_eq!(checks.join(", "), expected);
+    case.app.drain().await;
+    assert_eq!(count(&case.app.sandbox, "setWebhook"), 1);
+    assert_eq!(fetch(case.app.addr, "/healthz").await.json()["updates"]["stored"], 1);
+}
+
+#[tokio::test]
+async fn a_ring_in_somebodys_name_is_answered_by_the_bot() {
+    let case = Case::healthy().await;
+    let findings = case.examine_and(Ring::Start { user: 77 }).await;
+    assert_eq!(unwell(&findings), Vec::<&str>::new(), "{findings:#?}");
+    case.app.drain().await;
+    assert_eq!(case.app.replies(77).len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_token_spares_what_telegram_would_be_asked() {
+    let case = Case::healthy().await.with("telegram.bot_token", TOKEN.replace("Sandbox", "Another"));
+    case.finds("bot token", "401", "@BotFather").await;
+    let findings = case.examine().await;
+    assert!(findings.iter().all(|finding| !matches!(finding.check, "webhook" | "deliveries" | "only one")));
+}
+
+#[tokio::test]
+async fn telegram_that_does_not_answer_is_told_from_a_wrong_token() {
+    let case = Case::healthy().await;
+    case.app.sandbox.fault(Fault { method: None, times: None, what: Answer::Html(502) });
+    case.finds("bot token", "502", "TELEGRAM_API_URL").await;
+}
+
+#[tokio::test]
+async fn a_missing_public_url_is_found() {
+    let case = Case::healthy().await.with("webhook.public_url", "");
+    case.finds("public URL", "does not know its public URL", "PUBLIC_URL").await;
+}
+
+#[tokio::test]
+async fn a_webhook_that_was_removed_is_found() {
+    let case = Case::healthy().await;
+    case.app.sandbox.polling_copy();
+    case.finds("webhook", "has none", "polling copy").await;
+}
+
+#[tokio::test]
+async fn a_webhook_that_another_service_has_is_found_with_its_host() {
+    let case = Case::healthy().await;
+    case.app.sandbox.second_service("https://192.0.2.1/hook").expect("it can be set");
+    case.finds("webhook", "another service, at 192.0.2.1", "doorbell serve --takeover").await;
+    case.finds("only one", "two services", "Stop one of them").await;
+}
+
+#[tokio::test]
+async fn a_webhook_with_another_path_is_found() {
+    let case = Case::healthy().await;
+    case.app.sandbox.second_service(&format!("http://{}/old", case.app.addr)).expect("it can be set");
+    case.finds("webhook", "another path", "doorbell webhook set").await;
+}
+
+#[tokio::test]
+async fn other_kinds_of_updates_and_limits_are_found() {
+    let case =
+        Case::healthy().await.with("webhook.allowed_updates", "[\"message\"]").with("webhook.max_connections", 7);
+    case.finds("kinds and limits", "kinds of updates", "within a minute").await;
+}
+
+#[tokio::test]
+async fn a_secret_that_telegram_does_not_have_is_found_in_its_last_error() {
+    let case = Case::healthy().await;
+    case.app.sandbox.changed_secret("changed-behind-your-back");
+    case.app.sandbox.say(7, "Ann", "/start");
+    case.app.sandbox.until(|sandbox| tried(sandbox, &Outcome::Status(401))).await;
+    case.finds("deliveries", "401 Unauthorized. This means: whoever answers does not know", "WEBHOOK_SECRET").await;
+}
+
+#[tokio::test]
+async fn a_secret_that_the_running_service_does_not_know_is_found() {
+    let case = Case::healthy().await.with("webhook.secret_token", "another-one");
+    case.finds("secret token", "does not know the secret token", "the same TELEGRAM_BOT_TOKEN").await;
+}
+
+#[tokio::test]
+async fn an_address_at_which_nobody_listens_is_found() {
+    let sandbox = telegram(&SystemClock).await;
+    let port = free_port();
+    let wanted = Wanted::default().at(&sandbox).with("webhook.public_url", format!("http://127.0.0.1:{port}"));
+    let app = wanted.start().await;
+    app.registered().await;
+    sandbox.say(7, "Ann", "/start");
+    sandbox.until(|sandbox| sandbox.deliveries().iter().any(|attempt| attempt.outcome != Outcome::Sent)).await;
+    let case = Case::of(app).with("webhook.public_url", format!("http://127.0.0.1:{port}"));
+    case.finds("deliveries", "nothing listens", "Start the service").await;
+    case.finds("way to the service", "connection refused", "Start the service").await;
+}
+
+#[tokio::test]
+async fn another_program_at_the_public_url_is_found() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port is free");
+    let addr = listener.local_addr().expect("it has an address");
+    let answering = async {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ =
+                stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno").await;
+        }
+    };
+    let case = Case::healthy().await.with("webhook.public_url", format!("http://{addr}"));
+    tokio::select! {
+        () = answering => {}
+        () = case.finds("way to the service", "the platform's proxy found no running service", "listen on PORT") => {}
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_answers_in_the_services_place_is_found() {
+    let sandbox = telegram(&SystemClock).await;
+    let wanted = Wanted::default().on(&[("RENDER", "true"), ("IS_PULL_REQUEST", "true")]).at(&sandbox);
+    // It serves its health, and has no webhook.
+    let case = Case::of(wanted.with("telegram.bot_token", "").start().await);
+    case.finds("secret token", "answers 404 to a wrong secret token", "Let the webhook's path pass").await;
+    case.finds("service", "preview without a bot token", "Do as it says").await;
+}
+
+#[tokio::test]
+async fn dead_updates_and_an_inbox_of_another_program_are_found() {
+    let mut case = Case::of(Wanted::default().handled_by(Rejects).start().await);
+    case.app.registered().await;
+    case.app.work_may_be_left = true;
+    assert_eq!(case.app.ring(&message(1, 7, "/start")).await.status, 200);
+    case.app.drain().await;
+    case.finds("inbox", "1 are dead", "doorbell dead list").await;
+    let other = case.app.folder.path().join("other.db");
+    std::fs::write(&other, "no database at all, but long enough to be looked into").expect("it can be written");
+    let case = case.with("inbox.url", format!("sqlite:{}", other.display()));
+    case.finds("inbox", "is damaged or is not a SQLite database", "name another file").await;
+}
+
+#[tokio::test]
+async fn an_inbox_that_nobody_uses_is_read_and_nothing_is_left_beside_it() {
+    let mut case = Case::healthy().await;
+    case.app.work_may_be_left = true;
+    let seen = async |case: &Case| {
+        let findings = case.examine().await;
+        findings.into_iter().find(|finding| finding.check == "inbox").expect("it is there").seen
+    };
+    assert!(seen(&case).await.contains("in use by the running service (good): 0 updates wait"));
+    case.app.stop().await.expect("it stops well");
+    let Case { app, overrides, environment } = case;
+    let (folder, sandbox) = (Arc::clone(&app.folder), app.sandbox.clone());
+    drop(app);
+    let app = Wanted::default().at(&sandbox).start().await;
+    let case = Case { app, overrides, environment };
+    let case = case.with("inbox.url", format!("sqlite:{}", folder.path().join("inbox.db").display()));
+    let before = files(&folder);
+    assert!(seen(&case).await.contains("no service uses it now: 0 updates wait"));
+    assert_eq!(files(&folder), before);
+    let case = case.with("inbox.url", format!("sqlite:{}", folder.path().join("new/inbox.db").display()));
+    assert!(seen(&case).await.contains("the first start makes it"));
+    assert_eq!(files(&folder), before);
+}
+
+fn files(folder: &TempDir) -> Vec<String> {
+    let entries = std::fs::read_dir(folder.path()).expect("it is there");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_disk_that_a_deploy_erases_and_a_preview_are_found() {
+    let mut case = Case::healthy().await;
+    case.environment = vec![("RENDER", "true")];
+    let case = case.with("inbox.url", "sqlite:/tmp/../doorbell-of-the-test/inbox.db");
+    case.finds("storage", "a deploy erases the inbox", "DATABASE_URL").await;
+
+    let mut preview = Case::healthy().await;
+    preview.environment = vec![("RENDER", "true"), ("IS_PULL_REQUEST", "true")];
+    preview.finds("place", "a preview of a change on Render", "a bot of its own").await;
+    let preview = preview.with("telegram.bot_token", "");
+    preview.finds("bot token", "this is a preview", "a bot of its own").await;
+}
+
+#[tokio::test]
+async fn a_polling_copy_that_the_service_has_noticed_is_found() {
+    let app = Wanted::default().with("webhook.watch_interval", "1s").start().await;
+    app.registered().await;
+    app.sandbox.polling_copy();
+    app.sandbox.until(|sandbox| sandbox.webhook().is_some()).await;
+    app.registered().await;
+    let case = Case::of(app);
+    case.finds("only one", "deleteWebhook", "stop it").await;
+    case.finds("service", "deleteWebhook", "Stop the other program").await;
+}
+
+fn tried(sandbox: &Sandbox, outcome: &Outcome) -> bool {
+    sandbox.deliveries().iter().any(|attempt| attempt.outcome == *outcome)
+}
+
+/// The command, beside a service of this process.
+async fn command(case: &Case, arguments: &'static [&'static str], more: &[(&'static str, String)]) -> Ended {
+    let app = &case.app;
+    let mut variables = vec![
+        ("TELEGRAM_BOT_TOKEN", TOKEN.to_owned()),
+        ("TELEGRAM_API_URL", app.sandbox.api_url()),
+        ("PUBLIC_URL", format!("http://{}", app.addr)),
+        ("WEBHOOK_SECRET", SECRET.to_owned()),
+        ("DATABASE_URL", format!("sqlite:{}", app.folder.path().join("inbox.db").display())),
+    ];
+    variables.extend_from_slice(more);
+    let folder = Arc::clone(&app.folder);
+    let running = tokio::task::spawn_blocking(move || {
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, &value[..])).collect();
+        run(arguments, &variables, folder.path())
+    });
+    running.await.expect("no panic")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_exits_0_1_or_2_and_explains() {
+    let case = Case::healthy().await;
+    let well = command(&case, &["doctor", "--ring"], &[]).await;
+    assert_eq!(well.code, 0, "{}{}", well.stdout, well.stderr);
+    assert!(well.stdout.contains("All is well.") && !well.stdout.contains('\u{1b}'), "{}", well.stdout);
+    case.app.drain().await;
+
+    let json = command(&case, &["doctor", "--json"], &[]).await;
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!((&json["well"], &json["findings"][0]["verdict"]), (&true.into(), &"well".into()));
+
+    let unwell = command(&case, &["doctor"], &[("WEBHOOK_SECRET", "another".to_owned())]).await;
+    assert_eq!(unwell.code, 1, "{}", unwell.stdout);
+    assert!(unwell.stdout.contains("UNWELL") && unwell.stdout.contains("to do: "), "{}", unwell.stdout);
+
+    let explained = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
+    let explained = run(&["doctor", "--explain", explained], &[], Path::new("/"));
+    assert!(explained.code == 0 && explained.stdout.contains("which never polls"), "{}", explained.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_cannot_be_right_exit_2_with_what_is_wanted() {
+    let case = Case::healthy().await;
+    let public = ("TELEGRAM_API_URL", "https://api.telegram.org".to_owned());
+    for (variable, value, words) in [
+        ("PUBLIC_URL", "bot.example.org", "write https:// before it"),
+        ("PUBLIC_URL", "https://bot.example.org/hook", "adds /telegram/webhook itself"),
+        ("PUBLIC_URL", "https://bot.example.org:10000", "443, 80, 88 or 8443"),
+        ("PUBLIC_URL", "https://10.0.0.1", "not reached from the internet"),
+        ("WEBHOOK_SECRET", "with a blank", "1 to 256 of A-Z a-z 0-9 _ -"),
+        ("DOORBELL__WEBHOOK__ALLOWED_UPDATES", "[\"mesage\"]", "the nearest is \"message\""),
+    ] {
+        let wrong = command(&case, &["doctor"], &[public.clone(), (variable, value.to_owned())]).await;
+        assert_eq!(wrong.code, 2, "{value}: {}", wrong.stdout);
+        assert!(wrong.stderr.contains(words), "{value}: {}", wrong.stderr);
+    }
+}

@@ -1,0 +1,50 @@
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// What the service logs from `info` on, in the thread of this test.
+pub struct Log {
+    lines: Lines,
+    _guard: DefaultGuard,
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Listens until it is dropped.
+    pub fn listen() -> Self {
+        let lines = Lines::default();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::INFO);
+        let guard = tracing::subscriber::set_default(log.with_writer(lines.clone()).finish());
+        Self { lines, _guard: guard }
+    }
+
+    /// The lines that contain those words.
+    pub fn lines(&self, words: &str) -> Vec<String> {
+        let bytes = self.lines.0.lock().expect("no panic").clone();
+        let text = String::from_utf8(bytes).expect("text");
+        text.lines().filter(|line| line.contains(words)).map(ToOwned::to_owned).collect()
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
