@@ -8,9 +8,6 @@ use serde_json::Value;
 
 use crate::harness::{TestApp, post, raw, run};
 
-/// Named in the README, and merged beside it: empty when all of it is there.
-const BEING_BUILT: [&str; 4] = ["doctor", "tests/it/crash/", "tests/it/healing.rs", "tests/it/ownership.rs"];
-
 const PAGES: [&str; 2] = ["README.md", "README.ru.md"];
 
 fn read(name: &str) -> String {
@@ -56,9 +53,6 @@ fn every_command_that_the_readme_names_is_one() {
         for command in commands {
             let is_name = |word: &&&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
             let mut arguments: Vec<&str> = command.iter().take_while(is_name).copied().collect();
-            if arguments.first().is_some_and(|name| BEING_BUILT.contains(name)) {
-                continue;
-            }
             arguments.push("--help");
             let help = run(&arguments, &[], Path::new("/"));
             assert_eq!(help.code, 0, "{page}: {command:?}: {}", help.stderr);
@@ -142,8 +136,7 @@ fn what_the_readme_leads_to_is_there() {
             .filter(|link| !link.starts_with("http"))
             .chain(spans(&text).into_iter().filter(|span| span.starts_with("tests/") || span.starts_with("src/")));
         for file in files {
-            let is_there = Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists();
-            assert!(is_there || BEING_BUILT.contains(&file), "{page}: {file}");
+            assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists(), "{page}: {file}");
         }
     }
 }
