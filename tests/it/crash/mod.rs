@@ -1,7 +1,7 @@
 //! Nothing acknowledged is lost: the program itself is killed again and again, at any moment and at
 //! each step, and an oracle outside counts.
 
-mod oracle;
+pub mod oracle;
 mod steps;
 
 use std::time::Duration;

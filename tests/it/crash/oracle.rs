@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::harness::{BotApi, Line, Program, Sent, message, serve_echo};
+use crate::harness::{BotApi, Line, Program, Sent, message, serve_echo_at};
 
 /// How much is delivered.
 #[derive(Clone, Copy)]
@@ -29,15 +29,8 @@ pub struct Oracle {
     journal: Arc<Journal>,
     /// Where the service is now; counts how often it was moved.
     service: watch::Sender<(usize, Option<SocketAddr>)>,
-    kills: Vec<Kill>,
+    kills: Vec<Instant>,
     lines: Vec<JoinHandle<()>>,
-}
-
-/// From a kill until the service was there again: what it had sent may arrive a little after its end.
-#[derive(Clone, Copy)]
-struct Kill {
-    at: Instant,
-    over: Instant,
 }
 
 struct Journal {
@@ -86,11 +79,11 @@ impl Oracle {
     }
 
     /// Starts the service on this inbox, and delivers to it.
-    pub fn serve(&mut self, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
-        let program = serve_echo(&self.telegram, inbox, folder, more);
-        if let Some(kill) = self.kills.last_mut() {
-            kill.over = Instant::now();
-        }
+    pub fn serve(&self, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
+        // Its life is part of the URL it calls: so what it had sent before a kill is known as that,
+        // whenever it arrives.
+        let api = self.telegram.url_of(self.kills.len());
+        let program = serve_echo_at(&api, inbox, folder, more);
         self.service.send_modify(|(moved, addr)| {
             *moved += 1;
             *addr = Some(program.addr);
@@ -101,8 +94,7 @@ impl Oracle {
     /// Ends the service as a power cut would, if it has not ended yet.
     pub fn kill(&mut self, program: Program) {
         self.service.send_modify(|(_, addr)| *addr = None);
-        let at = Instant::now();
-        self.kills.push(Kill { at, over: at });
+        self.kills.push(Instant::now());
         drop(program);
     }
 
@@ -126,7 +118,9 @@ impl Oracle {
         let mut twice_by_kill = vec![0; self.kills.len()];
         for chat in 1..=self.chats {
             let acknowledged = journal.acknowledged(chat);
-            findings.hold(&acknowledged, &self.telegram.sent(chat), &self.kills, &mut twice_by_kill);
+            let mut sent = self.telegram.sent(chat);
+            sent.sort_by_key(|sent| sent.life);
+            findings.hold(&acknowledged, &sent, &self.kills, &mut twice_by_kill);
         }
         findings.most_twice = twice_by_kill.into_iter().max().unwrap_or(0);
         findings
@@ -146,28 +140,28 @@ impl Journal {
 impl Findings {
     /// Holds what was acknowledged of a chat against what was sent to it: the numbers from 1 on, each
     /// again only at once.
-    fn hold(&mut self, acknowledged: &[Instant], sent: &[Sent], kills: &[Kill], twice_by_kill: &mut [usize]) {
-        let (mut last, mut last_at, mut highest) = (0, None, 0);
+    fn hold(&mut self, acknowledged: &[Instant], sent: &[Sent], kills: &[Instant], twice_by_kill: &mut [usize]) {
+        let (mut last, mut highest) = (None::<(usize, &Sent)>, 0);
         let mut seen = vec![false; acknowledged.len() + 1];
-        for Sent { text, at } in sent {
-            let number: usize = text.parse().expect("the reply is the number");
+        for sent in sent {
+            let number: usize = sent.text.parse().expect("the reply is the number");
             if number < highest {
                 self.out_of_order += 1;
             }
-            if let Some(before) = last_at.filter(|_| number == last) {
-                match kills.iter().rposition(|kill| before < kill.over && kill.at < *at) {
-                    Some(kill) => {
-                        self.twice += 1;
-                        twice_by_kill[kill] += 1;
-                        self.longest_open = self.longest_open.max(kills[kill].at.saturating_duration_since(before));
-                    }
-                    None => self.twice_without_a_kill += 1,
+            if let Some((_, before)) = last.filter(|(last, _)| *last == number) {
+                if before.life < sent.life {
+                    self.twice += 1;
+                    twice_by_kill[before.life] += 1;
+                    let open = kills[before.life].saturating_duration_since(before.at);
+                    self.longest_open = self.longest_open.max(open);
+                } else {
+                    self.twice_without_a_kill += 1;
                 }
-                if acknowledged.get(number - 1).is_some_and(|acknowledged| acknowledged < at) {
+                if acknowledged.get(number - 1).is_some_and(|acknowledged| *acknowledged < sent.at) {
                     self.twice_after_the_200 += 1;
                 }
             }
-            (last, last_at, highest) = (number, Some(*at), highest.max(number));
+            (last, highest) = (Some((number, sent)), highest.max(number));
             seen[number] = true;
         }
         self.updates += acknowledged.len();

@@ -40,6 +40,8 @@ struct Seen {
 pub struct Sent {
     pub text: String,
     pub at: Instant,
+    /// Which life of the service sent it.
+    pub life: usize,
 }
 
 impl BotApi {
@@ -47,13 +49,18 @@ impl BotApi {
     pub async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port is free");
         let api = Self { addr: listener.local_addr().expect("it has an address"), shared: Arc::default() };
-        let router = Router::new().route("/{bot}/{method}", post(answer)).with_state(api.clone());
+        let router = Router::new().route("/{life}/{bot}/{method}", post(answer)).with_state(api.clone());
         tokio::task::spawn(async move { axum::serve(listener, router).await });
         api
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        self.url_of(0)
+    }
+
+    /// The URL for one life of a service, by which its calls are known from those of another.
+    pub fn url_of(&self, life: usize) -> String {
+        format!("http://{}/{life}", self.addr)
     }
 
     /// From now on no `sendMessage` is answered, or again each.
@@ -97,7 +104,7 @@ impl BotApi {
         self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn receive(&self, method: String, params: &Value) -> Value {
+    fn receive(&self, life: usize, method: String, params: &Value) -> Value {
         let mut seen = self.seen();
         let result = match method.as_str() {
             "getMe" => json!({ "id": 123_456_789, "is_bot": true, "first_name": "Bot", "username": "a_bot" }),
@@ -111,7 +118,7 @@ impl BotApi {
             "sendMessage" => {
                 let text = params["text"].as_str().unwrap_or_default().to_owned();
                 let chat = params["chat_id"].as_i64().unwrap_or_default();
-                seen.sent.entry(chat).or_default().push(Sent { text, at: Instant::now() });
+                seen.sent.entry(chat).or_default().push(Sent { text, at: Instant::now(), life });
                 json!({ "message_id": 1, "date": 0, "chat": { "id": chat, "type": "private" } })
             }
             _ => json!(true),
@@ -123,10 +130,14 @@ impl BotApi {
     }
 }
 
-async fn answer(State(api): State<BotApi>, Path((_, method)): Path<(String, String)>, body: String) -> Response {
+async fn answer(
+    State(api): State<BotApi>,
+    Path((life, _, method)): Path<(usize, String, String)>,
+    body: String,
+) -> Response {
     let params = serde_json::from_str(&body).unwrap_or_default();
     let sends = method == "sendMessage";
-    let result = api.receive(method, &params);
+    let result = api.receive(life, method, &params);
     if sends && api.seen().hangs {
         api.until("answering again", |api| !api.seen().hangs).await;
     }

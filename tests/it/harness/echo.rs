@@ -8,8 +8,13 @@ use super::{BotApi, Program};
 /// Starts `serve` on this inbox as a bot that answers `/echo N` with `N`. What it needs, and its
 /// log, lie in the folder.
 pub fn serve_echo(telegram: &BotApi, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
-    let (api, settings) = (telegram.url(), echo_settings(folder));
-    let mut variables = echo_variables(&api, inbox, &settings);
+    serve_echo_at(&telegram.url(), inbox, folder, more)
+}
+
+/// The same, at a Bot API of this URL.
+pub fn serve_echo_at(api: &str, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
+    let settings = echo_settings(folder);
+    let mut variables = echo_variables(api, inbox, &settings);
     variables.extend(more);
     Program::serve(&variables, &folder.join("log"))
 }

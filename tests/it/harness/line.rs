@@ -22,14 +22,19 @@ impl Line {
 
     /// Delivers an update and reads the answer; an error when the connection ends before it came.
     pub async fn ring(&mut self, update: &serde_json::Value) -> io::Result<Answer> {
+        self.send(update).await?;
+        self.answer().await
+    }
+
+    /// Delivers an update, and leaves the answer for later.
+    pub async fn send(&mut self, update: &serde_json::Value) -> io::Result<()> {
         let body = update.to_string();
         let request = format!(
             "POST /telegram/webhook HTTP/1.1\r\nHost: doorbell\r\nX-Telegram-Bot-Api-Secret-Token: {SECRET}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\nConnection: keep-alive\r\n\r\n{body}",
             body.len()
         );
-        self.stream.write_all(request.as_bytes()).await?;
-        self.answer().await
+        self.stream.write_all(request.as_bytes()).await
     }
 
     /// Reads the next answer.
