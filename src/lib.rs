@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod dispatch;
 pub mod doctor;
+pub mod fail;
 pub mod handler;
 pub mod health;
 pub mod inbox;

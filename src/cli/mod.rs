@@ -1,5 +1,6 @@
 //! The command line: one file per command, and how each of them ends.
 
+mod dead;
 mod doctor;
 mod ring;
 mod sandbox;
@@ -18,6 +19,7 @@ use crate::app::BuildError;
 use crate::inbox::InboxError;
 use crate::registrar::RefusedToken;
 use crate::settings::{Need, Settings, SettingsError, Sources};
+use crate::telegram::NotDelivered;
 use crate::telemetry;
 
 /// Exit status 2: the command was used wrongly, or the settings are wrong. 0 is well, 1 unwell.
@@ -28,7 +30,7 @@ const WRONG: u8 = 2;
     name = "doorbell",
     version,
     about = "A webhook-only service for Telegram bots: Telegram rings it, and it never polls.",
-    after_help = "Examples:\n  doorbell sandbox          see it all run, without a token\n  TELEGRAM_BOT_TOKEN_FILE=token.txt PUBLIC_URL=https://bot.example.org doorbell\n\nWithout a command, `serve` is meant."
+    after_help = "Without a command, `serve` is meant. Each command has --help with an example.\n\nExamples:\n  doorbell sandbox              see it all run, without a token\n  doorbell ring /start          in a second terminal: an update, and what becomes of it\n  TELEGRAM_BOT_TOKEN_FILE=token.txt PUBLIC_URL=https://bot.example.org doorbell\n\nExit status: 0 well, 1 something is unwell, 2 wrong usage or settings."
 )]
 struct Cli {
     /// A settings file (TOML), laid over the defaults and under the environment.
@@ -40,18 +42,24 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// The service.
+    /// Runs the service: takes in updates, handles them, keeps the webhook registered
     Serve(serve::Arguments),
-    /// The service, wired to a Telegram in miniature on this machine: no token, no tunnel.
+    /// Runs the service with a Telegram in miniature on this machine: no token, no tunnel
     Sandbox(sandbox::Arguments),
-    /// Sends one update to a running service, as Telegram would, and shows the answer.
+    /// Sends one update to a running service, as Telegram would, and shows the answer
     Ring(ring::Arguments),
-    /// Checks everything that can be wrong, and says what to do.
+    /// Checks everything that can be wrong, and says what to do
     Doctor(doctor::Arguments),
-    /// What Telegram has stored about the webhook; register it, remove it, show its secret.
-    #[command(subcommand)]
+    /// Shows what Telegram has stored about the webhook; sets it, removes it, prints its secret
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  doorbell webhook info\n  PUBLIC_URL=https://bot.example.org doorbell webhook set"
+    )]
     Webhook(webhook::WebhookCommand),
-    /// The settings in force, and where each came from.
+    /// Shows updates that could not be handled; puts them back, or discards them
+    #[command(subcommand, after_help = "Examples:\n  doorbell dead list\n  doorbell dead retry --all")]
+    Dead(dead::DeadCommand),
+    /// Shows the settings in force and where each came from, secrets masked
     Settings(settings::Arguments),
 }
 
@@ -66,6 +74,7 @@ pub async fn run() -> ExitCode {
         Command::Ring(arguments) => ring::run(arguments, &sources).await,
         Command::Doctor(arguments) => doctor::run(arguments, &sources).await,
         Command::Webhook(command) => webhook::run(command, &sources).await,
+        Command::Dead(command) => dead::run(command, &sources).await,
         Command::Settings(arguments) => {
             settings::run(arguments, &sources, &mut io::stdout()).map(|()| ExitCode::SUCCESS)
         }
@@ -94,12 +103,32 @@ struct Wrong {
     hint: Option<&'static str>,
 }
 
+/// The command could not be carried out, and the cause lies outside the settings.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Unwell {
+    message: String,
+    hint: &'static str,
+    source: std::io::Error,
+}
+
 fn hint(error: &anyhow::Error) -> Option<String> {
+    if let Some(unwell) = error.downcast_ref::<Unwell>() {
+        return Some(unwell.hint.to_owned());
+    }
+    if error.is::<NotDelivered>() {
+        let hint = "Does the service run, and at that address? `doorbell sandbox` starts one on this machine; --url \
+                    names another.";
+        return Some(hint.to_owned());
+    }
     if let Some(wrong) = error.downcast_ref::<Wrong>() {
         return wrong.hint.map(ToOwned::to_owned);
     }
     if let Some(refused) = error.downcast_ref::<RefusedToken>() {
         return Some(refused.hint().to_owned());
+    }
+    if let Some(InboxError::Unusable { hint, .. }) = error.downcast_ref() {
+        return Some(hint.clone());
     }
     match error.downcast_ref::<BuildError>()? {
         BuildError::Inbox(InboxError::Unusable { hint, .. }) => Some(hint.clone()),

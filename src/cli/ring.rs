@@ -2,10 +2,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use http::Uri;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{load, say};
+use super::{Wrong, load, say};
 use crate::clock::{Clock, SystemClock};
 use crate::sandbox::TOKEN;
 use crate::settings::{Need, Settings, Sources};
@@ -44,19 +45,20 @@ pub(super) struct Arguments {
 }
 
 /// A service that has not answered after this long will not; Telegram itself waits for 60 s.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Rings the service once, as Telegram would.
 pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Result<ExitCode> {
     let settings = load(sources, Need::Nothing)?;
-    let url = target(arguments.url.as_deref(), &settings);
+    let url = target(arguments.url.as_deref(), &settings)?;
     let secret = secret(&settings);
     let update = update(&arguments).to_string();
     if arguments.curl {
         say(format_args!(
-            "curl -i '{url}' \\\n  -H 'X-Telegram-Bot-Api-Secret-Token: {}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{}'",
+            "curl -i '{}' \\\n  -H 'X-Telegram-Bot-Api-Secret-Token: {}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{}'",
+            quoted(&url),
             secret.expose_secret(),
-            update.replace('\'', "'\\''"),
+            quoted(&update),
         ));
         return Ok(ExitCode::SUCCESS);
     }
@@ -73,10 +75,20 @@ pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Resu
     Ok(if status == 200 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn target(url: Option<&str>, settings: &Settings) -> String {
+fn target(url: Option<&str>, settings: &Settings) -> Result<String, Wrong> {
     let url = url.map_or_else(|| format!("http://127.0.0.1:{}", settings.server.port), ToOwned::to_owned);
-    let url = url.trim_end_matches('/');
-    if url.ends_with(webhook::PATH) { url.to_owned() } else { format!("{url}{}", webhook::PATH) }
+    let url = url.trim().trim_end_matches('/');
+    let is_one = |uri: Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    if !url.parse().is_ok_and(is_one) {
+        let message = format!("--url: \"{}\" is not the URL of a service", url.escape_debug());
+        return Err(Wrong { message, hint: Some("Write it with its scheme, such as http://127.0.0.1:10000.") });
+    }
+    Ok(if url.ends_with(webhook::PATH) { url.to_owned() } else { format!("{url}{}", webhook::PATH) })
+}
+
+/// A text as it stands between single quotation marks in a shell.
+fn quoted(text: &str) -> String {
+    text.replace('\'', "'\\''")
 }
 
 /// The secret in force; without a token in the settings, the sandbox's.
@@ -121,10 +133,11 @@ fn update(arguments: &Arguments) -> Value {
 
 fn meaning(status: u16) -> &'static str {
     match status {
-        200 => "it has the update, and will handle it",
+        200 => "it has the update",
         400 => "it does not take this for an update",
         401 => {
-            "it does not accept the secret token; give it the same TELEGRAM_BOT_TOKEN or WEBHOOK_SECRET as the service"
+            "it does not accept the secret token. Ring with the TELEGRAM_BOT_TOKEN or WEBHOOK_SECRET that the service \
+             has; for a sandbox, with neither in the environment"
         }
         404 => "there is no webhook at this address; is it Doorbell that listens there?",
         503 => "it could not store the update; try again",

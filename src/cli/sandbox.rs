@@ -2,20 +2,19 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::Args;
 
-use super::{load, say};
-use crate::app::{App, Parts};
+use super::{Unwell, Wrong, load, say};
+use crate::app::{App, BuildError, Parts};
 use crate::clock::{SharedClock, SystemClock};
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::sandbox::{Sandbox, TOKEN};
-use crate::settings::{Need, Settings, Sources};
+use crate::settings::{InboxUrl, Need, Origin, Settings, Sources};
 use crate::telemetry;
 
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  doorbell sandbox\n  doorbell sandbox --config my-commands.toml --port 10001 --bot-api-port 8082"
+    after_help = "Examples:\n  doorbell sandbox\n  doorbell sandbox --config my-commands.toml --port 10001 --bot-api-port 8082"
 )]
 pub(super) struct Arguments {
     /// The port of the service.
@@ -40,18 +39,29 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
         load(&sources.clone().with("telegram.api_url", api_url).with("webhook.public_url", public_url), Need::Token)
     };
     // The settings are looked at before anything is bound.
-    telemetry::init(&wired("http://127.0.0.1:1", 1)?.log)?;
+    let settings = wired("http://127.0.0.1:1", 1)?;
+    leave_a_real_inbox_alone(&settings)?;
+    telemetry::init(&settings.log)?;
 
     let clock: SharedClock = Arc::new(SystemClock);
     let (shutdown, telegram) = (Shutdown::new(), Shutdown::new());
     stop_on_signals(&shutdown)?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.bot_api_port));
-    let sandbox = Sandbox::start(listen, Arc::clone(&clock), &telegram).await.with_context(|| {
-        format!("the sandbox's Bot API cannot listen on {listen}: choose another port with --bot-api-port")
+    let sandbox = Sandbox::start(listen, Arc::clone(&clock), &telegram).await.map_err(|source| Unwell {
+        message: format!("the miniature Telegram cannot listen on {listen}"),
+        hint: "Another program may be using the port: stop it, or choose another one with --bot-api-port.",
+        source,
     })?;
     let settings = wired(&sandbox.api_url(), arguments.port)?;
-    let app = App::build_with(settings, Parts { clock, shutdown, ..Parts::default() }).await?;
-    greet(app.addr(), sandbox.addr());
+    let in_memory = matches!(settings.inbox.url, InboxUrl::Memory);
+    let app = match App::build_with(settings, Parts { clock, shutdown, ..Parts::default() }).await {
+        Err(BuildError::Listen { address, source }) => {
+            let hint = "Another program may be using the port: stop it, or choose another one with --port.";
+            return Err(Unwell { message: format!("the service cannot listen on {address}"), hint, source }.into());
+        }
+        built => built?,
+    };
+    greet(app.addr(), sandbox.addr(), in_memory);
     app.run().await?;
     telegram.stop_hard();
     telegram.tasks.close();
@@ -59,8 +69,21 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
+/// A shell that has the environment of a real bot must not have its updates answered in here.
+fn leave_a_real_inbox_alone(settings: &Settings) -> Result<(), Wrong> {
+    let by_variable = matches!(settings.source("inbox.url"), Some(Origin::Variable(name)) if name == "DATABASE_URL");
+    if by_variable && matches!(settings.inbox.url, InboxUrl::Postgres(_)) {
+        let message = "DATABASE_URL names a PostgreSQL: a sandbox would take the updates of a real bot from it";
+        let hint = "Unset DATABASE_URL: a sandbox needs no database. To use this one on purpose, name it in \
+                    DOORBELL__INBOX__URL.";
+        return Err(Wrong { message: message.to_owned(), hint: Some(hint) });
+    }
+    Ok(())
+}
+
 /// What to try next, as lines to paste.
-fn greet(service: SocketAddr, bot_api: SocketAddr) {
+fn greet(service: SocketAddr, bot_api: SocketAddr, in_memory: bool) {
+    let left = if in_memory { "nothing stays behind" } else { "the inbox that was asked for stays" };
     let ring = if service.port() == 10_000 { String::new() } else { format!(" --url http://{service}") };
     say(format_args!(
         "\
@@ -75,7 +98,7 @@ Try, in a second terminal:
 
 `ring` delivers an update to the service itself; a message posted to /sandbox/messages goes through
 the miniature Telegram, as a person's would. (From the source: `cargo run -- ring /start`.)
-Ctrl-C ends it; nothing stays behind.
+Ctrl-C ends it; {left}.
 "
     ));
 }

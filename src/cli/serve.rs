@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::load;
 use crate::app::{App, Parts};
+use crate::fail;
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::settings::{Need, Sources};
 use crate::telemetry;
@@ -23,6 +24,9 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     let sources = if arguments.takeover { sources.with("webhook.takeover", "always") } else { sources };
     let settings = load(&sources, Need::Token)?;
     telemetry::init(&settings.log)?;
+    if let Some(order) = sources.fail_point() {
+        fail::arm(order);
+    }
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown)?;
     let app = App::build_with(settings, Parts { shutdown, ..Parts::default() }).await?;

@@ -1,6 +1,6 @@
 //! `doorbell settings`: the settings in force, and where each came from.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use anyhow::Context;
 use clap::Args;
@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::settings::{self, Entry, Need, Settings, Shown, Sources};
 
-/// Print the settings in force and where each came from, secrets masked
 #[derive(Args, Clone, Copy, Debug)]
 #[command(
     after_help = "Examples:\n  doorbell settings --config doorbell.toml\n  doorbell settings --schema > schema.json"
@@ -26,18 +25,25 @@ pub(super) struct Arguments {
 ///
 /// # Errors
 ///
-/// When there are problems in the settings (a `SettingsError`), or nobody reads what is printed.
+/// When there are problems in the settings (a `SettingsError`), or they cannot be printed. A reader
+/// that has read enough, such as `head`, is no failure.
 pub(super) fn run(arguments: Arguments, sources: &Sources, out: &mut impl Write) -> anyhow::Result<()> {
-    if arguments.schema {
-        return writeln!(out, "{:#}", settings::json_schema()).context("cannot print the schema");
+    let printed = if arguments.schema {
+        writeln!(out, "{:#}", settings::json_schema())
+    } else {
+        let settings = Settings::load(sources, Need::Nothing)?;
+        let entries = settings.in_force();
+        if arguments.json {
+            let entries: Vec<_> = entries.iter().map(as_json).collect();
+            writeln!(out, "{:#}", json!(entries))
+        } else {
+            as_table(entries, out)
+        }
+    };
+    match printed {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.context("cannot print the settings"),
     }
-    let settings = Settings::load(sources, Need::Nothing)?;
-    let entries = settings.in_force();
-    if arguments.json {
-        let entries: Vec<_> = entries.iter().map(as_json).collect();
-        return writeln!(out, "{:#}", json!(entries)).context("cannot print the settings");
-    }
-    as_table(entries, out).context("cannot print the settings")
 }
 
 /// Secrets have no value here, only what may be said of them.

@@ -49,6 +49,9 @@ pub(super) struct Output {
     json: bool,
 }
 
+/// The longest wait that is taken upon oneself when Telegram asks for one; a longer one is told.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Runs the command: exit status 0 when all is well, 1 when something is not, 2 when a setting that
 /// the command needs is missing.
 ///
@@ -69,7 +72,7 @@ pub(super) async fn run(command: WebhookCommand, sources: &Sources) -> anyhow::R
             let unwell = info(&api, wanted.ok().as_ref(), output, clock.now(), findings).await?;
             Ok(if unwell && settings.webhook.register { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
-        WebhookCommand::Set(output) => set(&api, wanted, output).await,
+        WebhookCommand::Set(output) => set(&api, wanted, output, &clock).await,
         WebhookCommand::Delete { drop_pending, output } => delete(&api, drop_pending, output).await,
         WebhookCommand::Secret(output) => {
             let secret = token.secret_in_force(&settings.webhook);
@@ -110,14 +113,27 @@ async fn info(
     Ok(!drift.is_empty())
 }
 
-async fn set(api: &BotApi, wanted: Result<WantedWebhook, NotWanted>, output: Output) -> anyhow::Result<ExitCode> {
+async fn set(
+    api: &BotApi,
+    wanted: Result<WantedWebhook, NotWanted>,
+    output: Output,
+    clock: &dyn Clock,
+) -> anyhow::Result<ExitCode> {
     let wanted = wanted.map_err(|why| Wrong { message: Standing::Off { why }.sentence(), hint: None })?;
     let problems = wanted.problems(api.is_public());
     if !problems.is_empty() {
         let hint = "Telegram was not asked, because a refusal would remove the webhook it may have.";
         return Err(Wrong { message: problems.join("; "), hint: Some(hint) }.into());
     }
-    let registered = register(api, &wanted).await.map_err(|error| explained(error, "The webhook was not set"))?;
+    let mut registered = register(api, &wanted).await;
+    // Telegram takes one setWebhook a second: a service that has just started has had its.
+    if let Err(ApiError::Throttled { retry_after }) = registered
+        && retry_after <= PATIENCE
+    {
+        clock.sleep(retry_after).await;
+        registered = register(api, &wanted).await;
+    }
+    let registered = registered.map_err(|error| explained(error, "The webhook was not set"))?;
     let left = drift(&wanted, &registered.after);
     if output.json {
         let drift: Vec<String> = left.iter().map(ToString::to_string).collect();

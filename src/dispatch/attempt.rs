@@ -1,6 +1,7 @@
 //! One attempt: the handler once, then its calls in order, then the verdict.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{AFTER_A_FAILURE, Dispatch, schedule};
 use crate::clock::{elapsed, later};
+use crate::fail;
 use crate::handler::HandlerError;
 use crate::inbox::{Delivery, InboxError, Lease, Verdict};
 use crate::telegram::{ApiError, Call};
@@ -18,13 +20,17 @@ impl Dispatch {
     pub(super) async fn attempt(&self, delivery: Delivery) {
         let Delivery { update, attempt, lease, calls_left } = delivery;
         let begun = self.clock.now();
+        fail::point("claimed");
         let verdict = if update.expires_at <= begun {
             Verdict::Expired
         } else {
             match calls_left {
                 Some(calls) => self.make(calls, &update).await,
                 None => match self.handle(&update, attempt).await {
-                    Ok(calls) => self.make(calls, &update).await,
+                    Ok(calls) => {
+                        fail::point("handled");
+                        self.make(calls, &update).await
+                    }
                     Err(verdict) => verdict,
                 },
             }
@@ -59,9 +65,11 @@ impl Dispatch {
             HandlerError::Retry(_) if attempt >= self.settings.attempts => Verdict::Dead { reason },
             HandlerError::Retry(_) => {
                 let wait = schedule::after_failure(&self.settings.backoff, attempt, rand::random());
-                Verdict::Retry { at: later(now, wait), reason }
+                Verdict::Retry { at: later(now, wait).min(update.expires_at), reason }
             }
-            HandlerError::Unavailable(_) => Verdict::Postpone { at: self.when_back(update, now), reason },
+            HandlerError::Unavailable(_) => {
+                Verdict::Postpone { at: when_back(update, now).min(update.expires_at), reason }
+            }
             HandlerError::Reject(_) => Verdict::Dead { reason },
         }
     }
@@ -69,7 +77,8 @@ impl Dispatch {
     /// Makes calls in order. What cannot be made now is left for later; what Telegram refuses is
     /// given up, and the next call is made.
     async fn make(&self, calls: Vec<Call>, update: &Update) -> Verdict {
-        let mut calls = std::collections::VecDeque::from(calls);
+        let mut calls = VecDeque::from(calls);
+        let mut moved = false;
         while let Some(call) = calls.front() {
             let made = tokio::select! {
                 biased;
@@ -80,27 +89,32 @@ impl Dispatch {
                 }
             };
             let now = self.clock.now();
-            let at = match &made {
-                Ok(()) => None,
-                Err(ApiError::Throttled { retry_after }) => Some(later(now, *retry_after)),
-                Err(ApiError::Unreachable { .. } | ApiError::Unreadable { .. }) => Some(self.when_back(update, now)),
-                Err(error @ ApiError::Refused { .. }) => {
+            let Err(error) = made else {
+                fail::point("sent");
+                calls.pop_front();
+                continue;
+            };
+            let at = match error {
+                ApiError::Throttled { retry_after } => later(now, retry_after),
+                // Not the call is refused but the bot: until it has a token that is in force.
+                ApiError::Unreachable { .. } | ApiError::Unreadable { .. } | ApiError::Refused { code: 401, .. } => {
+                    when_back(update, now)
+                }
+                ApiError::Refused { migrate_to_chat_id: Some(to), .. } if !moved => {
+                    moved = true;
+                    follow(&mut calls, to);
+                    continue;
+                }
+                ApiError::Refused { .. } => {
                     tracing::warn!(update.id = update.id.0, method = call.method, %error, "a call was refused and is given up");
-                    None
+                    calls.pop_front();
+                    continue;
                 }
             };
-            match (at, made) {
-                (Some(at), Err(error)) => {
-                    return Verdict::CallsLeft { calls: calls.into(), at, reason: error.to_string() };
-                }
-                _ => calls.pop_front(),
-            };
+            let at = at.min(update.expires_at);
+            return Verdict::CallsLeft { calls: calls.into(), at, reason: error.to_string() };
         }
         Verdict::Done
-    }
-
-    fn when_back(&self, update: &Update, now: Timestamp) -> Timestamp {
-        later(now, schedule::while_away(elapsed(update.received_at, now), rand::random()))
     }
 
     /// Records the verdict, for as long as it takes: what was done must not be done again.
@@ -152,6 +166,20 @@ impl Dispatch {
                 tracing::info!(update.id = id, update.kind = kind, %chat, "update put back: the service stops");
             }
         }
+    }
+}
+
+/// When somebody who is away now is asked again.
+fn when_back(update: &Update, now: Timestamp) -> Timestamp {
+    later(now, schedule::while_away(elapsed(update.received_at, now), rand::random()))
+}
+
+/// Turns the first call, and the others for its chat, to the supergroup that the chat has become.
+fn follow(calls: &mut VecDeque<Call>, to: i64) {
+    let Some(from) = calls.front().and_then(|call| call.params.get("chat_id")).cloned() else { return };
+    tracing::info!(chat = %from, supergroup = to, "a group became a supergroup: its calls follow it");
+    for call in calls {
+        call.follow(&from, to);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::handler::Handler;
 use crate::inbox::{Delivery, Inbox, LEASE, Lease};
 use crate::lifecycle::Shutdown;
 use crate::settings::DispatchSettings;
-use crate::telegram::BotApi;
+use crate::telegram::PacedApi;
 use crate::update::UpdateId;
 
 /// How often leases are prolonged: twice may fail before one lapses.
@@ -27,7 +27,7 @@ const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 pub struct Dispatch {
     inbox: Arc<dyn Inbox>,
     handler: Arc<dyn Handler>,
-    api: BotApi,
+    api: PacedApi,
     settings: DispatchSettings,
     clock: SharedClock,
     shutdown: Shutdown,
@@ -39,13 +39,28 @@ pub struct Dispatch {
 /// The attempts that are under way.
 #[derive(Default)]
 struct Running {
-    leases: Mutex<HashMap<UpdateId, Lease>>,
-    ended: Notify,
+    now: Mutex<Now>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Now {
+    leases: HashMap<UpdateId, Lease>,
+    /// Claims whose updates are not among the leases yet.
+    claiming: usize,
+    /// How many attempts have ended so far.
+    ended: u64,
+}
+
+impl Now {
+    fn is_idle(&self) -> bool {
+        self.leases.is_empty() && self.claiming == 0
+    }
 }
 
 impl Running {
-    fn leases(&self) -> MutexGuard<'_, HashMap<UpdateId, Lease>> {
-        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,7 +70,7 @@ impl Dispatch {
     pub fn new(
         inbox: Arc<dyn Inbox>,
         handler: Arc<dyn Handler>,
-        api: BotApi,
+        api: PacedApi,
         settings: DispatchSettings,
         clock: SharedClock,
         shutdown: Shutdown,
@@ -71,8 +86,10 @@ impl Dispatch {
             let place = tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
-                place = self.places.clone().acquire_owned() => place.expect("the semaphore is never closed"),
+                place = self.places.clone().acquire_owned() => place,
             };
+            // The semaphore is never closed.
+            let Ok(place) = place else { return };
             tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
@@ -90,34 +107,48 @@ impl Dispatch {
     /// Claims as many updates as there are places, `place` being one, and begins an attempt of
     /// each; says how many, or none when the inbox failed.
     async fn claim(self: &Arc<Self>, place: OwnedSemaphorePermit) -> Option<usize> {
+        self.running.now().claiming += 1;
         let free = self.places.available_permits();
-        let deliveries = match self.inbox.claim(free + 1).await {
-            Ok(deliveries) => deliveries,
+        let claimed = self.inbox.claim(free + 1).await;
+        let mut running = self.running.now();
+        running.claiming -= 1;
+        let begun = match claimed {
+            Ok(deliveries) => {
+                let begun = deliveries.len();
+                let mut place = Some(place);
+                for delivery in deliveries {
+                    // Whoever claims between our look and now may have taken a place; then an attempt
+                    // of what is claimed already runs without one.
+                    let place = place.take().or_else(|| self.places.clone().try_acquire_owned().ok());
+                    running.leases.insert(delivery.lease.update_id, delivery.lease);
+                    self.begin(delivery, place);
+                }
+                Some(begun)
+            }
             Err(error) => {
                 tracing::warn!(error = %crate::telemetry::chain(&error), "updates could not be claimed; trying again");
-                return None;
+                None
             }
         };
-        let begun = deliveries.len();
-        let mut place = Some(place);
-        for delivery in deliveries {
-            // Whoever claims between our look and now may have taken a place; then an attempt of
-            // what is claimed already runs without one.
-            let place = place.take().or_else(|| self.places.clone().try_acquire_owned().ok());
-            self.begin(delivery, place);
+        drop(running);
+        if begun.is_none_or(|begun| begun == 0) {
+            self.running.changed.notify_waiters();
         }
-        Some(begun)
+        begun
     }
 
     fn begin(self: &Arc<Self>, delivery: Delivery, place: Option<OwnedSemaphorePermit>) {
-        let lease = delivery.lease;
-        self.running.leases().insert(lease.update_id, lease);
+        let id = delivery.lease.update_id;
         let dispatch = Arc::clone(self);
         self.shutdown.tasks.spawn(async move {
             dispatch.attempt(delivery).await;
-            dispatch.running.leases().remove(&lease.update_id);
+            {
+                let mut running = dispatch.running.now();
+                running.leases.remove(&id);
+                running.ended += 1;
+            }
             drop(place);
-            dispatch.running.ended.notify_waiters();
+            dispatch.running.changed.notify_waiters();
         });
     }
 
@@ -125,30 +156,38 @@ impl Dispatch {
     /// runs.
     pub async fn drain(self: &Arc<Self>) {
         loop {
-            let ended = self.running.ended.notified();
-            tokio::pin!(ended);
-            ended.as_mut().enable();
+            let changed = self.running.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let ended = self.running.now().ended;
             let Ok(place) = self.places.clone().acquire_owned().await else { return };
             if self.claim(place).await.is_none_or(|begun| begun > 0) {
                 continue;
             }
-            if self.running.leases().is_empty() {
-                return;
+            {
+                let running = self.running.now();
+                // What ended since may have made another one due.
+                if running.ended != ended {
+                    continue;
+                }
+                if running.is_idle() {
+                    return;
+                }
             }
-            ended.await;
+            changed.await;
         }
     }
 
     /// Returns when no attempt runs.
     pub async fn idle(&self) {
         loop {
-            let ended = self.running.ended.notified();
-            tokio::pin!(ended);
-            ended.as_mut().enable();
-            if self.running.leases().is_empty() {
+            let changed = self.running.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.running.now().is_idle() {
                 return;
             }
-            ended.await;
+            changed.await;
         }
     }
 
@@ -159,7 +198,7 @@ impl Dispatch {
                 () = self.shutdown.hard.cancelled() => return,
                 () = self.clock.sleep(EXTEND_EVERY) => {}
             }
-            let leases: Vec<Lease> = self.running.leases().values().copied().collect();
+            let leases: Vec<Lease> = self.running.now().leases.values().copied().collect();
             let extended = self.inbox.extend(&leases).await;
             if let Err(error) = extended.and(self.inbox.sweep().await) {
                 tracing::warn!(error = %crate::telemetry::chain(&error), "the upkeep of the inbox failed; trying again");

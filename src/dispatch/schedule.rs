@@ -31,8 +31,7 @@ fn spread(wait: Duration, jitter: f64) -> Duration {
 mod tests {
     use super::*;
 
-    const BACKOFF: BackoffSettings =
-        BackoffSettings { first: Duration::from_secs(1), longest: Duration::from_secs(60) };
+    const BACKOFF: BackoffSettings = BackoffSettings { first: Duration::from_secs(1), longest: Duration::from_mins(1) };
 
     #[test]
     fn waits_double_from_the_first_to_the_longest() {

@@ -24,7 +24,7 @@ pub(super) struct Claimed {
 }
 
 /// What a settled attempt does to its lane.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Move {
     /// The update has left the lane.
     Gone,
@@ -58,7 +58,7 @@ struct Held {
 /// The lanes of all chats that have something to do.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    lanes: HashMap<ChatKey, Lane>,
+    by_chat: HashMap<ChatKey, Lane>,
     /// Lanes whose front may be given out now; each is here once.
     ready: VecDeque<ChatKey>,
     /// Lanes whose front waits. An entry that its lane no longer agrees with is void.
@@ -75,7 +75,7 @@ impl Lanes {
     /// No lanes; up to `fresh_limit` bytes of bodies are held in memory.
     pub(super) fn new(fresh_limit: usize) -> Self {
         Self {
-            lanes: HashMap::new(),
+            by_chat: HashMap::new(),
             ready: VecDeque::new(),
             later: BinaryHeap::new(),
             open: 0,
@@ -104,7 +104,7 @@ impl Lanes {
 
     fn push_item(&mut self, key: ChatKey, item: Item, due_at: Option<Timestamp>) {
         self.open += 1;
-        let lane = self.lanes.entry(key).or_default();
+        let lane = self.by_chat.entry(key).or_default();
         lane.items.push_back(item);
         if lane.items.len() == 1 {
             lane.due_at = due_at;
@@ -114,7 +114,7 @@ impl Lanes {
 
     /// Lines a lane up for its front to be given out, now or later.
     fn line_up(&mut self, key: ChatKey) {
-        match self.lanes.get(&key).and_then(|lane| lane.due_at) {
+        match self.by_chat.get(&key).and_then(|lane| lane.due_at) {
             None => self.ready.push_back(key),
             Some(at) => self.later.push(Reverse((at, key))),
         }
@@ -127,7 +127,7 @@ impl Lanes {
                 break;
             }
             self.later.pop();
-            if let Some(lane) = self.lanes.get_mut(&key)
+            if let Some(lane) = self.by_chat.get_mut(&key)
                 && lane.held.is_none()
                 && lane.due_at == Some(at)
             {
@@ -154,7 +154,7 @@ impl Lanes {
         let mut claimed = Vec::with_capacity(limit.min(self.ready.len()));
         while claimed.len() < limit {
             let Some(key) = self.ready.pop_front() else { break };
-            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            let Some(lane) = self.by_chat.get_mut(&key) else { continue };
             let Some(front) = lane.items.front_mut() else { continue };
             self.last_token += 1;
             let lease = Lease { update_id: front.id, chat_key: key, token: self.last_token };
@@ -167,11 +167,10 @@ impl Lanes {
         claimed
     }
 
-    /// Whether the lease still stands; from here on it does not lapse, for settling is under way.
+    /// Whether the lease still stands and is not being settled already; from here on it does not
+    /// lapse, for settling is under way.
     pub(super) fn begin_settling(&mut self, lease: Lease) -> bool {
-        let Some(held) = self.held_by(lease) else { return false };
-        held.until = None;
-        true
+        self.held_by(lease).is_some_and(|held| held.until.take().is_some())
     }
 
     /// Prolongs a lease that still stands.
@@ -191,12 +190,12 @@ impl Lanes {
     }
 
     fn held_by(&mut self, lease: Lease) -> Option<&mut Held> {
-        self.lanes.get_mut(&lease.chat_key)?.held.as_mut().filter(|held| held.token == lease.token)
+        self.by_chat.get_mut(&lease.chat_key)?.held.as_mut().filter(|held| held.token == lease.token)
     }
 
     /// Ends a lease that stands, and moves its lane on.
     pub(super) fn settle(&mut self, lease: Lease, step: Move) {
-        let Some(lane) = self.lanes.get_mut(&lease.chat_key) else { return };
+        let Some(lane) = self.by_chat.get_mut(&lease.chat_key) else { return };
         if lane.held.is_none_or(|held| held.token != lease.token) {
             return;
         }
@@ -211,7 +210,7 @@ impl Lanes {
             Move::Again { at } => lane.due_at = Some(at),
         }
         if lane.items.is_empty() {
-            self.lanes.remove(&lease.chat_key);
+            self.by_chat.remove(&lease.chat_key);
         } else {
             self.line_up(lease.chat_key);
         }
@@ -219,7 +218,7 @@ impl Lanes {
 
     /// Puts a held update back as it was before the claim.
     pub(super) fn release(&mut self, lease: Lease) -> bool {
-        let Some(lane) = self.lanes.get_mut(&lease.chat_key) else { return false };
+        let Some(lane) = self.by_chat.get_mut(&lease.chat_key) else { return false };
         if lane.held.is_none_or(|held| held.token != lease.token) {
             return false;
         }
@@ -232,7 +231,7 @@ impl Lanes {
     /// Puts every held update whose lease has lapsed back; says how many.
     pub(super) fn lapse(&mut self, now: Timestamp) -> usize {
         let lapsed: Vec<_> = self
-            .lanes
+            .by_chat
             .iter()
             .filter_map(|(key, lane)| {
                 let held = lane.held.filter(|held| held.until.is_some_and(|until| until <= now))?;
@@ -254,12 +253,12 @@ impl Lanes {
 
     /// When the oldest update that waits or is held arrived; looks at every lane's front.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
-        self.lanes.values().filter_map(|lane| lane.items.front()).map(|item| item.received_at).min()
+        self.by_chat.values().filter_map(|lane| lane.items.front()).map(|item| item.received_at).min()
     }
 
     /// Takes an update that is not held out of its lane; whether it was there to be taken.
     pub(super) fn withdraw(&mut self, key: ChatKey, id: UpdateId) -> bool {
-        let Some(lane) = self.lanes.get_mut(&key) else { return false };
+        let Some(lane) = self.by_chat.get_mut(&key) else { return false };
         let Some(place) = lane.items.iter().position(|item| item.id == id) else { return false };
         if place == 0 && lane.held.is_some() {
             return false;
@@ -270,7 +269,7 @@ impl Lanes {
             // The next one is in front now. Where the lane stands ready already, it stays so.
             let waited = lane.due_at.take().is_some();
             if lane.items.is_empty() {
-                self.lanes.remove(&key);
+                self.by_chat.remove(&key);
                 self.ready.retain(|ready| *ready != key);
             } else if waited {
                 self.ready.push_back(key);

@@ -16,6 +16,7 @@ use super::{
     Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, UpdateState, Verdict, ended_before,
 };
 use crate::clock::{SharedClock, later};
+use crate::fail;
 use crate::settings::InboxSettings;
 use crate::telegram::Call;
 use crate::update::{Update, UpdateId};
@@ -39,7 +40,7 @@ pub(super) struct MemoryInbox {
 #[derive(Default)]
 struct Kept {
     open: HashMap<UpdateId, Open>,
-    /// In the order in which they died.
+    /// The oldest first.
     dead: VecDeque<Open>,
     ended: HashMap<UpdateId, Timestamp>,
     ended_in_order: VecDeque<(Timestamp, UpdateId)>,
@@ -63,6 +64,11 @@ impl Kept {
         if self.ended_in_order.len() > REMEMBERED {
             self.forget_oldest();
         }
+    }
+
+    fn bury(&mut self, open: Open) {
+        let place = self.dead.partition_point(|dead| dead.update.received_at <= open.update.received_at);
+        self.dead.insert(place, open);
     }
 
     fn forget_oldest(&mut self) {
@@ -129,6 +135,7 @@ fn not_handled(why: &str) -> InboxError {
 #[async_trait]
 impl Inbox for MemoryInbox {
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
+        fail::point("received");
         let (accepted, handled) = self.join(update.clone())?;
         let Some(mut handled) = handled else { return Ok(accepted) };
         self.order.changed();
@@ -172,6 +179,7 @@ impl Inbox for MemoryInbox {
         if !lanes.begin_settling(lease) {
             return Err(InboxError::LeaseLost(lease));
         }
+        fail::point("before the outcome is recorded");
         let again = match &verdict {
             Verdict::Retry { at, .. } | Verdict::Postpone { at, .. } | Verdict::CallsLeft { at, .. } => Some(*at),
             Verdict::Released => {
@@ -197,7 +205,7 @@ impl Inbox for MemoryInbox {
                 open.attempts += 1;
                 open.reason = Some(reason);
                 open.acknowledge();
-                kept.dead.push_back(open);
+                kept.bury(open);
             }
             Verdict::Retry { reason, .. } => {
                 open.attempts += 1;

@@ -6,6 +6,7 @@
 mod lanes;
 mod memory;
 mod order;
+mod postgres;
 mod sqlite;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::SharedClock;
 use crate::settings::{InboxSettings, InboxUrl, Platform};
@@ -74,7 +76,7 @@ pub trait Inbox: Send + Sync {
 }
 
 /// Opens the inbox that the settings name. `stopping` tells it that the service stops and claims
-/// nothing any more.
+/// nothing any more; what it does in the background is among `tasks`, and ends by itself then.
 ///
 /// # Errors
 ///
@@ -83,15 +85,35 @@ pub fn open(
     settings: &InboxSettings,
     clock: SharedClock,
     stopping: CancellationToken,
+    tasks: &TaskTracker,
 ) -> Result<Arc<dyn Inbox>, InboxError> {
     match &settings.url {
         InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, clock)?)),
         InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, stopping))),
-        InboxUrl::Postgres(_) => Err(InboxError::Unusable {
-            message: "this keeper is not built yet".to_owned(),
-            hint: "Use DATABASE_URL=sqlite:PATH.".to_owned(),
+        InboxUrl::Postgres(url) => {
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, clock, stopping, tasks.clone())?))
+        }
+    }
+}
+
+/// Opens the inbox for an operator's command: to look, and to revive or discard dead updates, beside
+/// the service that may be using it. Nothing is claimed through it.
+///
+/// # Errors
+///
+/// [`InboxError::Unusable`] when it cannot be opened as things are, and for an inbox in memory, which
+/// lives in the service's process alone.
+pub fn visit(settings: &InboxSettings, clock: SharedClock) -> Result<Arc<dyn Inbox>, InboxError> {
+    match &settings.url {
+        InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::visit(path, settings, clock)?)),
+        InboxUrl::Memory => Err(InboxError::Unusable {
+            message: "the inbox is in the memory of the service, where no other process can look".to_owned(),
+            hint: "Its dead updates are in the service's log. Where they matter, use DATABASE_URL=sqlite:PATH or \
+                   PostgreSQL."
+                .to_owned(),
             source: None,
         }),
+        InboxUrl::Postgres(_) => open(settings, clock, CancellationToken::new(), &TaskTracker::new()),
     }
 }
 
@@ -141,7 +163,7 @@ fn ended_before(now: Timestamp, keep_done: Duration) -> Timestamp {
 }
 
 /// How long a claimed update is held without a sign of life from whoever claimed it.
-pub const LEASE: Duration = Duration::from_secs(60);
+pub const LEASE: Duration = Duration::from_mins(1);
 
 /// What became of an update that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Everything that settings are made of, beside what is compiled in. It arrives as an argument, so
 /// that a test says what the environment is.
@@ -23,6 +23,16 @@ impl Sources {
     #[must_use]
     pub fn of_this_process() -> Self {
         Self { environment: Environment::of_this_process(), ..Self::default() }
+    }
+
+    /// Where a test wants the process to die (`DOORBELL_FAIL_POINT`); a release build has no such
+    /// place.
+    #[must_use]
+    pub fn fail_point(&self) -> Option<&str> {
+        match self.environment.value("DOORBELL_FAIL_POINT") {
+            Variable::Text(name) => Some(name.expose_secret()),
+            Variable::NotText | Variable::NotSet => None,
+        }
     }
 
     /// These sources, and one more key set by the command.

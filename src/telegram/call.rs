@@ -48,4 +48,11 @@ impl Call {
     pub fn chat_id(&self) -> Option<i64> {
         self.params.get("chat_id").and_then(Value::as_i64)
     }
+
+    /// The same call for the chat that `from` has become, where it was for that chat.
+    pub fn follow(&mut self, from: &Value, to: i64) {
+        if let Some(chat) = self.params.get_mut("chat_id").filter(|chat| *chat == from) {
+            *chat = to.into();
+        }
+    }
 }

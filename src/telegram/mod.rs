@@ -12,6 +12,7 @@ mod canary;
 mod client;
 mod error;
 mod methods;
+mod pace;
 mod ring;
 mod token;
 
@@ -22,6 +23,7 @@ pub use call::Call;
 pub use client::tls;
 pub use error::ApiError;
 pub use methods::{Me, SetWebhook, WebhookInfo};
+pub use pace::PacedApi;
 pub use ring::{Answer, NotDelivered, ring, visit};
 pub use token::BotToken;
 

@@ -16,18 +16,27 @@ pub struct Answer {
 
 /// An update could not be delivered.
 #[derive(Debug, thiserror::Error)]
-#[error("{url} could not be reached")]
+#[error("{url} could not be reached: {reason}")]
 pub struct NotDelivered {
     url: String,
-    #[source]
-    source: reqwest::Error,
+    /// What went wrong, in words.
+    reason: String,
 }
 
 impl NotDelivered {
+    fn new(url: &str, error: reqwest::Error, patience: Duration) -> Self {
+        let reason = if error.is_timeout() {
+            format!("no answer within {} s", patience.as_secs())
+        } else {
+            in_words(root(&error.without_url()))
+        };
+        Self { url: url.to_owned(), reason }
+    }
+
     /// Why, in a few words.
     #[must_use]
-    pub fn reason(&self) -> String {
-        if self.source.is_timeout() { "no answer in time".to_owned() } else { in_words(root(&self.source)) }
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 }
 
@@ -37,7 +46,7 @@ impl NotDelivered {
 ///
 /// When no whole answer came within `patience`.
 pub async fn visit(url: &str, patience: Duration) -> Result<Answer, NotDelivered> {
-    let failed = |error: reqwest::Error| NotDelivered { url: url.to_owned(), source: error.without_url() };
+    let failed = |error| NotDelivered::new(url, error, patience);
     let client = client::client(Deadlines { connect: patience, call: patience });
     let mut answer = client.get(url).timeout(patience).send().await.map_err(failed)?;
     let mut body = Vec::new();
@@ -61,7 +70,7 @@ pub async fn ring(
     update: String,
     patience: Duration,
 ) -> Result<Answer, NotDelivered> {
-    let failed = |error: reqwest::Error| NotDelivered { url: url.to_owned(), source: error.without_url() };
+    let failed = |error| NotDelivered::new(url, error, patience);
     let request = client::client(Deadlines { connect: patience, call: patience })
         .post(url)
         .header("X-Telegram-Bot-Api-Secret-Token", secret.expose_secret())

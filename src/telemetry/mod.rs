@@ -6,14 +6,17 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing::Level;
+use tracing_subscriber::filter::{EnvFilter, ParseError, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt as log_lines};
 
 use crate::settings::{LogFormat, LogSettings};
 
 /// Libraries whose most talkative levels print what passes through them, the Bot API's paths and so
 /// the bot token among it; they are held at `warn` whatever the filter says.
-const TALKATIVE: [&str; 5] = ["hyper=warn", "hyper_util=warn", "reqwest=warn", "h2=warn", "rustls=warn"];
+const TALKATIVE: [&str; 5] = ["hyper", "hyper_util", "reqwest", "h2", "rustls"];
 
 /// Starts the log of this process, on standard error.
 ///
@@ -21,24 +24,33 @@ const TALKATIVE: [&str; 5] = ["hyper=warn", "hyper_util=warn", "reqwest=warn", "
 ///
 /// When the filter cannot be understood, or a log was started before.
 pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
-    let mut filter = EnvFilter::try_new(&settings.filter)?;
-    for cap in TALKATIVE {
-        filter = filter.add_directive(cap.parse()?);
-    }
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let filter = EnvFilter::try_new(&settings.filter)?;
+    let log = log_lines::layer().with_writer(io::stderr);
     let json = match settings.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
         LogFormat::Auto => !io::stderr().is_terminal(),
     };
-    let started = if json {
-        log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+    let log = if json {
+        log.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
     } else {
-        log.with_ansi(io::stderr().is_terminal()).try_init()
+        log.with_ansi(io::stderr().is_terminal()).boxed()
     };
-    started.map_err(TelemetryError::Started)?;
+    // A filter of its own, not directives: one that names a module would win over them.
+    let cap = filter_fn(|event| *event.level() <= Level::WARN || !is_talkative(event.target()));
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(cap)
+        .with(log)
+        .try_init()
+        .map_err(|error| TelemetryError::Started(error.into()))?;
     panics::log_them();
     Ok(())
+}
+
+/// Whether a target is one of those libraries, or a module in it.
+fn is_talkative(target: &str) -> bool {
+    TALKATIVE.contains(&target.split("::").next().unwrap_or_default())
 }
 
 /// Why the log could not be started.

@@ -6,19 +6,22 @@
 mod inspect;
 mod journal;
 mod open;
+mod row;
+mod settle;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::lanes::Claimed;
 use super::{Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict, ended_before};
 use crate::clock::{SharedClock, later};
+use crate::fail;
 use crate::settings::InboxSettings;
 use crate::update::{Update, UpdateId};
 pub(super) use inspect::inspect;
@@ -49,7 +52,24 @@ impl SqliteInbox {
     pub(super) fn open(path: &Path, settings: &InboxSettings, clock: SharedClock) -> Result<Self, InboxError> {
         let mut journal = open::journal(path)?;
         let shared = Arc::new(Shared::new(settings.capacity));
-        journal.restore(&mut shared.order.lanes()).map_err(|error| open::unusable(path, error))?;
+        let restored = {
+            let mut lanes = shared.order.lanes();
+            journal.restore(&mut lanes).and_then(|()| journal.take_up(&mut lanes))
+        };
+        restored.map_err(|error| open::unusable(path, error))?;
+        let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock));
+        Ok(Self { shared, settings: settings.clone(), clock, writer: Some(writer) })
+    }
+
+    /// Opens the file beside the process that owns it, to look and to revive or discard dead updates:
+    /// nothing can be claimed here.
+    ///
+    /// # Errors
+    ///
+    /// [`InboxError::Unusable`] when there is no such file, or it cannot be used.
+    pub(super) fn visit(path: &Path, settings: &InboxSettings, clock: SharedClock) -> Result<Self, InboxError> {
+        let journal = open::visitor(path)?;
+        let shared = Arc::new(Shared::new(settings.capacity));
         let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock));
         Ok(Self { shared, settings: settings.clone(), clock, writer: Some(writer) })
     }
@@ -65,10 +85,6 @@ impl SqliteInbox {
             let _ = reply.send(work(journal, shared));
         })))?;
         answer.await.or(Err(writer::closed()))?.map_err(writer::unavailable)
-    }
-
-    fn lease_until(&self, now: Timestamp) -> Timestamp {
-        later(now, LEASE)
     }
 
     /// Reads from the file what is not in memory any more.
@@ -101,6 +117,7 @@ impl SqliteInbox {
 #[async_trait]
 impl Inbox for SqliteInbox {
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
+        fail::point("received");
         let (reply, answer) = oneshot::channel();
         self.shared.enqueue(Job::Accept { update, reply })?;
         answer.await.or(Err(writer::closed()))?
@@ -112,7 +129,7 @@ impl Inbox for SqliteInbox {
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
         let now = self.clock.now();
-        let claimed = self.shared.order.lanes().claim(now, self.lease_until(now), limit);
+        let claimed = self.shared.order.lanes().claim(now, later(now, LEASE), limit);
         let leases: Vec<Lease> = claimed.iter().map(|claimed| claimed.lease).collect();
         self.load(claimed).await.inspect_err(|_| {
             let mut lanes = self.shared.order.lanes();
@@ -141,7 +158,7 @@ impl Inbox for SqliteInbox {
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {
-        let until = self.lease_until(self.clock.now());
+        let until = later(self.clock.now(), LEASE);
         let mut lanes = self.shared.order.lanes();
         for lease in leases {
             lanes.extend(*lease, until);
@@ -150,7 +167,14 @@ impl Inbox for SqliteInbox {
     }
 
     async fn survey(&self) -> Result<Survey, InboxError> {
-        let dead = self.run(|journal, _| journal.count_dead()).await?;
+        let dead = self.run(|journal, shared| {
+            if shared.failing.load(Ordering::Relaxed) {
+                journal.try_to_write()?;
+                shared.failing.store(false, Ordering::Relaxed);
+            }
+            journal.count_dead()
+        });
+        let dead = dead.await?;
         let lanes = self.shared.order.lanes();
         let held = lanes.held();
         Ok(Survey { waiting: (lanes.open() - held) as u64, held: held as u64, dead, oldest: lanes.oldest() })
@@ -162,19 +186,16 @@ impl Inbox for SqliteInbox {
     }
 
     async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
-        let which = which.clone();
-        let revived = self
-            .run(move |journal, shared| {
-                let revived = journal.revive(&which)?;
-                let mut lanes = shared.order.lanes();
-                for (key, id, received_at) in &revived {
-                    lanes.push_kept(*key, *id, *received_at, None);
-                }
-                Ok(revived)
-            })
-            .await?;
-        self.shared.order.changed();
-        Ok(revived.into_iter().map(|(_, id, _)| id).collect())
+        let (which, now) = (which.clone(), self.clock.now());
+        self.run(move |journal, shared| {
+            let revived = journal.revive(&which, now)?;
+            if journal.is_owner() {
+                journal.take_up(&mut shared.order.lanes())?;
+                shared.order.changed();
+            }
+            Ok(revived)
+        })
+        .await
     }
 
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {

@@ -28,7 +28,22 @@ pub(super) fn journal(path: &Path) -> Result<Journal, InboxError> {
     let lock = lock(path)?;
     let connection = Connection::open(path).map_err(|error| unusable(path, error))?;
     prepare(&connection, path)?;
-    Journal::new(connection, lock).map_err(|error| unusable(path, error))
+    Journal::new(connection, Some(lock)).map_err(|error| unusable(path, error))
+}
+
+/// Opens the file that is there, beside the process that owns it.
+pub(super) fn visitor(path: &Path) -> Result<Journal, InboxError> {
+    if !path.exists() {
+        return Err(InboxError::Unusable {
+            message: format!("there is no inbox {}", path.display()),
+            hint: "Give this command the same settings as the service (DATABASE_URL), and run it in the same folder."
+                .to_owned(),
+            source: None,
+        });
+    }
+    let connection = Connection::open(path).map_err(|error| unusable(path, error))?;
+    prepare(&connection, path)?;
+    Journal::new(connection, None).map_err(|error| unusable(path, error))
 }
 
 /// Whether the inbox lies on the disk that holds the system, which a platform lays anew at every

@@ -1,4 +1,5 @@
--- Updates that somebody still has to do something about: they wait (state 0) or are dead (1).
+-- Updates that somebody still has to do something about: they wait (state 0), are dead (1),
+-- or were revived (2) and not yet taken up by the process that owns the file.
 CREATE TABLE updates (
     id          INTEGER PRIMARY KEY,          -- Telegram's update_id
     seq         INTEGER NOT NULL,             -- order of acceptance
@@ -13,6 +14,10 @@ CREATE TABLE updates (
     calls_left  TEXT,                         -- JSON: calls still to be made, instead of the handler
     body        BLOB    NOT NULL              -- the request body as it came
 );
+
+-- The few that do not wait are found without passing by those that do. (SQLite uses it where a
+-- statement says `state <> 0`.)
+CREATE INDEX updates_not_waiting ON updates (state, seq) WHERE state <> 0;
 
 -- Updates that ended. What was said in them is gone; their ids stay known for keep_done.
 CREATE TABLE ended (

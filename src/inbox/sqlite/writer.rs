@@ -2,8 +2,12 @@
 //! only then moves the lanes on and answers.
 
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use tokio::sync::oneshot;
 
@@ -11,24 +15,31 @@ use super::super::lanes::{Lanes, Move};
 use super::super::order::Order;
 use super::super::{Accepted, InboxError, LEASE, Lease, Verdict};
 use super::journal::{Entry, Journal};
-use crate::clock::{SharedClock, later};
+use crate::clock::{SharedClock, elapsed, later};
+use crate::fail;
 use crate::update::Update;
 
 /// Bytes of bodies that may wait in memory; what comes beyond is read back from the file.
 const FRESH_LIMIT: usize = 16 << 20;
 
+/// How often the writer looks whether another process has changed the file.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+type Work = Box<dyn FnOnce(&mut Journal, &Shared) + Send>;
 type Reply<T> = oneshot::Sender<Result<T, InboxError>>;
 
 /// Something asked of the writer.
 pub(super) enum Job {
     Accept { update: Update, reply: Reply<Accepted> },
     Settle { lease: Lease, verdict: Verdict, reply: Reply<()> },
-    Run(Box<dyn FnOnce(&mut Journal, &Shared) + Send>),
+    Run(Work),
 }
 
 /// What the writer shares with those who ask.
 pub(super) struct Shared {
     pub(super) order: Order,
+    /// Whether the last commit failed, so that the next would have to show that it does not.
+    pub(super) failing: AtomicBool,
     capacity: usize,
     jobs: Mutex<Jobs>,
     arrived: Condvar,
@@ -42,7 +53,13 @@ struct Jobs {
 
 impl Shared {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { order: Order::new(Lanes::new(FRESH_LIMIT)), capacity, jobs: Mutex::default(), arrived: Condvar::new() }
+        Self {
+            order: Order::new(Lanes::new(FRESH_LIMIT)),
+            failing: AtomicBool::new(false),
+            capacity,
+            jobs: Mutex::default(),
+            arrived: Condvar::new(),
+        }
     }
 
     fn jobs(&self) -> MutexGuard<'_, Jobs> {
@@ -71,14 +88,21 @@ impl Shared {
         self.arrived.notify_one();
     }
 
-    /// Waits for jobs and takes all there are; none when it is over.
+    /// Waits for jobs and takes all there are, which may be none after a while; nothing when it is
+    /// over.
     fn next_batch(&self, mut empty: Vec<Job>) -> Option<Vec<Job>> {
-        let mut jobs = self
-            .arrived
-            .wait_while(self.jobs(), |jobs| jobs.waiting.is_empty() && !jobs.closed)
-            .unwrap_or_else(PoisonError::into_inner);
-        if jobs.waiting.is_empty() {
+        let idle = |jobs: &mut Jobs| jobs.waiting.is_empty() && !jobs.closed;
+        let (mut jobs, _) =
+            self.arrived.wait_timeout_while(self.jobs(), LOOK_EVERY, idle).unwrap_or_else(PoisonError::into_inner);
+        if jobs.waiting.is_empty() && jobs.closed {
             return None;
+        }
+        if !jobs.waiting.is_empty() {
+            // Whoever else is about to ask may do so first: one commit then serves them all. With
+            // nobody else to run this returns at once.
+            drop(jobs);
+            thread::yield_now();
+            jobs = self.jobs();
         }
         mem::swap(&mut jobs.waiting, &mut empty);
         Some(empty)
@@ -87,16 +111,20 @@ impl Shared {
 
 /// Starts the writer's thread.
 pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -> JoinHandle<()> {
-    thread::spawn(move || {
+    let thread = thread::Builder::new().name("inbox".to_owned());
+    let started = thread.spawn(move || {
         // However the thread ends, nobody may wait for it afterwards.
         let ending = Ending(&shared);
-        let mut writer = Writer { journal, shared: &shared, clock };
+        let looked_at = clock.now();
+        let mut writer = Writer { journal, shared: &shared, clock, looked_at };
         let mut batch = Vec::new();
         while let Some(jobs) = shared.next_batch(mem::take(&mut batch)) {
             batch = writer.work_off(jobs);
+            writer.look_outside();
         }
         drop(ending);
-    })
+    });
+    started.expect("a thread can be started before anything else runs")
 }
 
 struct Ending<'a>(&'a Shared);
@@ -113,14 +141,40 @@ struct Writer<'a> {
     journal: Journal,
     shared: &'a Shared,
     clock: SharedClock,
+    looked_at: Timestamp,
 }
 
 impl Writer<'_> {
+    /// Takes up, once in a while, what an operator has revived from another process.
+    fn look_outside(&mut self) {
+        let now = self.clock.now();
+        if !self.journal.is_owner() || elapsed(self.looked_at, now) < LOOK_EVERY {
+            return;
+        }
+        self.looked_at = now;
+        let taken_up = self
+            .journal
+            .was_changed_outside()
+            .and_then(|changed| Ok(changed && self.journal.take_up(&mut self.shared.order.lanes())?));
+        match taken_up {
+            Ok(true) => self.shared.order.changed(),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "what was changed in the inbox from outside could not be read"),
+        }
+    }
+
     /// Does all jobs of a batch: one commit for what changes the journal, then the rest. Returns
     /// the emptied vector.
     fn work_off(&mut self, mut jobs: Vec<Job>) -> Vec<Job> {
         let room = self.shared.capacity.saturating_sub(self.shared.order.lanes().open());
+        if jobs.iter().any(|job| matches!(job, Job::Accept { .. })) {
+            fail::point("before the commit");
+        }
+        if jobs.iter().any(|job| matches!(job, Job::Settle { .. })) {
+            fail::point("before the outcome is recorded");
+        }
         let committed = self.journal.commit(&jobs, room, self.clock.now());
+        self.shared.failing.store(committed.is_err(), Ordering::Relaxed);
         let mut others = Vec::new();
         match committed {
             Ok(entries) => {
@@ -140,6 +194,7 @@ impl Writer<'_> {
                             replies.push((reply, accepted));
                         }
                         Job::Settle { lease, verdict, reply } => {
+                            fail::point("after the outcome is recorded");
                             lanes.settle(lease, step(&verdict));
                             // Dispatch alone waits for this: it may go on at once.
                             let _ = reply.send(Ok(()));
@@ -151,7 +206,9 @@ impl Writer<'_> {
                 self.shared.order.changed();
                 for (reply, accepted) in replies {
                     // A webhook whose client has gone away hears nothing; the update is kept.
+                    fail::point("after the commit");
                     let _ = reply.send(accepted);
+                    fail::point("acknowledged");
                 }
             }
             Err(error) => {

@@ -1,3 +1,4 @@
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,6 +19,11 @@ impl Answer {
         let (headers, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = headers.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
         Self { status, headers: headers.to_lowercase(), body: body.to_owned() }
+    }
+
+    /// The value of a header, in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
     }
 
     pub fn json(&self) -> serde_json::Value {
@@ -44,6 +50,16 @@ pub async fn post(addr: SocketAddr, secret: Option<&str>, body: &[u8]) -> Answer
         body.len()
     );
     raw(addr, &[head.as_bytes(), body].concat()).await
+}
+
+/// Fetches a path from another process, over a connection of its own; for tests that have no runtime.
+pub fn get(addr: SocketAddr, path: &str) -> Answer {
+    let mut stream = std::net::TcpStream::connect(addr).expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it answers");
+    Answer::read(&answer)
 }
 
 /// Fetches a page over a connection of its own.

@@ -1,0 +1,136 @@
+//! Records how attempts ended, a batch at a time.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::Row;
+use tokio::sync::oneshot;
+
+use super::super::{InboxError, Lease, Verdict};
+use super::batch::{self, Batches, Worker};
+use super::link::{Line, Link};
+use super::listen::Bell;
+use super::{millis, text, unreadable};
+use crate::clock::elapsed;
+
+/// An attempt that ended, and whoever made it.
+pub(super) struct Ended {
+    lease: Lease,
+    entry: Entry,
+    reply: oneshot::Sender<Result<(), InboxError>>,
+}
+
+/// A verdict as the database takes it.
+struct Entry {
+    verdict: &'static str,
+    /// How long it waits, from now on: the clock of the database may go differently.
+    delay: Duration,
+    reason: Option<String>,
+    calls: Option<String>,
+}
+
+/// What settles.
+pub(super) struct Settling {
+    batches: Batches<Ended>,
+    line: Line,
+    link: Arc<Link>,
+    bell: Arc<Bell>,
+    slot: i32,
+}
+
+impl Settling {
+    pub(super) fn new(link: &Arc<Link>, bell: &Arc<Bell>, slot: i32) -> Arc<Self> {
+        let batches = Batches::default();
+        Arc::new(Self { batches, line: Line::new(link), link: Arc::clone(link), bell: Arc::clone(bell), slot })
+    }
+
+    /// Returns once the verdict is durable, or was refused.
+    ///
+    /// When the connection breaks during the commit nobody can say whether it was recorded. It is an
+    /// error then; settled again, it is done or the lease is lost, and both are well.
+    pub(super) async fn settle(self: &Arc<Self>, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
+        let (reply, answer) = oneshot::channel();
+        batch::add(self, Ended { lease, entry: self.entry(verdict), reply }, &self.link.tasks);
+        let given_up = || InboxError::Unavailable(Arc::new(std::io::Error::other("the batch was given up")));
+        answer.await.unwrap_or_else(|_| Err(given_up()))
+    }
+
+    fn entry(&self, verdict: Verdict) -> Entry {
+        let now = self.link.clock.now();
+        let plain = |verdict| Entry { verdict, delay: Duration::ZERO, reason: None, calls: None };
+        match verdict {
+            Verdict::Done => plain("done"),
+            Verdict::Expired => plain("expired"),
+            Verdict::Released => plain("released"),
+            Verdict::Dead { reason } => Entry { reason: Some(text(&reason)), ..plain("dead") },
+            Verdict::Retry { at, reason } => {
+                Entry { delay: elapsed(now, at), reason: Some(text(&reason)), ..plain("retry") }
+            }
+            Verdict::Postpone { at, reason } => {
+                Entry { delay: elapsed(now, at), reason: Some(text(&reason)), ..plain("again") }
+            }
+            Verdict::CallsLeft { calls, at, reason } => Entry {
+                verdict: "again",
+                delay: elapsed(now, at),
+                reason: Some(text(&reason)),
+                calls: Some(serde_json::to_string(&calls).expect("calls are JSON already")),
+            },
+        }
+    }
+
+    /// Records what has one verdict for each token; says which tokens still stood.
+    async fn record(&self, ended: &[&Ended]) -> Result<HashSet<i64>, InboxError> {
+        fn column<T>(ended: &[&Ended], of: impl Fn(&Ended) -> T) -> Vec<T> {
+            ended.iter().map(|one| of(one)).collect()
+        }
+        let settle = sqlx::query("SELECT doorbell.settle_1($1, $2, $3, $4, $5, $6, $7)")
+            .bind(column(ended, |ended| ended.lease.chat_key.to_string()))
+            .bind(column(ended, |ended| ended.lease.token))
+            .bind(column(ended, |ended| ended.entry.verdict))
+            .bind(column(ended, |ended| millis(ended.entry.delay)))
+            .bind(column(ended, |ended| ended.entry.reason.clone()))
+            .bind(column(ended, |ended| ended.entry.calls.clone()))
+            .bind(self.slot);
+        let rows = self.line.run(settle).await?;
+        let row = rows.first().ok_or_else(|| unreadable(sqlx::Error::RowNotFound))?;
+        let settled: Option<Vec<i64>> = row.try_get(0).map_err(unreadable)?;
+        Ok(settled.unwrap_or_default().into_iter().collect())
+    }
+}
+
+impl Worker for Settling {
+    type Job = Ended;
+
+    fn batches(&self) -> &Batches<Ended> {
+        &self.batches
+    }
+
+    fn weight(ended: &Ended) -> usize {
+        ended.entry.calls.as_ref().map_or(0, String::len) + ended.entry.reason.as_ref().map_or(0, String::len)
+    }
+
+    async fn work_off(&self, batch: Vec<Ended>) {
+        // An attempt is settled once: whoever comes second with the same token has lost it.
+        let mut tokens = HashSet::new();
+        let ones: Vec<&Ended> = batch.iter().filter(|ended| tokens.insert(ended.lease.token)).collect();
+        let settled = self.record(&ones).await;
+        match settled {
+            Ok(mut settled) => {
+                // What waited behind them may be due.
+                self.bell.ring();
+                for Ended { lease, reply, .. } in batch {
+                    let stood = settled.remove(&lease.token);
+                    // Whoever has gone away does not mind.
+                    let _ = reply.send(if stood { Ok(()) } else { Err(InboxError::LeaseLost(lease)) });
+                }
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                for ended in batch {
+                    let _ = ended.reply.send(Err(InboxError::Unavailable(error.clone())));
+                }
+            }
+        }
+    }
+}

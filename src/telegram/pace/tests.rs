@@ -1,0 +1,88 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const NONE: OutboundSettings = OutboundSettings { max_in_flight: 64, per_second: None, per_chat_per_second: None };
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn to(chat: i64) -> Call {
+    Call::send_message(chat, "a")
+}
+
+fn at(seconds: u64) -> Timestamp {
+    later(NOW, Duration::from_secs(seconds))
+}
+
+fn put_off(seconds: u64) -> Result<Duration, ApiError> {
+    Err(ApiError::Throttled { retry_after: Duration::from_secs(seconds) })
+}
+
+#[test]
+fn without_caps_and_holds_nothing_waits() {
+    let mut limits = Limits::new(&NONE);
+    for chat in 0..1000 {
+        assert_eq!(limits.turn(&to(chat % 3), NOW), Ok(Duration::ZERO));
+    }
+}
+
+#[test]
+fn a_chat_that_telegram_asked_to_wait_for_is_held_and_others_go_on() {
+    let mut limits = Limits::new(&NONE);
+    limits.hold(&to(7), NOW, Duration::from_secs(30));
+    assert_eq!(limits.turn(&to(7), at(1)), put_off(29));
+    assert_eq!(limits.turn(&Call::new("sendPhoto").with("chat_id", "7"), at(1)), put_off(29));
+    assert_eq!(limits.turn(&to(8), at(1)), Ok(Duration::ZERO));
+    assert_eq!(limits.turn(&to(7), at(30)), Ok(Duration::ZERO));
+}
+
+#[test]
+fn a_wait_that_names_no_chat_is_for_all_unless_it_is_about_the_bot_itself() {
+    let mut limits = Limits::new(&NONE);
+    limits.hold(&Call::new("setMyCommands"), NOW, Duration::from_mins(50));
+    assert_eq!(limits.turn(&to(7), at(1)), Ok(Duration::ZERO));
+    limits.hold(&Call::new("answerCallbackQuery"), NOW, Duration::from_secs(5));
+    assert_eq!(limits.turn(&to(7), at(1)), put_off(4));
+    assert_eq!(limits.turn(&to(7), at(5)), Ok(Duration::ZERO));
+}
+
+#[test]
+fn a_clock_that_is_set_back_holds_nobody_longer() {
+    let caps = OutboundSettings { per_second: Some(1.0), ..NONE };
+    let mut limits = Limits::new(&caps);
+    limits.hold(&to(7), at(86_400), Duration::from_secs(30));
+    limits.turn(&to(8), at(86_400)).expect("the first goes at once");
+    assert_eq!(limits.free(&to(7), NOW), Ok(()));
+    let wait = limits.turn(&to(8), NOW);
+    assert!(
+        matches!(wait, Err(ApiError::Throttled { retry_after }) if retry_after < Duration::from_secs(4)),
+        "{wait:?}"
+    );
+}
+
+#[test]
+fn the_cap_of_a_chat_spreads_its_calls_and_no_others() {
+    let caps = OutboundSettings { per_chat_per_second: Some(1.0), ..NONE };
+    let mut limits = Limits::new(&caps);
+    let waits: Vec<_> = (0..4).map(|_| limits.turn(&to(7), NOW)).collect();
+    assert_eq!(waits, [Ok(Duration::ZERO), Ok(Duration::from_secs(1)), Ok(Duration::from_secs(2)), put_off(3)]);
+    assert_eq!(limits.turn(&to(8), NOW), Ok(Duration::ZERO));
+}
+
+proptest! {
+    #[test]
+    fn no_second_ever_has_more_calls_than_the_cap(gaps in prop::collection::vec(0_u64..400, 1..200), rate in 1_u32..50) {
+        let caps = OutboundSettings { per_second: Some(f64::from(rate)), ..NONE };
+        let (mut limits, mut now, mut turns) = (Limits::new(&caps), NOW, Vec::new());
+        for gap in gaps {
+            now = later(now, Duration::from_millis(gap));
+            if let Ok(wait) = limits.turn(&to(1), now) {
+                turns.push(later(now, wait));
+            }
+        }
+        for (index, turn) in turns.iter().enumerate() {
+            let second = later(*turn, Duration::from_millis(999));
+            let within = turns[index..].iter().filter(|other| **other < second).count();
+            prop_assert!(within <= rate as usize, "{within} in a second");
+        }
+    }
+}

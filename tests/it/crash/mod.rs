@@ -1,0 +1,80 @@
+//! Nothing acknowledged is lost: the program itself is killed again and again, at any moment and at
+//! each step, and an oracle outside counts.
+
+pub mod oracle;
+mod steps;
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::harness::tell;
+use oracle::{Load, Oracle};
+
+/// An inbox that is killed.
+pub struct Keeper {
+    pub name: &'static str,
+    /// `inbox.url`
+    pub url: String,
+    /// Whether the 200 says that the update has been handled.
+    pub acknowledges_what_is_handled: bool,
+}
+
+/// The updates of other chats that may be under way when a kill comes: `dispatch.concurrency`.
+const CONCURRENCY: usize = 64;
+
+/// Kills the service `cycles` times under load, and holds its journal against ours.
+async fn crash_cycles(keeper: Keeper, cycles: usize) {
+    let seed = number("DOORBELL_CRASH_SEED").unwrap_or_else(rand::random);
+    let mut dice = StdRng::seed_from_u64(seed);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut oracle = Oracle::start(Load { chats: 200, lines: 16, per_chat: usize::MAX }).await;
+    for _ in 0..cycles {
+        let program = oracle.serve(&keeper.url, folder.path(), &[]);
+        tokio::time::sleep(Duration::from_millis(dice.random_range(20..800))).await;
+        oracle.kill(program);
+    }
+    let program = oracle.serve(&keeper.url, folder.path(), &[]);
+    let findings = oracle.finish().await;
+    drop(program);
+    let name = keeper.name;
+    tell(&format!(
+        "kill -9, {name}: {cycles} kills, {} updates acknowledged, {} lost, {} out of order, {} replied twice \
+         (at most {} by one kill, sent at most {:?} before it); seed {seed}",
+        findings.updates,
+        findings.lost,
+        findings.out_of_order,
+        findings.twice,
+        findings.most_twice,
+        findings.longest_open,
+    ));
+    assert_eq!((findings.lost, findings.out_of_order, findings.twice_without_a_kill), (0, 0, 0), "{findings:?}");
+    assert!(findings.most_twice <= CONCURRENCY, "no more than was open at the kill: {findings:?}");
+    if keeper.acknowledges_what_is_handled {
+        assert_eq!(findings.twice_after_the_200, 0, "{findings:?}");
+    }
+    assert!(findings.updates > cycles * 10, "there was load: {findings:?}");
+}
+
+fn cycles() -> usize {
+    number("DOORBELL_CRASH_CYCLES").and_then(|cycles| usize::try_from(cycles).ok()).unwrap_or(8)
+}
+
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests says so")]
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_at_any_moment_loses_nothing_acknowledged_on_a_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("sqlite:{}", folder.path().join("inbox.db").display());
+    crash_cycles(Keeper { name: "sqlite", url, acknowledges_what_is_handled: false }, cycles()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_storage_every_update_ends_with_its_reply_although_the_service_is_killed_again_and_again() {
+    let url = "memory:".to_owned();
+    crash_cycles(Keeper { name: "memory", url, acknowledges_what_is_handled: true }, cycles()).await;
+}

@@ -1,0 +1,96 @@
+//! One bad update harms nobody: it lies with the dead updates, seen and replayable, while the service
+//! runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use doorbell::handler::{Handler, HandlerError};
+use doorbell::telegram::Call;
+use doorbell::update::Update;
+
+use crate::harness::{TestApp, Wanted, message, run};
+
+/// Refuses every update, until it is mended.
+struct Refuses(Arc<AtomicBool>);
+
+#[async_trait]
+impl Handler for Refuses {
+    async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
+        if self.0.load(Ordering::SeqCst) {
+            return Ok(vec![Call::send_message(7, format!("handled {}", update.id))]);
+        }
+        Err(HandlerError::Reject("it is poison".to_owned()))
+    }
+}
+
+async fn with_dead(ids: &[i64]) -> (TestApp, Arc<AtomicBool>) {
+    let mended = Arc::new(AtomicBool::new(false));
+    let mut app = Wanted::default().handled_by(Refuses(Arc::clone(&mended))).start().await;
+    app.work_may_be_left = true;
+    app.registered().await;
+    for id in ids {
+        assert_eq!(app.ring(&message(*id, 7, "secret words")).await.status, 200);
+    }
+    app.drain().await;
+    assert_eq!(app.survey().await.dead, ids.len() as u64);
+    (app, mended)
+}
+
+/// Runs `doorbell dead …` beside the service, on its file.
+async fn dead(app: &TestApp, arguments: &'static [&'static str]) -> (i32, String) {
+    let folder = app.folder.path().to_owned();
+    let url = format!("sqlite:{}", folder.join("inbox.db").display());
+    let ended =
+        tokio::task::spawn_blocking(move || run(&[&["dead"], arguments].concat(), &[("DATABASE_URL", &url)], &folder));
+    let ended = ended.await.unwrap();
+    (ended.code, ended.stdout + &ended.stderr)
+}
+
+#[tokio::test]
+async fn dead_updates_are_listed_and_shown_beside_the_running_service() {
+    let (app, _) = with_dead(&[11, 12]).await;
+    let (code, listed) = dead(&app, &["list"]).await;
+    assert_eq!((code, listed.lines().count()), (0, 2), "{listed}");
+    assert!(listed.contains("11  message  chat:7") && listed.contains("it is poison"), "{listed}");
+    assert!(!listed.contains("secret words"), "a list shows nobody's words: {listed}");
+    let (code, shown) = dead(&app, &["show", "12"]).await;
+    assert!(code == 0 && shown.contains("secret words"), "{shown}");
+    let (_, json) = dead(&app, &["list", "--json"]).await;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()[1]["id"], 12);
+    assert_eq!(dead(&app, &["show", "13"]).await.0, 1);
+}
+
+#[tokio::test]
+async fn a_retried_dead_update_is_handled_by_the_running_service() {
+    let (app, mended) = with_dead(&[11, 12]).await;
+    mended.store(true, Ordering::SeqCst);
+    let (code, said) = dead(&app, &["retry", "12"]).await;
+    assert!(code == 0 && said.contains("1 dead update was put back"), "{said}");
+    let replied = app.sandbox.until(|sandbox| sandbox.messages(Some(7)).iter().any(|message| message.bot));
+    tokio::time::timeout(Duration::from_secs(10), replied).await.expect("a reply in time");
+    app.drain().await;
+    assert_eq!(app.replies(7), ["handled 12"]);
+    assert_eq!(app.survey().await.dead, 1);
+}
+
+#[tokio::test]
+async fn a_discarded_dead_update_is_gone_and_stays_known() {
+    let (app, mended) = with_dead(&[11, 12]).await;
+    mended.store(true, Ordering::SeqCst);
+    assert_eq!(dead(&app, &["discard", "--all"]).await.0, 0);
+    assert_eq!(app.survey().await.dead, 0);
+    assert_eq!(app.ring(&message(11, 7, "again")).await.status, 200);
+    app.drain().await;
+    assert_eq!(app.replies(7), [""; 0]);
+}
+
+#[tokio::test]
+async fn which_updates_are_meant_has_to_be_said() {
+    let (app, _) = with_dead(&[11]).await;
+    assert_eq!(dead(&app, &["discard"]).await.0, 2);
+    assert_eq!(dead(&app, &["retry", "--all", "11"]).await.0, 2);
+    assert_eq!(dead(&app, &["retry", "99"]).await.0, 1);
+    assert_eq!(app.survey().await.dead, 1);
+}

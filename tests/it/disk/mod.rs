@@ -1,0 +1,178 @@
+//! The 200 follows the disk: it waits for a slow one, is not given on a failing or full one, and
+//! comes back by itself when the disk is well again.
+
+mod trouble;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::{Answer, BotApi, Line, Program, message, serve_echo, tell, until};
+use trouble::Trouble;
+
+/// A service that echoes, and what it is given.
+struct Service {
+    telegram: BotApi,
+    folder: TempDir,
+    program: Program,
+    inbox: PathBuf,
+    line: Line,
+    updates: i64,
+    acknowledged: Vec<i64>,
+}
+
+impl Service {
+    async fn start(inbox: Option<&Path>, variables: &[(&str, &str)]) -> Self {
+        let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+        let inbox = inbox.unwrap_or(folder.path()).join("inbox.db");
+        let program = serve_echo(&telegram, &format!("sqlite:{}", inbox.display()), folder.path(), variables);
+        let line = Line::open(program.addr).await.expect("it listens");
+        Self { telegram, folder, program, inbox, line, updates: 0, acknowledged: Vec::new() }
+    }
+
+    /// Offers one more update, each of a chat of its own.
+    async fn offer(&mut self, padding: usize) -> Answer {
+        self.updates += 1;
+        let id = self.updates;
+        let mut update = message(id, id, &format!("/echo {id}"));
+        update["message"]["padding"] = Value::from("x".repeat(padding));
+        let answer = self.line.ring(&update).await.expect("an answer");
+        match answer.status {
+            200 => self.acknowledged.push(id),
+            503 => {
+                let seconds: u32 =
+                    answer.header("retry-after").and_then(|seconds| seconds.parse().ok()).expect("it says when");
+                assert!((1..=5).contains(&seconds));
+            }
+            other => assert_eq!(other, 200, "stored, or said that it is not"),
+        }
+        answer
+    }
+
+    /// Offers updates until one is acknowledged; how long that took.
+    async fn recovers(&mut self) -> Duration {
+        let began = Instant::now();
+        while self.offer(0).await.status != 200 {
+            assert!(began.elapsed() < Duration::from_secs(5), "it recovers within 5 s");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        began.elapsed()
+    }
+
+    /// Ends the service, starts it once more where all is well, and sees that all that was
+    /// acknowledged was replied to and the file is whole.
+    async fn nothing_is_lost(self) {
+        let Self { telegram, folder, program, inbox, acknowledged, .. } = self;
+        drop(program);
+        let program = serve_echo(&telegram, &format!("sqlite:{}", inbox.display()), folder.path(), &[]);
+        let replied = |telegram: &BotApi| acknowledged.iter().all(|id| telegram.last(*id) == Some(id.to_string()));
+        telegram.until("all that was acknowledged has its reply", replied).await;
+        drop(program);
+        let file = rusqlite::Connection::open(&inbox).expect("a database");
+        let check: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("it can be checked");
+        assert_eq!(check, "ok");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_200_waits_until_a_slow_disk_has_the_update() {
+    let Some(trouble) = Trouble::build("a slow disk") else { return };
+    let mut service = Service::start(None, &trouble.variables()).await;
+    trouble.set(Some("slow"));
+    let began = Instant::now();
+    assert_eq!(service.offer(0).await.status, 200);
+    assert!(began.elapsed() >= Duration::from_millis(200), "acknowledged after {:?}", began.elapsed());
+    trouble.set(None);
+    service.nothing_is_lost().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fails_gives_503_and_no_false_200_and_heals_by_itself() {
+    let Some(trouble) = Trouble::build("a failing disk") else { return };
+    let mut service = Service::start(None, &trouble.variables()).await;
+    for _ in 0..20 {
+        assert_eq!(service.offer(0).await.status, 200);
+    }
+    for round in 0..2 {
+        trouble.set(Some("eio"));
+        for _ in 0..100 {
+            assert_eq!(service.offer(0).await.status, 503, "round {round}");
+        }
+        trouble.set(None);
+        let took = service.recovers().await;
+        tell(&format!("a failing disk: 100 offers, no 200; well again after {took:?}"));
+    }
+    service.nothing_is_lost().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_gives_503_breaks_nothing_and_heals_by_itself() {
+    let small = SmallDisk::mount();
+    // Where nothing may be mounted the writes themselves are made to fail.
+    let trouble = if small.is_none() { Trouble::build("a full disk") } else { None };
+    let mut service = match (&small, &trouble) {
+        (Some(disk), _) => Service::start(Some(disk.0.path()), &[]).await,
+        (None, Some(trouble)) => Service::start(None, &trouble.variables()).await,
+        (None, None) => return,
+    };
+    let fill = |full: bool| match (&small, &trouble) {
+        (Some(disk), _) => disk.fill(full),
+        (None, Some(trouble)) => trouble.set(full.then_some("full")),
+        (None, None) => {}
+    };
+    for round in 0..2 {
+        for _ in 0..5 {
+            assert_eq!(service.offer(1000).await.status, 200);
+        }
+        fill(true);
+        let mut offers = 0;
+        while service.offer(100_000).await.status == 200 {
+            offers += 1;
+            assert!(offers < 100, "the disk is full");
+        }
+        for _ in 0..20 {
+            assert_eq!(service.offer(100_000).await.status, 503, "round {round}");
+        }
+        fill(false);
+        let took = service.recovers().await;
+        tell(&format!("a full disk ({}): well again after {took:?}", if small.is_some() { "tmpfs" } else { "shim" }));
+    }
+    service.nothing_is_lost().await;
+}
+
+/// A file system of 4 MiB.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// None where nothing may be mounted.
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut mount = Command::new("mount");
+        let mounted = mount.args(["-t", "tmpfs", "-o", "size=4m", "doorbell"]).arg(folder.path()).output();
+        mounted.is_ok_and(|mounted| mounted.status.success()).then(|| Self(folder))
+    }
+
+    /// Fills what is left of it, or makes room again.
+    fn fill(&self, full: bool) {
+        let filler = self.0.path().join("filler");
+        if full {
+            let full = std::fs::write(filler, vec![0; 5 << 20]).expect_err("there is less room");
+            assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+        } else {
+            std::fs::remove_file(filler).expect("it is there");
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = || {
+            let ended = Command::new("umount").arg(self.0.path()).output();
+            ended.is_ok_and(|ended| ended.status.success()).then_some(())
+        };
+        until("it is unmounted", Duration::from_secs(10), unmounted);
+    }
+}

@@ -1,0 +1,45 @@
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// A disk that a test can make slow, failing or full, under a service that was started with its
+/// variables.
+pub struct Trouble {
+    folder: TempDir,
+    variables: [(&'static str, String); 2],
+}
+
+impl Trouble {
+    /// None, and a line that says so, where there is no C compiler to build it with.
+    pub fn build(test: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (source, library) = (folder.path().join("trouble.c"), folder.path().join("trouble.so"));
+        std::fs::write(&source, include_str!("trouble.c")).expect("it can be written");
+        let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).status();
+        if !built.is_ok_and(|status| status.success()) {
+            crate::harness::tell(&format!("left out, for there is no C compiler: {test}"));
+            return None;
+        }
+        let flag = folder.path().join("flag").display().to_string();
+        let variables = [("LD_PRELOAD", library.display().to_string()), ("DOORBELL_TEST_TROUBLE", flag)];
+        Some(Self { folder, variables })
+    }
+
+    pub fn variables(&self) -> Vec<(&str, &str)> {
+        self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    }
+
+    /// From now on the disk is `slow`, `eio` or `full`; or well, again.
+    pub fn set(&self, trouble: Option<&str>) {
+        let done = match trouble {
+            Some(trouble) => std::fs::write(self.flag(), trouble),
+            None => std::fs::remove_file(self.flag()),
+        };
+        done.expect("the flag can be changed");
+    }
+
+    fn flag(&self) -> PathBuf {
+        self.folder.path().join("flag")
+    }
+}

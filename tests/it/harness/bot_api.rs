@@ -1,0 +1,146 @@
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+/// A Bot API that knows little and is quick: it says yes to everything, and remembers what was sent
+/// and when. For tests that end the service again and again, and count afterwards.
+#[derive(Clone)]
+pub struct BotApi {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    seen: Mutex<Seen>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Seen {
+    methods: Vec<String>,
+    sent: BTreeMap<i64, Vec<Sent>>,
+    webhook: Value,
+    hangs: bool,
+}
+
+/// One `sendMessage` as it arrived.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub text: String,
+    pub at: Instant,
+    /// Which life of the service sent it.
+    pub life: usize,
+}
+
+impl BotApi {
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port is free");
+        let api = Self { addr: listener.local_addr().expect("it has an address"), shared: Arc::default() };
+        let router = Router::new().route("/{life}/{bot}/{method}", post(answer)).with_state(api.clone());
+        tokio::task::spawn(async move { axum::serve(listener, router).await });
+        api
+    }
+
+    pub fn url(&self) -> String {
+        self.url_of(0)
+    }
+
+    /// The URL for one life of a service, by which its calls are known from those of another.
+    pub fn url_of(&self, life: usize) -> String {
+        format!("http://{}/{life}", self.addr)
+    }
+
+    /// From now on no `sendMessage` is answered, or again each.
+    pub fn hang(&self, hangs: bool) {
+        self.seen().hangs = hangs;
+        self.shared.changed.notify_waiters();
+    }
+
+    /// The methods that were called, in order.
+    pub fn methods(&self) -> Vec<String> {
+        self.seen().methods.clone()
+    }
+
+    /// What was sent to a chat, in order.
+    pub fn sent(&self, chat: i64) -> Vec<Sent> {
+        self.seen().sent.get(&chat).cloned().unwrap_or_default()
+    }
+
+    /// The last text that was sent to a chat.
+    pub fn last(&self, chat: i64) -> Option<String> {
+        self.seen().sent.get(&chat)?.last().map(|sent| sent.text.clone())
+    }
+
+    /// Returns once something holds; it is looked at whenever something was sent.
+    pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let holds = async {
+            loop {
+                let changed = self.shared.changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                if holds(self) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_mins(1), holds).await.is_ok(), "{what} within a minute");
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn receive(&self, life: usize, method: String, params: &Value) -> Value {
+        let mut seen = self.seen();
+        let result = match method.as_str() {
+            "getMe" => json!({ "id": 123_456_789, "is_bot": true, "first_name": "Bot", "username": "a_bot" }),
+            "getWebhookInfo" if seen.webhook.is_null() => json!({ "url": "", "pending_update_count": 0 }),
+            "getWebhookInfo" => seen.webhook.clone(),
+            "setWebhook" => {
+                seen.webhook = params.clone();
+                seen.webhook["pending_update_count"] = 0.into();
+                json!(true)
+            }
+            "sendMessage" => {
+                let text = params["text"].as_str().unwrap_or_default().to_owned();
+                let chat = params["chat_id"].as_i64().unwrap_or_default();
+                seen.sent.entry(chat).or_default().push(Sent { text, at: Instant::now(), life });
+                json!({ "message_id": 1, "date": 0, "chat": { "id": chat, "type": "private" } })
+            }
+            _ => json!(true),
+        };
+        seen.methods.push(method);
+        drop(seen);
+        self.shared.changed.notify_waiters();
+        result
+    }
+}
+
+async fn answer(
+    State(api): State<BotApi>,
+    Path((life, _, method)): Path<(usize, String, String)>,
+    body: String,
+) -> Response {
+    let params = serde_json::from_str(&body).unwrap_or_default();
+    let sends = method == "sendMessage";
+    let result = api.receive(life, method, &params);
+    if sends && api.seen().hangs {
+        api.until("answering again", |api| !api.seen().hangs).await;
+    }
+    let body = json!({ "ok": true, "result": result }).to_string();
+    (StatusCode::OK, [(CONTENT_TYPE, "application/json")], body).into_response()
+}

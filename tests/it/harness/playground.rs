@@ -1,0 +1,84 @@
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use doorbell::sandbox::TOKEN;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::app::free_port;
+use super::binary::{Ended, Program, run, until};
+use super::http::get;
+
+/// `doorbell sandbox` as a process, in an empty folder of its own.
+pub struct Playground {
+    pub program: Program,
+    pub bot_api: SocketAddr,
+    pub folder: TempDir,
+}
+
+impl Playground {
+    /// Starts it, and waits until its service is registered.
+    pub fn open() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [port, bot_api] = [free_port(), free_port()];
+        let log = std::fs::File::create(folder.path().join("log")).expect("the log can be written");
+        let child = Program::command(&["sandbox", "--port", &port.to_string(), "--bot-api-port", &bot_api.to_string()])
+            .current_dir(folder.path())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(Stdio::from(log))
+            .spawn()
+            .expect("the program starts");
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let program = Program { addr: local(port), child };
+        program.listens();
+        until("the sandbox is ready", Duration::from_secs(20), || {
+            (get(program.addr, "/readyz").status == 200).then_some(())
+        });
+        Self { program, bot_api: local(bot_api), folder }
+    }
+
+    /// The base URL of the service.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.program.addr)
+    }
+
+    /// Runs a command as the operator of the sandbox's bot would, in the same folder.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        let (api_url, url) = (format!("http://{}", self.bot_api), self.url());
+        let variables = [("TELEGRAM_BOT_TOKEN", TOKEN), ("TELEGRAM_API_URL", &api_url), ("PUBLIC_URL", &url)];
+        run(arguments, &variables, self.folder.path())
+    }
+
+    /// What the sandbox has at one of its addresses.
+    pub fn seen(&self, what: &str) -> Value {
+        get(self.bot_api, &format!("/sandbox/{what}")).json()
+    }
+
+    /// Waits until the bot has written so many messages in a chat; returns their texts.
+    pub fn replies(&self, chat: i64, count: usize) -> Vec<String> {
+        until("the replies come", Duration::from_secs(20), || {
+            let messages = self.seen(&format!("messages?chat={chat}"));
+            let texts = messages.as_array().into_iter().flatten().filter(|message| message["bot"] == true);
+            let texts: Vec<_> = texts.map(|message| message["text"].as_str().unwrap_or_default().to_owned()).collect();
+            (texts.len() >= count).then_some(texts)
+        })
+    }
+
+    /// What the program has printed so far.
+    pub fn printed(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// The files in its folder, but for what this harness writes there.
+    pub fn files(&self) -> Vec<String> {
+        files(self.folder.path()).into_iter().filter(|name| name != "log").collect()
+    }
+}
+
+/// The names of what lies in a folder.
+fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("the folder is there");
+    entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+}

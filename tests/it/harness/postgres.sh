@@ -1,0 +1,40 @@
+# A PostgreSQL server that lives no longer than whoever holds our standard input, however that ends.
+# Arguments: where the server's programs are, a folder for ours, a free port. Orders come on standard
+# input, one a line; each is answered with one line when it is done.
+set -eu
+export LC_ALL=C
+bin=$1
+port=$3
+dir=$(mktemp -d "$2/doorbell-postgres.XXXXXX")
+cd "$dir"
+pid() { head -n 1 "$dir/data/postmaster.pid"; }
+signal_all() {
+    parent=$(pid)
+    kill "-$1" "$parent" $(cat "/proc/$parent/task/$parent/children" 2>/dev/null) 2>/dev/null || true
+}
+end() {
+    [ ! -f "$dir/data/postmaster.pid" ] || signal_all CONT
+    "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1 </dev/null || true
+    rm -rf "$dir"
+}
+trap end EXIT
+# What is typed at the terminal is for the tests; we end when they do.
+trap '' INT HUP TERM
+start() {
+    "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 \
+        -c unix_socket_directories= -c max_connections=250 -c wal_level=minimal -c max_wal_senders=0" \
+        start >/dev/null </dev/null || { cat "$dir/log" >&2; exit 1; }
+}
+"$bin/initdb" -N -D "$dir/data" -U doorbell -A trust -E UTF8 --locale=C >"$dir/log" 2>&1 </dev/null ||
+    { cat "$dir/log" >&2; exit 1; }
+start
+echo started
+while read -r order; do
+    case $order in
+    start) start ;;
+    stop) "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null </dev/null ;;
+    pause) signal_all STOP ;;
+    resume) signal_all CONT ;;
+    esac
+    echo "$order"
+done

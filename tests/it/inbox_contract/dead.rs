@@ -1,0 +1,128 @@
+//! Dead updates lie there until somebody decides.
+
+use doorbell::inbox::{Accepted, Record, Selection, UpdateState, Verdict};
+use doorbell::telegram::Call;
+use doorbell::update::UpdateId;
+
+use super::fixture::{Fixture, dead, retry};
+use super::ids;
+
+fn these(ids: &[i64]) -> Selection {
+    Selection::Ids(ids.iter().copied().map(UpdateId).collect())
+}
+
+async fn listed(f: &Fixture, which: &Selection, limit: usize) -> Vec<i64> {
+    numbers(f.inbox().list(which, limit).await.unwrap().iter().map(|record: &Record| record.id))
+}
+
+fn numbers(ids: impl IntoIterator<Item = UpdateId>) -> Vec<i64> {
+    ids.into_iter().map(|id| id.0).collect()
+}
+
+fn sorted(ids: Vec<UpdateId>) -> Vec<i64> {
+    let mut ids = numbers(ids);
+    ids.sort_unstable();
+    ids
+}
+
+/// Lets the next update die.
+async fn bury(f: &Fixture) -> i64 {
+    let delivery = f.next().await;
+    f.settle(delivery.lease, dead()).await;
+    delivery.update.id.0
+}
+
+pub(super) async fn a_dead_update_is_listed_with_its_reason_and_body(f: &mut Fixture) {
+    let update = f.message(1, -5);
+    drop(f.offer(update.clone()).await);
+    f.settle(f.next().await.lease, retry(f.now())).await;
+    let calls = vec![Call::send_message(-5, "left over")];
+    let left = Verdict::CallsLeft { calls: calls.clone(), at: f.now(), reason: "429".to_owned() };
+    f.settle(f.next().await.lease, left).await;
+    assert_eq!(listed(f, &Selection::All, 10).await, [0; 0], "only the dead are listed");
+    f.settle(f.next().await.lease, dead()).await;
+    let mut records = f.inbox().list(&these(&[1, 2]), 10).await.unwrap();
+    assert_eq!(records.len(), 1);
+    let record = records.remove(0);
+    assert_eq!((record.id, record.kind, record.state), (update.id, update.kind, UpdateState::Dead));
+    assert_eq!((record.chat_key.as_str(), record.received_at), ("chat:-5", update.received_at));
+    assert_eq!((record.attempts, record.reason.as_deref()), (2, Some("the handler would not have it")));
+    assert_eq!(record.body.map(String::into_bytes), Some(update.body.to_vec()));
+    assert_eq!(record.calls_left, Some(calls));
+}
+
+pub(super) async fn a_dead_update_lets_its_chat_go_on(f: &mut Fixture) {
+    f.store(&[(1, 1), (2, 1)]).await;
+    assert_eq!(bury(f).await, 1);
+    assert_eq!(f.work_one().await, 2);
+    assert_eq!(f.counts().await, (0, 0, 1));
+}
+
+pub(super) async fn a_revived_update_goes_to_the_end_of_its_line_with_all_its_attempts(f: &mut Fixture) {
+    f.store(&[(1, 1), (2, 1), (3, 1)]).await;
+    f.settle(f.next().await.lease, retry(f.now())).await;
+    bury(f).await;
+    assert_eq!(numbers(f.inbox().revive(&these(&[1])).await.unwrap()), [1]);
+    assert_eq!(f.counts().await, (3, 0, 0));
+    f.store(&[(4, 1)]).await;
+    assert_eq!([f.work_one().await, f.work_one().await], [2, 3]);
+    let revived = f.next().await;
+    assert_eq!((revived.update.id.0, revived.attempt), (1, 1));
+    f.settle(revived.lease, Verdict::Done).await;
+    assert_eq!(f.work_one().await, 4);
+    // The line of a chat that has nothing else.
+    f.store(&[(5, 5)]).await;
+    bury(f).await;
+    assert_eq!(numbers(f.inbox().revive(&Selection::All).await.unwrap()), [5]);
+    assert_eq!(f.work_one().await, 5);
+    assert_eq!(f.counts().await, (0, 0, 0));
+}
+
+pub(super) async fn a_discarded_update_stays_known(f: &mut Fixture) {
+    f.store(&[(1, 1), (2, 2)]).await;
+    bury(f).await;
+    bury(f).await;
+    assert_eq!(sorted(f.inbox().discard(&these(&[1])).await.unwrap()), [1]);
+    assert_eq!(listed(f, &Selection::All, 10).await, [2]);
+    assert_eq!(sorted(f.inbox().discard(&Selection::All).await.unwrap()), [2]);
+    assert_eq!(f.counts().await, (0, 0, 0));
+    for id in [1, 2] {
+        assert_eq!(f.offer(f.message(id, id)).await.answer().await.unwrap(), Accepted::Known);
+    }
+    assert_eq!(f.inbox().revive(&Selection::All).await.unwrap(), [], "it is gone for good");
+}
+
+pub(super) async fn only_dead_updates_are_revived_or_discarded(f: &mut Fixture) {
+    f.store(&[(1, 1), (2, 2), (3, 3)]).await;
+    let first = f.next().await;
+    let second = f.next().await;
+    f.settle(second.lease, Verdict::Done).await;
+    let all = these(&[1, 2, 3, 4]);
+    assert_eq!(f.inbox().revive(&all).await.unwrap(), []);
+    assert_eq!(f.inbox().discard(&all).await.unwrap(), []);
+    assert_eq!(f.inbox().discard(&Selection::All).await.unwrap(), []);
+    f.settle(first.lease, Verdict::Done).await;
+    assert_eq!(ids(&f.claim().await).len(), 1);
+}
+
+pub(super) async fn dead_updates_are_listed_the_oldest_first_and_no_more_than_asked(f: &mut Fixture) {
+    f.store(&[(30, 1), (10, 1), (20, 1)]).await;
+    for _ in 0..3 {
+        bury(f).await;
+    }
+    assert_eq!(listed(f, &Selection::All, 10).await, [30, 10, 20]);
+    assert_eq!(listed(f, &Selection::All, 2).await, [30, 10]);
+    assert_eq!(listed(f, &these(&[20, 30]), 10).await, [30, 20]);
+    assert_eq!(listed(f, &these(&[7, 20, 10]), 1).await, [10]);
+    let revived = f.inbox().revive(&Selection::All).await.unwrap();
+    assert_eq!(numbers(revived), [30, 10, 20]);
+    assert_eq!([f.work_one().await, f.work_one().await, f.work_one().await], [30, 10, 20]);
+    // Whichever dies first.
+    f.store(&[(2, 2)]).await;
+    f.pass(std::time::Duration::from_secs(1)).await;
+    f.store(&[(3, 3)]).await;
+    for delivery in f.claim().await.into_iter().rev() {
+        f.settle(delivery.lease, dead()).await;
+    }
+    assert_eq!(listed(f, &Selection::All, 10).await, [2, 3]);
+}

@@ -1,0 +1,262 @@
+//! A keeper to try, and the means to move its time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use doorbell::clock::{Clock, ManualClock, SharedClock, SystemClock, later};
+use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, Lease, Survey, Verdict};
+use doorbell::lifecycle::Shutdown;
+use doorbell::settings::{InboxSettings, InboxUrl};
+use doorbell::update::{ChatKey, Kind, Update, UpdateId};
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use crate::harness::postgres::Database;
+use crate::harness::waiting::{soon, until};
+
+/// Which keeper is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeper {
+    Memory,
+    Sqlite,
+    Postgres,
+}
+
+/// Where the keeper under test keeps.
+enum Store {
+    Memory,
+    File(TempDir),
+    Database(Database),
+}
+
+/// An inbox and what surrounds it.
+pub(super) struct Fixture {
+    inbox: Option<Arc<dyn Inbox>>,
+    store: Store,
+    pub(super) settings: InboxSettings,
+    clock: TestClock,
+    shutdown: Shutdown,
+}
+
+/// The time of a keeper: moved by hand, or the database's own.
+enum TestClock {
+    Manual(ManualClock),
+    System,
+}
+
+/// An update that was offered; memory answers when it has been handled.
+pub(super) enum Offer {
+    Answered(Result<Accepted, InboxError>),
+    Open(JoinHandle<Result<Accepted, InboxError>>),
+}
+
+impl Offer {
+    pub(super) async fn answer(self) -> Result<Accepted, InboxError> {
+        match self {
+            Self::Answered(answer) => answer,
+            Self::Open(task) => soon("the answer to an offer", task).await.expect("accepting does not panic"),
+        }
+    }
+}
+
+/// Runs a promise against a keeper; leaves it out where that keeper cannot be had.
+pub(super) async fn run(keeper: Keeper, promise: impl AsyncFnOnce(&mut Fixture)) {
+    let Some(mut fixture) = Fixture::new(keeper).await else { return };
+    promise(&mut fixture).await;
+    fixture.close().await;
+}
+
+/// The ids of deliveries.
+pub(super) fn ids(deliveries: &[Delivery]) -> Vec<i64> {
+    deliveries.iter().map(|delivery| delivery.update.id.0).collect()
+}
+
+impl Fixture {
+    async fn new(keeper: Keeper) -> Option<Self> {
+        let start = Timestamp::from_second(1_700_000_000).expect("a date");
+        let (store, clock) = match keeper {
+            Keeper::Memory => (Store::Memory, TestClock::Manual(ManualClock::new(start))),
+            Keeper::Sqlite => {
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                (Store::File(folder), TestClock::Manual(ManualClock::new(start)))
+            }
+            Keeper::Postgres => (Store::Database(Database::fresh().await?), TestClock::System),
+        };
+        let url = match &store {
+            Store::Memory => InboxUrl::Memory,
+            Store::File(folder) => InboxUrl::Sqlite(folder.path().join("inbox.db")),
+            Store::Database(database) => InboxUrl::Postgres(database.url.clone().into()),
+        };
+        let settings = InboxSettings { url, capacity: 10_000, keep_done: Duration::from_hours(48) };
+        let mut fixture = Self { inbox: None, store, settings, clock, shutdown: Shutdown::new() };
+        fixture.open().await;
+        Some(fixture)
+    }
+
+    async fn open(&mut self) {
+        self.shutdown = Shutdown::new();
+        let clock: SharedClock = match &self.clock {
+            TestClock::Manual(clock) => Arc::new(clock.clone()),
+            TestClock::System => Arc::new(SystemClock),
+        };
+        let stopping = self.shutdown.soft.clone();
+        let inbox = inbox::open(&self.settings, clock, stopping, &self.shutdown.tasks).expect("the keeper opens");
+        until("the keeper to be ready", async || inbox.survey().await.ok()).await;
+        self.inbox = Some(inbox);
+    }
+
+    async fn close(&mut self) {
+        self.shutdown.stop_hard();
+        self.inbox = None;
+        self.shutdown.tasks.close();
+        soon("the keeper's tasks to end", self.shutdown.tasks.wait()).await;
+    }
+
+    /// Ends the keeper and opens it again, with the settings as they are now.
+    pub(super) async fn reopen(&mut self) {
+        self.close().await;
+        self.open().await;
+    }
+
+    pub(super) fn inbox(&self) -> Arc<dyn Inbox> {
+        Arc::clone(self.inbox.as_ref().expect("it is open"))
+    }
+
+    /// Whether a restart keeps anything.
+    pub(super) fn survives_a_restart(&self) -> bool {
+        !matches!(self.store, Store::Memory)
+    }
+
+    /// Whether claims outlive the process that made them: other instances may be at work.
+    pub(super) fn holds_across_a_restart(&self) -> bool {
+        matches!(self.store, Store::Database(_))
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        match &self.clock {
+            TestClock::Manual(clock) => clock.now(),
+            TestClock::System => SystemClock.now(),
+        }
+    }
+
+    /// The moment `seconds` from now.
+    pub(super) fn after(&self, seconds: u64) -> Timestamp {
+        later(self.now(), Duration::from_secs(seconds))
+    }
+
+    /// Lets time pass. A database's clock cannot be moved; so what it has written down is moved
+    /// back, which comes to the same.
+    pub(super) async fn pass(&self, span: Duration) {
+        match (&self.clock, &self.store) {
+            (TestClock::Manual(clock), _) => clock.advance(span),
+            (TestClock::System, Store::Database(database)) => {
+                let span = format!("interval '{} milliseconds'", span.as_millis());
+                let chats = format!("UPDATE doorbell.chats SET due_at = due_at - {span}");
+                let ended = format!("UPDATE doorbell.updates SET ended_at = ended_at - {span}");
+                database.run(&format!("{chats}; {ended}")).await;
+            }
+            (TestClock::System, Store::Memory | Store::File(_)) => unreachable!("these have a clock of ours"),
+        }
+    }
+
+    /// A message of a chat.
+    pub(super) fn message(&self, id: i64, chat: i64) -> Update {
+        let body = format!(r#"{{"update_id":{id},"message":{{"chat":{{"id":{chat}}}}}}}"#);
+        self.update(id, "message", ChatKey::Chat(chat), Bytes::from(body))
+    }
+
+    /// An update that lives for a day.
+    pub(super) fn update(&self, id: i64, kind: &str, chat_key: ChatKey, body: Bytes) -> Update {
+        // Keepers write milliseconds down.
+        let now = Timestamp::from_millisecond(self.now().as_millisecond()).expect("a moment of today");
+        let expires_at = later(now, Duration::from_hours(24));
+        Update { id: UpdateId(id), kind: Kind::named(kind), chat_key, received_at: now, expires_at, body }
+    }
+
+    /// Offers an update; returns once the keeper has it, or has refused it.
+    pub(super) async fn offer(&self, update: Update) -> Offer {
+        let inbox = self.inbox();
+        if self.survives_a_restart() {
+            return Offer::Answered(soon("an update to be stored", inbox.accept(update)).await);
+        }
+        #[expect(clippy::disallowed_methods, reason = "a test's task ends with the test's runtime")]
+        let offer = tokio::spawn(async move { inbox.accept(update).await });
+        // Memory has it from the first time its future is polled.
+        tokio::task::yield_now().await;
+        Offer::Open(offer)
+    }
+
+    /// Stores messages, as pairs of id and chat, in this order.
+    pub(super) async fn store(&self, messages: &[(i64, i64)]) {
+        for (id, chat) in messages {
+            drop(self.offer(self.message(*id, *chat)).await);
+        }
+    }
+
+    /// Claims all that is due now, each chat's front at most.
+    pub(super) async fn claim(&self) -> Vec<Delivery> {
+        self.claim_up_to(1_000).await
+    }
+
+    pub(super) async fn claim_up_to(&self, limit: usize) -> Vec<Delivery> {
+        let mut claimed = self.inbox().claim(limit).await.expect("the keeper can be asked");
+        claimed.sort_by_key(|delivery| delivery.update.id);
+        claimed
+    }
+
+    /// Waits until something is due, and claims one.
+    pub(super) async fn next(&self) -> Delivery {
+        let inbox = self.inbox();
+        let claiming = async {
+            loop {
+                inbox.due().await;
+                if let Some(delivery) = inbox.claim(1).await.expect("the keeper can be asked").pop() {
+                    return delivery;
+                }
+            }
+        };
+        soon("an update to be due", claiming).await
+    }
+
+    pub(super) async fn settle(&self, lease: Lease, verdict: Verdict) {
+        soon("an attempt to be settled", self.inbox().settle(lease, verdict)).await.expect("the lease stands");
+    }
+
+    /// Claims the next update and calls it done; says which it was.
+    pub(super) async fn work_one(&self) -> i64 {
+        let delivery = self.next().await;
+        self.settle(delivery.lease, Verdict::Done).await;
+        delivery.update.id.0
+    }
+
+    /// Sees to it that nothing is due any more, so that whoever waits next waits for news.
+    pub(super) async fn work_off(&self) {
+        while !self.claim().await.is_empty() {}
+    }
+
+    pub(super) async fn survey(&self) -> Survey {
+        self.inbox().survey().await.expect("the keeper can be asked")
+    }
+
+    /// Waiting, held, dead.
+    pub(super) async fn counts(&self) -> (u64, u64, u64) {
+        let survey = self.survey().await;
+        (survey.waiting, survey.held, survey.dead)
+    }
+
+    pub(super) async fn sweep(&self) {
+        self.inbox().sweep().await.expect("the keeper can be asked");
+    }
+}
+
+/// Tried again `at`, having failed.
+pub(super) fn retry(at: Timestamp) -> Verdict {
+    Verdict::Retry { at, reason: "the handler failed".to_owned() }
+}
+
+/// Given up.
+pub(super) fn dead() -> Verdict {
+    Verdict::Dead { reason: "the handler would not have it".to_owned() }
+}

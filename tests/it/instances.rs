@@ -1,0 +1,236 @@
+//! Many instances on one PostgreSQL, and a PostgreSQL that is away, old, new or slow.
+#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use doorbell::clock::{SystemClock, later};
+use doorbell::inbox::{self, Accepted, Inbox, InboxError, Verdict};
+use doorbell::lifecycle::Shutdown;
+use doorbell::settings::{InboxSettings, InboxUrl};
+use doorbell::update::{ChatKey, Kind, Update, UpdateId};
+use futures_util::future::join_all;
+use jiff::Timestamp;
+
+use crate::harness::postgres::{Database, Server};
+use crate::harness::waiting::{soon, until};
+
+/// One instance's inbox; it stops with the value.
+struct Instance {
+    inbox: Arc<dyn Inbox>,
+    shutdown: Shutdown,
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.shutdown.stop_hard();
+    }
+}
+
+impl Instance {
+    fn open(database: &Database) -> Self {
+        let url = InboxUrl::Postgres(database.url.clone().into());
+        let settings = InboxSettings { url, capacity: 10_000, keep_done: Duration::from_hours(48) };
+        let shutdown = Shutdown::new();
+        let stopping = shutdown.soft.clone();
+        let inbox = inbox::open(&settings, Arc::new(SystemClock), stopping, &shutdown.tasks).unwrap();
+        Self { inbox, shutdown }
+    }
+
+    async fn ready(database: &Database) -> Self {
+        let instance = Self::open(database);
+        until("the database to be used", async || instance.inbox.survey().await.ok()).await;
+        instance
+    }
+
+    async fn store(&self, id: i64, chat: i64) -> Result<Accepted, InboxError> {
+        self.inbox.accept(message(id, chat)).await
+    }
+
+    /// Works off whatever is due until `enough`; says what was served, each with its chat.
+    async fn serve(&self, enough: impl Fn() -> bool) -> Vec<(ChatKey, UpdateId)> {
+        let mut served = Vec::new();
+        while !enough() {
+            let claimed = self.inbox.claim(5).await.unwrap();
+            for delivery in claimed {
+                served.push((delivery.lease.chat_key, delivery.update.id));
+                self.inbox.settle(delivery.lease, Verdict::Done).await.unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+        served
+    }
+}
+
+fn message(id: i64, chat: i64) -> Update {
+    #[expect(clippy::disallowed_methods, reason = "the database's clock goes on by itself too")]
+    let now = Timestamp::now();
+    Update {
+        id: UpdateId(id),
+        kind: Kind::named("message"),
+        chat_key: ChatKey::Chat(chat),
+        received_at: now,
+        expires_at: later(now, Duration::from_hours(24)),
+        body: Bytes::from_static(b"{}"),
+    }
+}
+
+#[tokio::test]
+async fn two_instances_together_serve_each_update_once_and_each_chat_in_order() {
+    let Some(database) = Database::fresh().await else { return };
+    let instances = [Instance::ready(&database).await, Instance::ready(&database).await];
+    let (chats, each) = (10, 20);
+    let served_so_far = std::cell::Cell::new(0);
+    let offering = join_all((0..chats).map(|chat| {
+        let instances = &instances;
+        async move {
+            for turn in 0..each {
+                // Telegram sends the next update of a chat when the one before was acknowledged, and
+                // to whichever instance the platform's balancer chooses; now and then it sends one twice.
+                let id = chat * 1_000 + turn;
+                for instance in [turn % 2, 0, 1].map(|which| &instances[usize::try_from(which).unwrap()]) {
+                    instance.store(id, chat).await.unwrap();
+                }
+            }
+        }
+    }));
+    let order: std::cell::RefCell<HashMap<ChatKey, Vec<i64>>> = std::cell::RefCell::default();
+    let serving = join_all(instances.iter().map(|instance| async {
+        while served_so_far.get() < chats * each {
+            for delivery in instance.inbox.claim(3).await.unwrap() {
+                order.borrow_mut().entry(delivery.lease.chat_key).or_default().push(delivery.update.id.0);
+                served_so_far.set(served_so_far.get() + 1);
+                instance.inbox.settle(delivery.lease, Verdict::Done).await.unwrap();
+            }
+        }
+    }));
+    soon("all to be served", async { tokio::join!(offering, serving) }).await;
+    let order = order.into_inner();
+    for chat in 0..chats {
+        let expected: Vec<i64> = (0..each).map(|turn| chat * 1_000 + turn).collect();
+        assert_eq!(order[&ChatKey::Chat(chat)], expected);
+    }
+    assert_eq!(instances[0].inbox.survey().await.unwrap(), inbox::Survey::default());
+}
+
+#[tokio::test]
+async fn an_idle_instance_hears_of_what_another_has_accepted() {
+    let Some(database) = Database::fresh().await else { return };
+    let [busy, idle] = [Instance::ready(&database).await, Instance::ready(&database).await];
+    busy.store(1, 1).await.unwrap();
+    let claiming = async {
+        loop {
+            idle.inbox.due().await;
+            if let Some(delivery) = idle.inbox.claim(1).await.unwrap().pop() {
+                return delivery;
+            }
+        }
+    };
+    assert_eq!(soon("the other's update", claiming).await.update.id, UpdateId(1));
+}
+
+#[tokio::test]
+async fn what_overtakes_on_its_way_into_a_chat_is_served_first_and_nothing_is_passed_over() {
+    let Some(database) = Database::fresh().await else { return };
+    let instance = Instance::ready(&database).await;
+    instance.store(1, 7).await.unwrap();
+    let mut other = database.connect().await;
+    // Another instance has the chat; ours draws a place for 2 and waits; the other draws a later one
+    // for 3, and is through first.
+    let lock = "BEGIN; SELECT FROM doorbell.chats WHERE chat_key = 'chat:7' FOR UPDATE";
+    sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
+    let overtaking = async {
+        let waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        until("ours to wait", async || {
+            let waiting = sqlx::raw_sql(waits).execute(&mut database.connect().await).await.unwrap();
+            (waiting.rows_affected() > 0).then_some(())
+        })
+        .await;
+        let accept =
+            "SELECT doorbell.accept_1('{3}', '{chat:7}', '{message}', '{1}', '{1}', ARRAY[''::bytea], 100, 0, NULL);
+                      COMMIT";
+        sqlx::raw_sql(accept).execute(&mut other).await.unwrap();
+    };
+    let (accepted, ()) = tokio::join!(instance.store(2, 7), overtaking);
+    assert_eq!(accepted.unwrap(), Accepted::Stored);
+    let served = std::cell::Cell::new(0);
+    let serving = instance.serve(|| served.replace(served.get() + 1) > 50);
+    let served: Vec<i64> = soon("all to be served", serving).await.into_iter().map(|(_, id)| id.0).collect();
+    assert_eq!(served, [1, 3, 2]);
+}
+
+#[tokio::test]
+async fn instances_that_start_at_the_same_time_make_the_tables_once() {
+    let Some(database) = Database::fresh().await else { return };
+    let instances: Vec<_> = join_all((0..5).map(|_| Instance::ready(&database))).await;
+    for (id, instance) in (0..).zip(&instances) {
+        assert_eq!(instance.store(id, id).await.unwrap(), Accepted::Stored);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_database_is_used_if_it_allows_this_version_and_left_alone_if_not() {
+    let Some(database) = Database::fresh().await else { return };
+    drop(Instance::ready(&database).await);
+    database.run("UPDATE doorbell.schema_version SET version = 99").await;
+    drop(Instance::ready(&database).await);
+    database.run("UPDATE doorbell.schema_version SET oldest = 99").await;
+    let refused = Instance::open(&database).store(1, 1).await;
+    assert!(matches!(refused, Err(InboxError::Unavailable(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_waited_for() {
+    let Some(server) = Server::start() else { return };
+    let database = server.database().await;
+    server.stop_immediately();
+    let asked = Instant::now();
+    let instance = Instance::open(&database);
+    assert!(asked.elapsed() < Duration::from_secs(1), "opening does not wait");
+    let refused = instance.store(1, 1).await;
+    assert!(matches!(refused, Err(InboxError::Unavailable(_))), "{refused:?}");
+    assert!(asked.elapsed() < Duration::from_secs(5), "Telegram is told soon");
+    server.start_again();
+    until("the update to be stored", async || instance.store(1, 1).await.ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_fails_again_and_again_loses_nothing_that_was_acknowledged() {
+    let Some(server) = Server::start() else { return };
+    let database = server.database().await;
+    let instance = Instance::ready(&database).await;
+    let mut acknowledged = Vec::new();
+    for round in 0..3 {
+        let ids: Vec<i64> = (round * 100..round * 100 + 100).collect();
+        let failing = async {
+            // While they are on their way.
+            until("some to be stored", async || instance.inbox.survey().await.ok()).await;
+            server.stop_immediately();
+            server.start_again();
+        };
+        let offers = join_all(ids.iter().map(|id| instance.store(*id, id % 7)));
+        let (answers, ()) = tokio::join!(offers, failing);
+        acknowledged.extend(ids.into_iter().zip(answers).filter_map(|(id, answer)| answer.ok().map(|_| id)));
+        until("the server to be back", async || instance.store(1_000 + round, 1).await.ok()).await;
+    }
+    for id in acknowledged {
+        assert_eq!(instance.store(id, 0).await.unwrap(), Accepted::Known);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stands_still_holds_nobody_up_for_long() {
+    let Some(server) = Server::start() else { return };
+    let database = server.database().await;
+    let instance = Instance::ready(&database).await;
+    instance.store(1, 1).await.unwrap();
+    server.pause();
+    let asked = Instant::now();
+    let refused = instance.store(2, 2).await;
+    assert!(matches!(refused, Err(InboxError::Unavailable(_))), "{refused:?}");
+    assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
+    server.resume();
+    until("the update to be stored", async || instance.store(2, 2).await.ok()).await;
+}

@@ -1,0 +1,68 @@
+//! A start that cannot go well ends with 1, says what to do, and Telegram never hears of it.
+
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::harness::{BotApi, Ended, Line, Program, echo_settings, echo_variables, message, run, serve_echo};
+
+/// Tries to start a service that others would notice.
+fn start(telegram: &BotApi, inbox: &Path, folder: &Path) -> Ended {
+    let (api, inbox, settings) = (telegram.url(), format!("sqlite:{}", inbox.display()), echo_settings(folder));
+    let mut variables = echo_variables(&api, &inbox, &settings);
+    variables.extend([("PORT", "0"), ("PUBLIC_URL", "http://127.0.0.1:1"), ("HOST", "127.0.0.1")]);
+    run(&["serve"], &variables, folder)
+}
+
+fn refused(ended: &Ended, words: &str) {
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains(words) && ended.stderr.contains("\nhint:  "), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_second_process_on_the_same_file_is_refused_and_the_first_unharmed() {
+    let (telegram, other) = (BotApi::start().await, BotApi::start().await);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let inbox = folder.path().join("inbox.db");
+    let first = serve_echo(&telegram, &format!("sqlite:{}", inbox.display()), folder.path(), &[]);
+    refused(&start(&other, &inbox, folder.path()), "another process is using the inbox");
+    assert_eq!(other.methods(), [""; 0], "nothing was begun");
+    let answer = Line::open(first.addr).await.expect("it listens").ring(&message(1, 7, "/echo 1")).await;
+    assert_eq!(answer.expect("an answer").status, 200);
+    telegram.until("the first replies", |telegram| telegram.sent(7).len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_file_of_a_newer_version_is_left_as_it_is() {
+    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let inbox = made_by_the_service(&telegram, folder.path());
+    let file = Connection::open(&inbox).expect("a database");
+    file.execute_batch("PRAGMA user_version = 99").expect("it can be set");
+    drop(file);
+    let before = telegram.methods();
+    refused(&start(&telegram, &inbox, folder.path()), "was written by a newer Doorbell");
+    assert_eq!(telegram.methods(), before, "nothing was begun");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_file_that_is_damaged_inside_is_refused_before_anything_is_begun() {
+    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let inbox = made_by_the_service(&telegram, folder.path());
+    let file = std::fs::File::options().write(true).open(&inbox).expect("it can be written");
+    let length = file.metadata().expect("it is there").len();
+    // All but the first page, which holds the header and the schema.
+    file.write_all_at(&vec![0xa5; usize::try_from(length - 4096).expect("small")], 4096).expect("it can be written");
+    let before = telegram.methods();
+    refused(&start(&telegram, &inbox, folder.path()), "is damaged or is not a SQLite database");
+    assert_eq!(telegram.methods(), before, "nothing was begun");
+}
+
+/// The file of a service that has ended.
+fn made_by_the_service(telegram: &BotApi, folder: &Path) -> std::path::PathBuf {
+    let inbox = folder.join("inbox.db");
+    let mut program: Program = serve_echo(telegram, &format!("sqlite:{}", inbox.display()), folder, &[]);
+    program.signal("TERM");
+    assert!(program.ended(std::time::Duration::from_secs(20)).success());
+    inbox
+}

@@ -1,0 +1,183 @@
+//! Fail closed: a marked token and secret are looked for in all that the program says, at its most
+//! talkative, while everything goes wrong that can.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorbell::clock::SystemClock;
+use doorbell::lifecycle::Shutdown;
+use doorbell::sandbox::{Answer as Gone, Fault, Sandbox, TOKEN};
+
+use crate::harness::{Program, get, message, post, run, until};
+
+/// A token of the right form that no Bot API knows. Every secret here ends in the mark.
+const MARKED_TOKEN: &str = "123456789:AAcanary-MARKED-0123456789-MARKED";
+const MARKED_SECRET: &str = "webhook-secret-MARKED";
+const MARKED_ADMIN: &str = "operator-MARKED";
+const MARK: &str = "MARKED";
+/// What the sandbox's own token has after its colon: marked by nature.
+const SANDBOX_MARK: &str = "AAtestSandboxToken";
+
+/// A Bot API that answers each call with the next of these, and repeats the last.
+fn bot_api(answers: Vec<String>) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port is free");
+    let addr = listener.local_addr().expect("it has an address");
+    std::thread::spawn(move || {
+        let mut answers = answers.into_iter().peekable();
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let answer = answers.next_if(|_| true);
+            let Some(answer) = answer else { continue };
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    addr
+}
+
+fn http(status: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+}
+
+fn variables<'a>(api_url: &'a str, inbox: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("TELEGRAM_BOT_TOKEN", MARKED_TOKEN),
+        ("WEBHOOK_SECRET", MARKED_SECRET),
+        ("ADMIN_TOKEN", MARKED_ADMIN),
+        ("TELEGRAM_API_URL", api_url),
+        ("DATABASE_URL", inbox),
+        ("RUST_LOG", "trace,hyper_util::client=trace,reqwest::connect=trace,hyper::proto=trace"),
+        ("LOG_FORMAT", "json"),
+    ]
+}
+
+fn assert_unmarked(what: &str, said: &str) {
+    let lines: Vec<_> = said.lines().filter(|line| line.contains(MARK)).collect();
+    assert!(lines.is_empty(), "{what} shows a secret: {lines:#?}");
+}
+
+/// Waits until the log holds these words.
+fn logged(log: &Path, words: &str) -> String {
+    until(words, Duration::from_secs(20), || fs::read_to_string(log).ok().filter(|said| said.contains(words)))
+}
+
+fn command_line(program: &Program) -> String {
+    fs::read_to_string(format!("/proc/{}/cmdline", program.child.id())).unwrap_or_default()
+}
+
+#[test]
+fn no_trouble_with_telegram_brings_a_secret_into_log_health_or_command_line() {
+    let echo = format!(r#"{{"ok":false,"error_code":400,"description":"Bad Request: bot{MARKED_TOKEN}/getMe"}}"#);
+    let troubles = [
+        http("500 Internal Server Error", &format!("<html>bot{MARKED_TOKEN}</html>")),
+        http("302 Found\r\nlocation: /elsewhere", ""),
+        http("200 OK", "{\"ok\":tru"),
+        http("400 Bad Request", &echo),
+        "SSH-2.0-OpenSSH\r\n".to_owned(),
+    ];
+    let refused = format!("http://127.0.0.1:{}", crate::harness::free_port());
+    let mut places = vec![(refused, "connection refused")];
+    for (trouble, words) in
+        troubles.into_iter().zip(["500", "302", "not the Bot API's", "Bad Request", "not available"])
+    {
+        places.push((format!("http://{}", bot_api(vec![trouble; 50])), words));
+    }
+    for (api_url, words) in places {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, inbox) = (folder.path().join("log"), format!("sqlite:{}", folder.path().join("inbox.db").display()));
+        let mut program = Program::serve(&variables(&api_url, &inbox), &log);
+        logged(&log, words);
+        assert_unmarked("/healthz", &get(program.addr, "/healthz").body);
+        assert_unmarked("/readyz", &get(program.addr, "/readyz").body);
+        assert_unmarked("the command line", &command_line(&program));
+        program.signal("TERM");
+        assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0), "{words}");
+        let said = fs::read_to_string(&log).unwrap();
+        let held_back = |line: &&str| line.contains("\"target\":\"hyper") || line.contains("\"target\":\"reqwest");
+        assert_eq!(said.lines().find(held_back), None, "libraries are held at warn, whatever the filter says");
+        assert_unmarked(words, &said);
+    }
+}
+
+#[test]
+fn a_refused_token_and_a_taken_port_end_it_without_a_word_of_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let unauthorized = http("401 Unauthorized", r#"{"ok":false,"error_code":401,"description":"Unauthorized"}"#);
+    let api_url = format!("http://{}", bot_api(vec![unauthorized; 10]));
+    let mut settings = variables(&api_url, "memory:");
+    settings.extend([("HOST", "127.0.0.1"), ("PORT", "0"), ("PUBLIC_URL", "http://127.0.0.1:1")]);
+    let ended = run(&["serve"], &settings, folder.path());
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains("@BotFather"), "{}", ended.stderr);
+    assert_unmarked("standard error", &ended.stderr);
+    assert_unmarked("standard output", &ended.stdout);
+    for arguments in [
+        &["settings"][..],
+        &["settings", "--json"],
+        &["webhook", "info"],
+        &["webhook", "set"],
+        &["webhook", "delete", "--json"],
+        &["ring"],
+    ] {
+        let ended = run(arguments, &settings, folder.path());
+        assert_unmarked(&format!("{arguments:?}"), &format!("{}{}", ended.stdout, ended.stderr));
+    }
+    // The two commands that are there to show it.
+    assert_eq!(run(&["webhook", "secret"], &settings, folder.path()).stdout.trim(), MARKED_SECRET);
+    assert!(run(&["ring", "--curl"], &settings, folder.path()).stdout.contains(MARKED_SECRET));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_wrong_rings_and_faults_leave_no_secret_and_no_words_of_a_person_in_the_log() {
+    let telegram = Shutdown::new();
+    let sandbox = Sandbox::start(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::new(SystemClock), &telegram)
+        .await
+        .expect("a free port is free");
+    let folder = tempfile::tempdir().unwrap();
+    let (log, inbox) = (folder.path().join("log"), format!("sqlite:{}", folder.path().join("inbox.db").display()));
+    let api_url = sandbox.api_url();
+    let mut settings = variables(&api_url, &inbox);
+    settings.retain(|(name, _)| *name != "TELEGRAM_BOT_TOKEN");
+    settings.push(("TELEGRAM_BOT_TOKEN", TOKEN));
+    for what in [Gone::Html(502), Gone::Close, Gone::Garbage, Gone::Lost, Gone::Hang] {
+        sandbox.fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what });
+    }
+    let mut program = Program::serve(&settings, &log);
+    logged(&log, "as wanted");
+    let mut answers = Vec::new();
+    for (secret, body) in [
+        (Some("wrong-MARKED"), "{\"update_id\": 1}"),
+        (None, "{\"update_id\": 1}"),
+        (Some(MARKED_SECRET), "MARKED, and no update"),
+        (Some(MARKED_SECRET), "{\"update_id\": \"MARKED\"}"),
+    ] {
+        answers.push(post(program.addr, secret, body.as_bytes()).await.body);
+    }
+    for id in 1..=5 {
+        let mut update = message(id, id, "/start MARKED words of a person");
+        update["message"]["from"]["first_name"] = "MARKED name".into();
+        assert_eq!(post(program.addr, Some(MARKED_SECRET), update.to_string().as_bytes()).await.status, 200);
+    }
+    let replied = sandbox.until(|sandbox| sandbox.messages(None).iter().filter(|message| message.bot).count() >= 3);
+    tokio::time::timeout(Duration::from_secs(20), replied).await.expect("replies in time");
+    let health = get(program.addr, "/healthz").body;
+    TcpStream::connect(program.addr).unwrap().write_all(b"MARKED, and no HTTP\r\n\r\n").unwrap();
+    for said in answers.iter().chain([&health, &command_line(&program)]) {
+        assert_unmarked("an answer", said);
+        assert!(!said.contains(SANDBOX_MARK), "{said}");
+    }
+    // A call hangs: the second signal is the hard stop.
+    program.signal("TERM");
+    logged(&log, "stopping");
+    program.signal("TERM");
+    assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(said.contains("update acknowledged"), "each update is in it");
+    assert_unmarked("the log", &said);
+    assert!(!said.contains(SANDBOX_MARK));
+}

@@ -1,0 +1,132 @@
+//! Told to stop, the service ends what it has begun, loses nothing and leaves the webhook alone.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorbell::clock::{Clock, ManualClock, SystemClock};
+use doorbell::handler::Handler;
+use tokio::sync::Notify;
+
+use crate::crash::oracle::{Load, Oracle};
+use crate::harness::{BotApi, Line, Program, TestApp, Wanted, does, message, serve_echo, tell, waiting};
+
+/// Render waits for 30 s; handlers that do not hang need none of that.
+const SOON: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_under_load_ends_with_0_and_every_acknowledged_update_is_answered_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
+    let mut oracle = Oracle::start(Load { chats: 200, lines: 16, per_chat: usize::MAX }).await;
+    let telegram = oracle.telegram.clone();
+    for _ in 0..3 {
+        let mut program = oracle.serve(&inbox, folder.path(), &[]);
+        let so_far = telegram.methods().len();
+        telegram.until("there is load", |telegram| telegram.methods().len() > so_far + 100).await;
+        program.signal("TERM");
+        assert_eq!(program.ended(SOON).code(), Some(0));
+        oracle.kill(program);
+    }
+    let program = oracle.serve(&inbox, folder.path(), &[]);
+    let findings = oracle.finish().await;
+    drop(program);
+    tell(&format!(
+        "SIGTERM under load: 3 stops, {} updates, {} lost, {} twice",
+        findings.updates, findings.lost, findings.twice
+    ));
+    assert_eq!((findings.lost, findings.out_of_order, findings.twice), (0, 0, 0), "{findings:?}");
+    assert!(telegram.methods().iter().all(|method| method != "deleteWebhook"));
+}
+
+/// A service whose Telegram does not answer, with one update under way.
+async fn busy(inbox: &str, folder: &std::path::Path) -> (BotApi, Program, Line) {
+    let telegram = BotApi::start().await;
+    telegram.hang(true);
+    let program = serve_echo(&telegram, inbox, folder, &[]);
+    let mut line = Line::open(program.addr).await.expect("it listens");
+    line.send(&message(1, 7, "/echo 1")).await.expect("it is heard");
+    telegram.until("the call arrives", |telegram| telegram.sent(7).len() == 1).await;
+    (telegram, program, line)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_in_flight_is_answered_and_the_last_answer_says_that_it_is_the_last() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (telegram, mut program, mut line) = busy("memory:", folder.path()).await;
+    program.signal("TERM");
+    waiting::until("nobody is let in any more", async || Line::open(program.addr).await.err()).await;
+    telegram.hang(false);
+    let answer = line.answer().await.expect("an answer");
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{}", answer.headers);
+    assert_eq!(program.ended(SOON).code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_is_a_hard_stop_and_what_was_under_way_is_done_after_the_restart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
+    let (telegram, mut program, mut line) = busy(&inbox, folder.path()).await;
+    assert_eq!(line.answer().await.expect("an answer").status, 200);
+    program.signal("TERM");
+    waiting::until("nobody is let in any more", async || Line::open(program.addr).await.err()).await;
+    assert!(program.child.try_wait().expect("a child").is_none(), "it waits for what is under way");
+    program.signal("INT");
+    assert_eq!(program.ended(Duration::from_secs(5)).code(), Some(0));
+    assert_eq!(attempts(&folder.path().join("inbox.db")), [0], "it has cost no attempt");
+    telegram.hang(false);
+    let program = serve_echo(&telegram, &inbox, folder.path(), &[]);
+    telegram.until("the reply is sent again", |telegram| telegram.sent(7).len() == 2).await;
+    drop(program);
+}
+
+#[tokio::test]
+async fn a_handler_that_hangs_is_let_go_when_the_grace_is_over_and_that_costs_no_attempt() {
+    let clock = ManualClock::new(SystemClock.now());
+    let begun = Arc::new(Notify::new());
+    let (folder, notify) = (Arc::new(tempfile::tempdir().expect("a temporary folder")), Arc::clone(&begun));
+    let hangs = does(move |_| {
+        let notify = Arc::clone(&notify);
+        async move {
+            notify.notify_one();
+            pending().await
+        }
+    });
+    // Its own time limit is no shorter than the grace.
+    let mut app = started(&clock, &folder, hangs).await;
+    assert_eq!(app.ring(&message(1, 7, "a")).await.status, 200);
+    begun.notified().await;
+    app.shutdown.soft.cancel();
+    clock.advance(Duration::from_secs(20));
+    assert_eq!(app.survey().await.held, 1, "it has its grace");
+    let stopped = async {
+        loop {
+            // The grace begins a moment after the stop.
+            clock.advance(Duration::from_secs(1));
+            tokio::task::yield_now().await;
+            if app.shutdown.hard.is_cancelled() {
+                return;
+            }
+        }
+    };
+    waiting::soon("the grace is over", stopped).await;
+    app.stop_by_itself().await.expect("it stops well");
+    let file = folder.path().join("inbox.db");
+    drop(app);
+    assert_eq!(attempts(&file), [0]);
+}
+
+async fn started(clock: &ManualClock, folder: &Arc<tempfile::TempDir>, handler: impl Handler + 'static) -> TestApp {
+    let mut wanted = Wanted::default().handled_by(handler).with("dispatch.handler_timeout", "1h");
+    (wanted.clock, wanted.folder) = (Arc::new(clock.clone()), Some(Arc::clone(folder)));
+    let app = wanted.start().await;
+    app.registered().await;
+    app
+}
+
+/// The attempts that each update in the file has cost so far.
+fn attempts(file: &std::path::Path) -> Vec<u32> {
+    let file = rusqlite::Connection::open(file).expect("a database");
+    let mut attempts = file.prepare("SELECT attempts FROM updates ORDER BY seq").expect("a table of updates");
+    attempts.query_map([], |row| row.get(0)).expect("it can be read").map(|row| row.expect("a number")).collect()
+}
