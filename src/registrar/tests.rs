@@ -74,7 +74,7 @@ struct Scene {
     clock: CountingClock,
     registrar: Registrar,
     soft: CancellationToken,
-    /// Kept open: nobody is refused here.
+    /// Kept open: nobody is refused in these tests.
     _refusals: watch::Sender<u64>,
     _server: MockServer,
 }
