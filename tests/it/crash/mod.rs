@@ -1,7 +1,8 @@
 //! Nothing acknowledged is lost: the program itself is killed again and again, at any moment and at
 //! each step, and an oracle outside counts.
 
-pub mod oracle;
+pub(crate) mod oracle;
+#[cfg(debug_assertions)]
 mod steps;
 
 use std::time::Duration;
@@ -13,12 +14,12 @@ use crate::harness::tell;
 use oracle::{Load, Oracle};
 
 /// An inbox that is killed.
-pub struct Keeper {
-    pub name: &'static str,
+pub(crate) struct Keeper {
+    pub(crate) name: &'static str,
     /// `inbox.url`
-    pub url: String,
+    pub(crate) url: String,
     /// Whether the 200 says that the update has been handled.
-    pub acknowledges_what_is_handled: bool,
+    pub(crate) acknowledges_what_is_handled: bool,
 }
 
 /// The updates of other chats that may be under way when a kill comes: `dispatch.concurrency`.
