@@ -18,10 +18,10 @@ use crate::health::{self, Health};
 use crate::inbox::{self, Inbox, InboxError};
 use crate::lifecycle::Shutdown;
 use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
-use crate::server;
+use crate::server::{self, Limits};
 use crate::settings::{Origin, Problem, Settings, SettingsError};
 use crate::telegram::{BotApi, BotToken, Identity, PacedApi};
-use crate::webhook::{self, Counts, Secrets};
+use crate::webhook::{self, Counts, Secrets, SourceCheck};
 
 /// How long running handlers may go on after the soft stop: Render kills 30 s after SIGTERM.
 const GRACE: Duration = Duration::from_secs(25);
@@ -32,6 +32,7 @@ const LAST_MOMENTS: Duration = Duration::from_secs(3);
 pub struct App {
     addr: SocketAddr,
     listener: TcpListener,
+    limits: Limits,
     router: Router,
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
@@ -50,11 +51,13 @@ pub struct Parts {
     pub clock: SharedClock,
     /// How the service is told to stop.
     pub shutdown: Shutdown,
+    /// What the listener puts up with.
+    pub limits: Limits,
 }
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { handler: None, clock: Arc::new(SystemClock), shutdown: Shutdown::new() }
+        Self { handler: None, clock: Arc::new(SystemClock), shutdown: Shutdown::new(), limits: Limits::default() }
     }
 }
 
@@ -75,7 +78,7 @@ impl App {
     ///
     /// As [`App::build`].
     pub async fn build_with(settings: Settings, parts: Parts) -> Result<Self, BuildError> {
-        let Parts { handler, clock, shutdown } = parts;
+        let Parts { handler, clock, shutdown, limits } = parts;
         let (token, wanted) = match settings.telegram.bot_token.clone().map(BotToken::new) {
             Some(token) => {
                 let wanted = WantedWebhook::from_settings(&settings.webhook, &settings.platform, &token);
@@ -97,7 +100,7 @@ impl App {
         };
         let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone(), &shutdown.tasks)?;
         let address = SocketAddr::new(settings.server.host, settings.server.port);
-        let listener = server::bind(address).await.map_err(|source| BuildError::Listen { address, source })?;
+        let listener = server::bind(address).map_err(|source| BuildError::Listen { address, source })?;
         let addr = listener.local_addr().map_err(|source| BuildError::Listen { address, source })?;
 
         let api = BotApi::new(&settings.telegram, token.clone());
@@ -128,10 +131,12 @@ impl App {
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),
         };
+        let sources = SourceCheck::new(&settings.webhook, &settings.platform);
+        let body_limit = settings.server.body_limit;
         let router = if without_bot {
             Router::new()
         } else {
-            webhook::router(Arc::clone(&inbox), secrets, settings.server.body_limit, counts, Arc::clone(&clock))
+            webhook::router(Arc::clone(&inbox), secrets, sources, body_limit, counts, Arc::clone(&clock))
         };
         let router = router.merge(health::router(health)).fallback(nothing_here);
         let dispatch = Dispatch::new(
@@ -142,7 +147,7 @@ impl App {
             Arc::clone(&clock),
             shutdown.clone(),
         );
-        Ok(Self { addr, listener, router, dispatch, registrar, inbox, clock, shutdown, without_bot })
+        Ok(Self { addr, listener, limits, router, dispatch, registrar, inbox, clock, shutdown, without_bot })
     }
 
     /// The address that is listened on.
@@ -176,10 +181,10 @@ impl App {
     ///
     /// [`RefusedToken`] when Telegram does not know the bot token: then there is nothing to serve.
     pub async fn run(self) -> Result<(), RefusedToken> {
-        let Self { addr, listener, router, dispatch, registrar, inbox, clock, shutdown, without_bot } = self;
+        let Self { addr, listener, limits, router, dispatch, registrar, inbox, clock, shutdown, without_bot } = self;
         tracing::info!(%addr, "listening");
         let tasks = &shutdown.tasks;
-        let serving = tasks.spawn(server::serve(listener, router, Arc::clone(&clock), shutdown.clone()));
+        let serving = tasks.spawn(server::serve(listener, router, limits, Arc::clone(&clock), shutdown.clone()));
         let working = Arc::clone(&dispatch);
         let working = tasks.spawn(async move {
             if !without_bot {

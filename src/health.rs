@@ -3,7 +3,7 @@
 //! would be kept.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -11,12 +11,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
+use http::header::CACHE_CONTROL;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
-use crate::clock::{SharedClock, elapsed};
+use crate::clock::{SharedClock, elapsed, later};
 use crate::inbox::{Inbox, InboxError, Survey};
 use crate::lifecycle::Shutdown;
 use crate::registrar::{Notes, Standing};
@@ -25,6 +25,8 @@ use crate::webhook::Counts;
 
 /// The longest an answer waits for the inbox. Render counts a check that takes over 5 s as failed.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the inbox's answer is good for: whoever hammers at the door does not reach the inbox.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What the answers are made of.
 pub struct Health {
@@ -50,39 +52,95 @@ pub struct Health {
 
 /// The routes `/healthz` and `/readyz`.
 pub fn router(health: Health) -> Router {
-    Router::new().route("/healthz", get(live)).route("/readyz", get(ready)).with_state(Arc::new(health))
+    let desk = Arc::new(Desk { health, surveyed: Mutex::default() });
+    Router::new().route("/healthz", get(live)).route("/readyz", get(ready)).with_state(desk)
+}
+
+/// Where the questions are answered.
+struct Desk {
+    health: Health,
+    /// What the inbox last said, and when. Who finds it stale asks for all who wait.
+    surveyed: Mutex<Option<(Timestamp, Result<Survey, String>)>>,
+}
+
+/// The answer of `/healthz`, in the order in which a person reads it.
+#[derive(Serialize)]
+struct Live<'a> {
+    status: &'static str,
+    version: &'static str,
+    uptime_s: u64,
+    webhook: Webhook<'a>,
+    inbox: Depth,
+    updates: Updates,
+    advice: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Webhook<'a> {
+    #[serde(flatten)]
+    standing: &'a Standing,
+    says: String,
+    #[serde(flatten)]
+    notes: &'a Notes,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Depth {
+    Known {
+        #[serde(flatten)]
+        survey: Survey,
+        oldest_s: Option<u64>,
+    },
+    Unknown {
+        error: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Updates {
+    stored: u64,
+    known: u64,
+    unauthorized: u64,
+    foreign: u64,
+    malformed: u64,
+    unavailable: u64,
+}
+
+/// The answer of `/readyz`.
+#[derive(Serialize)]
+struct Ready {
+    ready: bool,
+    reasons: Vec<String>,
 }
 
 /// 200 while the process can serve: Telegram or a database that is away does not change that.
-async fn live(State(health): State<Arc<Health>>) -> Response {
+async fn live(State(desk): State<Arc<Desk>>) -> Response {
+    let health = &desk.health;
     let stopping = health.shutdown.soft.is_cancelled();
+    let inbox = desk.depth().await;
+    let now = health.clock.now();
     let standing = health.standing.borrow().clone();
-    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    let body = json!({
-        "status": if stopping { "stopping" } else { "ok" },
-        "version": env!("CARGO_PKG_VERSION"),
-        "uptime_s": elapsed(health.started_at, health.clock.now()).as_secs(),
-        "inbox": health.inbox().await,
-        "webhook": webhook_in_words(&standing, &health.notes.borrow()),
-        "updates": {
-            "stored": count(&health.counts.stored),
-            "known": count(&health.counts.known),
-            "unauthorized": count(&health.counts.unauthorized),
-            "malformed": count(&health.counts.malformed),
-            "unavailable": count(&health.counts.unavailable),
-        },
-        "advice": health.advice,
-    });
-    answer(if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }, body)
+    let body = Live {
+        status: if stopping { "stopping" } else { "ok" },
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_s: elapsed(health.started_at, now).as_secs(),
+        webhook: Webhook { standing: &standing, says: standing.sentence(), notes: &health.notes.borrow() },
+        inbox,
+        updates: Updates::counted(&health.counts),
+        advice: health.advice.as_deref(),
+    };
+    answer(if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }, &body)
 }
 
 /// 200 only if an update that arrived now would be stored and the webhook is ours.
-async fn ready(State(health): State<Arc<Health>>) -> Response {
+async fn ready(State(desk): State<Arc<Desk>>) -> Response {
+    let health = &desk.health;
     let mut reasons = Vec::new();
     if health.shutdown.soft.is_cancelled() {
         reasons.push("the service is stopping".to_owned());
     }
-    match health.survey().await {
+    match desk.survey().await {
         Ok(survey) if survey.waiting + survey.held >= health.capacity as u64 => {
             reasons.push(format!("the inbox is full: {} updates wait", survey.waiting));
         }
@@ -94,7 +152,32 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
         reasons.push(standing.sentence());
     }
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    answer(status, json!({ "ready": reasons.is_empty(), "reasons": reasons }))
+    answer(status, &Ready { ready: reasons.is_empty(), reasons })
+}
+
+impl Desk {
+    async fn depth(&self) -> Depth {
+        match self.survey().await {
+            Ok(survey) => {
+                let oldest_s = survey.oldest.map(|oldest| elapsed(oldest, self.health.clock.now()).as_secs());
+                Depth::Known { survey, oldest_s }
+            }
+            Err(error) => Depth::Unknown { error },
+        }
+    }
+
+    async fn survey(&self) -> Result<Survey, String> {
+        let mut surveyed = self.surveyed.lock().await;
+        let now = self.health.clock.now();
+        if let Some((at, survey)) = &*surveyed
+            && (*at..later(*at, FRESH)).contains(&now)
+        {
+            return survey.clone();
+        }
+        let survey = self.health.survey().await;
+        *surveyed = Some((self.health.clock.now(), survey.clone()));
+        survey
+    }
 }
 
 impl Health {
@@ -105,36 +188,22 @@ impl Health {
         };
         surveyed.map_err(|error| telemetry::chain(&error).to_string())
     }
+}
 
-    async fn inbox(&self) -> Value {
-        #[derive(Serialize)]
-        struct Depth {
-            #[serde(flatten)]
-            survey: Survey,
-            oldest_s: Option<u64>,
-        }
-        match self.survey().await {
-            Ok(survey) => {
-                let oldest_s = survey.oldest.map(|oldest| elapsed(oldest, self.clock.now()).as_secs());
-                json!(Depth { survey, oldest_s })
-            }
-            Err(reason) => json!({ "error": reason }),
+impl Updates {
+    fn counted(counts: &Counts) -> Self {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Self {
+            stored: count(&counts.stored),
+            known: count(&counts.known),
+            unauthorized: count(&counts.unauthorized),
+            foreign: count(&counts.foreign),
+            malformed: count(&counts.malformed),
+            unavailable: count(&counts.unavailable),
         }
     }
 }
 
-fn webhook_in_words(standing: &Standing, notes: &Notes) -> Value {
-    #[derive(Serialize)]
-    struct InWords<'a> {
-        #[serde(flatten)]
-        standing: &'a Standing,
-        says: String,
-        #[serde(flatten)]
-        notes: &'a Notes,
-    }
-    json!(InWords { standing, says: standing.sentence(), notes })
-}
-
-fn answer(status: StatusCode, body: Value) -> Response {
-    (status, [(http::header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+fn answer(status: StatusCode, body: &impl Serialize) -> Response {
+    (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

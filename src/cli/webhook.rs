@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{Wrong, load, say};
 use crate::app::BuildError;
 use crate::clock::{Clock, SystemClock, elapsed};
+use crate::doctor::{Finding, of_webhook};
 use crate::registrar::{Drift, NotWanted, RefusedToken, Standing, WantedWebhook, drift, meaning, register};
 use crate::settings::{Need, Sources, WebhookSettings};
 use crate::telegram::{ApiError, BotApi, BotToken, WebhookInfo};
@@ -67,7 +68,8 @@ pub(super) async fn run(command: WebhookCommand, sources: &Sources) -> anyhow::R
     let api = BotApi::new(&settings.telegram, token.clone());
     match command {
         WebhookCommand::Info(output) => {
-            let unwell = info(&api, wanted.ok().as_ref(), output, &clock).await?;
+            let findings = |seen: &WebhookInfo| of_webhook(&settings, &token, seen, clock.now());
+            let unwell = info(&api, wanted.ok().as_ref(), output, clock.now(), findings).await?;
             Ok(if unwell && settings.webhook.register { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
         WebhookCommand::Set(output) => set(&api, wanted, output, &clock).await,
@@ -85,18 +87,28 @@ pub(super) async fn run(command: WebhookCommand, sources: &Sources) -> anyhow::R
     }
 }
 
-/// Prints what Telegram has; whether it is not as wanted.
-async fn info(api: &BotApi, wanted: Option<&WantedWebhook>, output: Output, clock: &dyn Clock) -> anyhow::Result<bool> {
+/// Prints what Telegram has, and what the doctor says of it; whether it is not as wanted.
+async fn info(
+    api: &BotApi,
+    wanted: Option<&WantedWebhook>,
+    output: Output,
+    now: Timestamp,
+    findings: impl Fn(&WebhookInfo) -> Vec<Finding>,
+) -> anyhow::Result<bool> {
     let seen = api.webhook_info().await.map_err(|error| explained(error, "Telegram could not be asked"))?;
     let drift = wanted.map(|wanted| drift(wanted, &seen)).unwrap_or_default();
+    let findings = findings(&seen);
     if output.json {
         let drift: Vec<String> = drift.iter().map(ToString::to_string).collect();
-        say(format_args!(
-            "{:#}",
-            json!({ "webhook": seen, "wanted_url": wanted.map(|wanted| &wanted.url), "drift": drift })
-        ));
+        let wanted_url = wanted.map(|wanted| &wanted.url);
+        let told = json!({ "webhook": seen, "wanted_url": wanted_url, "drift": drift, "findings": findings });
+        say(format_args!("{told:#}"));
     } else {
-        say(account(&seen, wanted, &drift, clock.now()).trim_end());
+        let mut lines = Lines(account(&seen, wanted, &drift, now));
+        for advice in findings.iter().filter_map(|finding| finding.advice.as_ref()) {
+            lines.add("to do", advice);
+        }
+        say(lines.0.trim_end());
     }
     Ok(!drift.is_empty())
 }
@@ -184,7 +196,6 @@ fn account(seen: &WebhookInfo, wanted: Option<&WantedWebhook>, drift: &[Drift], 
             lines.add("last error", &format!("{}{message}", ago(date, now)));
             if let Some(meaning) = meaning(message) {
                 lines.add("", &format!("this means: {}", meaning.means));
-                lines.add("", &format!("to do: {}", meaning.remedy));
             }
             lines.add("", "Telegram keeps it also after deliveries succeed again");
         }

@@ -42,17 +42,13 @@ struct Case<'a> {
 ///
 /// The settings have been read without a problem: that is the first finding.
 pub async fn examine(settings: &Settings, now: Timestamp, ring: Ring) -> Vec<Finding> {
-    let claim = Claim::of(settings.webhook.takeover, &settings.platform);
     let mut findings = vec![registration::settings(settings)];
     let Some(token) = settings.telegram.bot_token.clone().map(BotToken::new) else {
         findings.push(registration::no_token());
-        findings.push(owners::place(settings, claim));
+        findings.push(owners::place(settings, Claim::of(settings.webhook.takeover, &settings.platform)));
         return findings;
     };
-    // Where it would lead is asked also of a service that does not register by itself.
-    let webhook = WebhookSettings { register: true, ..settings.webhook.clone() };
-    let wanted = WantedWebhook::from_settings(&webhook, &settings.platform, &token);
-    let case = Case { settings, claim, wanted, now };
+    let case = Case::of(settings, &token, now);
     let api = BotApi::new(&settings.telegram, token);
 
     let me = api.get_me().await;
@@ -62,14 +58,39 @@ pub async fn examine(settings: &Settings, now: Timestamp, ring: Ring) -> Vec<Fin
     let service = case.reach(ring, &mut findings).await;
     findings.push(keeping::inbox(settings, service.as_ref(), now));
     findings.push(keeping::storage(settings));
-    findings.push(owners::place(settings, claim));
+    findings.push(owners::place(settings, case.claim));
     if let Some(seen) = seen {
         findings.push(owners::alone(&case, &seen, service.as_ref()));
     }
     findings
 }
 
-impl Case<'_> {
+/// What is found of a webhook, as Telegram has it: nothing else is looked into.
+#[must_use]
+pub fn of_webhook(settings: &Settings, token: &BotToken, seen: &WebhookInfo, now: Timestamp) -> Vec<Finding> {
+    Case::of(settings, token, now).of_webhook(seen)
+}
+
+impl<'a> Case<'a> {
+    fn of(settings: &'a Settings, token: &BotToken, now: Timestamp) -> Self {
+        let claim = Claim::of(settings.webhook.takeover, &settings.platform);
+        // Where it would lead is asked also of a service that does not register by itself.
+        let webhook = WebhookSettings { register: true, ..settings.webhook.clone() };
+        let wanted = WantedWebhook::from_settings(&webhook, &settings.platform, token);
+        Self { settings, claim, wanted, now }
+    }
+
+    fn of_webhook(&self, seen: &WebhookInfo) -> Vec<Finding> {
+        let drift = self.wanted.as_ref().map(|wanted| drift(wanted, seen)).unwrap_or_default();
+        let mut findings = vec![registration::webhook(self, seen, &drift)];
+        // What is said of another service's webhook does not concern this one.
+        if !matches!(drift.first(), Some(Drift::Empty | Drift::Foreign { .. })) && self.wanted.is_ok() {
+            findings.push(registration::limits(&drift));
+            findings.push(registration::deliveries(seen, self.now));
+        }
+        findings
+    }
+
     /// What Telegram has, as far as it can be asked.
     async fn webhook(&self, api: &BotApi, findings: &mut Vec<Finding>) -> Option<WebhookInfo> {
         let seen = match api.webhook_info().await {
@@ -79,13 +100,7 @@ impl Case<'_> {
                 return None;
             }
         };
-        let drift = self.wanted.as_ref().map(|wanted| drift(wanted, &seen)).unwrap_or_default();
-        findings.push(registration::webhook(self, &seen, &drift));
-        // What is said of another service's webhook does not concern this one.
-        if !matches!(drift.first(), Some(Drift::Empty | Drift::Foreign { .. })) && self.wanted.is_ok() {
-            findings.push(registration::limits(&drift));
-            findings.push(registration::deliveries(&seen, self.now));
-        }
+        findings.extend(self.of_webhook(&seen));
         Some(seen)
     }
 

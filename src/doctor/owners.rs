@@ -46,9 +46,9 @@ pub(super) fn alone(case: &Case<'_>, seen: &WebhookInfo, service: Option<&Servic
             "Stop one of them, or give each a bot of its own. If you do not know the other, send /revoke to @BotFather \
              and give the new token to this one alone.",
         ),
-        (None, Some(conflict)) => Finding::unwell(
+        (None, Some(_)) => Finding::unwell(
             CHECK,
-            format!("another program uses this bot's token: {conflict}"),
+            "another program uses this bot's token: the service has seen the webhook removed or changed",
             "Look for it on your own machines, in other services and in old deployments, and stop it. If you cannot find \
              it, send /revoke to @BotFather and give the new token to this one alone.",
         ),

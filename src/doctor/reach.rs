@@ -81,7 +81,7 @@ impl Service {
         }
         match (self.conflict(), webhook["trouble"].as_str()) {
             (Some(conflict), _) => {
-                Finding::unwell(CHECK, format!("it says: {conflict}"), "Stop the other program, as it says.")
+                Finding::unwell(CHECK, format!("it says: {conflict}"), "Stop the other program or copy, as it says.")
             }
             (None, Some(trouble)) => Finding::unwell(CHECK, format!("it says: {trouble}"), "Do as it says."),
             (None, None) => Finding::well(CHECK, format!("it says: {says}")),

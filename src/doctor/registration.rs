@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Case, Finding};
-use crate::registrar::{Claim, Drift, NotWanted, RefusedToken, Standing, meaning};
+use crate::registrar::{Claim, Drift, NotWanted, RefusedToken, Standing, meaning, waiting};
 use crate::settings::{Origin, Settings};
 use crate::telegram::{ApiError, Me, WebhookInfo};
 
@@ -140,7 +140,7 @@ pub(super) fn limits(drift: &[Drift]) -> Finding {
 pub(super) fn deliveries(seen: &WebhookInfo, now: Timestamp) -> Finding {
     const CHECK: &str = "deliveries";
     let pending = seen.pending_update_count;
-    let waiting = format!("{pending} updates wait at Telegram");
+    let waiting = waiting(pending);
     let at = seen.last_error_date.and_then(|second| Timestamp::from_second(second).ok());
     let age = at.map(|at| Duration::try_from(now.duration_since(at)).unwrap_or_default());
     match (&seen.last_error_message, age) {

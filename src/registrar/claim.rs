@@ -3,6 +3,10 @@ use crate::settings::{Platform, Takeover};
 
 /// Which webhook a service that starts may make its own. The newest start wins, but only where the
 /// bot is meant to live.
+///
+/// A preview is known by `IS_PULL_REQUEST=true`. Render's previews of an image promise no such mark
+/// and look like production: such a one takes over when it starts, the service that had the webhook
+/// says `superseded` and names its host, and the next start of either wins again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// Whatever is there: a webhook that leads to another host is taken over.

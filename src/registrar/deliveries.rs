@@ -63,7 +63,7 @@ impl Deliveries {
         }
         self.told.clear();
         self.piling_up = false;
-        Some(Told::Over(format!("Telegram delivers this bot's updates again; {pending} wait there.")))
+        Some(Told::Over(format!("Telegram delivers this bot's updates again; {}.", waiting(pending))))
     }
 
     /// The error that Telegram met lately, if it met one since we are here.
@@ -75,8 +75,18 @@ impl Deliveries {
     }
 }
 
+/// How many updates wait at Telegram, as part of a sentence.
+#[must_use]
+pub fn waiting(pending: u64) -> String {
+    match pending {
+        0 => "no update waits at Telegram".to_owned(),
+        1 => "1 update waits at Telegram".to_owned(),
+        more => format!("{more} updates wait at Telegram"),
+    }
+}
+
 fn error_in_words(message: &str, pending: u64) -> String {
-    let waiting = format!("{pending} updates wait at Telegram, for 24 h at most, and it tries again by itself");
+    let waiting = format!("{}, for 24 h at most, and it tries again by itself", waiting(pending));
     match meaning(message) {
         Some(meaning) => format!(
             "Telegram could not deliver an update: {message}. This means: {}. {waiting}. {}",

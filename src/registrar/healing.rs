@@ -94,14 +94,14 @@ impl Damage {
         match (self, time) {
             (Self::Removed, 1) => {
                 "This bot's webhook was removed: some program called deleteWebhook, as polling bots do when they start. \
-                 No update is lost, they wait at Telegram. Doorbell sets the webhook again at once. Look for a copy of \
-                 the bot that polls, on a machine of yours or in another service, and stop it."
+                 Updates wait at Telegram meanwhile, unless that program takes them. Doorbell sets the webhook again at \
+                 once. Look for a copy of the bot that polls, on a machine of yours or in another service, and stop it."
                     .to_owned()
             }
             (Self::Removed, time) => format!(
                 "This bot's webhook was removed again, {time} times in a short while: a polling copy of this bot is \
-                 running elsewhere, and removes the webhook each time it starts. No update is lost, they wait at \
-                 Telegram for 24 h. Doorbell goes on setting the webhook, and waits longer each time, up to 5 minutes. \
+                 running elsewhere, and removes the webhook each time it starts. Updates wait at Telegram meanwhile, for \
+                 24 h at most, unless that copy takes them. Doorbell goes on setting the webhook, and waits longer each time, up to 5 minutes. \
                  Stop the other copy; if you cannot find it, send /revoke to @BotFather and give the new token to \
                  Doorbell alone."
             ),

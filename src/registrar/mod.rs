@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Level, debug, error, info, warn};
 
 pub use claim::Claim;
+pub use deliveries::waiting;
 pub use drift::{Drift, drift};
 pub use meaning::{Meaning, meaning};
 pub use notes::Notes;
@@ -166,6 +167,7 @@ impl Registrar {
                 }
                 Outcome::Superseded { host } => {
                     self.stand(Standing::Superseded { host }, Level::WARN);
+                    self.notes.send_modify(|notes| (notes.conflict, notes.trouble) = (None, None));
                     self.until_given_back(wanted).await;
                     self.until_registered(wanted, &mut course).await?
                 }

@@ -175,7 +175,7 @@ async fn a_throttle_is_obeyed() {
         scene.advance(29);
         tokio::task::yield_now().await;
         assert_eq!(scene.count("getWebhookInfo"), 1);
-        scene.advance(2);
+        scene.advance(3);
         assert!(scene.wait(2).await.is_active());
     };
     assert_eq!(scene.play(test).await, Ok(()));

@@ -40,7 +40,7 @@ pub use sections::outbound::OutboundSettings;
 pub use sections::reply::ReplySettings;
 pub use sections::server::ServerSettings;
 pub use sections::telegram::TelegramSettings;
-pub use sections::webhook::{Takeover, WebhookSettings};
+pub use sections::webhook::{SourceMode, Takeover, WebhookSettings};
 pub use sources::{Environment, Sources};
 
 /// Everything the operator may decide.
@@ -100,7 +100,7 @@ impl Settings {
         let mut settings = Self {
             telegram,
             server: ServerSettings::read(&mut from, &platform),
-            webhook: WebhookSettings::read(&mut from, public_api),
+            webhook: WebhookSettings::read(&mut from, public_api, &platform),
             inbox: InboxSettings::read(&mut from),
             dispatch: DispatchSettings::read(&mut from),
             outbound: OutboundSettings::read(&mut from),

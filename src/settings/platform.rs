@@ -16,6 +16,9 @@ pub struct Platform {
     pub instance: Option<String>,
     /// The deployed revision, where the platform says it.
     pub revision: Option<String>,
+    /// The header in which the platform's proxy writes the client's address, over whatever a client
+    /// sent under that name; none where no such header is known.
+    pub client_address: Option<&'static str>,
 }
 
 impl Platform {
@@ -35,6 +38,7 @@ struct Marks {
     public: Option<(&'static str, &'static str, &'static str)>,
     instance: Option<&'static str>,
     revision: &'static str,
+    client_address: Option<&'static str>,
 }
 
 /// The platforms, in the order in which they are tried.
@@ -45,6 +49,8 @@ const PLATFORMS: [Marks; 6] = [
         public: Some(("RENDER_EXTERNAL_URL", "", "")),
         instance: Some("RENDER_INSTANCE_ID"),
         revision: "RENDER_GIT_COMMIT",
+        // Cloudflare, in front of Render's own proxies, writes it.
+        client_address: Some("cf-connecting-ip"),
     },
     Marks {
         name: "Fly",
@@ -52,6 +58,7 @@ const PLATFORMS: [Marks; 6] = [
         public: Some(("FLY_APP_NAME", "https://", ".fly.dev")),
         instance: Some("FLY_MACHINE_ID"),
         revision: "FLY_IMAGE_REF",
+        client_address: Some("fly-client-ip"),
     },
     Marks {
         name: "Railway",
@@ -59,6 +66,7 @@ const PLATFORMS: [Marks; 6] = [
         public: Some(("RAILWAY_PUBLIC_DOMAIN", "https://", "")),
         instance: Some("RAILWAY_REPLICA_ID"),
         revision: "RAILWAY_GIT_COMMIT_SHA",
+        client_address: None,
     },
     Marks {
         name: "Koyeb",
@@ -66,6 +74,7 @@ const PLATFORMS: [Marks; 6] = [
         public: Some(("KOYEB_PUBLIC_DOMAIN", "https://", "")),
         instance: Some("KOYEB_INSTANCE_ID"),
         revision: "KOYEB_GIT_SHA",
+        client_address: None,
     },
     Marks {
         name: "Heroku",
@@ -74,8 +83,16 @@ const PLATFORMS: [Marks; 6] = [
         public: Some(("HEROKU_APP_DEFAULT_DOMAIN_NAME", "https://", "")),
         instance: Some("DYNO"),
         revision: "HEROKU_SLUG_COMMIT",
+        client_address: None,
     },
-    Marks { name: "Cloud Run", shown_by: &["K_SERVICE"], public: None, instance: None, revision: "K_REVISION" },
+    Marks {
+        name: "Cloud Run",
+        shown_by: &["K_SERVICE"],
+        public: None,
+        instance: None,
+        revision: "K_REVISION",
+        client_address: None,
+    },
 ];
 
 /// Recognises the platform.
@@ -86,6 +103,7 @@ pub(super) fn recognise(environment: &Environment) -> Platform {
         preview: value(environment, "IS_PULL_REQUEST").as_deref() == Some("true"),
         instance: marks.and_then(|marks| value(environment, marks.instance?)),
         revision: marks.and_then(|marks| value(environment, marks.revision)),
+        client_address: marks.and_then(|marks| marks.client_address),
     }
 }
 

@@ -6,19 +6,61 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::{Kind, NotAnUpdate};
 
-/// Reads the head of a body; a body that is JSON but for a byte-order mark or strings that are not
+/// Reads the head of a body. A body that is JSON but for a byte-order mark or strings that are not
 /// UTF-8 is read with those replaced.
 pub(super) fn read(body: &[u8]) -> Result<Head, NotAnUpdate> {
-    match serde_json::from_slice(body) {
-        Ok(head) => Ok(head),
-        Err(_) if body.starts_with(b"\xef\xbb\xbf") || std::str::from_utf8(body).is_err() => {
-            let text = String::from_utf8_lossy(body);
-            serde_json::from_str(text.trim_start_matches('\u{feff}')).or(Err(NotAnUpdate::NotAnObject))
+    if let Ok(head) = serde_json::from_slice(body) {
+        return Ok(head);
+    }
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim_start_matches('\u{feff}');
+    serde_json::from_str(text).or_else(|_| read_carefully(text))
+}
+
+/// Reads what is JSON by its grammar, but holds in places that matter what no value can be made of:
+/// half a surrogate pair, a number beyond all bounds, objects nested without end.
+fn read_carefully(text: &str) -> Result<Head, NotAnUpdate> {
+    let Fields(fields) = serde_json::from_str(text).or(Err(NotAnUpdate::NotAnObject))?;
+    let mut head = Head::default();
+    for (name, value) in fields {
+        let name = serde_json::from_str::<Cow<str>>(name.get()).unwrap_or(Cow::Borrowed("unnamed"));
+        if name == "update_id" {
+            head.id = serde_json::from_str(value.get()).ok();
+        } else if head.kind.is_none() {
+            head.kind = Some(Kind::named(&name));
+            let content = serde_json::from_str::<Lenient<Content>>(value.get()).ok();
+            head.content = content.and_then(|content| content.0).unwrap_or_default();
         }
-        Err(_) => Err(NotAnUpdate::NotAnObject),
+    }
+    Ok(head)
+}
+
+/// The fields of an object, names and values as they were written.
+struct Fields<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(FieldsVisitor)
     }
 }
 

@@ -44,6 +44,9 @@ fn unknown_kinds_and_shapes_are_kept_as_they_came() {
         (r#"{"update_id":1,"message":"text"}"#, "message"),
         (r#"{"update_id":1,"message":{"chat":[1],"from":true,"date":"soon"}}"#, "message"),
         (r#"{"update_id":1,"message":{"n":1e999999,"lone":"\ud800"}}"#, "message"),
+        (r#"{"update_id":1,"message":{"date":1e999999}}"#, "message"),
+        (r#"{"update_id":1,"message":"\ud800"}"#, "message"),
+        (r#"{"\ud800":2,"message":{"chat":{"id":5}},"update\u005fid":1}"#, "unnamed"),
     ] {
         let update = read(body).unwrap();
         assert_eq!((update.kind.name(), update.chat_key), (kind, ChatKey::Update(1)), "{body}");

@@ -210,6 +210,7 @@ fn the_curl_command_that_ring_prints_does_the_same() {
 }
 
 /// What a pasted line prints; none where there is no curl.
+#[expect(clippy::print_stderr, reason = "what was left out must be seen")]
 fn in_a_shell(line: &str) -> Option<String> {
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
         eprintln!("left out: there is no curl here");

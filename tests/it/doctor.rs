@@ -220,7 +220,7 @@ async fn dead_updates_and_an_inbox_of_another_program_are_found() {
     case.app.work_may_be_left = true;
     assert_eq!(case.app.ring(&message(1, 7, "/start")).await.status, 200);
     case.app.drain().await;
-    case.finds("inbox", "1 are dead", "doorbell dead list").await;
+    case.finds("inbox", "dead: 1", "doorbell dead list").await;
     let other = case.app.folder.path().join("other.db");
     std::fs::write(&other, "no database at all, but long enough to be looked into").expect("it can be written");
     let case = case.with("inbox.url", format!("sqlite:{}", other.display()));
@@ -235,7 +235,7 @@ async fn an_inbox_that_nobody_uses_is_read_and_nothing_is_left_beside_it() {
         let findings = case.examine().await;
         findings.into_iter().find(|finding| finding.check == "inbox").expect("it is there").seen
     };
-    assert!(seen(&case).await.contains("in use by the running service (good): 0 updates wait"));
+    assert!(seen(&case).await.contains("in use by the running service (good); waiting: 0"));
     case.app.stop().await.expect("it stops well");
     let Case { app, overrides, environment } = case;
     let (folder, sandbox) = (Arc::clone(&app.folder), app.sandbox.clone());
@@ -244,7 +244,7 @@ async fn an_inbox_that_nobody_uses_is_read_and_nothing_is_left_beside_it() {
     let case = Case { app, overrides, environment };
     let case = case.with("inbox.url", format!("sqlite:{}", folder.path().join("inbox.db").display()));
     let before = files(&folder);
-    assert!(seen(&case).await.contains("no service uses it now: 0 updates wait"));
+    assert!(seen(&case).await.contains("no service uses it now; waiting: 0"));
     assert_eq!(files(&folder), before);
     let case = case.with("inbox.url", format!("sqlite:{}", folder.path().join("new/inbox.db").display()));
     assert!(seen(&case).await.contains("the first start makes it"));
@@ -281,7 +281,7 @@ async fn a_polling_copy_that_the_service_has_noticed_is_found() {
     app.sandbox.until(|sandbox| sandbox.webhook().is_some()).await;
     app.registered().await;
     let case = Case::of(app);
-    case.finds("only one", "deleteWebhook", "stop it").await;
+    case.finds("only one", "removed or changed", "stop it").await;
     case.finds("service", "deleteWebhook", "Stop the other program").await;
 }
 

@@ -181,7 +181,7 @@ async fn telegrams_own_trouble_is_put_into_plain_words_once_and_so_is_its_end() 
     clock.pass(400, 1).await;
     let told = log.lines("Telegram could not deliver an update: Connection refused");
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("This means: nothing listens") && told[0].contains("1 updates wait"), "{told:?}");
+    assert!(told[0].contains("This means: nothing listens") && told[0].contains("1 update waits"), "{told:?}");
     let health = fetch(app.addr, "/healthz").await.json();
     assert!(health["webhook"]["trouble"].as_str().is_some_and(|trouble| trouble.contains("nothing listens")));
 

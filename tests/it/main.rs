@@ -1,6 +1,7 @@
 //! The promises, each tried through the real program: `App::build` on a free port, with our own
 //! sandbox as Telegram.
 
+#[expect(unreachable_pub, reason = "`pub` here says: for the tests; a test binary has no other outside")]
 mod harness;
 
 mod answered;
@@ -9,16 +10,16 @@ mod crash;
 mod dead_updates;
 mod disk;
 mod doctor;
+mod documents;
+mod front_door;
+mod front_door_slow;
+mod front_door_wire;
 mod healing;
 mod house;
 mod inbox_contract;
 mod instances;
 mod once_and_in_order;
-mod one_bad_update;
 mod ownership;
-mod refused_starts;
 mod registered;
-mod replies_are_kept;
 mod secrets;
 mod settings_errors;
-mod stopping;

@@ -1,10 +1,13 @@
 use std::time::Duration;
 
+use http::HeaderName;
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use toml::Value;
 
 use super::YEAR;
+use crate::settings::platform::Platform;
 use crate::settings::public_url;
 use crate::settings::reader::{Reader, Refusal};
 use crate::settings::{describe, keys};
@@ -37,6 +40,26 @@ pub struct WebhookSettings {
     /// How often the registration is looked after.
     #[schemars(with = "String")]
     pub watch_interval: Duration,
+    /// What becomes of updates with the right secret token from an address that is not Telegram's.
+    pub source_check: SourceMode,
+    /// The addresses from which updates come.
+    #[schemars(with = "Vec<String>")]
+    pub source_ranges: Vec<IpNet>,
+    /// The header in which the proxy in front writes the client's address; the platform's when not set.
+    #[schemars(with = "String")]
+    pub source_header: Option<HeaderName>,
+}
+
+/// What becomes of updates with the right secret token from an address that is not Telegram's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum SourceMode {
+    /// Nobody asks where they came from.
+    Off,
+    /// They are counted, and let in.
+    Report,
+    /// They are refused, and so are those whose address is not known.
+    Enforce,
 }
 
 /// When a webhook of another host is taken over.
@@ -55,7 +78,7 @@ const SECRET_TOKEN: &str = "1 to 256 of A-Z a-z 0-9 _ -";
 
 impl WebhookSettings {
     /// Reads the section; what is wanted of the public URL depends on whose Bot API is to reach it.
-    pub(in crate::settings) fn read(from: &mut Reader, public_api: bool) -> Self {
+    pub(in crate::settings) fn read(from: &mut Reader, public_api: bool, platform: &Platform) -> Self {
         let public_url = from.optional("webhook.public_url", public_url::WANTED, public_url::base);
         let settings = Self {
             secret_token: from.token("webhook.secret_token", SECRET_TOKEN, secret_token),
@@ -73,8 +96,28 @@ impl WebhookSettings {
                 &[("auto", Takeover::Auto), ("always", Takeover::Always), ("never", Takeover::Never)],
             ),
             watch_interval: from.duration("webhook.watch_interval", Duration::from_secs(1)..=YEAR),
+            source_check: from.choice(
+                "webhook.source_check",
+                &[("off", SourceMode::Off), ("report", SourceMode::Report), ("enforce", SourceMode::Enforce)],
+            ),
+            source_ranges: from.value(
+                "webhook.source_ranges",
+                "a list of ranges of addresses, such as [\"149.154.160.0/20\"]",
+                ranges,
+            ),
+            source_header: from.optional("webhook.source_header", "the name of a header, such as x-real-ip", |name| {
+                name.trim().parse().or(Err(Refusal::default()))
+            }),
             public_url,
         };
+        let source_is_told = settings.source_header.is_some() || platform.client_address.is_some();
+        if settings.source_check == SourceMode::Enforce && !source_is_told {
+            from.refuse(
+                "webhook.source_check",
+                "\"off\" or \"report\", where no header tells the client's address",
+                Refusal::hint("set webhook.source_header to the header in which the proxy in front writes it"),
+            );
+        }
         if public_api
             && settings.register
             && let Some(url) = &settings.public_url
@@ -89,6 +132,12 @@ impl WebhookSettings {
 fn secret_token(token: &str) -> Result<(), Refusal> {
     let is_one = token.len() <= 256 && token.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'));
     if is_one { Ok(()) } else { Err(Refusal::found(describe::secret(token))) }
+}
+
+fn ranges(value: &Value) -> Result<Vec<IpNet>, Refusal> {
+    let ranges = value.as_array().filter(|ranges| !ranges.is_empty()).ok_or_else(Refusal::default)?;
+    let range = |range: &Value| range.as_str()?.trim().parse().ok();
+    ranges.iter().map(|value| range(value).ok_or_else(Refusal::default)).collect()
 }
 
 fn kinds(value: &Value) -> Result<Vec<String>, Refusal> {

@@ -67,6 +67,10 @@ fn each_problem_says_what_was_found_and_what_is_wanted() {
         ("DOORBELL__WEBHOOK__TAKEOVER", "maybe", "\"maybe\"", "one of \"auto\", \"always\", \"never\""),
         ("DOORBELL__WEBHOOK__ALLOWED_UPDATES", "message", "\"message\"", "a list of kinds"),
         ("DOORBELL__WEBHOOK__ALLOWED_UPDATES", "['mesage']", "the unknown kind \"mesage\"", "a list of kinds"),
+        ("DOORBELL__WEBHOOK__SOURCE_CHECK", "enforce", "\"enforce\"", "\"off\" or \"report\", where no header tells"),
+        ("DOORBELL__WEBHOOK__SOURCE_RANGES", "[]", "\"[]\"", "a list of ranges"),
+        ("DOORBELL__WEBHOOK__SOURCE_RANGES", "['1.2.3.4/33']", "\"['1.2.3.4/33']\"", "a list of ranges"),
+        ("DOORBELL__WEBHOOK__SOURCE_HEADER", "x real ip", "\"x real ip\"", "the name of a header"),
         ("DOORBELL_PROFILE", "staging", "\"staging\"", "production or sandbox"),
     ] {
         let problem = problem(&[(variable, value)]);

@@ -10,6 +10,7 @@ use doorbell::inbox::{Inbox, Survey};
 use doorbell::lifecycle::Shutdown;
 use doorbell::registrar::{RefusedToken, Standing};
 use doorbell::sandbox::{Sandbox, TOKEN};
+use doorbell::server::Limits;
 use doorbell::settings::{Need, Settings, Sources};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -28,6 +29,7 @@ pub struct Wanted {
     pub environment: Vec<(&'static str, &'static str)>,
     pub handler: Option<Arc<dyn Handler>>,
     pub clock: SharedClock,
+    pub limits: Limits,
     /// A folder that outlives the service, for tests that start it again.
     pub folder: Option<Arc<TempDir>>,
     /// A sandbox that outlives the service.
@@ -41,6 +43,7 @@ impl Default for Wanted {
             environment: Vec::new(),
             handler: None,
             clock: Arc::new(SystemClock),
+            limits: Limits::default(),
             folder: None,
             sandbox: None,
         }
@@ -102,7 +105,7 @@ impl Wanted {
         }
         let settings = Settings::load(&sources, Need::Token).unwrap_or_else(|error| panic!("{error}"));
         let shutdown = Shutdown::new();
-        let parts = Parts { handler: self.handler, clock: self.clock, shutdown: shutdown.clone() };
+        let parts = Parts { handler: self.handler, clock: self.clock, shutdown: shutdown.clone(), limits: self.limits };
         let app = App::build_with(settings, parts).await.unwrap_or_else(|error| panic!("{error}"));
         let (addr, standing, inbox, dispatch) = (app.addr(), app.standing(), app.inbox(), app.dispatch());
         let running = Some(tokio::task::spawn(app.run()));

@@ -12,6 +12,7 @@ mod log;
 mod playground;
 pub mod postgres;
 pub mod waiting;
+mod wire;
 
 pub use app::{SECRET, TestApp, Wanted, count, free_port, telegram};
 pub use binary::{Ended, Program, run, until};
@@ -23,8 +24,8 @@ pub use http::{Answer, fetch, get, post, raw};
 pub(crate) use line::Line;
 pub use log::Log;
 pub use playground::Playground;
+pub use wire::Wire;
 
-use doorbell::update::UpdateId;
 use serde_json::{Value, json};
 
 /// An update that carries a text message of a private chat.
@@ -41,9 +42,4 @@ pub fn tell(line: &str) {
     use std::io::Write;
     // The macros would be caught by the test runner.
     let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-/// The number of an update.
-pub fn id(update: &Value) -> UpdateId {
-    UpdateId(update["update_id"].as_i64().expect("an update has a number"))
 }

@@ -1,0 +1,195 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Context;
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+
+use super::limits::Limits;
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Its last answer is out; what still comes is thrown away.
+    Linger,
+    /// A request's head is arriving, or the connection is new.
+    Head,
+    /// Its requests are answered, and no other has begun.
+    Idle,
+    /// A request is being answered.
+    Work,
+}
+
+const PHASES: [Phase; 4] = [Phase::Linger, Phase::Head, Phase::Idle, Phase::Work];
+const NEVER: u64 = u64::MAX;
+
+/// How far a connection is, and since when: written by the connection, read by whoever looks it
+/// over. All of it is advice about time, so no order between the fields matters.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// The ticks so far, which all connections share.
+    ticks: Arc<AtomicU64>,
+    /// The phase, in the two lowest bits, and the tick at which it began: one word, so that no
+    /// phase is ever read with another's beginning.
+    phase: AtomicU64,
+    /// The tick at which the client stopped taking its answer.
+    stuck: AtomicU64,
+    leaving: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Progress {
+    /// A connection that begins now.
+    pub(super) fn new(ticks: Arc<AtomicU64>) -> Self {
+        let progress = Self {
+            ticks,
+            phase: AtomicU64::default(),
+            stuck: AtomicU64::new(NEVER),
+            leaving: AtomicBool::default(),
+            task: AtomicWaker::new(),
+        };
+        progress.enter(Phase::Head);
+        progress
+    }
+
+    /// Another phase begins.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.store(self.now() << 2 | phase as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes have come: on an idle connection, the next request begins.
+    pub(super) fn heard(&self) {
+        if self.phase().0 == Phase::Idle {
+            self.enter(Phase::Head);
+        }
+    }
+
+    /// The client takes nothing now.
+    pub(super) fn blocked(&self) {
+        if self.stuck.load(Ordering::Relaxed) == NEVER {
+            self.stuck.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// The client has taken everything there was.
+    pub(super) fn flushed(&self) {
+        if self.stuck.load(Ordering::Relaxed) != NEVER {
+            self.stuck.store(NEVER, Ordering::Relaxed);
+        }
+    }
+
+    /// The service stops: the connection is to end after what it is doing.
+    pub(super) fn ask_to_leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+        self.task.wake();
+    }
+
+    /// Whether the connection is to end. If not, the task is woken once it is.
+    pub(super) fn is_leaving(&self, cx: &Context<'_>) -> bool {
+        self.task.register(cx.waker());
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    /// Whether the connection has been at it for longer than it may.
+    pub(super) fn has_overstayed(&self, limits: &Limits) -> bool {
+        let (phase, since) = self.phase();
+        let may_take = match phase {
+            Phase::Linger => limits.linger,
+            Phase::Head => limits.head,
+            Phase::Idle => limits.idle,
+            Phase::Work => limits.work,
+        };
+        self.is_over(since, may_take, limits.tick)
+            || self.is_over(self.stuck.load(Ordering::Relaxed), limits.answer, limits.tick)
+    }
+
+    /// How much would be lost with the connection: the least first, of two alike the older first;
+    /// nothing can be given for one on which a request is being answered.
+    pub(super) fn worth(&self) -> Option<(Phase, u64)> {
+        let (phase, since) = self.phase();
+        match self.stuck.load(Ordering::Relaxed) {
+            NEVER => (phase != Phase::Work).then_some((phase, since)),
+            since => Some((Phase::Linger, since)),
+        }
+    }
+
+    /// A tick is over only when the next has begun: nobody is put out early.
+    fn is_over(&self, since: u64, may_take: Duration, tick: Duration) -> bool {
+        u128::from(self.now().saturating_sub(since)) > may_take.as_nanos().div_ceil(tick.as_nanos().max(1))
+    }
+
+    fn phase(&self) -> (Phase, u64) {
+        let word = self.phase.load(Ordering::Relaxed);
+        (PHASES[(word & 3) as usize], word >> 2)
+    }
+
+    fn now(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress() -> (Progress, Arc<AtomicU64>) {
+        let ticks = Arc::new(AtomicU64::new(7));
+        (Progress::new(Arc::clone(&ticks)), ticks)
+    }
+
+    /// After how many ticks a connection is put out.
+    fn put_out_after(progress: &Progress, ticks: &AtomicU64) -> u64 {
+        let begun = ticks.load(Ordering::Relaxed);
+        while !progress.has_overstayed(&Limits::default()) {
+            ticks.fetch_add(1, Ordering::Relaxed);
+        }
+        ticks.load(Ordering::Relaxed) - begun - 1
+    }
+
+    #[test]
+    fn each_phase_has_its_own_deadline() {
+        for (phase, seconds) in [(Phase::Head, 10), (Phase::Work, 60), (Phase::Idle, 120), (Phase::Linger, 2)] {
+            let (progress, ticks) = progress();
+            progress.enter(phase);
+            assert_eq!(put_out_after(&progress, &ticks), seconds, "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_byte_of_a_request_ends_idleness_and_no_later_one_prolongs_the_head() {
+        let (progress, ticks) = progress();
+        progress.enter(Phase::Idle);
+        ticks.fetch_add(100, Ordering::Relaxed);
+        progress.heard();
+        ticks.fetch_add(4, Ordering::Relaxed);
+        progress.heard();
+        assert_eq!(put_out_after(&progress, &ticks), 10 - 4);
+    }
+
+    #[test]
+    fn who_takes_an_answer_in_drops_has_as_long_as_who_takes_nothing() {
+        let (progress, ticks) = progress();
+        progress.enter(Phase::Idle);
+        progress.blocked();
+        ticks.fetch_add(9, Ordering::Relaxed);
+        progress.blocked();
+        assert_eq!(put_out_after(&progress, &ticks), 10 - 9);
+        progress.flushed();
+        assert_eq!(put_out_after(&progress, &ticks), 120 - 11);
+    }
+
+    #[test]
+    fn who_is_being_answered_never_makes_room_and_the_proven_do_so_last() {
+        let worth = |phase| {
+            let (progress, _) = progress();
+            progress.enter(phase);
+            progress.worth()
+        };
+        assert_eq!(worth(Phase::Work), None);
+        assert!(worth(Phase::Linger) < worth(Phase::Head) && worth(Phase::Head) < worth(Phase::Idle));
+        let (stuck, _) = progress();
+        stuck.enter(Phase::Work);
+        stuck.blocked();
+        assert_eq!(stuck.worth(), worth(Phase::Linger));
+    }
+}

@@ -1,0 +1,217 @@
+use std::future::pending;
+use std::pin::pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::body::{Body, Bytes};
+use futures_util::{FutureExt, stream};
+use http::{HeaderName, Method};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use tower::ServiceExt;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::inbox::{Delivery, InboxError, Lease, Record, Selection, Survey, Verdict};
+use crate::settings::{Need, Settings, Sources};
+use crate::update::UpdateId;
+
+const SECRET: &str = "the-secret";
+const UPDATE: &str = r#"{"update_id":1}"#;
+
+/// An inbox that does one thing with whatever it is offered.
+#[derive(Clone, Copy, PartialEq)]
+enum Behaviour {
+    Stores,
+    Fails,
+    TakesForEver,
+}
+
+#[async_trait]
+impl Inbox for Behaviour {
+    async fn accept(&self, _: Update) -> Result<Accepted, InboxError> {
+        match self {
+            Self::Stores => Ok(Accepted::Stored),
+            Self::Fails => Err(InboxError::Unavailable(Arc::new(std::io::Error::other("the disk is full")))),
+            Self::TakesForEver => pending().await,
+        }
+    }
+
+    async fn due(&self) {}
+
+    async fn claim(&self, _: usize) -> Result<Vec<Delivery>, InboxError> {
+        Ok(Vec::new())
+    }
+
+    async fn settle(&self, _: Lease, _: Verdict) -> Result<(), InboxError> {
+        Ok(())
+    }
+
+    async fn extend(&self, _: &[Lease]) -> Result<(), InboxError> {
+        Ok(())
+    }
+
+    async fn survey(&self) -> Result<Survey, InboxError> {
+        Ok(Survey::default())
+    }
+
+    async fn list(&self, _: &Selection, _: usize) -> Result<Vec<Record>, InboxError> {
+        Ok(Vec::new())
+    }
+
+    async fn revive(&self, _: &Selection) -> Result<Vec<UpdateId>, InboxError> {
+        Ok(Vec::new())
+    }
+
+    async fn discard(&self, _: &Selection) -> Result<Vec<UpdateId>, InboxError> {
+        Ok(Vec::new())
+    }
+
+    async fn sweep(&self) -> Result<(), InboxError> {
+        Ok(())
+    }
+}
+
+struct House {
+    router: Router,
+    counts: Arc<Counts>,
+    clock: ManualClock,
+}
+
+fn house(inbox: Behaviour, variables: &[(&str, &str)]) -> House {
+    let sources = Sources { environment: variables.iter().copied().collect(), ..Sources::default() };
+    let settings = Settings::load(&sources, Need::Nothing).unwrap();
+    let counts = Arc::new(Counts::default());
+    let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+    let router = router(
+        Arc::new(inbox),
+        Secrets::new(&SECRET.to_owned().into(), None),
+        SourceCheck::new(&settings.webhook, &settings.platform),
+        settings.server.body_limit,
+        Arc::clone(&counts),
+        Arc::new(clock.clone()),
+    );
+    House { router, counts, clock }
+}
+
+impl House {
+    fn ring(&self, request: Request) -> impl Future<Output = Response> + use<> {
+        let router = self.router.clone();
+        async move { router.oneshot(request).await.unwrap() }
+    }
+
+    fn count(&self, counter: impl Fn(&Counts) -> &AtomicU64) -> u64 {
+        counter(&self.counts).load(Ordering::Relaxed)
+    }
+}
+
+fn request(length: usize, body: Body) -> Request {
+    let request = Request::builder().method(Method::POST).uri(PATH);
+    request.header(SECRET_HEADER, SECRET).header(CONTENT_LENGTH, length).body(body).unwrap()
+}
+
+fn with(mut request: Request, name: HeaderName, value: &'static str) -> Request {
+    request.headers_mut().append(name, http::HeaderValue::from_static(value));
+    request
+}
+
+/// A body that must not be read.
+fn untouchable() -> Body {
+    Body::from_stream(stream::poll_fn(|_| -> std::task::Poll<Option<Result<Bytes, std::io::Error>>> {
+        panic!("the body is read")
+    }))
+}
+
+async fn text(response: Response) -> String {
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_refused_by_its_head_never_has_its_body_read() {
+    let house = house(Behaviour::Stores, &[]);
+    let length = 100_000_000;
+    let mut wrong = request(length, untouchable());
+    wrong.headers_mut().insert(SECRET_HEADER, "wrong".parse().unwrap());
+    let mut missing = request(length, untouchable());
+    missing.headers_mut().remove(SECRET_HEADER);
+    let twice = with(request(length, untouchable()), SECRET_HEADER, SECRET);
+    let mut chunked = request(0, untouchable());
+    chunked.headers_mut().remove(CONTENT_LENGTH);
+    for (request, status) in [
+        (wrong, 401),
+        (missing, 401),
+        (twice, 401),
+        (chunked, 411),
+        (request(1024 * 1024 + 1, untouchable()), 413),
+        (with(request(10, untouchable()), CONTENT_ENCODING, "gzip"), 415),
+        (with(request(10, untouchable()), EXPECT, "100-continue"), 417),
+    ] {
+        assert_eq!(house.ring(request).await.status(), status);
+    }
+    assert_eq!((house.count(|counts| &counts.unauthorized), house.count(|counts| &counts.malformed)), (3, 4));
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_not_acknowledged_and_offered_again_within_5_s() {
+    let house = house(Behaviour::Fails, &[]);
+    let answer = house.ring(request(UPDATE.len(), UPDATE.into())).await;
+    assert_eq!(
+        (answer.status(), answer.headers()["retry-after"].to_str().unwrap()),
+        (StatusCode::SERVICE_UNAVAILABLE, "2")
+    );
+    let text = text(answer).await;
+    assert!(
+        text.starts_with(r#"{"type":"about:blank","title":"The update could not be stored","status":503,"#),
+        "{text}"
+    );
+    assert!(!text.contains("disk"), "what the store says is the operator's alone: {text}");
+}
+
+#[tokio::test]
+async fn bodies_in_memory_are_bounded_and_a_stranger_takes_no_part_of_the_bound() {
+    let house = house(Behaviour::TakesForEver, &[]);
+    let largest = 1024 * 1024;
+    let body = || Bytes::from([&vec![b' '; largest - UPDATE.len()][..], UPDATE.as_bytes()].concat());
+    let mut waiting: Vec<_> =
+        (0..BODIES / largest).map(|_| Box::pin(house.ring(request(largest, body().into())))).collect();
+    assert!(waiting.iter_mut().all(|answer| answer.as_mut().now_or_never().is_none()), "each waits for the inbox");
+    let one_more = house.ring(request(largest, untouchable())).await;
+    assert_eq!(
+        (one_more.status(), one_more.headers()["retry-after"].to_str().unwrap()),
+        (StatusCode::SERVICE_UNAVAILABLE, "1")
+    );
+    drop(waiting.pop());
+    assert!(house.ring(request(largest, body().into())).now_or_never().is_none(), "there is room again");
+}
+
+#[tokio::test]
+async fn a_slow_body_is_given_up_after_15_s() {
+    let house = house(Behaviour::Stores, &[]);
+    let first = stream::once(async { Ok::<_, std::io::Error>(Bytes::from_static(b"{")) });
+    let mut answer =
+        pin!(house.ring(request(2, Body::from_stream(stream::StreamExt::chain(first, stream::pending())))));
+    assert!(answer.as_mut().now_or_never().is_none());
+    house.clock.advance(Duration::from_secs(14));
+    assert!(answer.as_mut().now_or_never().is_none());
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(answer.await.status(), StatusCode::REQUEST_TIMEOUT);
+}
+
+#[tokio::test]
+async fn a_foreign_source_is_counted_and_refused_only_where_the_operator_says_so() {
+    const CLIENT: HeaderName = HeaderName::from_static("cf-connecting-ip");
+    let (render, enforce) = (("RENDER", "true"), ("DOORBELL__WEBHOOK__SOURCE_CHECK", "enforce"));
+    let reporting = house(Behaviour::Stores, &[render]);
+    let enforcing = house(Behaviour::TakesForEver, &[render, enforce]);
+    let from = |address| with(request(UPDATE.len(), UPDATE.into()), CLIENT, address);
+    assert_eq!(reporting.ring(from("203.0.113.9")).await.status(), 200);
+    assert_eq!(reporting.ring(request(UPDATE.len(), UPDATE.into())).await.status(), 200);
+    assert_eq!(reporting.ring(from("149.154.167.1")).await.status(), 200);
+    assert_eq!(reporting.count(|counts| &counts.foreign), 1);
+    // An inbox that was asked would never answer.
+    for refused in [from("203.0.113.9"), from("nonsense"), request(UPDATE.len(), untouchable())] {
+        assert_eq!(enforcing.ring(refused).await.status(), 403);
+    }
+    assert_eq!(enforcing.count(|counts| &counts.foreign), 1);
+    assert!(enforcing.ring(from("149.154.167.1")).now_or_never().is_none(), "it waits for the inbox");
+}
