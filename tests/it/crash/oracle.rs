@@ -12,6 +12,10 @@ use tokio::task::JoinHandle;
 
 use crate::harness::{BotApi, Line, Program, Sent, message, serve_echo_at};
 
+/// How long replies may take after the last kill: what a killed instance held in a shared inbox is
+/// free only after a minute.
+const PATIENCE: Duration = Duration::from_mins(4);
+
 /// How much is delivered.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
@@ -113,7 +117,8 @@ impl Oracle {
                 acknowledged == 0 || telegram.last(chat) == Some(acknowledged.to_string())
             })
         };
-        self.telegram.until("the last reply to each chat has been sent", replied).await;
+        let last = "the last reply to each chat has been sent";
+        self.telegram.until_within(PATIENCE, last, replied).await;
         let mut findings = Findings::default();
         let mut twice_by_kill = vec![0; self.kills.len()];
         for chat in 1..=self.chats {

@@ -86,6 +86,11 @@ impl BotApi {
 
     /// Returns once something holds; it is looked at whenever something was sent.
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        self.until_within(Duration::from_mins(1), what, holds).await;
+    }
+
+    /// The same, for what may take longer.
+    pub(crate) async fn until_within(&self, patience: Duration, what: &str, holds: impl Fn(&Self) -> bool) {
         let holds = async {
             loop {
                 let changed = self.shared.changed.notified();
@@ -97,7 +102,7 @@ impl BotApi {
                 changed.await;
             }
         };
-        assert!(tokio::time::timeout(Duration::from_mins(1), holds).await.is_ok(), "{what} within a minute");
+        assert!(tokio::time::timeout(patience, holds).await.is_ok(), "{what} within {patience:?}");
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
