@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// As many senders as Telegram opens connections at most.
-const SENDERS: i64 = 100;
+const SENDERS: usize = 100;
 /// Updates of one round.
 const ROUND: i64 = 2_000;
 
@@ -46,10 +46,10 @@ async fn accept(inbox: &Arc<dyn Inbox>, next: &Arc<AtomicI64>) -> Duration {
     let first = next.fetch_add(ROUND, Ordering::Relaxed);
     let begun = Instant::now();
     let mut senders = JoinSet::new();
-    for sender in 0..SENDERS {
+    for sender in (0..).take(SENDERS) {
         let inbox = Arc::clone(inbox);
         senders.spawn(async move {
-            for id in (first + sender..first + ROUND).step_by(SENDERS as usize) {
+            for id in (first + sender..first + ROUND).step_by(SENDERS) {
                 black_box(inbox.accept(update(id)).await).expect("stored");
             }
         });

@@ -47,6 +47,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown)?;
     let parts = Parts { handler: Some(Arc::new(Echo)), shutdown, ..Parts::default() };
-    App::build_with(settings, parts).await?.run().await?;
+    App::build_with(settings, parts)?.run().await?;
     Ok(())
 }

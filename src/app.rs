@@ -19,7 +19,7 @@ use crate::inbox::{self, Inbox, InboxError};
 use crate::lifecycle::Shutdown;
 use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
 use crate::server::{self, Limits};
-use crate::settings::{Origin, Problem, Settings, SettingsError};
+use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
 use crate::telegram::{BotApi, BotToken, Identity, PacedApi};
 use crate::webhook::{self, Counts, Secrets, SourceCheck};
 
@@ -62,14 +62,14 @@ impl Default for Parts {
 }
 
 impl App {
-    /// Puts the service together, opens the inbox and binds the port. Nothing is served, and
+    /// Puts the service together, opens the inbox and binds the port, inside a Tokio runtime. Nothing is served, and
     /// Telegram hears nothing, before [`App::run`].
     ///
     /// # Errors
     ///
     /// When the settings, the inbox or the address do not allow it; then nothing is left behind.
-    pub async fn build(settings: Settings) -> Result<Self, BuildError> {
-        Self::build_with(settings, Parts::default()).await
+    pub fn build(settings: Settings) -> Result<Self, BuildError> {
+        Self::build_with(settings, Parts::default())
     }
 
     /// The same, of parts that the caller brings.
@@ -77,7 +77,7 @@ impl App {
     /// # Errors
     ///
     /// As [`App::build`].
-    pub async fn build_with(settings: Settings, parts: Parts) -> Result<Self, BuildError> {
+    pub fn build_with(mut settings: Settings, parts: Parts) -> Result<Self, BuildError> {
         let Parts { handler, clock, shutdown, limits } = parts;
         let (token, wanted) = match settings.telegram.bot_token.clone().map(BotToken::new) {
             Some(token) => {
@@ -89,6 +89,10 @@ impl App {
             None => return Err(BuildError::NoToken),
         };
         let without_bot = matches!(wanted, Err(NotWanted::NoToken));
+        if without_bot {
+            // Nothing will be kept, so nothing is asked of a disk or a database that may not be there.
+            settings.inbox.url = InboxUrl::Memory;
+        }
         let identity = Identity::default();
         let (handler, announcement) = if let Some(handler) = handler {
             (handler, None)

@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     })?;
     let settings = wired(&sandbox.api_url(), arguments.port)?;
     let in_memory = matches!(settings.inbox.url, InboxUrl::Memory);
-    let app = match App::build_with(settings, Parts { clock, shutdown, ..Parts::default() }).await {
+    let app = match App::build_with(settings, Parts { clock, shutdown, ..Parts::default() }) {
         Err(BuildError::Listen { address, source }) => {
             let hint = "Another program may be using the port: stop it, or choose another one with --port.";
             return Err(Unwell { message: format!("the service cannot listen on {address}"), hint, source }.into());

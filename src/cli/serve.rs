@@ -29,7 +29,7 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     }
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown)?;
-    let app = App::build_with(settings, Parts { shutdown, ..Parts::default() }).await?;
+    let app = App::build_with(settings, Parts { shutdown, ..Parts::default() })?;
     app.run().await?;
     Ok(ExitCode::SUCCESS)
 }

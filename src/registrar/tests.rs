@@ -74,7 +74,8 @@ struct Scene {
     clock: CountingClock,
     registrar: Registrar,
     soft: CancellationToken,
-    refusals: watch::Sender<u64>,
+    /// Kept open: nobody is refused in these tests.
+    _refusals: watch::Sender<u64>,
     _server: MockServer,
 }
 
@@ -103,7 +104,7 @@ impl Scene {
             let (of, refused) = (Identity::default(), refusals.subscribe());
             Registrar::new(api, wanted, announce, of, shared, Duration::from_mins(1), refused)
         };
-        Self { telegram, clock, registrar, soft: CancellationToken::new(), refusals, _server: server }
+        Self { telegram, clock, registrar, soft: CancellationToken::new(), _refusals: refusals, _server: server }
     }
 
     /// Runs the registrar beside a test that then tells it to stop; the way in which it ended.

@@ -1,7 +1,13 @@
 //! The promises, each tried through the real program: `App::build` on a free port, with our own
 //! sandbox as Telegram.
 
-#[expect(unreachable_pub, reason = "`pub` here says: for the tests; a test binary has no other outside")]
+#![expect(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that meets what it did not expect has failed, and says where; `pub` means: for the other tests"
+)]
+
 mod harness;
 
 mod answered;
@@ -19,7 +25,11 @@ mod house;
 mod inbox_contract;
 mod instances;
 mod once_and_in_order;
+mod one_bad_update;
 mod ownership;
+mod refused_starts;
 mod registered;
+mod replies_are_kept;
 mod secrets;
 mod settings_errors;
+mod stopping;

@@ -78,7 +78,6 @@ async fn an_update_that_fails_dies_after_eight_attempts_and_its_chat_goes_on() {
 }
 
 #[tokio::test]
-#[expect(clippy::panic, reason = "that is what the bot does")]
 async fn a_handler_that_panics_harms_its_own_update_only() {
     let (handler, tries) = poisoned_by(|| panic!("as some bots do"));
     is_tried_eight_times(handler, &tries).await;

@@ -126,7 +126,9 @@ async fn a_preview_never_registers_itself() {
 async fn a_preview_without_a_token_serves_its_health_and_says_so() {
     let log = Log::listen();
     let sandbox = telegram(&SystemClock).await;
-    let mut app = Wanted::default().on(PREVIEW).with("telegram.bot_token", "").at(&sandbox).start().await;
+    let wanted = Wanted::default().on(PREVIEW).with("telegram.bot_token", "").at(&sandbox);
+    // The database of production is not there either.
+    let mut app = wanted.with("inbox.url", "postgres://nobody@127.0.0.1:9/none").start().await;
     let health = fetch(app.addr, "/healthz").await;
     assert_eq!(health.status, 200);
     let webhook = &health.json()["webhook"];

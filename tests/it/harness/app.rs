@@ -51,6 +51,7 @@ impl Default for Wanted {
 }
 
 impl Wanted {
+    #[expect(clippy::needless_pass_by_value, reason = "numbers and texts alike, written down as they are")]
     pub fn with(mut self, key: &'static str, value: impl ToString) -> Self {
         self.overrides.push((key, value.to_string()));
         self
@@ -106,9 +107,10 @@ impl Wanted {
         let settings = Settings::load(&sources, Need::Token).unwrap_or_else(|error| panic!("{error}"));
         let shutdown = Shutdown::new();
         let parts = Parts { handler: self.handler, clock: self.clock, shutdown: shutdown.clone(), limits: self.limits };
-        let app = App::build_with(settings, parts).await.unwrap_or_else(|error| panic!("{error}"));
+        let app = App::build_with(settings, parts).unwrap_or_else(|error| panic!("{error}"));
         let (addr, standing, inbox, dispatch) = (app.addr(), app.standing(), app.inbox(), app.dispatch());
-        let running = Some(tokio::task::spawn(app.run()));
+        #[expect(clippy::disallowed_methods, reason = "the service waits for its tasks, and must not be one of them")]
+        let running = Some(tokio::spawn(app.run()));
         TestApp {
             addr,
             sandbox,

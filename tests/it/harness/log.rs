@@ -1,6 +1,7 @@
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -16,6 +17,10 @@ struct Lines(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Listens until it is dropped.
     pub fn listen() -> Self {
+        // With a single subscriber, tracing lets the first thread that comes by decide for all whether
+        // an event is wanted, and the threads of other tests have none.
+        static SECOND: OnceLock<Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| Dispatch::new(tracing_subscriber::registry()));
         let lines = Lines::default();
         let log = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::INFO);
         let guard = tracing::subscriber::set_default(log.with_writer(lines.clone()).finish());

@@ -26,6 +26,7 @@ pub use log::Log;
 pub use playground::Playground;
 pub use wire::Wire;
 
+use doorbell::update::UpdateId;
 use serde_json::{Value, json};
 
 /// An update that carries a text message of a private chat.
@@ -42,4 +43,9 @@ pub fn tell(line: &str) {
     use std::io::Write;
     // The macros would be caught by the test runner.
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The number of an update.
+pub fn id(update: &Value) -> UpdateId {
+    UpdateId(update["update_id"].as_i64().expect("an update has a number"))
 }
