@@ -14,29 +14,43 @@ use crate::harness::{BotApi, Line, Program, TestApp, Wanted, does, message, serv
 /// Render waits for 30 s; handlers that do not hang need none of that.
 const SOON: Duration = Duration::from_secs(10);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_under_load_ends_with_0_and_every_acknowledged_update_is_answered_once() {
+/// Stops the service three times while updates arrive.
+async fn stopped_under_load(inbox: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
     let mut oracle = Oracle::start(Load { chats: 200, lines: 16, per_chat: usize::MAX }).await;
     let telegram = oracle.telegram.clone();
     for _ in 0..3 {
-        let mut program = oracle.serve(&inbox, folder.path(), &[]);
+        let mut program = oracle.serve(inbox, folder.path(), &[]);
         let so_far = telegram.methods().len();
         telegram.until("there is load", |telegram| telegram.methods().len() > so_far + 100).await;
         program.signal("TERM");
         assert_eq!(program.ended(SOON).code(), Some(0));
         oracle.kill(program);
     }
-    let program = oracle.serve(&inbox, folder.path(), &[]);
+    let program = oracle.serve(inbox, folder.path(), &[]);
     let findings = oracle.finish().await;
     drop(program);
     tell(&format!(
-        "SIGTERM under load: 3 stops, {} updates, {} lost, {} twice",
-        findings.updates, findings.lost, findings.twice
+        "SIGTERM under load, {}: 3 stops, {} updates acknowledged, {} lost, {} out of order, {} replied twice",
+        inbox.split(':').next().unwrap_or_default(),
+        findings.updates,
+        findings.lost,
+        findings.out_of_order,
+        findings.twice
     ));
     assert_eq!((findings.lost, findings.out_of_order, findings.twice), (0, 0, 0), "{findings:?}");
     assert!(telegram.methods().iter().all(|method| method != "deleteWebhook"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_under_load_ends_with_0_and_every_acknowledged_update_is_answered_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    stopped_under_load(&format!("sqlite:{}", folder.path().join("inbox.db").display())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_storage_a_stop_under_load_gives_back_what_was_not_begun_and_repeats_nothing() {
+    stopped_under_load("memory:").await;
 }
 
 /// A service whose Telegram does not answer, with one update under way.

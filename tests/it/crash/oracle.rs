@@ -12,19 +12,23 @@ use tokio::task::JoinHandle;
 
 use crate::harness::{BotApi, Line, Program, Sent, message, serve_echo_at};
 
+/// How long replies may take after the last kill: what a killed instance held in a shared inbox is
+/// free only after a minute.
+const PATIENCE: Duration = Duration::from_mins(4);
+
 /// How much is delivered.
 #[derive(Clone, Copy)]
-pub struct Load {
-    pub chats: i64,
+pub(crate) struct Load {
+    pub(crate) chats: i64,
     /// Connections; each serves its own part of the chats, one update after another.
-    pub lines: i64,
+    pub(crate) lines: i64,
     /// The most updates of a chat.
-    pub per_chat: usize,
+    pub(crate) per_chat: usize,
 }
 
 /// Delivers until it is told to finish, and keeps the journal.
-pub struct Oracle {
-    pub telegram: BotApi,
+pub(crate) struct Oracle {
+    pub(crate) telegram: BotApi,
     chats: i64,
     journal: Arc<Journal>,
     /// Where the service is now; counts how often it was moved.
@@ -43,25 +47,25 @@ struct Journal {
 
 /// What the journal and the Bot API have to say to one another.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    pub updates: usize,
-    pub lost: usize,
-    pub out_of_order: usize,
+pub(crate) struct Findings {
+    pub(crate) updates: usize,
+    pub(crate) lost: usize,
+    pub(crate) out_of_order: usize,
     /// Replies that came twice, each with a kill between the first and the second.
-    pub twice: usize,
+    pub(crate) twice: usize,
     /// Replies that came twice without one.
-    pub twice_without_a_kill: usize,
+    pub(crate) twice_without_a_kill: usize,
     /// Replies that came again although the update had been acknowledged.
     pub twice_after_the_200: usize,
     /// The most replies that one kill made come twice.
-    pub most_twice: usize,
+    pub(crate) most_twice: usize,
     /// How long before the kill the first of them had been sent, at most.
-    pub longest_open: Duration,
+    pub(crate) longest_open: Duration,
 }
 
 impl Oracle {
     #[expect(clippy::disallowed_methods, reason = "the lines are awaited when it finishes")]
-    pub async fn start(load: Load) -> Self {
+    pub(crate) async fn start(load: Load) -> Self {
         let journal = Arc::new(Journal {
             acknowledged: (0..load.chats).map(|_| Mutex::default()).collect(),
             update_ids: AtomicI64::new(1),
@@ -79,7 +83,7 @@ impl Oracle {
     }
 
     /// Starts the service on this inbox, and delivers to it.
-    pub fn serve(&self, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
+    pub(crate) fn serve(&self, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
         // Its life is part of the URL it calls: so what it had sent before a kill is known as that,
         // whenever it arrives.
         let api = self.telegram.url_of(self.kills.len());
@@ -92,7 +96,7 @@ impl Oracle {
     }
 
     /// Ends the service as a power cut would, if it has not ended yet.
-    pub fn kill(&mut self, program: Program) {
+    pub(crate) fn kill(&mut self, program: Program) {
         self.service.send_modify(|(_, addr)| *addr = None);
         self.kills.push(Instant::now());
         drop(program);
@@ -100,7 +104,7 @@ impl Oracle {
 
     /// Lets each line end with the update it is at, and waits until all that was acknowledged has
     /// been replied to.
-    pub async fn finish(self) -> Findings {
+    pub(crate) async fn finish(self) -> Findings {
         self.journal.finishing.store(true, Ordering::Relaxed);
         for line in self.lines {
             let ended = tokio::time::timeout(Duration::from_mins(1), line).await;
@@ -113,7 +117,8 @@ impl Oracle {
                 acknowledged == 0 || telegram.last(chat) == Some(acknowledged.to_string())
             })
         };
-        self.telegram.until("the last reply to each chat has been sent", replied).await;
+        let last = "the last reply to each chat has been sent";
+        self.telegram.until_within(PATIENCE, last, replied).await;
         let mut findings = Findings::default();
         let mut twice_by_kill = vec![0; self.kills.len()];
         for chat in 1..=self.chats {

@@ -5,14 +5,14 @@ use tempfile::TempDir;
 
 /// A disk that a test can make slow, failing or full, under a service that was started with its
 /// variables.
-pub struct Trouble {
+pub(crate) struct Trouble {
     folder: TempDir,
     variables: [(&'static str, String); 2],
 }
 
 impl Trouble {
     /// None, and a line that says so, where there is no C compiler to build it with.
-    pub fn build(test: &str) -> Option<Self> {
+    pub(crate) fn build(test: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (source, library) = (folder.path().join("trouble.c"), folder.path().join("trouble.so"));
         std::fs::write(&source, include_str!("trouble.c")).expect("it can be written");
@@ -26,12 +26,12 @@ impl Trouble {
         Some(Self { folder, variables })
     }
 
-    pub fn variables(&self) -> Vec<(&str, &str)> {
+    pub(crate) fn variables(&self) -> Vec<(&str, &str)> {
         self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
 
     /// From now on the disk is `slow`, `eio` or `full`; or well, again.
-    pub fn set(&self, trouble: Option<&str>) {
+    pub(crate) fn set(&self, trouble: Option<&str>) {
         let done = match trouble {
             Some(trouble) => std::fs::write(self.flag(), trouble),
             None => std::fs::remove_file(self.flag()),

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 /// A Bot API that knows little and is quick: it says yes to everything, and remembers what was sent
 /// and when. For tests that end the service again and again, and count afterwards.
 #[derive(Clone)]
-pub struct BotApi {
+pub(crate) struct BotApi {
     addr: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -37,16 +37,16 @@ struct Seen {
 
 /// One `sendMessage` as it arrived.
 #[derive(Clone, Debug)]
-pub struct Sent {
-    pub text: String,
-    pub at: Instant,
+pub(crate) struct Sent {
+    pub(crate) text: String,
+    pub(crate) at: Instant,
     /// Which life of the service sent it.
-    pub life: usize,
+    pub(crate) life: usize,
 }
 
 impl BotApi {
     #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port is free");
         let api = Self { addr: listener.local_addr().expect("it has an address"), shared: Arc::default() };
         let router = Router::new().route("/{life}/{bot}/{method}", post(answer)).with_state(api.clone());
@@ -54,38 +54,43 @@ impl BotApi {
         api
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.url_of(0)
     }
 
     /// The URL for one life of a service, by which its calls are known from those of another.
-    pub fn url_of(&self, life: usize) -> String {
+    pub(crate) fn url_of(&self, life: usize) -> String {
         format!("http://{}/{life}", self.addr)
     }
 
     /// From now on no `sendMessage` is answered, or again each.
-    pub fn hang(&self, hangs: bool) {
+    pub(crate) fn hang(&self, hangs: bool) {
         self.seen().hangs = hangs;
         self.shared.changed.notify_waiters();
     }
 
     /// The methods that were called, in order.
-    pub fn methods(&self) -> Vec<String> {
+    pub(crate) fn methods(&self) -> Vec<String> {
         self.seen().methods.clone()
     }
 
     /// What was sent to a chat, in order.
-    pub fn sent(&self, chat: i64) -> Vec<Sent> {
+    pub(crate) fn sent(&self, chat: i64) -> Vec<Sent> {
         self.seen().sent.get(&chat).cloned().unwrap_or_default()
     }
 
     /// The last text that was sent to a chat.
-    pub fn last(&self, chat: i64) -> Option<String> {
+    pub(crate) fn last(&self, chat: i64) -> Option<String> {
         self.seen().sent.get(&chat)?.last().map(|sent| sent.text.clone())
     }
 
     /// Returns once something holds; it is looked at whenever something was sent.
-    pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        self.until_within(Duration::from_mins(1), what, holds).await;
+    }
+
+    /// The same, for what may take longer.
+    pub(crate) async fn until_within(&self, patience: Duration, what: &str, holds: impl Fn(&Self) -> bool) {
         let holds = async {
             loop {
                 let changed = self.shared.changed.notified();
@@ -97,7 +102,7 @@ impl BotApi {
                 changed.await;
             }
         };
-        assert!(tokio::time::timeout(Duration::from_mins(1), holds).await.is_ok(), "{what} within a minute");
+        assert!(tokio::time::timeout(patience, holds).await.is_ok(), "{what} within {patience:?}");
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

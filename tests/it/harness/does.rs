@@ -7,10 +7,10 @@ use futures_util::future::BoxFuture;
 type Work = dyn Fn(Update) -> BoxFuture<'static, Result<Vec<Call>, HandlerError>> + Send + Sync;
 
 /// A handler that does what a test says.
-pub struct Does(Box<Work>);
+pub(crate) struct Does(Box<Work>);
 
 /// A handler of what a test says.
-pub fn does<F>(work: impl Fn(Update) -> F + Send + Sync + 'static) -> Does
+pub(crate) fn does<F>(work: impl Fn(Update) -> F + Send + Sync + 'static) -> Does
 where
     F: Future<Output = Result<Vec<Call>, HandlerError>> + Send + 'static,
 {
@@ -25,7 +25,7 @@ impl Handler for Does {
 }
 
 /// The text of a message.
-pub fn text(update: &Update) -> String {
+pub(crate) fn text(update: &Update) -> String {
     let message: serde_json::Value = update.decode().expect("a message");
     message["text"].as_str().unwrap_or_default().to_owned()
 }

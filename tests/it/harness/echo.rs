@@ -7,12 +7,12 @@ use super::{BotApi, Program};
 
 /// Starts `serve` on this inbox as a bot that answers `/echo N` with `N`. What it needs, and its
 /// log, lie in the folder.
-pub fn serve_echo(telegram: &BotApi, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
+pub(crate) fn serve_echo(telegram: &BotApi, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
     serve_echo_at(&telegram.url(), inbox, folder, more)
 }
 
 /// The same, at a Bot API of this URL.
-pub fn serve_echo_at(api: &str, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
+pub(crate) fn serve_echo_at(api: &str, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
     let settings = echo_settings(folder);
     let mut variables = echo_variables(api, inbox, &settings);
     variables.extend(more);
@@ -20,14 +20,14 @@ pub fn serve_echo_at(api: &str, inbox: &str, folder: &Path, more: &[(&str, &str)
 }
 
 /// The settings file of such a bot; its path.
-pub fn echo_settings(folder: &Path) -> String {
+pub(crate) fn echo_settings(folder: &Path) -> String {
     let path = folder.join("echo.toml");
     std::fs::write(&path, "[[command]]\nname = \"echo\"\nreply = \"{{ args }}\"\n").expect("it can be written");
     path.display().to_string()
 }
 
 /// The variables of such a bot.
-pub fn echo_variables<'a>(api: &'a str, inbox: &'a str, settings: &'a str) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn echo_variables<'a>(api: &'a str, inbox: &'a str, settings: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         ("TELEGRAM_BOT_TOKEN", TOKEN),
         ("TELEGRAM_API_URL", api),

@@ -8,26 +8,26 @@ use super::Answer;
 use super::app::SECRET;
 
 /// A connection that is kept, as Telegram's sender keeps its own: one ring after another.
-pub struct Line {
+pub(crate) struct Line {
     stream: TcpStream,
     read: Vec<u8>,
 }
 
 impl Line {
-    pub async fn open(addr: SocketAddr) -> io::Result<Self> {
+    pub(crate) async fn open(addr: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(addr).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, read: Vec::new() })
     }
 
     /// Delivers an update and reads the answer; an error when the connection ends before it came.
-    pub async fn ring(&mut self, update: &serde_json::Value) -> io::Result<Answer> {
+    pub(crate) async fn ring(&mut self, update: &serde_json::Value) -> io::Result<Answer> {
         self.send(update).await?;
         self.answer().await
     }
 
     /// Delivers an update, and leaves the answer for later.
-    pub async fn send(&mut self, update: &serde_json::Value) -> io::Result<()> {
+    pub(crate) async fn send(&mut self, update: &serde_json::Value) -> io::Result<()> {
         let body = update.to_string();
         let request = format!(
             "POST /telegram/webhook HTTP/1.1\r\nHost: doorbell\r\nX-Telegram-Bot-Api-Secret-Token: {SECRET}\r\n\
@@ -38,7 +38,7 @@ impl Line {
     }
 
     /// Reads the next answer.
-    pub async fn answer(&mut self) -> io::Result<Answer> {
+    pub(crate) async fn answer(&mut self) -> io::Result<Answer> {
         loop {
             if let Some(head) = self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 let length = Answer::read(&self.read[..head]).header("content-length").and_then(|n| n.parse().ok());

@@ -16,12 +16,12 @@ mod wire;
 
 pub use app::{SECRET, TestApp, Wanted, count, free_port, telegram};
 pub use binary::{Ended, Program, run, until};
-pub use bot_api::{BotApi, Sent};
+pub(crate) use bot_api::{BotApi, Sent};
 pub use clock::SteppedClock;
-pub use does::{does, text};
-pub use echo::{echo_settings, echo_variables, serve_echo, serve_echo_at};
+pub(crate) use does::{does, text};
+pub(crate) use echo::{echo_settings, echo_variables, serve_echo, serve_echo_at};
 pub use http::{Answer, fetch, get, post, raw};
-pub use line::Line;
+pub(crate) use line::Line;
 pub use log::Log;
 pub use playground::Playground;
 pub use wire::Wire;
