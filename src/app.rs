@@ -20,7 +20,7 @@ use crate::lifecycle::Shutdown;
 use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
 use crate::server::{self, Limits};
 use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
-use crate::telegram::{BotApi, BotToken, Identity, PacedApi};
+use crate::telegram::{BotApi, BotToken, Call, Identity, PacedApi};
 use crate::webhook::{self, Counts, Secrets, SourceCheck};
 
 /// How long running handlers may go on after the soft stop: Render kills 30 s after SIGTERM.
@@ -94,13 +94,9 @@ impl App {
             settings.inbox.url = InboxUrl::Memory;
         }
         let identity = Identity::default();
-        let (handler, announcement) = if let Some(handler) = handler {
-            (handler, None)
-        } else {
-            let commands = Commands::new(&settings.commands, settings.fallback.as_ref(), Arc::clone(&identity))
-                .map_err(|problems| BuildError::Settings(as_settings(&problems, &settings)))?;
-            let announcement = commands.announcement();
-            (Arc::new(commands) as Arc<dyn Handler>, announcement)
+        let (handler, announcement) = match handler {
+            Some(handler) => (handler, None),
+            None => declared(&settings, &identity)?,
         };
         let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone(), &shutdown.tasks)?;
         let address = SocketAddr::new(settings.server.host, settings.server.port);
@@ -221,6 +217,14 @@ impl App {
         tracing::info!("stopped");
         registered
     }
+}
+
+/// What answers the commands that the settings declare, and the call that shows people which there are.
+fn declared(settings: &Settings, identity: &Identity) -> Result<(Arc<dyn Handler>, Option<Call>), BuildError> {
+    let commands = Commands::new(&settings.commands, settings.fallback.as_ref(), Arc::clone(identity))
+        .map_err(|problems| BuildError::Settings(as_settings(&problems, settings)))?;
+    let announcement = commands.announcement();
+    Ok((Arc::new(commands), announcement))
 }
 
 /// Templates are checked where they are used; to the operator their problems are the settings'.
