@@ -33,11 +33,12 @@ impl SteppedClock {
         }
     }
 
-    /// Returns once every service has nothing to do but wait: its registrar and its upkeep sleep.
+    /// Returns once every service has nothing to do but wait: its registrar, its upkeep and its
+    /// listener sleep.
     pub async fn rest(&self, services: usize) {
         let mut changed = self.changed.subscribe();
         let rests = async {
-            while self.sleeping() < 2 * services {
+            while self.sleeping() < 3 * services {
                 changed.changed().await.expect("the clock is there");
             }
         };
