@@ -7,10 +7,6 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// So many parts of a service sleep when it is at rest: the registrar between two looks, the upkeep of
-/// dispatch, and the listener between two ticks.
-const AT_REST: usize = 3;
-
 /// A clock that a test moves, and that knows who waits on it: so minutes pass in a moment, and
 /// nobody is left behind.
 #[derive(Clone, Debug)]
@@ -37,11 +33,12 @@ impl SteppedClock {
         }
     }
 
-    /// Returns once every service has nothing to do but wait.
+    /// Returns once every service has nothing to do but wait: its registrar, its upkeep and its
+    /// listener sleep.
     pub async fn rest(&self, services: usize) {
         let mut changed = self.changed.subscribe();
         let rests = async {
-            while self.sleeping() < AT_REST * services {
+            while self.sleeping() < 3 * services {
                 changed.changed().await.expect("the clock is there");
             }
         };
