@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use super::super::lanes::Lanes;
 use super::super::{Record, Selection};
 use super::row::{Kept, chat_key, kept, millis, record, time};
-use super::settle::Settle;
+use super::settle::{Settle, erase};
 use super::writer::Job;
 use crate::update::{ChatKey, UpdateId};
 
@@ -29,9 +29,15 @@ pub(super) struct Journal {
     last_seq: i64,
     /// What SQLite counts of other processes' changes.
     outside_version: i64,
+    /// How many updates have ended since the last [`erase`].
+    spent: usize,
     /// The lock ends with the process, however it ends. A visitor has none.
     lock: Option<File>,
 }
+
+/// How many updates may have ended before their rows are erased with the next commit. When there is
+/// little to do they are erased within a second.
+const ERASE_AT: usize = 512;
 
 // One row at a time and no conflict clause but IGNORE: SQLite then needs no journal of its own for
 // the statement.
@@ -53,7 +59,7 @@ impl Journal {
     pub(super) fn new(connection: Connection, lock: Option<File>) -> rusqlite::Result<Self> {
         let last_seq = connection.query_row("SELECT coalesce(max(seq), 0) FROM updates", [], |row| row.get(0))?;
         let outside_version = connection.query_row("PRAGMA data_version", [], |row| row.get(0))?;
-        Ok(Self { connection, last_seq, outside_version, lock })
+        Ok(Self { connection, last_seq, outside_version, spent: 0, lock })
     }
 
     /// Whether this process owns the file, and so its order of work.
@@ -63,6 +69,9 @@ impl Journal {
 
     /// Lines up every update that waits, as an earlier process left them.
     pub(super) fn restore(&mut self, lanes: &mut Lanes) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        erase(&transaction)?;
+        transaction.commit()?;
         let mut waiting = self
             .connection
             .prepare("SELECT id, chat_key, received_at, due_at FROM updates WHERE state = 0 ORDER BY seq")?;
@@ -83,8 +92,9 @@ impl Journal {
             return Ok(entries);
         }
         let (mut stored, mut seq) = (0, self.last_seq);
+        let erasing = self.spent >= ERASE_AT;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        {
+        let ended = {
             let mut insert = transaction.prepare_cached(INSERT)?;
             let mut is_open = transaction.prepare_cached(IS_OPEN)?;
             let mut has_ended = transaction.prepare_cached(HAS_ENDED)?;
@@ -120,10 +130,26 @@ impl Journal {
                     Job::Run(_) => Entry::Stored,
                 });
             }
+            settle.ended
+        };
+        if erasing {
+            erase(&transaction)?;
         }
         transaction.commit()?;
+        self.spent = if erasing { 0 } else { self.spent + ended };
         self.last_seq = seq;
         Ok(entries)
+    }
+
+    /// Erases what is left of updates that have ended.
+    pub(super) fn erase(&mut self) -> rusqlite::Result<()> {
+        if self.spent > 0 {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            erase(&transaction)?;
+            transaction.commit()?;
+            self.spent = 0;
+        }
+        Ok(())
     }
 
     /// Reads updates back, in the order of the ids; none for one that is not there.
@@ -203,6 +229,7 @@ impl Journal {
         for id in &ids {
             Settle::prepare(&transaction, now)?.end(UpdateId(*id), "discarded")?;
         }
+        erase(&transaction)?;
         transaction.commit()?;
         Ok(ids.into_iter().map(UpdateId).collect())
     }

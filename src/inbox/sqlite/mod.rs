@@ -209,6 +209,7 @@ impl Inbox for SqliteInbox {
             self.shared.order.changed();
         }
         let before = ended_before(now, self.settings.keep_done);
+        self.run(|journal, _| journal.erase()).await?;
         for _ in 0..SWEEP_STEPS {
             let forgotten = self.run(move |journal, _| journal.forget(before, SWEEP_STEP)).await?;
             if forgotten == 0 {

@@ -16,6 +16,9 @@ use super::journal::Journal;
 const APPLICATION_ID: i64 = 0x4265_6c6c;
 /// Each step brings the file from one version to the next (`PRAGMA user_version` counts them).
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+/// What SQLite may keep of the file in memory, in KiB (so the minus says): the pages of a backlog of
+/// some thousand updates.
+const CACHE: i64 = -8_192;
 /// SQLite copies the journal (WAL) into the file when it has grown to this many pages of 4 KiB.
 const CHECKPOINT_PAGES: i64 = 4_000;
 
@@ -99,7 +102,9 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), InboxError> {
         });
     }
     // FULL: a commit returns once the log is on the disk, which is what a 200 means here.
-    for (name, value) in [("synchronous", 2), ("wal_autocheckpoint", CHECKPOINT_PAGES), ("temp_store", 2)] {
+    for (name, value) in
+        [("synchronous", 2), ("wal_autocheckpoint", CHECKPOINT_PAGES), ("temp_store", 2), ("cache_size", CACHE)]
+    {
         connection.pragma_update(None, name, value).map_err(found)?;
     }
     for (step, version) in steps.iter().zip(version + 1..) {

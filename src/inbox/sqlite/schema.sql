@@ -19,6 +19,14 @@ CREATE TABLE updates (
 -- statement says `state <> 0`.)
 CREATE INDEX updates_not_waiting ON updates (state, seq) WHERE state <> 0;
 
+-- Updates that ended a moment ago, in the order in which they did. Their bodies are erased within a
+-- second, or with one of the next commits: until then they stand in `updates` too.
+CREATE TABLE settled (
+    id          INTEGER NOT NULL,
+    ended_at    INTEGER NOT NULL,
+    outcome     TEXT    NOT NULL
+);
+
 -- Updates that ended. What was said in them is gone; their ids stay known for keep_done.
 CREATE TABLE ended (
     id          INTEGER PRIMARY KEY,

@@ -5,9 +5,7 @@ use super::super::Verdict;
 use super::row::millis;
 use crate::update::UpdateId;
 
-const FACTS: &str = "SELECT kind, received_at FROM updates WHERE id = ?1";
-const END: &str = "INSERT OR IGNORE INTO ended (id, kind, received_at, ended_at, outcome) VALUES (?1, ?2, ?3, ?4, ?5)";
-const DELETE: &str = "DELETE FROM updates WHERE id = ?1";
+const END: &str = "INSERT INTO settled (id, ended_at, outcome) VALUES (?1, ?2, ?3)";
 const AGAIN: &str = "
     UPDATE updates SET due_at = ?2, reason = ?3, attempts = attempts + ?4, calls_left = coalesce(?5, calls_left)
     WHERE id = ?1";
@@ -15,23 +13,22 @@ const BURY: &str = "UPDATE updates SET state = 1, attempts = attempts + 1, reaso
 
 /// The statements that record a verdict.
 pub(super) struct Settle<'a> {
-    facts: CachedStatement<'a>,
     end: CachedStatement<'a>,
-    delete: CachedStatement<'a>,
     again: CachedStatement<'a>,
     bury: CachedStatement<'a>,
     now: i64,
+    /// How many updates were ended here.
+    pub(super) ended: usize,
 }
 
 impl<'a> Settle<'a> {
     pub(super) fn prepare(connection: &'a Connection, now: Timestamp) -> rusqlite::Result<Self> {
         Ok(Self {
-            facts: connection.prepare_cached(FACTS)?,
             end: connection.prepare_cached(END)?,
-            delete: connection.prepare_cached(DELETE)?,
             again: connection.prepare_cached(AGAIN)?,
             bury: connection.prepare_cached(BURY)?,
             now: millis(now),
+            ended: 0,
         })
     }
 
@@ -50,14 +47,10 @@ impl<'a> Settle<'a> {
         }
     }
 
+    /// Notes that an update has ended; [`erase`] does the rest.
     pub(super) fn end(&mut self, id: UpdateId, outcome: &str) -> rusqlite::Result<()> {
-        let mut rows = self.facts.query([id.0])?;
-        if let Some(row) = rows.next()? {
-            let (kind, received_at) = (row.get_ref(0)?, row.get_ref(1)?.as_i64()?);
-            self.end.execute(params![id.0, kind.as_str()?, received_at, self.now, outcome])?;
-        }
-        drop(rows);
-        self.delete.execute([id.0])?;
+        self.end.execute(params![id.0, self.now, outcome])?;
+        self.ended += 1;
         Ok(())
     }
 
@@ -73,3 +66,19 @@ impl<'a> Settle<'a> {
         self.again.execute(values).map(drop)
     }
 }
+
+/// Erases the bodies of all updates that have ended, and keeps their ids.
+///
+/// Updates end in another order than that of their ids. One by one, each would touch a page of its own
+/// in two tables; many at once share theirs.
+pub(super) fn erase(connection: &Connection) -> rusqlite::Result<()> {
+    for statement in [KEEP_IDS, ERASE, "DELETE FROM settled"] {
+        connection.prepare_cached(statement)?.execute([])?;
+    }
+    Ok(())
+}
+
+const KEEP_IDS: &str = "
+    INSERT OR IGNORE INTO ended (id, kind, received_at, ended_at, outcome)
+    SELECT id, kind, received_at, settled.ended_at, settled.outcome FROM settled JOIN updates USING (id) ORDER BY id";
+const ERASE: &str = "DELETE FROM updates WHERE id IN (SELECT id FROM settled)";

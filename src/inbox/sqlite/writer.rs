@@ -120,7 +120,7 @@ pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -
         let mut batch = Vec::new();
         while let Some(jobs) = shared.next_batch(mem::take(&mut batch)) {
             batch = writer.work_off(jobs);
-            writer.look_outside();
+            writer.tidy_up();
         }
         drop(ending);
     });
@@ -145,8 +145,9 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Takes up, once in a while, what an operator has revived from another process.
-    fn look_outside(&mut self) {
+    /// Once in a while, erases what has ended, and takes up what an operator has revived from another
+    /// process.
+    fn tidy_up(&mut self) {
         let now = self.clock.now();
         if !self.journal.is_owner() || elapsed(self.looked_at, now) < LOOK_EVERY {
             return;
@@ -154,12 +155,13 @@ impl Writer<'_> {
         self.looked_at = now;
         let taken_up = self
             .journal
-            .was_changed_outside()
+            .erase()
+            .and_then(|()| self.journal.was_changed_outside())
             .and_then(|changed| Ok(changed && self.journal.take_up(&mut self.shared.order.lanes())?));
         match taken_up {
             Ok(true) => self.shared.order.changed(),
             Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "what was changed in the inbox from outside could not be read"),
+            Err(error) => tracing::warn!(%error, "the inbox could not be tidied up; trying again"),
         }
     }
 
