@@ -1,8 +1,8 @@
 //! Listens: takes connections, speaks HTTP/1.1 on them, puts out whoever is slow or too many, and
 //! lets go of them in order when the service stops.
 //!
-//! A connection carries no timer of its own. It notes in its [`Progress`](progress::Progress) what
-//! it is doing and since which tick; once a tick, [`Connections`] looks over all of them. So a
+//! A connection carries no timer of its own. It notes in its `Progress` what
+//! it is doing and since which tick; once a tick, `Connections` looks over all of them. So a
 //! request costs a few stores, and each kind of waiting has a deadline of its own.
 
 mod connection;
