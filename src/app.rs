@@ -62,7 +62,7 @@ impl Default for Parts {
 }
 
 impl App {
-    /// Puts the service together, opens the inbox and binds the port, inside a Tokio runtime. Nothing is served, and
+    /// Puts the service together, binds the port and opens the inbox, inside a Tokio runtime. Nothing is served, and
     /// Telegram hears nothing, before [`App::run`].
     ///
     /// # Errors
@@ -98,10 +98,11 @@ impl App {
             Some(handler) => (handler, None),
             None => declared(&settings, &identity)?,
         };
-        let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone(), &shutdown.tasks)?;
         let address = SocketAddr::new(settings.server.host, settings.server.port);
         let listener = server::bind(address).map_err(|source| BuildError::Listen { address, source })?;
         let addr = listener.local_addr().map_err(|source| BuildError::Listen { address, source })?;
+        // After the port, which may be taken: then no file is left behind.
+        let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone(), &shutdown.tasks)?;
 
         let api = BotApi::new(&settings.telegram, token.clone());
         let counts = Arc::new(Counts::default());
