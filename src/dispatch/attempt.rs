@@ -16,8 +16,8 @@ use crate::telegram::{ApiError, Call};
 use crate::update::Update;
 
 impl Dispatch {
-    /// Makes one attempt at a delivery and settles it.
-    pub(super) async fn attempt(&self, delivery: Delivery) {
+    /// Makes one attempt at a delivery; returns how it is to be settled.
+    pub(super) async fn attempt(&self, delivery: Delivery) -> (Lease, Verdict) {
         let Delivery { update, attempt, lease, calls_left } = delivery;
         let begun = self.clock.now();
         fail::point("claimed");
@@ -36,7 +36,7 @@ impl Dispatch {
             }
         };
         self.report(&update, attempt, begun, &verdict);
-        self.settle(lease, verdict).await;
+        (lease, verdict)
     }
 
     /// Runs the handler within its time limit; a panic is caught.
@@ -118,7 +118,7 @@ impl Dispatch {
     }
 
     /// Records the verdict, for as long as it takes: what was done must not be done again.
-    async fn settle(&self, lease: Lease, verdict: Verdict) {
+    pub(super) async fn settle(&self, lease: Lease, verdict: Verdict) {
         loop {
             match self.inbox.settle(lease, verdict.clone()).await {
                 Ok(()) => return,

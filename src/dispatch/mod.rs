@@ -20,6 +20,9 @@ use crate::update::UpdateId;
 
 /// How often leases are prolonged: twice may fail before one lapses.
 const EXTEND_EVERY: Duration = Duration::from_secs(LEASE.as_secs() / 3);
+/// How many outcomes may be on their way into the inbox beside the updates that are handled: enough for those
+/// of one commit, and a bound on what is repeated when the process dies before it.
+const RECORDING: usize = 256;
 /// How long dispatch waits before it asks an inbox again that failed.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
@@ -33,6 +36,8 @@ pub struct Dispatch {
     shutdown: Shutdown,
     /// A place for each update that may be handled at once.
     places: Arc<Semaphore>,
+    /// A place for each outcome that may be on its way into the inbox.
+    recording: Semaphore,
     running: Running,
 }
 
@@ -76,7 +81,8 @@ impl Dispatch {
         shutdown: Shutdown,
     ) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(settings.concurrency));
-        Arc::new(Self { inbox, handler, api, settings, clock, shutdown, places, running: Running::default() })
+        let recording = Semaphore::new(RECORDING);
+        Arc::new(Self { inbox, handler, api, settings, clock, shutdown, places, recording, running: Running::default() })
     }
 
     /// Works until the soft stop; attempts that run then go on in tasks of their own, until the
@@ -141,13 +147,17 @@ impl Dispatch {
         let id = delivery.lease.update_id;
         let dispatch = Arc::clone(self);
         self.shutdown.tasks.spawn(async move {
-            dispatch.attempt(delivery).await;
+            let (lease, verdict) = dispatch.attempt(delivery).await;
+            // While the outcome is being written, another update can be handled.
+            let recording = dispatch.recording.acquire().await;
+            drop(place);
+            dispatch.settle(lease, verdict).await;
+            drop(recording);
             {
                 let mut running = dispatch.running.now();
                 running.leases.remove(&id);
                 running.ended += 1;
             }
-            drop(place);
             dispatch.running.changed.notify_waiters();
         });
     }
