@@ -13,10 +13,8 @@ use super::{Kind, NotAnUpdate};
 /// Reads the head of a body. A body that is JSON but for a byte-order mark or strings that are not
 /// UTF-8 is read with those replaced.
 pub(super) fn read(body: &[u8]) -> Result<Head, NotAnUpdate> {
-    if let Ok(head) = serde_json::from_slice(body) {
-        return Ok(head);
-    }
-    let text = String::from_utf8_lossy(body);
+    // Once for the whole body, which is far cheaper than for each of its strings.
+    let text = str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
     let text = text.trim_start_matches('\u{feff}');
     serde_json::from_str(text).or_else(|_| read_carefully(text))
 }
@@ -92,14 +90,14 @@ impl<'de> Deserialize<'de> for Head {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
                 let mut head = Head::default();
-                while let Some(field) = map.next_key::<Cow<'de, str>>()? {
-                    match field.as_ref() {
-                        "update_id" => head.id = map.next_value::<Lenient<i64>>()?.0,
-                        kind if head.kind.is_none() => {
-                            head.kind = Some(Kind::named(kind));
+                while let Some(name) = map.next_key::<HeadField>()? {
+                    match name {
+                        HeadField::UpdateId => head.id = map.next_value::<Lenient<i64>>()?.0,
+                        HeadField::Kind(kind) if head.kind.is_none() => {
+                            head.kind = Some(kind);
                             head.content = map.next_value::<Lenient<Content>>()?.0.unwrap_or_default();
                         }
-                        _ => drop(map.next_value::<IgnoredAny>()?),
+                        HeadField::Kind(_) => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }
                 Ok(head)
@@ -107,6 +105,45 @@ impl<'de> Deserialize<'de> for Head {
         }
         deserializer.deserialize_map(HeadVisitor)
     }
+}
+
+/// A field of an update: its id, or the one named after its kind.
+enum HeadField {
+    UpdateId,
+    Kind(Kind),
+}
+
+impl<'de> Deserialize<'de> for HeadField {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl Visitor<'_> for NameVisitor {
+            type Value = HeadField;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<HeadField, E> {
+                Ok(if name == "update_id" { HeadField::UpdateId } else { HeadField::Kind(Kind::named(name)) })
+            }
+        }
+        deserializer.deserialize_identifier(NameVisitor)
+    }
+}
+
+/// The fields of the content that matter, and all others.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Field {
+    Chat,
+    Date,
+    EditDate,
+    From,
+    Id,
+    Message,
+    User,
+    #[serde(other)]
+    Other,
 }
 
 /// What can be made of a JSON value, whatever it is.
@@ -135,10 +172,11 @@ struct Id(i64);
 impl Glean for Id {
     fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
         let mut id = None;
-        while let Some(field) = map.next_key::<Cow<'de, str>>()? {
-            match field.as_ref() {
-                "id" => id = map.next_value::<Lenient<i64>>()?.0,
-                _ => drop(map.next_value::<IgnoredAny>()?),
+        while let Some(field) = map.next_key()? {
+            if matches!(field, Field::Id) {
+                id = map.next_value::<Lenient<i64>>()?.0;
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(id.map(Self))
@@ -149,16 +187,18 @@ impl Glean for Content {
     fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
         let mut content = Self::default();
         let (mut chat_of_message, mut edited) = (None, None);
-        while let Some(field) = map.next_key::<Cow<'de, str>>()? {
-            match field.as_ref() {
-                "chat" => content.chat = map.next_value::<Lenient<Id>>()?.0.map(|chat| chat.0),
-                "from" | "user" => content.user = map.next_value::<Lenient<Id>>()?.0.map(|user| user.0),
-                "date" => content.date = map.next_value::<Lenient<i64>>()?.0,
-                "edit_date" => edited = map.next_value::<Lenient<i64>>()?.0,
+        while let Some(field) = map.next_key()? {
+            match field {
+                Field::Chat => content.chat = map.next_value::<Lenient<Id>>()?.0.map(|chat| chat.0),
+                Field::From | Field::User => content.user = map.next_value::<Lenient<Id>>()?.0.map(|user| user.0),
+                Field::Date => content.date = map.next_value::<Lenient<i64>>()?.0,
+                Field::EditDate => edited = map.next_value::<Lenient<i64>>()?.0,
                 // A callback query happens in the chat of the message that has the button; that
                 // message's date says nothing about the query.
-                "message" => chat_of_message = map.next_value::<Lenient<Self>>()?.0.and_then(|message| message.chat),
-                _ => drop(map.next_value::<IgnoredAny>()?),
+                Field::Message => {
+                    chat_of_message = map.next_value::<Lenient<Self>>()?.0.and_then(|message| message.chat);
+                }
+                Field::Id | Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         content.chat = content.chat.or(chat_of_message);

@@ -49,6 +49,12 @@ pub(super) struct Chat<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
+/// Whether any string in a body begins with a slash, which may be written with a backslash before it or as
+/// a `\u002f`. Most of what people say does not, and need not be read any further.
+pub(super) fn may_hold_a_command(body: &[u8]) -> bool {
+    body.windows(2).any(|pair| matches!(pair, [b'"', b'/' | b'\\']))
+}
+
 /// A command at the beginning of a text: `/name@bot args`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Command<'a> {
@@ -142,6 +148,16 @@ mod tests {
             ["", "/", "start", " /start", "hello /start", "/ start", "/@bot", "/a@", "/a@b@c", "/a-b", "//", "/ä"]
         {
             assert_eq!(Command::read(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_without_a_slash_at_the_beginning_of_a_string_holds_no_command() {
+        for body in [r#"{"text":"/start"}"#, r#"{"text": "\/start"}"#, r#"{"text":"\u002fstart"}"#] {
+            assert!(may_hold_a_command(body.as_bytes()), "{body}");
+        }
+        for body in ["", "{}", r#"{"text":"start"}"#, r#"{"text":"and/or /start \\"}"#] {
+            assert!(!may_hold_a_command(body.as_bytes()), "{body}");
         }
     }
 

@@ -119,7 +119,7 @@ impl Commands {
     }
 
     fn answer(&self, update: &Update) -> Result<Option<Call>, HandlerError> {
-        if update.kind.name() != "message" {
+        if update.kind.name() != "message" || (self.fallback.is_none() && !message::may_hold_a_command(&update.body)) {
             return Ok(None);
         }
         let Some(message) = Message::read(&update.body) else { return Ok(None) };
