@@ -27,6 +27,8 @@ pub(super) enum Entry {
 pub(super) struct Journal {
     connection: Connection,
     last_seq: i64,
+    /// No id beyond this one was ever in the file.
+    highest_id: i64,
     /// What SQLite counts of other processes' changes.
     outside_version: i64,
     /// How many updates have ended since the last [`erase`].
@@ -46,6 +48,8 @@ const INSERT: &str = "
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const IS_OPEN: &str = "SELECT EXISTS (SELECT 1 FROM updates WHERE id = ?1)";
 const HAS_ENDED: &str = "SELECT EXISTS (SELECT 1 FROM ended WHERE id = ?1)";
+const HIGHEST_ID: &str = "
+    SELECT max(coalesce((SELECT max(id) FROM updates), 0), coalesce((SELECT max(id) FROM ended), 0))";
 const REVIVE: &str = "
     UPDATE updates SET state = 2, attempts = 0, due_at = 0, reason = NULL, expires_at = ?2 + expires_at - received_at
     WHERE id = ?1";
@@ -58,8 +62,9 @@ const LIST: &str = "
 impl Journal {
     pub(super) fn new(connection: Connection, lock: Option<File>) -> rusqlite::Result<Self> {
         let last_seq = connection.query_row("SELECT coalesce(max(seq), 0) FROM updates", [], |row| row.get(0))?;
+        let highest_id = connection.query_row(HIGHEST_ID, [], |row| row.get(0))?;
         let outside_version = connection.query_row("PRAGMA data_version", [], |row| row.get(0))?;
-        Ok(Self { connection, last_seq, outside_version, spent: 0, lock })
+        Ok(Self { connection, last_seq, highest_id, outside_version, spent: 0, lock })
     }
 
     /// Whether this process owns the file, and so its order of work.
@@ -91,7 +96,7 @@ impl Journal {
             entries.resize(jobs.len(), Entry::Stored);
             return Ok(entries);
         }
-        let (mut stored, mut seq) = (0, self.last_seq);
+        let (mut stored, mut seq, mut highest_id) = (0, self.last_seq, self.highest_id);
         let erasing = self.spent >= ERASE_AT;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let ended = {
@@ -101,7 +106,12 @@ impl Journal {
             let mut settle = Settle::prepare(&transaction, now)?;
             for job in jobs {
                 entries.push(match job {
-                    Job::Accept { update, .. } if is(&mut has_ended, update.id)? => Entry::Known,
+                    // Ids mostly grow: one beyond all others needs no looking up.
+                    Job::Accept { update, .. }
+                        if update.id.0 <= self.highest_id && is(&mut has_ended, update.id)? =>
+                    {
+                        Entry::Known
+                    }
                     Job::Accept { update, .. } if stored < room => {
                         let new = insert.execute(params![
                             update.id.0,
@@ -114,6 +124,7 @@ impl Journal {
                         ])?;
                         stored += new;
                         seq += i64::from(new > 0);
+                        highest_id = highest_id.max(update.id.0);
                         if new > 0 { Entry::Stored } else { Entry::Known }
                     }
                     Job::Accept { update, .. } => {
@@ -137,7 +148,7 @@ impl Journal {
         }
         transaction.commit()?;
         self.spent = if erasing { 0 } else { self.spent + ended };
-        self.last_seq = seq;
+        (self.last_seq, self.highest_id) = (seq, highest_id);
         Ok(entries)
     }
 

@@ -19,10 +19,10 @@ CREATE TABLE updates (
 -- statement says `state <> 0`.)
 CREATE INDEX updates_not_waiting ON updates (state, seq) WHERE state <> 0;
 
--- Updates that ended a moment ago, in the order in which they did. Their bodies are erased within a
--- second, or with one of the next commits: until then they stand in `updates` too.
+-- Updates that ended a moment ago. Their bodies are erased within a second, or with one of the next
+-- commits: until then they stand in `updates` too.
 CREATE TABLE settled (
-    id          INTEGER NOT NULL,
+    id          INTEGER PRIMARY KEY,
     ended_at    INTEGER NOT NULL,
     outcome     TEXT    NOT NULL
 );

@@ -5,7 +5,7 @@ use super::super::Verdict;
 use super::row::millis;
 use crate::update::UpdateId;
 
-const END: &str = "INSERT INTO settled (id, ended_at, outcome) VALUES (?1, ?2, ?3)";
+const END: &str = "INSERT OR IGNORE INTO settled (id, ended_at, outcome) VALUES (?1, ?2, ?3)";
 const AGAIN: &str = "
     UPDATE updates SET due_at = ?2, reason = ?3, attempts = attempts + ?4, calls_left = coalesce(?5, calls_left)
     WHERE id = ?1";
@@ -80,5 +80,6 @@ pub(super) fn erase(connection: &Connection) -> rusqlite::Result<()> {
 
 const KEEP_IDS: &str = "
     INSERT OR IGNORE INTO ended (id, kind, received_at, ended_at, outcome)
-    SELECT id, kind, received_at, settled.ended_at, settled.outcome FROM settled JOIN updates USING (id) ORDER BY id";
+    SELECT id, kind, received_at, settled.ended_at, settled.outcome FROM settled CROSS JOIN updates USING (id)
+    ORDER BY settled.id";
 const ERASE: &str = "DELETE FROM updates WHERE id IN (SELECT id FROM settled)";
