@@ -3,6 +3,7 @@
 //! The order of work lives in memory ([`Lanes`]); the file is its journal. One thread writes: it
 //! commits whatever has arrived while the last commit ran, so that one fsync serves many.
 
+mod answers;
 mod inspect;
 mod journal;
 mod open;
@@ -120,7 +121,9 @@ impl Inbox for SqliteInbox {
         fail::point("received");
         let (reply, answer) = oneshot::channel();
         self.shared.enqueue(Job::Accept { update, reply })?;
-        answer.await.or(Err(writer::closed()))?
+        let accepted = answer.await.or(Err(writer::closed()))?.outcome();
+        fail::point("acknowledged");
+        accepted
     }
 
     async fn due(&self) {
@@ -154,7 +157,7 @@ impl Inbox for SqliteInbox {
         }
         let (reply, answer) = oneshot::channel();
         self.shared.enqueue(Job::Settle { lease, verdict, reply })?;
-        answer.await.or(Err(writer::closed()))?
+        answer.await.or(Err(writer::closed()))?.outcome()
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {

@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use tokio::sync::oneshot;
-
 use super::super::lanes::{Lanes, Move};
 use super::super::order::Order;
 use super::super::{Accepted, InboxError, LEASE, Lease, Verdict};
+use super::answers::{Answers, Reply};
 use super::journal::{Entry, Journal};
 use crate::clock::{SharedClock, elapsed, later};
 use crate::fail;
@@ -26,7 +25,6 @@ const FRESH_LIMIT: usize = 16 << 20;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 type Work = Box<dyn FnOnce(&mut Journal, &Shared) + Send>;
-type Reply<T> = oneshot::Sender<Result<T, InboxError>>;
 
 /// Something asked of the writer.
 pub(super) enum Job {
@@ -177,10 +175,9 @@ impl Writer<'_> {
         }
         let committed = self.journal.commit(&jobs, room, self.clock.now());
         self.shared.failing.store(committed.is_err(), Ordering::Relaxed);
-        let mut others = Vec::new();
+        let (mut answers, mut others) = (Answers::with_capacity(jobs.len()), Vec::new());
         match committed {
             Ok(entries) => {
-                let mut replies = Vec::with_capacity(jobs.len());
                 let mut lanes = self.shared.order.lanes();
                 for (job, entry) in jobs.drain(..).zip(entries) {
                     match job {
@@ -193,25 +190,19 @@ impl Writer<'_> {
                                 Entry::Known => Ok(Accepted::Known),
                                 Entry::Refused => Err(InboxError::Full { capacity: self.shared.capacity }),
                             };
-                            replies.push((reply, accepted));
+                            answers.accepted(reply, accepted);
                         }
                         Job::Settle { lease, verdict, reply } => {
                             fail::point("after the outcome is recorded");
                             lanes.settle(lease, step(&verdict));
-                            // Dispatch alone waits for this: it may go on at once.
-                            let _ = reply.send(Ok(()));
+                            answers.settled(reply, Ok(()));
                         }
                         Job::Run(work) => others.push(work),
                     }
                 }
                 drop(lanes);
+                fail::point("after the commit");
                 self.shared.order.changed();
-                for (reply, accepted) in replies {
-                    // A webhook whose client has gone away hears nothing; the update is kept.
-                    fail::point("after the commit");
-                    let _ = reply.send(accepted);
-                    fail::point("acknowledged");
-                }
             }
             Err(error) => {
                 tracing::error!(error = %error, "the inbox could not be written; nothing of this batch was acknowledged");
@@ -220,17 +211,18 @@ impl Writer<'_> {
                 for job in jobs.drain(..) {
                     match job {
                         Job::Accept { reply, .. } => {
-                            let _ = reply.send(Err(InboxError::Unavailable(error.clone())));
+                            answers.accepted(reply, Err(InboxError::Unavailable(error.clone())));
                         }
                         Job::Settle { lease, reply, .. } => {
                             self.shared.order.lanes().end_settling(lease, until);
-                            let _ = reply.send(Err(InboxError::Unavailable(error.clone())));
+                            answers.settled(reply, Err(InboxError::Unavailable(error.clone())));
                         }
                         Job::Run(work) => others.push(work),
                     }
                 }
             }
         }
+        answers.give();
         for work in others {
             work(&mut self.journal, self.shared);
         }
