@@ -20,9 +20,10 @@ use crate::update::UpdateId;
 
 /// How often leases are prolonged: twice may fail before one lapses.
 const EXTEND_EVERY: Duration = Duration::from_secs(LEASE.as_secs() / 3);
-/// How many outcomes may be on their way into the inbox beside the updates that are handled: enough for those
-/// of one commit, and a bound on what is repeated when the process dies before it.
-const RECORDING: usize = 256;
+/// How many outcomes may be on their way into the inbox, for each place but the first: enough for those of
+/// one commit, and a bound on what is repeated when the process dies before it. Where there is one place, an
+/// update leaves it only when it is over and done with.
+const RECORDING: usize = 4;
 /// How long dispatch waits before it asks an inbox again that failed.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
@@ -81,8 +82,18 @@ impl Dispatch {
         shutdown: Shutdown,
     ) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(settings.concurrency));
-        let recording = Semaphore::new(RECORDING);
-        Arc::new(Self { inbox, handler, api, settings, clock, shutdown, places, recording, running: Running::default() })
+        let recording = Semaphore::new((settings.concurrency - 1) * RECORDING);
+        Arc::new(Self {
+            inbox,
+            handler,
+            api,
+            settings,
+            clock,
+            shutdown,
+            places,
+            recording,
+            running: Running::default(),
+        })
     }
 
     /// Works until the soft stop; attempts that run then go on in tasks of their own, until the
@@ -149,10 +160,10 @@ impl Dispatch {
         self.shutdown.tasks.spawn(async move {
             let (lease, verdict) = dispatch.attempt(delivery).await;
             // While the outcome is being written, another update can be handled.
-            let recording = dispatch.recording.acquire().await;
-            drop(place);
+            let recording = dispatch.recording.try_acquire().ok();
+            let place = place.filter(|_| recording.is_none());
             dispatch.settle(lease, verdict).await;
-            drop(recording);
+            drop((place, recording));
             {
                 let mut running = dispatch.running.now();
                 running.leases.remove(&id);
