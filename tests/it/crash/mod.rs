@@ -23,8 +23,9 @@ pub(crate) struct Keeper {
     pub(crate) acknowledges_what_is_handled: bool,
 }
 
-/// The updates of other chats that may be under way when a kill comes: `dispatch.concurrency`.
-const CONCURRENCY: usize = 64;
+/// The updates of other chats that may be under way when a kill comes: those in the 64 places of
+/// `dispatch.concurrency`, and for each place but the first the outcomes of 4 on their way into the inbox.
+const UNDER_WAY: usize = 64 + 63 * 4;
 
 /// Kills the service `cycles` times under load, and holds its journal against ours.
 async fn crash_cycles(keeper: Keeper, cycles: usize) {
@@ -52,7 +53,7 @@ async fn crash_cycles(keeper: Keeper, cycles: usize) {
         findings.longest_open,
     ));
     assert_eq!((findings.lost, findings.out_of_order, findings.twice_without_a_kill), (0, 0, 0), "{findings:?}");
-    assert!(findings.most_twice <= CONCURRENCY, "no more than was open at the kill: {findings:?}");
+    assert!(findings.most_twice <= UNDER_WAY, "no more than was open at the kill: {findings:?}");
     if keeper.acknowledges_what_is_handled {
         assert_eq!(findings.twice_after_the_200, 0, "{findings:?}");
     }
