@@ -18,11 +18,13 @@ use crate::update::Update;
 impl Dispatch {
     /// Makes one attempt at a delivery; returns how it is to be settled.
     pub(super) async fn attempt(&self, delivery: Delivery) -> (Lease, Verdict) {
-        let Delivery { update, attempt, lease, calls_left } = delivery;
+        let Delivery { update, attempt, lease, calls_left, deaths } = delivery;
         let begun = self.clock.now();
         fail::point("claimed");
         let verdict = if update.expires_at <= begun {
             Verdict::Expired
+        } else if deaths >= self.settings.attempts {
+            Verdict::Dead { reason: format!("the process died while handling it, {deaths} times") }
         } else {
             match calls_left {
                 Some(calls) => self.make(calls, &update).await,
@@ -41,6 +43,7 @@ impl Dispatch {
 
     /// Runs the handler within its time limit; a panic is caught.
     async fn handle(&self, update: &Update, attempt: u32) -> Result<Vec<Call>, Verdict> {
+        fail::point_of("handling", &update.id);
         let handled = AssertUnwindSafe(self.handler.handle(update)).catch_unwind();
         let error = tokio::select! {
             biased;

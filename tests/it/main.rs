@@ -33,3 +33,4 @@ mod replies_are_kept;
 mod secrets;
 mod settings_errors;
 mod stopping;
+mod two_bots;

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow, Postgres};
 use sqlx::query::Query;
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use super::super::InboxError;
 use super::schema::{self, NotReady};
 use crate::clock::{SharedClock, elapsed};
+use crate::telegram::BotId;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -35,7 +36,7 @@ const AWAY: Duration = Duration::from_secs(2);
 const FIRST_TRY: Duration = Duration::from_millis(100);
 const SLOWEST_TRY: Duration = Duration::from_secs(1);
 
-const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000; \
+const LIMITS: &str = "BEGIN; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000; \
      SET LOCAL idle_in_transaction_session_timeout = 10000";
 
 /// Whether the database can be used.
@@ -50,6 +51,10 @@ pub(super) struct Link {
     pub(super) options: PgConnectOptions,
     /// Host and database, for the log.
     name: String,
+    /// Whose updates are kept; an operator need not say it where there is only one.
+    bot: Option<BotId>,
+    /// The bot's schema, once it is known.
+    schema: std::sync::Mutex<Option<Arc<str>>>,
     standing: watch::Sender<Standing>,
     /// The last failure that was logged: the same is not said again.
     said: std::sync::Mutex<String>,
@@ -66,6 +71,7 @@ impl Link {
     /// [`InboxError::Unusable`] when the URL says something that no database can understand.
     pub(super) fn open(
         url: &SecretString,
+        bot: Option<BotId>,
         clock: SharedClock,
         stopping: CancellationToken,
         tasks: TaskTracker,
@@ -83,8 +89,8 @@ impl Link {
             .disable_statement_logging();
         let name = format!("{}/{}", options.get_host(), options.get_database().unwrap_or(options.get_username()));
         let standing = watch::Sender::new(Standing::Away);
-        let link =
-            Arc::new(Self { options, name, standing, said: std::sync::Mutex::default(), clock, stopping, tasks });
+        let (schema, said) = (std::sync::Mutex::default(), std::sync::Mutex::default());
+        let link = Arc::new(Self { options, name, bot, schema, standing, said, clock, stopping, tasks });
         link.tasks.spawn(Arc::clone(&link).reach(false));
         Ok(link)
     }
@@ -127,11 +133,22 @@ impl Link {
 
     async fn prepared(&self) -> Result<(), NotReady> {
         let mut connection = self.connect().await?;
-        let current = async { schema::is_current(&mut connection).await };
-        if self.within(CONNECT, current).await? {
-            return Ok(());
+        let mut place = self.within(CONNECT, schema::find(&mut connection, self.bot)).await?;
+        if !place.is_current() {
+            place = self.within(MIGRATE, schema::migrate(&mut connection, self.bot)).await?;
         }
-        self.within(MIGRATE, schema::migrate(&mut connection)).await
+        *self.schema.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.schema.into());
+        Ok(())
+    }
+
+    /// The schema in which the bot's updates are.
+    ///
+    /// # Errors
+    ///
+    /// When the database was never reached, and so it is not known.
+    pub(super) fn schema(&self) -> Result<Arc<str>, sqlx::Error> {
+        let schema = self.schema.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        schema.ok_or_else(|| sqlx::Error::Io(std::io::Error::other("the database is away")))
     }
 
     /// What comes of it, unless it takes longer than `limit`.
@@ -223,13 +240,16 @@ impl Line {
                 Some(connection) => connection,
                 None => self.link.connect().await?,
             };
-            if let Err(error) = sqlx::raw_sql(BEGIN).execute(&mut connection).await {
+            // The bot's schema is named in the transaction too: statements and functions say none.
+            let begin = format!("{LIMITS}; SET LOCAL search_path = {}, pg_temp", self.link.schema()?);
+            let begin = || sqlx::raw_sql(AssertSqlSafe(begin.as_str()));
+            if let Err(error) = begin().execute(&mut connection).await {
                 if !is_away(&error) {
                     return Err(error);
                 }
                 // It had died since it was used; nothing has happened yet, so another one may serve.
                 connection = self.link.connect().await?;
-                sqlx::raw_sql(BEGIN).execute(&mut connection).await?;
+                begin().execute(&mut connection).await?;
             }
             let rows = query.fetch_all(&mut connection).await?;
             sqlx::raw_sql("COMMIT").execute(&mut connection).await?;
@@ -273,6 +293,7 @@ fn hint(why: &NotReady) -> &'static str {
     let error = match why {
         NotReady::Newer { .. } => return "Run the newer Doorbell, or use another database.",
         NotReady::Encoding(_) => return "Create a database with ENCODING 'UTF8' and name it in DATABASE_URL.",
+        NotReady::WhichBot | NotReady::OtherBot => return "Say which bot is meant: set TELEGRAM_BOT_TOKEN.",
         NotReady::ReadOnly => return "Name the primary server in DATABASE_URL, not a replica of it.",
         NotReady::Database(error) => error,
     };

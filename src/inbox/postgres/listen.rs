@@ -19,8 +19,6 @@ const FIRST_LOOK: Duration = Duration::from_millis(200);
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
 /// How long before a listening connection that was refused is tried again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(30);
-/// Where instances ring for one another.
-const CHANNEL: &str = "doorbell";
 
 /// Says when there may be something to claim.
 pub(super) struct Bell {
@@ -118,7 +116,8 @@ impl Bell {
 
     async fn answer(&self, pool: &sqlx::PgPool) -> Result<(), sqlx::Error> {
         let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(CHANNEL).await?;
+        // Instances of a bot ring where its schema is called so.
+        listener.listen(&self.link.schema()?).await?;
         loop {
             let ringer = listener.recv().await?;
             if ringer.payload() != self.name {
