@@ -27,11 +27,11 @@ impl Dispatch {
             Verdict::Dead { reason: format!("the process died while handling it, {deaths} times") }
         } else {
             match calls_left {
-                Some(calls) => self.make(calls, &update).await,
+                Some(calls) => self.make(calls, &update, begun).await,
                 None => match self.handle(&update, attempt).await {
                     Ok(calls) => {
                         fail::point("handled");
-                        self.make(calls, &update).await
+                        self.make(calls, &update, begun).await
                     }
                     Err(verdict) => verdict,
                 },
@@ -79,10 +79,15 @@ impl Dispatch {
 
     /// Makes calls in order. What cannot be made now is left for later; what Telegram refuses is
     /// given up, and the next call is made.
-    async fn make(&self, calls: Vec<Call>, update: &Update) -> Verdict {
+    async fn make(&self, calls: Vec<Call>, update: &Update, begun: Timestamp) -> Verdict {
         let mut calls = VecDeque::from(calls);
         let mut moved = false;
         while let Some(call) = calls.front() {
+            let now = self.clock.now();
+            if !self.hold.is_good(begun, now) {
+                let reason = "its lease was over: somebody else may have it".to_owned();
+                return Verdict::CallsLeft { calls: calls.into(), at: now, reason };
+            }
             let made = tokio::select! {
                 biased;
                 made = self.api.perform(call) => made,

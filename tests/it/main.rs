@@ -32,5 +32,6 @@ mod registered;
 mod replies_are_kept;
 mod secrets;
 mod settings_errors;
+mod stalled;
 mod stopping;
 mod two_bots;
