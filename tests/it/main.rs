@@ -27,6 +27,7 @@ mod instances;
 mod once_and_in_order;
 mod one_bad_update;
 mod ownership;
+mod pooler;
 mod refused_starts;
 mod registered;
 mod replies_are_kept;

@@ -23,6 +23,7 @@ pub(super) enum Keeper {
     Memory,
     Sqlite,
     Postgres,
+    Pooled,
 }
 
 /// Where the keeper under test keeps.
@@ -86,6 +87,7 @@ impl Fixture {
                 (Store::File(folder), TestClock::Manual(ManualClock::new(start)))
             }
             Keeper::Postgres => (Store::Database(Database::fresh().await?), TestClock::System),
+            Keeper::Pooled => (Store::Database(Database::pooled().await?), TestClock::System),
         };
         let url = match &store {
             Store::Memory => InboxUrl::Memory,

@@ -10,12 +10,13 @@ mod storing;
 
 use fixture::{Keeper, ids, run};
 
-/// Runs each promise against memory, SQLite and PostgreSQL.
+/// Runs each promise against memory, SQLite, PostgreSQL, and PostgreSQL behind a pooler.
 macro_rules! every_keeper {
     ($($room:ident: $($promise:ident)*;)*) => {
         every_keeper!(@one memory Memory $($room: $($promise)*;)*);
         every_keeper!(@one sqlite Sqlite $($room: $($promise)*;)*);
         every_keeper!(@one postgres Postgres $($room: $($promise)*;)*);
+        every_keeper!(@one pooled Pooled $($room: $($promise)*;)*);
     };
     (@one $module:ident $keeper:ident $($room:ident: $($promise:ident)*;)*) => {
         mod $module {
