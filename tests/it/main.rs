@@ -13,6 +13,8 @@ mod harness;
 mod answered;
 mod command_line;
 mod crash;
+mod database_away;
+mod database_errors;
 mod dead_updates;
 mod disk;
 mod doctor;

@@ -56,6 +56,8 @@ pub(super) struct Link {
     /// The bot's schema, once it is known.
     schema: std::sync::Mutex<Option<Arc<str>>>,
     standing: watch::Sender<Standing>,
+    /// What the operator can do while the database is away; fit to be seen by strangers.
+    advice: std::sync::Mutex<&'static str>,
     /// The last failure that was logged: the same is not said again.
     said: std::sync::Mutex<String>,
     pub(super) clock: SharedClock,
@@ -90,7 +92,8 @@ impl Link {
         let name = format!("{}/{}", options.get_host(), options.get_database().unwrap_or(options.get_username()));
         let standing = watch::Sender::new(Standing::Away);
         let (schema, said) = (std::sync::Mutex::default(), std::sync::Mutex::default());
-        let link = Arc::new(Self { options, name, bot, schema, standing, said, clock, stopping, tasks });
+        let advice = std::sync::Mutex::new("it is being looked for");
+        let link = Arc::new(Self { options, name, bot, schema, standing, advice, said, clock, stopping, tasks });
         link.tasks.spawn(Arc::clone(&link).reach(false));
         Ok(link)
     }
@@ -104,10 +107,10 @@ impl Link {
                 Ok(()) => break,
                 Err(why) => why,
             };
-            let words = words(&why);
+            let (words, hint) = (words(&why), hint(&why));
+            *self.advice.lock().unwrap_or_else(PoisonError::into_inner) = hint;
             // A blink is not worth a line.
             if words != said && (!known || pause > FIRST_TRY) {
-                let hint = hint(&why);
                 tracing::warn!(
                     database = self.name,
                     error = words,
@@ -179,7 +182,11 @@ impl Link {
     ///
     /// [`InboxError::Unavailable`] when it could not.
     pub(super) fn ready_now(&self) -> Result<(), InboxError> {
-        if *self.standing.borrow() == Standing::Ready || self.stopping.is_cancelled() { Ok(()) } else { Err(away()) }
+        if *self.standing.borrow() == Standing::Ready || self.stopping.is_cancelled() {
+            Ok(())
+        } else {
+            Err(self.away())
+        }
     }
 
     /// Returns when the database can be used, and soon.
@@ -193,8 +200,13 @@ impl Link {
             () = self.ready() => Ok(()),
             // Nobody looks for it any more then; whoever needs it tries.
             () = self.stopping.cancelled() => Ok(()),
-            () = self.clock.sleep(AWAY) => Err(away()),
+            () = self.clock.sleep(AWAY) => Err(self.away()),
         }
+    }
+
+    fn away(&self) -> InboxError {
+        let advice = *self.advice.lock().unwrap_or_else(PoisonError::into_inner);
+        InboxError::Unavailable(Arc::new(std::io::Error::other(format!("the database is away: {advice}"))))
     }
 
     /// Makes of an error of the database what it means for whoever asked, and begins to look for the
@@ -260,10 +272,6 @@ impl Line {
     }
 }
 
-fn away() -> InboxError {
-    InboxError::Unavailable(Arc::new(std::io::Error::other("the database is away")))
-}
-
 fn too_slow(words: &str) -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, words.to_owned()))
 }
@@ -304,7 +312,10 @@ fn hint(why: &NotReady) -> &'static str {
     match code.get(..2) {
         Some("28") => "Check the user and the password in DATABASE_URL.",
         Some("3D") => "Check the name of the database in DATABASE_URL, or create it.",
-        Some("42") => "The user needs the right to create the schema doorbell: GRANT CREATE ON DATABASE.",
+        Some("42") => {
+            "The user needs the right to make a schema in the database (GRANT CREATE ON DATABASE), or all rights on the one \
+             that is there."
+        }
         Some("53") => "The server has no connection or no space left: look at its limits.",
         _ => "Check the host and the port in DATABASE_URL, and that the database runs and lets this machine in.",
     }

@@ -37,7 +37,7 @@ impl Database {
     }
 
     /// The same behind a pooler of transactions: each may have another connection of the server. None where
-    /// the machine has no PgBouncer, which standard error says once.
+    /// the machine has none, which standard error says once.
     pub(crate) async fn pooled() -> Option<Self> {
         static SHARED: OnceLock<Option<Pooler>> = OnceLock::new();
         let database = Self::fresh().await?;
@@ -161,7 +161,7 @@ fn url(port: u16, database: &str) -> String {
     format!("postgres://doorbell@127.0.0.1:{port}/{database}")
 }
 
-/// A PgBouncer before the server that the tests share. It ends with the process.
+/// A pooler before the server that the tests share. It ends with the process.
 struct Pooler {
     port: u16,
     _keeper: Child,
