@@ -1,5 +1,5 @@
 # A PgBouncer that lives no longer than whoever holds our standard input, however that ends.
-# Arguments: a folder for ours, a free port, the port of the PostgreSQL behind it.
+# Arguments: a folder for ours, a free port, the port of the PostgreSQL behind it, the program.
 set -eu
 dir=$(mktemp -d "$1/doorbell-pooler.XXXXXX")
 pooler=
@@ -29,7 +29,7 @@ max_client_conn = 1000
 server_idle_timeout = 5
 logfile = $dir/log
 END
-pgbouncer -q "$dir/ini" </dev/null >/dev/null 2>&1 &
+"$4" -q "$dir/ini" </dev/null >/dev/null 2>&1 &
 pooler=$!
 tries=0
 until grep -q 'process up' "$dir/log" 2>/dev/null; do

@@ -169,16 +169,19 @@ struct Pooler {
 
 impl Pooler {
     fn start(server: &str) -> Option<Self> {
-        if Command::new("pgbouncer").arg("--version").output().is_err() {
+        // Debian keeps it off the PATH of ordinary users.
+        let programs = ["pgbouncer", "/usr/sbin/pgbouncer"];
+        let Some(program) = programs.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok())
+        else {
             assert!(!is_required(), "{REQUIRED} is set, but there is no pgbouncer on the PATH");
             super::tell("\nPgBouncer is not installed here: the tests that need it were left out (they pass unrun)");
             return None;
-        }
+        };
         let port = super::free_port();
         let mut keeper = unprivileged()
             .args(["sh", "-c", include_str!("pooler.sh"), "sh"])
             .arg(std::env::temp_dir())
-            .args([&port.to_string(), server])
+            .args([&port.to_string(), server, program])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
