@@ -14,6 +14,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use doorbell::clock::{Clock, SystemClock};
 use doorbell::inbox::{self, Inbox, Verdict};
 use doorbell::settings::{Need, Settings, Sources};
+use doorbell::telegram::BotId;
 use doorbell::update::Update;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -37,7 +38,7 @@ fn update(id: i64) -> Update {
 fn open(url: &str) -> Arc<dyn Inbox> {
     let sources = Sources::default().with("inbox.url", url).with("inbox.capacity", 10_000_000);
     let settings = Settings::load(&sources, Need::Nothing).expect("right settings");
-    inbox::open(&settings.inbox, Arc::new(SystemClock), CancellationToken::new(), &TaskTracker::new())
+    inbox::open(&settings.inbox, BotId(1), Arc::new(SystemClock), CancellationToken::new(), &TaskTracker::new())
         .expect("an inbox")
 }
 

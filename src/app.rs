@@ -102,7 +102,8 @@ impl App {
         let listener = server::bind(address).map_err(|source| BuildError::Listen { address, source })?;
         let addr = listener.local_addr().map_err(|source| BuildError::Listen { address, source })?;
         // After the port, which may be taken: then no file is left behind.
-        let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone(), &shutdown.tasks)?;
+        let inbox =
+            inbox::open(&settings.inbox, token.bot_id(), Arc::clone(&clock), shutdown.soft.clone(), &shutdown.tasks)?;
 
         let api = BotApi::new(&settings.telegram, token.clone());
         let counts = Arc::new(Counts::default());

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 static ARMED: OnceLock<(String, AtomicU32)> = OnceLock::new();
 
 /// Lets the process die at the point of that name: the first time it is passed or, written
-/// `name:n`, the nth time.
+/// `name:n`, the nth time. A point that is passed with something is named with it:
+/// `handling 7:1`.
 pub fn arm(order: &str) {
     #[cfg(debug_assertions)]
     {
@@ -34,4 +35,18 @@ pub fn point(name: &'static str) {
     }
     #[cfg(not(debug_assertions))]
     let _ = name;
+}
+
+/// The same, of a point that is passed with something.
+#[inline]
+pub fn point_of(name: &'static str, what: &impl std::fmt::Display) {
+    #[cfg(debug_assertions)]
+    if let Some((armed, passes_left)) = ARMED.get()
+        && *armed == format!("{name} {what}")
+        && passes_left.fetch_sub(1, Ordering::Relaxed) == 1
+    {
+        std::process::abort();
+    }
+    #[cfg(not(debug_assertions))]
+    let _ = (name, what);
 }

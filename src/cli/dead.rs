@@ -8,6 +8,7 @@ use super::{load, say};
 use crate::clock::{Clock, SystemClock, elapsed};
 use crate::inbox::{self, Inbox, Record, Selection};
 use crate::settings::{Need, Sources};
+use crate::telegram::BotToken;
 use crate::update::UpdateId;
 
 /// `doorbell dead …`
@@ -70,7 +71,8 @@ impl Which {
 /// Shows or moves dead updates, beside the service that may be running.
 pub(super) async fn run(command: DeadCommand, sources: &Sources) -> anyhow::Result<ExitCode> {
     let settings = load(sources, Need::Nothing)?;
-    let inbox = inbox::visit(&settings.inbox, Arc::new(SystemClock))?;
+    let bot = settings.telegram.bot_token.clone().map(|token| BotToken::new(token).bot_id());
+    let inbox = inbox::visit(&settings.inbox, bot, Arc::new(SystemClock))?;
     match command {
         DeadCommand::List { limit, json } => list(&*inbox, limit, json).await,
         DeadCommand::Show { id, json } => show(&*inbox, id, json).await,

@@ -18,18 +18,20 @@ use crate::update::Update;
 impl Dispatch {
     /// Makes one attempt at a delivery; returns how it is to be settled.
     pub(super) async fn attempt(&self, delivery: Delivery) -> (Lease, Verdict) {
-        let Delivery { update, attempt, lease, calls_left } = delivery;
+        let Delivery { update, attempt, lease, calls_left, deaths } = delivery;
         let begun = self.clock.now();
         fail::point("claimed");
         let verdict = if update.expires_at <= begun {
             Verdict::Expired
+        } else if deaths >= self.settings.attempts {
+            Verdict::Dead { reason: format!("the process died while handling it, {deaths} times") }
         } else {
             match calls_left {
-                Some(calls) => self.make(calls, &update).await,
+                Some(calls) => self.make(calls, &update, begun).await,
                 None => match self.handle(&update, attempt).await {
                     Ok(calls) => {
                         fail::point("handled");
-                        self.make(calls, &update).await
+                        self.make(calls, &update, begun).await
                     }
                     Err(verdict) => verdict,
                 },
@@ -41,6 +43,7 @@ impl Dispatch {
 
     /// Runs the handler within its time limit; a panic is caught.
     async fn handle(&self, update: &Update, attempt: u32) -> Result<Vec<Call>, Verdict> {
+        fail::point_of("handling", &update.id);
         let handled = AssertUnwindSafe(self.handler.handle(update)).catch_unwind();
         let error = tokio::select! {
             biased;
@@ -76,10 +79,15 @@ impl Dispatch {
 
     /// Makes calls in order. What cannot be made now is left for later; what Telegram refuses is
     /// given up, and the next call is made.
-    async fn make(&self, calls: Vec<Call>, update: &Update) -> Verdict {
+    async fn make(&self, calls: Vec<Call>, update: &Update, begun: Timestamp) -> Verdict {
         let mut calls = VecDeque::from(calls);
         let mut moved = false;
         while let Some(call) = calls.front() {
+            let now = self.clock.now();
+            if !self.hold.is_good(begun, now) {
+                let reason = "its lease was over: somebody else may have it".to_owned();
+                return Verdict::CallsLeft { calls: calls.into(), at: now, reason };
+            }
             let made = tokio::select! {
                 biased;
                 made = self.api.perform(call) => made,

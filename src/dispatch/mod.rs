@@ -2,6 +2,7 @@
 //! attempt bounded in time and settled in the inbox.
 
 mod attempt;
+mod hold;
 mod schedule;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use crate::lifecycle::Shutdown;
 use crate::settings::DispatchSettings;
 use crate::telegram::PacedApi;
 use crate::update::UpdateId;
+use hold::Hold;
 
 /// How often leases are prolonged: twice may fail before one lapses.
 const EXTEND_EVERY: Duration = Duration::from_secs(LEASE.as_secs() / 3);
@@ -40,6 +42,7 @@ pub struct Dispatch {
     /// A place for each outcome that may be on its way into the inbox.
     recording: Semaphore,
     running: Running,
+    hold: Hold,
 }
 
 /// The attempts that are under way.
@@ -82,6 +85,7 @@ impl Dispatch {
         shutdown: Shutdown,
     ) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(settings.concurrency));
+        let hold = Hold::new(clock.now());
         let recording = Semaphore::new((settings.concurrency - 1) * RECORDING);
         Arc::new(Self {
             inbox,
@@ -93,6 +97,7 @@ impl Dispatch {
             places,
             recording,
             running: Running::default(),
+            hold,
         })
     }
 
@@ -220,7 +225,8 @@ impl Dispatch {
                 () = self.clock.sleep(EXTEND_EVERY) => {}
             }
             let leases: Vec<Lease> = self.running.now().leases.values().copied().collect();
-            let extended = self.inbox.extend(&leases).await;
+            let asked = self.clock.now();
+            let extended = self.inbox.extend(&leases).await.inspect(|()| self.hold.prolonged(asked));
             if let Err(error) = extended.and(self.inbox.sweep().await) {
                 tracing::warn!(error = %crate::telemetry::chain(&error), "the upkeep of the inbox failed; trying again");
             }

@@ -9,6 +9,7 @@ use super::Finding;
 use super::reach::Service;
 use crate::inbox::{self, InboxError, Inspection, Survey};
 use crate::settings::Settings;
+use crate::telegram::BotId;
 
 /// An update that waits longer is not waiting for its turn.
 const LATE: Duration = Duration::from_mins(10);
@@ -20,9 +21,9 @@ struct Depth {
     oldest: Option<Duration>,
 }
 
-pub(super) fn inbox(settings: &Settings, service: Option<&Service>, now: Timestamp) -> Finding {
+pub(super) fn inbox(settings: &Settings, bot: BotId, service: Option<&Service>, now: Timestamp) -> Finding {
     const CHECK: &str = "inbox";
-    match inbox::inspect(&settings.inbox) {
+    match inbox::inspect(&settings.inbox, bot) {
         Ok(Inspection::InUse(survey)) => {
             judged(CHECK, "it is in use by the running service (good)", &depth(&survey, now), settings)
         }

@@ -49,14 +49,14 @@ pub async fn examine(settings: &Settings, now: Timestamp, ring: Ring) -> Vec<Fin
         return findings;
     };
     let case = Case::of(settings, &token, now);
-    let api = BotApi::new(&settings.telegram, token);
+    let (bot, api) = (token.bot_id(), BotApi::new(&settings.telegram, token));
 
     let me = api.get_me().await;
     findings.push(registration::token(&me));
     findings.push(registration::public_url(&case, api.is_public()));
     let seen = if me.is_ok() { case.webhook(&api, &mut findings).await } else { None };
     let service = case.reach(ring, &mut findings).await;
-    findings.push(keeping::inbox(settings, service.as_ref(), now));
+    findings.push(keeping::inbox(settings, bot, service.as_ref(), now));
     findings.push(keeping::storage(settings));
     findings.push(owners::place(settings, case.claim));
     if let Some(seen) = seen {

@@ -7,7 +7,7 @@
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
@@ -21,6 +21,8 @@ pub(super) struct Claimed {
     /// The update, if this is its first claim and there was room for it in memory; otherwise it is
     /// read from where it is kept.
     pub(super) fresh: Option<Box<Update>>,
+    /// As in [`Item`].
+    pub(super) deaths: Option<u32>,
 }
 
 /// What a settled attempt does to its lane.
@@ -37,6 +39,9 @@ struct Item {
     id: UpdateId,
     received_at: Timestamp,
     fresh: Option<Box<Update>>,
+    /// How often a process died that had it in hand; none when it is above suspicion. Where there is a
+    /// number, whoever claims it writes that down first.
+    deaths: Option<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +51,13 @@ struct Lane {
     held: Option<Held>,
     /// From when on the front may be given out; none means now.
     due_at: Option<Timestamp>,
+}
+
+impl Lane {
+    /// How often a process may have died of the front, which then is a suspect.
+    fn deaths(&self) -> u32 {
+        self.items.front().and_then(|item| item.deaths).unwrap_or(0)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +73,10 @@ pub(super) struct Lanes {
     by_chat: HashMap<ChatKey, Lane>,
     /// Lanes whose front may be given out now; each is here once.
     ready: VecDeque<ChatKey>,
+    /// The like, whose front is a suspect: the least suspected first. One suspect at a time is given
+    /// out, so that the next death tells which it was.
+    suspects: BTreeSet<(u32, ChatKey)>,
+    suspect_held: Option<ChatKey>,
     /// Lanes whose front waits. An entry that its lane no longer agrees with is void.
     later: BinaryHeap<Reverse<(Timestamp, ChatKey)>>,
     open: usize,
@@ -77,6 +93,8 @@ impl Lanes {
         Self {
             by_chat: HashMap::new(),
             ready: VecDeque::new(),
+            suspects: BTreeSet::new(),
+            suspect_held: None,
             later: BinaryHeap::new(),
             open: 0,
             held: 0,
@@ -94,12 +112,24 @@ impl Lanes {
             self.fresh_bytes += update.body.len();
             Box::new(update)
         });
-        self.push_item(key, Item { id, received_at, fresh }, None);
+        self.push_item(key, Item { id, received_at, fresh, deaths: None }, None);
     }
 
     /// Puts an update that is kept elsewhere at the end of its lane; it waits until `due_at`.
     pub(super) fn push_kept(&mut self, key: ChatKey, id: UpdateId, received_at: Timestamp, due_at: Option<Timestamp>) {
-        self.push_item(key, Item { id, received_at, fresh: None }, due_at);
+        self.push_item(key, Item { id, received_at, fresh: None, deaths: None }, due_at);
+    }
+
+    /// The same, of one that a process may have died of so many times.
+    pub(super) fn push_unsure(
+        &mut self,
+        key: ChatKey,
+        id: UpdateId,
+        received_at: Timestamp,
+        due_at: Option<Timestamp>,
+        deaths: u32,
+    ) {
+        self.push_item(key, Item { id, received_at, fresh: None, deaths: Some(deaths) }, due_at);
     }
 
     fn push_item(&mut self, key: ChatKey, item: Item, due_at: Option<Timestamp>) {
@@ -114,10 +144,18 @@ impl Lanes {
 
     /// Lines a lane up for its front to be given out, now or later.
     fn line_up(&mut self, key: ChatKey) {
-        match self.by_chat.get(&key).and_then(|lane| lane.due_at) {
-            None => self.ready.push_back(key),
-            Some(at) => self.later.push(Reverse((at, key))),
+        let Some(lane) = self.by_chat.get(&key) else { return };
+        match (lane.due_at, lane.deaths()) {
+            (Some(at), _) => self.later.push(Reverse((at, key))),
+            (None, 0) => self.ready.push_back(key),
+            (None, deaths) => drop(self.suspects.insert((deaths, key))),
         }
+    }
+
+    /// The next lane whose front may be given out.
+    fn next_ready(&mut self) -> Option<ChatKey> {
+        let suspect = if self.suspect_held.is_none() { self.suspects.pop_first() } else { None };
+        suspect.map(|(_, key)| key).or_else(|| self.ready.pop_front())
     }
 
     /// Moves lanes whose moment has come to those that are ready.
@@ -132,7 +170,7 @@ impl Lanes {
                 && lane.due_at == Some(at)
             {
                 lane.due_at = None;
-                self.ready.push_back(key);
+                self.line_up(key);
             }
         }
     }
@@ -140,7 +178,7 @@ impl Lanes {
     /// Whether anything can be claimed at `now`.
     pub(super) fn is_due(&mut self, now: Timestamp) -> bool {
         self.ripen(now);
-        !self.ready.is_empty()
+        !self.ready.is_empty() || (self.suspect_held.is_none() && !self.suspects.is_empty())
     }
 
     /// The moment at which the next lane that waits will be ready.
@@ -153,7 +191,7 @@ impl Lanes {
         self.ripen(now);
         let mut claimed = Vec::with_capacity(limit.min(self.ready.len()));
         while claimed.len() < limit {
-            let Some(key) = self.ready.pop_front() else { break };
+            let Some(key) = self.next_ready() else { break };
             let Some(lane) = self.by_chat.get_mut(&key) else { continue };
             let Some(front) = lane.items.front_mut() else { continue };
             self.last_token += 1;
@@ -162,7 +200,11 @@ impl Lanes {
             self.held += 1;
             let fresh = front.fresh.take();
             self.fresh_bytes -= fresh.as_ref().map_or(0, |update| update.body.len());
-            claimed.push(Claimed { lease, fresh });
+            let deaths = front.deaths;
+            if deaths.is_some_and(|deaths| deaths > 0) {
+                self.suspect_held = Some(key);
+            }
+            claimed.push(Claimed { lease, fresh, deaths });
         }
         claimed
     }
@@ -207,13 +249,20 @@ impl Lanes {
                 lane.items.pop_front();
                 lane.due_at = None;
             }
-            Move::Again { at } => lane.due_at = Some(at),
+            Move::Again { at } => {
+                lane.due_at = Some(at);
+                // It has ended in another way than by a death.
+                if let Some(front) = lane.items.front_mut() {
+                    front.deaths = None;
+                }
+            }
         }
         if lane.items.is_empty() {
             self.by_chat.remove(&lease.chat_key);
         } else {
             self.line_up(lease.chat_key);
         }
+        self.clear(lease.chat_key);
     }
 
     /// Puts a held update back as it was before the claim.
@@ -224,8 +273,19 @@ impl Lanes {
         }
         lane.held = None;
         self.held -= 1;
-        self.ready.push_front(lease.chat_key);
+        match lane.deaths() {
+            0 => self.ready.push_front(lease.chat_key),
+            deaths => drop(self.suspects.insert((deaths, lease.chat_key))),
+        }
+        self.clear(lease.chat_key);
         true
+    }
+
+    /// The front of this lane is held no more; if it was a suspect, another one may be given out.
+    fn clear(&mut self, key: ChatKey) {
+        if self.suspect_held == Some(key) {
+            self.suspect_held = None;
+        }
     }
 
     /// Puts every held update whose lease has lapsed back; says how many.

@@ -168,7 +168,8 @@ impl Inbox for MemoryInbox {
         let delivery = |lease: Lease| {
             let open = kept.open.get(&lease.update_id)?;
             let (update, calls_left) = (open.update.clone(), open.calls_left.clone());
-            Some(Delivery { update, attempt: open.attempts + 1, lease, calls_left })
+            // A process that dies takes all of it along.
+            Some(Delivery { update, attempt: open.attempts + 1, lease, calls_left, deaths: 0 })
         };
         Ok(claimed.into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())
     }

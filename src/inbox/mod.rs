@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::SharedClock;
 use crate::settings::{InboxSettings, InboxUrl, Platform};
-use crate::telegram::Call;
+use crate::telegram::{BotId, Call};
 use crate::update::{ChatKey, Kind, Update, UpdateId};
 
 /// Keeps updates. Every keeper holds each promise written here; one suite of tests runs against
@@ -75,7 +75,7 @@ pub trait Inbox: Send + Sync {
     async fn sweep(&self) -> Result<(), InboxError>;
 }
 
-/// Opens the inbox that the settings name. `stopping` tells it that the service stops and claims
+/// Opens the inbox that the settings name, for this bot alone: updates of two bots have the same ids. `stopping` tells it that the service stops and claims
 /// nothing any more; what it does in the background is among `tasks`, and ends by itself then.
 ///
 /// # Errors
@@ -83,27 +83,29 @@ pub trait Inbox: Send + Sync {
 /// [`InboxError::Unusable`] when it cannot be opened as things are.
 pub fn open(
     settings: &InboxSettings,
+    bot: BotId,
     clock: SharedClock,
     stopping: CancellationToken,
     tasks: &TaskTracker,
 ) -> Result<Arc<dyn Inbox>, InboxError> {
     match &settings.url {
-        InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, clock)?)),
+        InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, bot, clock)?)),
         InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, stopping))),
         InboxUrl::Postgres(url) => {
-            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, clock, stopping, tasks.clone())?))
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, Some(bot), clock, stopping, tasks.clone())?))
         }
     }
 }
 
 /// Opens the inbox for an operator's command: to look, and to revive or discard dead updates, beside
-/// the service that may be using it. Nothing is claimed through it.
+/// the service that may be using it. Nothing is claimed through it. The bot need not be named where the
+/// inbox is that of one bot only.
 ///
 /// # Errors
 ///
 /// [`InboxError::Unusable`] when it cannot be opened as things are, and for an inbox in memory, which
 /// lives in the service's process alone.
-pub fn visit(settings: &InboxSettings, clock: SharedClock) -> Result<Arc<dyn Inbox>, InboxError> {
+pub fn visit(settings: &InboxSettings, bot: Option<BotId>, clock: SharedClock) -> Result<Arc<dyn Inbox>, InboxError> {
     match &settings.url {
         InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::visit(path, settings, clock)?)),
         InboxUrl::Memory => Err(InboxError::Unusable {
@@ -113,7 +115,10 @@ pub fn visit(settings: &InboxSettings, clock: SharedClock) -> Result<Arc<dyn Inb
                 .to_owned(),
             source: None,
         }),
-        InboxUrl::Postgres(_) => open(settings, clock, CancellationToken::new(), &TaskTracker::new()),
+        InboxUrl::Postgres(url) => {
+            let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, bot, clock, stopping, tasks)?))
+        }
     }
 }
 
@@ -135,9 +140,9 @@ pub enum Inspection {
 /// # Errors
 ///
 /// [`InboxError::Unusable`] when a service could not use it as things are.
-pub fn inspect(settings: &InboxSettings) -> Result<Inspection, InboxError> {
+pub fn inspect(settings: &InboxSettings, bot: BotId) -> Result<Inspection, InboxError> {
     match &settings.url {
-        InboxUrl::Sqlite(path) => sqlite::inspect(path),
+        InboxUrl::Sqlite(path) => sqlite::inspect(path, bot),
         InboxUrl::Memory | InboxUrl::Postgres(_) => Ok(Inspection::InService),
     }
 }
@@ -185,6 +190,9 @@ pub struct Delivery {
     pub lease: Lease,
     /// Calls that an earlier attempt could not make: they are made instead of running the handler.
     pub calls_left: Option<Vec<Call>>,
+    /// How many times in a row the process that had it died before it said how it ended, as far as is known. It may be
+    /// what the process died of; one that has ended otherwise begins again at none.
+    pub deaths: u32,
 }
 
 /// The right to settle one delivery.

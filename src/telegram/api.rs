@@ -184,7 +184,7 @@ impl BotApi {
 
 impl fmt::Debug for BotApi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BotApi").field("bot_id", &self.0.token.bot_id()).finish_non_exhaustive()
+        f.debug_struct("BotApi").field("bot_id", &self.0.token.bot_id().0).finish_non_exhaustive()
     }
 }
 

@@ -25,7 +25,7 @@ pub use error::ApiError;
 pub use methods::{Me, SetWebhook, WebhookInfo};
 pub use pace::PacedApi;
 pub use ring::{Answer, NotDelivered, ring, visit};
-pub use token::BotToken;
+pub use token::{BotId, BotToken};
 
 /// Who the bot is: empty until `getMe` has been answered for the first time.
 pub type Identity = Arc<OnceLock<Me>>;

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -5,6 +7,17 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
 use crate::settings::WebhookSettings;
+
+/// The number of a bot, by which Telegram and its users know it: no secret, and the same for every token that the bot ever
+/// has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BotId(pub i64);
+
+impl fmt::Display for BotId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// The token that is the bot: whoever has it, is it. It leaves this room in no form.
 #[derive(Clone, Debug)]
@@ -25,8 +38,10 @@ impl BotToken {
 
     /// The number of the bot, the part of the token that is no secret.
     #[must_use]
-    pub fn bot_id(&self) -> &str {
-        self.0.expose_secret().split(':').next().unwrap_or_default()
+    pub fn bot_id(&self) -> BotId {
+        let number = self.0.expose_secret().split(':').next().and_then(|number| number.parse().ok());
+        // The settings let no other token through.
+        BotId(number.unwrap_or_default())
     }
 
     /// The webhook secret that follows from the token, so that all instances of a service agree on

@@ -10,6 +10,7 @@ use doorbell::clock::{SystemClock, later};
 use doorbell::inbox::{self, Accepted, Inbox, InboxError, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{InboxSettings, InboxUrl};
+use doorbell::telegram::BotId;
 use doorbell::update::{ChatKey, Kind, Update, UpdateId};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -35,7 +36,7 @@ impl Instance {
         let settings = InboxSettings { url, capacity: 10_000, keep_done: Duration::from_hours(48) };
         let shutdown = Shutdown::new();
         let stopping = shutdown.soft.clone();
-        let inbox = inbox::open(&settings, Arc::new(SystemClock), stopping, &shutdown.tasks).unwrap();
+        let inbox = inbox::open(&settings, BotId(1), Arc::new(SystemClock), stopping, &shutdown.tasks).unwrap();
         Self { inbox, shutdown }
     }
 

@@ -1,7 +1,9 @@
 //! A start that cannot go well ends with 1, says what to do, and Telegram never hears of it.
 
-use std::os::unix::fs::FileExt;
+use std::fs::Permissions;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::process::Command;
 
 use rusqlite::Connection;
 
@@ -55,6 +57,29 @@ async fn a_file_that_is_damaged_inside_is_refused_before_anything_is_begun() {
     file.write_all_at(&vec![0xa5; usize::try_from(length - 4096).expect("small")], 4096).expect("it can be written");
     let before = telegram.methods();
     refused(&start(&telegram, &inbox, folder.path()), "is damaged or is not a SQLite database");
+    assert_eq!(telegram.methods(), before, "nothing was begun");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_file_that_may_only_be_read_is_refused_before_anything_is_begun() {
+    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let inbox = made_by_the_service(&telegram, folder.path());
+    std::fs::set_permissions(&inbox, Permissions::from_mode(0o444)).expect("it is ours");
+    let before = telegram.methods();
+    let (api, url, settings) = (telegram.url(), format!("sqlite:{}", inbox.display()), echo_settings(folder.path()));
+    let mut variables = echo_variables(&api, &url, &settings);
+    variables.extend([("PORT", "0"), ("PUBLIC_URL", "http://127.0.0.1:1"), ("HOST", "127.0.0.1")]);
+    // The administrator may write everything; this one has laid that right down.
+    let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    let program = env!("CARGO_BIN_EXE_doorbell");
+    let (first, rest): (_, &[&str]) =
+        if root { ("setpriv", &["--bounding-set=-all", "--inh-caps=-all", "--", program]) } else { (program, &[]) };
+    let mut command = Command::new(first);
+    command.args(rest).arg("serve").env_clear().envs(variables).env("PATH", "/usr/bin:/bin");
+    let ended = command.current_dir(folder.path()).output().expect("it starts");
+    let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let ended = Ended { code: ended.status.code().unwrap_or(-1), stdout: String::new(), stderr };
+    refused(&ended, "cannot be opened for writing");
     assert_eq!(telegram.methods(), before, "nothing was begun");
 }
 

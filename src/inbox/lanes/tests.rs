@@ -109,3 +109,24 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn suspects_are_given_out_one_at_a_time_the_least_suspected_first_and_hold_back_nobody_else() {
+    let mut lanes = lanes(&[(1, 1)]);
+    for (id, deaths) in [(2, 0), (3, 2), (4, 1)] {
+        lanes.push_unsure(ChatKey::Chat(id), UpdateId(id), at(0), None, deaths);
+    }
+    let claimed = lanes.claim(at(0), at(60), 100);
+    let known: Vec<_> = claimed.iter().map(|claimed| (claimed.lease.update_id.0, claimed.deaths)).collect();
+    assert_eq!(known, [(4, Some(1)), (1, None), (2, Some(0))]);
+    assert!(!lanes.is_due(at(0)), "while a suspect is held there is no other");
+    assert!(lanes.release(claimed[0].lease) && lanes.is_due(at(0)));
+    let again = claim(&mut lanes, 0);
+    assert_eq!(ids(&again), [4], "put back as it was");
+    lanes.settle(again[0], Move::Again { at: at(10) });
+    let third = claim(&mut lanes, 0);
+    assert_eq!(ids(&third), [3]);
+    assert_eq!(ids(&claim(&mut lanes, 10)), [4], "it has not killed anybody, and is no suspect any more");
+    lanes.settle(third[0], Move::Gone);
+    assert!(!lanes.is_due(at(100)));
+}

@@ -69,7 +69,7 @@ impl Accepting {
         fn column<T>(offers: &[&Offer], of: impl Fn(&Update) -> T) -> Vec<T> {
             offers.iter().map(|offer| of(&offer.update)).collect()
         }
-        let accept = sqlx::query("SELECT stored, refused FROM doorbell.accept_1($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+        let accept = sqlx::query("SELECT stored, refused FROM accept_1($1, $2, $3, $4, $5, $6, $7, $8, $9)")
             .bind(column(offers, |update| update.id.0))
             .bind(column(offers, |update| update.chat_key.to_string()))
             .bind(column(offers, |update| text(update.kind.name())))

@@ -10,7 +10,7 @@ use crate::update::{Kind, UpdateId};
 
 const LIST: &str = "
     SELECT u.id, u.kind, u.chat_key, u.received_at, u.attempts, u.reason, u.body, u.calls_left
-    FROM doorbell.dead d JOIN doorbell.updates u ON u.id = d.id
+    FROM dead d JOIN updates u ON u.id = d.id
     WHERE $1 IS NULL OR d.id = ANY ($1) ORDER BY u.seq LIMIT $2";
 
 /// The ids that are meant; none means all.
@@ -28,7 +28,7 @@ pub(super) async fn list(line: &Line, which: &Selection, limit: usize) -> Result
 }
 
 pub(super) async fn revive(line: &Line, which: &Selection, slot: i32) -> Result<Vec<UpdateId>, InboxError> {
-    let revive = || sqlx::query("SELECT doorbell.revive_1($1, $2, $3)").bind(ids(which)).bind(STEP).bind(slot);
+    let revive = || sqlx::query("SELECT revive_1($1, $2, $3)").bind(ids(which)).bind(STEP).bind(slot);
     let mut revived = Vec::new();
     loop {
         let rows = line.run(revive()).await?;
@@ -39,7 +39,7 @@ pub(super) async fn revive(line: &Line, which: &Selection, slot: i32) -> Result<
 }
 
 pub(super) async fn discard(line: &Line, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
-    let discard = || sqlx::query("SELECT doorbell.discard_1($1, $2)").bind(ids(which)).bind(STEP);
+    let discard = || sqlx::query("SELECT discard_1($1, $2)").bind(ids(which)).bind(STEP);
     let mut discarded = Vec::new();
     loop {
         let rows = line.run(discard()).await?;

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow, Postgres};
 use sqlx::query::Query;
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use super::super::InboxError;
 use super::schema::{self, NotReady};
 use crate::clock::{SharedClock, elapsed};
+use crate::telegram::BotId;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -35,7 +36,7 @@ const AWAY: Duration = Duration::from_secs(2);
 const FIRST_TRY: Duration = Duration::from_millis(100);
 const SLOWEST_TRY: Duration = Duration::from_secs(1);
 
-const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000; \
+const LIMITS: &str = "BEGIN; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000; \
      SET LOCAL idle_in_transaction_session_timeout = 10000";
 
 /// Whether the database can be used.
@@ -50,7 +51,13 @@ pub(super) struct Link {
     pub(super) options: PgConnectOptions,
     /// Host and database, for the log.
     name: String,
+    /// Whose updates are kept; an operator need not say it where there is only one.
+    bot: Option<BotId>,
+    /// The bot's schema, once it is known.
+    schema: std::sync::Mutex<Option<Arc<str>>>,
     standing: watch::Sender<Standing>,
+    /// What the operator can do while the database is away; fit to be seen by strangers.
+    advice: std::sync::Mutex<&'static str>,
     /// The last failure that was logged: the same is not said again.
     said: std::sync::Mutex<String>,
     pub(super) clock: SharedClock,
@@ -66,6 +73,7 @@ impl Link {
     /// [`InboxError::Unusable`] when the URL says something that no database can understand.
     pub(super) fn open(
         url: &SecretString,
+        bot: Option<BotId>,
         clock: SharedClock,
         stopping: CancellationToken,
         tasks: TaskTracker,
@@ -83,8 +91,9 @@ impl Link {
             .disable_statement_logging();
         let name = format!("{}/{}", options.get_host(), options.get_database().unwrap_or(options.get_username()));
         let standing = watch::Sender::new(Standing::Away);
-        let link =
-            Arc::new(Self { options, name, standing, said: std::sync::Mutex::default(), clock, stopping, tasks });
+        let (schema, said) = (std::sync::Mutex::default(), std::sync::Mutex::default());
+        let advice = std::sync::Mutex::new("it is being looked for");
+        let link = Arc::new(Self { options, name, bot, schema, standing, advice, said, clock, stopping, tasks });
         link.tasks.spawn(Arc::clone(&link).reach(false));
         Ok(link)
     }
@@ -98,10 +107,10 @@ impl Link {
                 Ok(()) => break,
                 Err(why) => why,
             };
-            let words = words(&why);
+            let (words, hint) = (words(&why), hint(&why));
+            *self.advice.lock().unwrap_or_else(PoisonError::into_inner) = hint;
             // A blink is not worth a line.
             if words != said && (!known || pause > FIRST_TRY) {
-                let hint = hint(&why);
                 tracing::warn!(
                     database = self.name,
                     error = words,
@@ -127,11 +136,22 @@ impl Link {
 
     async fn prepared(&self) -> Result<(), NotReady> {
         let mut connection = self.connect().await?;
-        let current = async { schema::is_current(&mut connection).await };
-        if self.within(CONNECT, current).await? {
-            return Ok(());
+        let mut place = self.within(CONNECT, schema::find(&mut connection, self.bot)).await?;
+        if !place.is_current() {
+            place = self.within(MIGRATE, schema::migrate(&mut connection, self.bot)).await?;
         }
-        self.within(MIGRATE, schema::migrate(&mut connection)).await
+        *self.schema.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.schema.into());
+        Ok(())
+    }
+
+    /// The schema in which the bot's updates are.
+    ///
+    /// # Errors
+    ///
+    /// When the database was never reached, and so it is not known.
+    pub(super) fn schema(&self) -> Result<Arc<str>, sqlx::Error> {
+        let schema = self.schema.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        schema.ok_or_else(|| sqlx::Error::Io(std::io::Error::other("the database is away")))
     }
 
     /// What comes of it, unless it takes longer than `limit`.
@@ -162,7 +182,11 @@ impl Link {
     ///
     /// [`InboxError::Unavailable`] when it could not.
     pub(super) fn ready_now(&self) -> Result<(), InboxError> {
-        if *self.standing.borrow() == Standing::Ready || self.stopping.is_cancelled() { Ok(()) } else { Err(away()) }
+        if *self.standing.borrow() == Standing::Ready || self.stopping.is_cancelled() {
+            Ok(())
+        } else {
+            Err(self.away())
+        }
     }
 
     /// Returns when the database can be used, and soon.
@@ -176,8 +200,13 @@ impl Link {
             () = self.ready() => Ok(()),
             // Nobody looks for it any more then; whoever needs it tries.
             () = self.stopping.cancelled() => Ok(()),
-            () = self.clock.sleep(AWAY) => Err(away()),
+            () = self.clock.sleep(AWAY) => Err(self.away()),
         }
+    }
+
+    fn away(&self) -> InboxError {
+        let advice = *self.advice.lock().unwrap_or_else(PoisonError::into_inner);
+        InboxError::Unavailable(Arc::new(std::io::Error::other(format!("the database is away: {advice}"))))
     }
 
     /// Makes of an error of the database what it means for whoever asked, and begins to look for the
@@ -223,13 +252,16 @@ impl Line {
                 Some(connection) => connection,
                 None => self.link.connect().await?,
             };
-            if let Err(error) = sqlx::raw_sql(BEGIN).execute(&mut connection).await {
+            // The bot's schema is named in the transaction too: statements and functions say none.
+            let begin = format!("{LIMITS}; SET LOCAL search_path = {}, pg_temp", self.link.schema()?);
+            let begin = || sqlx::raw_sql(AssertSqlSafe(begin.as_str()));
+            if let Err(error) = begin().execute(&mut connection).await {
                 if !is_away(&error) {
                     return Err(error);
                 }
                 // It had died since it was used; nothing has happened yet, so another one may serve.
                 connection = self.link.connect().await?;
-                sqlx::raw_sql(BEGIN).execute(&mut connection).await?;
+                begin().execute(&mut connection).await?;
             }
             let rows = query.fetch_all(&mut connection).await?;
             sqlx::raw_sql("COMMIT").execute(&mut connection).await?;
@@ -238,10 +270,6 @@ impl Line {
         };
         self.link.within(BATCH, done).await.map_err(|error| self.link.trouble(error))
     }
-}
-
-fn away() -> InboxError {
-    InboxError::Unavailable(Arc::new(std::io::Error::other("the database is away")))
 }
 
 fn too_slow(words: &str) -> sqlx::Error {
@@ -273,6 +301,7 @@ fn hint(why: &NotReady) -> &'static str {
     let error = match why {
         NotReady::Newer { .. } => return "Run the newer Doorbell, or use another database.",
         NotReady::Encoding(_) => return "Create a database with ENCODING 'UTF8' and name it in DATABASE_URL.",
+        NotReady::WhichBot | NotReady::OtherBot => return "Say which bot is meant: set TELEGRAM_BOT_TOKEN.",
         NotReady::ReadOnly => return "Name the primary server in DATABASE_URL, not a replica of it.",
         NotReady::Database(error) => error,
     };
@@ -283,7 +312,10 @@ fn hint(why: &NotReady) -> &'static str {
     match code.get(..2) {
         Some("28") => "Check the user and the password in DATABASE_URL.",
         Some("3D") => "Check the name of the database in DATABASE_URL, or create it.",
-        Some("42") => "The user needs the right to create the schema doorbell: GRANT CREATE ON DATABASE.",
+        Some("42") => {
+            "The user needs the right to make a schema in the database (GRANT CREATE ON DATABASE), or all rights on the one \
+             that is there."
+        }
         Some("53") => "The server has no connection or no space left: look at its limits.",
         _ => "Check the host and the port in DATABASE_URL, and that the database runs and lets this machine in.",
     }

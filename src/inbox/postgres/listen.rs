@@ -2,6 +2,8 @@
 //! and every now and then in any case.
 //!
 //! A ring (`NOTIFY`) may be lost, and behind a pooler none is ever heard: it makes us quick, not right.
+//! There we must not even listen. The connection of the server goes to somebody else next, who would be
+//! told of rings in the midst of an answer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{Executor, Row};
 use tokio::sync::Notify;
 
 use super::link::Link;
@@ -19,8 +22,11 @@ const FIRST_LOOK: Duration = Duration::from_millis(200);
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
 /// How long before a listening connection that was refused is tried again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(30);
-/// Where instances ring for one another.
-const CHANNEL: &str = "doorbell";
+
+/// A setting of nobody's that a session begins with. A pooler refuses it or leaves it out, for its
+/// sessions serve many: then this one is not ours.
+const DIRECT: &str = "doorbell.direct";
+const IS_DIRECT: &str = "SELECT coalesce(current_setting('doorbell.direct', true), '')";
 
 /// Says when there may be something to claim.
 pub(super) struct Bell {
@@ -108,7 +114,8 @@ impl Bell {
         loop {
             self.link.ready().await;
             // A connection of its own, which heals itself.
-            let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.link.options.clone());
+            let options = self.link.options.clone().options([(DIRECT, "on")]);
+            let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
             if let Err(error) = self.answer(&pool).await {
                 tracing::debug!(%error, "other instances cannot be heard; looking for work by the clock");
             }
@@ -118,7 +125,12 @@ impl Bell {
 
     async fn answer(&self, pool: &sqlx::PgPool) -> Result<(), sqlx::Error> {
         let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(CHANNEL).await?;
+        let row = listener.fetch_one(sqlx::raw_sql(IS_DIRECT)).await?;
+        if row.try_get_raw(0)?.as_str().map_err(sqlx::Error::Decode)? != "on" {
+            return Err(sqlx::Error::Configuration("a pooler stands before the database".into()));
+        }
+        // Instances of a bot ring where its schema is called so.
+        listener.listen(&self.link.schema()?).await?;
         loop {
             let ringer = listener.recv().await?;
             if ringer.payload() != self.name {

@@ -30,6 +30,7 @@ use tokio_util::task::TaskTracker;
 use super::{Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
 use crate::clock::SharedClock;
 use crate::settings::InboxSettings;
+use crate::telegram::BotId;
 use crate::update::{Update, UpdateId};
 use accept::Accepting;
 use claim::Claiming;
@@ -60,7 +61,8 @@ pub(super) struct PostgresInbox {
 }
 
 impl PostgresInbox {
-    /// Returns at once; the database is looked for in the background, for as long as it takes.
+    /// Returns at once; the database is looked for in the background, for as long as it takes. Without a
+    /// bot, the inbox must be the only one there.
     ///
     /// # Errors
     ///
@@ -68,11 +70,12 @@ impl PostgresInbox {
     pub(super) fn open(
         url: &SecretString,
         settings: &InboxSettings,
+        bot: Option<BotId>,
         clock: SharedClock,
         stopping: CancellationToken,
         tasks: TaskTracker,
     ) -> Result<Self, InboxError> {
-        let link = Link::open(url, clock, stopping, tasks)?;
+        let link = Link::open(url, bot, clock, stopping, tasks)?;
         let bell = Bell::hang(&link);
         let slot = rand::random_range(0..SLOT_PAIRS) * 2;
         Ok(Self {
@@ -117,14 +120,14 @@ impl Inbox for PostgresInbox {
         }
         let (keys, tokens): (Vec<_>, Vec<_>) =
             leases.iter().map(|lease| (lease.chat_key.to_string(), lease.token)).unzip();
-        let extend = sqlx::query("SELECT doorbell.extend_1($1, $2, $3)");
+        let extend = sqlx::query("SELECT extend_1($1, $2, $3)");
         self.aside.run(extend.bind(keys).bind(tokens).bind(millis(LEASE))).await.map(drop)
     }
 
     async fn survey(&self) -> Result<Survey, InboxError> {
         // Health asks, and does not wait.
         self.link.ready_now()?;
-        let rows = self.aside.run(sqlx::query("SELECT open, held, dead, oldest FROM doorbell.survey_1()")).await?;
+        let rows = self.aside.run(sqlx::query("SELECT open, held, dead, oldest FROM survey_1()")).await?;
         let read = || {
             let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
             let (open, held): (Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?);
@@ -186,7 +189,7 @@ struct Step {
 
 impl PostgresInbox {
     async fn forget(&self, from: i64) -> Result<Step, InboxError> {
-        let forget = sqlx::query("SELECT last, forgotten, young FROM doorbell.forget_1($1, $2, $3)");
+        let forget = sqlx::query("SELECT last, forgotten, young FROM forget_1($1, $2, $3)");
         let rows = self.aside.run(forget.bind(from).bind(STEP).bind(millis(self.keep_done))).await?;
         let row = rows.first().ok_or_else(|| unreadable(sqlx::Error::RowNotFound))?;
         let read = || Ok(Step { last: row.try_get(0)?, forgotten: row.try_get(1)?, young: row.try_get(2)? });

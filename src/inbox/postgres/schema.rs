@@ -1,11 +1,17 @@
-//! Brings the database to the version this program knows, or says why it may not use it.
+//! Finds the place of a bot in the database and brings it to the version this program knows, or says
+//! why it may not be used.
+//!
+//! Updates of two bots have the same ids, so each bot has a schema of its own: the first one
+//! `doorbell`, every other one `doorbell_` and its number.
 //!
 //! Migrations expand first: what they leave can be used by programs of version `oldest` on, so that
 //! during a deploy two versions work on one database. Only a later migration, when no such program
 //! can be running any more, takes away what those needed, and raises `oldest`.
 
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Executor, Row};
+use sqlx::{AssertSqlSafe, Executor, Row};
+
+use crate::telegram::BotId;
 
 /// One step from a version of the database to the next.
 struct Migration {
@@ -15,8 +21,11 @@ struct Migration {
 }
 
 /// Each step brings the database from one version to the next. One that was shipped is never changed.
-const MIGRATIONS: [Migration; 1] =
-    [Migration { sql: &[include_str!("sql/0001_tables.sql"), include_str!("sql/0001_functions.sql")], oldest: 1 }];
+/// The word `doorbell` in them stands for the schema.
+const MIGRATIONS: [Migration; 2] = [
+    Migration { sql: &[include_str!("sql/0001_tables.sql"), include_str!("sql/0001_functions.sql")], oldest: 1 },
+    Migration { sql: &[include_str!("sql/0002.sql")], oldest: 1 },
+];
 
 /// Instances that start at the same time migrate one after the other. A lock of the transaction, not of
 /// the session: it works behind a pooler too. The number says "Bell".
@@ -34,58 +43,106 @@ pub(super) enum NotReady {
     Encoding(String),
     #[error("it can only be read")]
     ReadOnly,
+    #[error("several bots keep their updates in it")]
+    WhichBot,
+    #[error("its inbox is that of another bot")]
+    OtherBot,
 }
 
-/// Whether everything is there as this program needs it.
-pub(super) async fn is_current(connection: &mut PgConnection) -> Result<bool, NotReady> {
-    Ok(version(connection).await? == known())
+/// Where the inbox of a bot is, or is to be.
+pub(super) struct Place {
+    pub(super) schema: String,
+    /// What is there already: at most the version that this program knows.
+    version: i32,
+    /// Whether it is known there whose it is, as far as we can tell.
+    taken: bool,
 }
 
-/// Makes what is missing.
-pub(super) async fn migrate(connection: &mut PgConnection) -> Result<(), NotReady> {
+impl Place {
+    /// Whether everything is there as this program needs it.
+    pub(super) fn is_current(&self) -> bool {
+        self.version == known() && self.taken
+    }
+}
+
+/// Makes what is missing for the bot.
+pub(super) async fn migrate(connection: &mut PgConnection, bot: Option<BotId>) -> Result<Place, NotReady> {
     sqlx::raw_sql(ONE_AT_A_TIME).execute(&mut *connection).await?;
     // Somebody else may have done it while we waited.
-    let found = version(connection).await?;
-    for (migration, version) in MIGRATIONS.iter().zip(1..).skip(usize::try_from(found).unwrap_or(0)) {
+    let mut place = find(connection, bot).await?;
+    let schema = place.schema.clone();
+    for (migration, version) in MIGRATIONS.iter().zip(1..).skip(usize::try_from(place.version).unwrap_or(0)) {
         for sql in migration.sql {
-            sqlx::raw_sql(*sql).execute(&mut *connection).await?;
+            sqlx::raw_sql(AssertSqlSafe(sql.replace("doorbell", &schema))).execute(&mut *connection).await?;
         }
         let oldest = migration.oldest;
-        let record = sqlx::query("UPDATE doorbell.schema_version SET version = $1, oldest = $2").persistent(false);
-        record.bind(version).bind(oldest).execute(&mut *connection).await?;
-        tracing::info!(version, "the inbox in the database was brought to this version");
+        let record = format!("UPDATE {schema}.schema_version SET version = {version}, oldest = {oldest}");
+        sqlx::raw_sql(AssertSqlSafe(record)).execute(&mut *connection).await?;
+        tracing::info!(schema, version, "the inbox in the database was brought to this version");
+    }
+    if let Some(bot) = bot {
+        let take = format!("UPDATE {schema}.schema_version SET bot = {bot} WHERE bot IS NULL");
+        sqlx::raw_sql(AssertSqlSafe(take)).execute(&mut *connection).await?;
     }
     sqlx::raw_sql("COMMIT").execute(&mut *connection).await?;
-    Ok(())
+    (place.version, place.taken) = (known(), true);
+    Ok(place)
 }
 
 fn known() -> i32 {
     i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
 }
 
-/// The version of the database as far as this program needs to know: at most its own.
-async fn version(connection: &mut PgConnection) -> Result<i32, NotReady> {
+/// Finds the place of the bot. The first schema is that of the first bot that comes, for it may be from
+/// a time when nobody wrote down whose it is; without a bot it is meant as long as it is the only one.
+pub(super) async fn find(connection: &mut PgConnection, bot: Option<BotId>) -> Result<Place, NotReady> {
+    const FIRST: &str = "doorbell";
+    let own = bot.map_or_else(|| FIRST.to_owned(), |bot| format!("{FIRST}_{bot}"));
     // Simple statements: there is no session whose prepared ones could be relied on.
-    let looks = "SELECT current_setting('server_encoding'), to_regclass('doorbell.schema_version') IS NOT NULL, \
-                 current_setting('transaction_read_only')";
-    let row = connection.fetch_one(sqlx::raw_sql(looks)).await?;
-    let (encoding, ours, read_only) = (text(&row, 0)?, text(&row, 1)?, text(&row, 2)?);
+    let looks = format!(
+        "SELECT current_setting('server_encoding'), current_setting('transaction_read_only'), \
+         to_regclass('{FIRST}.schema_version') IS NOT NULL, to_regclass('{own}.schema_version') IS NOT NULL, \
+         EXISTS (SELECT FROM pg_namespace WHERE nspname ~ '^{FIRST}_[0-9]+$')"
+    );
+    let row = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(looks))).await?;
+    let (encoding, read_only) = (text(&row, 0)?, text(&row, 1)?);
     if encoding != "UTF8" {
         return Err(NotReady::Encoding(encoding));
     }
     if read_only == "on" {
         return Err(NotReady::ReadOnly);
     }
-    if ours != "t" {
-        return Ok(0);
+    let is = |column| Ok::<_, NotReady>(text(&row, column)? == "t");
+    let (first_is_there, own_is_there, there_are_others) = (is(2)?, is(3)?, is(4)?);
+    if bot.is_none() && there_are_others {
+        return Err(NotReady::WhichBot);
     }
-    let row = connection.fetch_one(sqlx::raw_sql("SELECT version, oldest FROM doorbell.schema_version")).await?;
+    if own_is_there {
+        return place(connection, own, bot).await;
+    }
+    if !first_is_there {
+        return Ok(Place { schema: FIRST.to_owned(), version: 0, taken: false });
+    }
+    match place(connection, FIRST.to_owned(), bot).await {
+        Err(NotReady::OtherBot) => Ok(Place { schema: own, version: 0, taken: false }),
+        found => found,
+    }
+}
+
+/// What is found in a schema of ours.
+async fn place(connection: &mut PgConnection, schema: String, bot: Option<BotId>) -> Result<Place, NotReady> {
+    // The first version had no column for the bot.
+    let looks = format!("SELECT version, oldest, coalesce(to_jsonb(v) ->> 'bot', '') FROM {schema}.schema_version v");
+    let row = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(looks))).await?;
     let number = |column| text(&row, column).map(|text| text.parse().unwrap_or(i32::MAX));
-    let (found, oldest) = (number(0)?, number(1)?);
+    let (found, oldest, owner) = (number(0)?, number(1)?, text(&row, 2)?);
+    if bot.is_some_and(|bot| !owner.is_empty() && owner != bot.to_string()) {
+        return Err(NotReady::OtherBot);
+    }
     if found > known() && oldest > known() {
         return Err(NotReady::Newer { found, oldest });
     }
-    Ok(found.min(known()))
+    Ok(Place { schema, version: found.min(known()), taken: bot.is_none() || !owner.is_empty() })
 }
 
 /// A column as the text that the server sent.

@@ -84,7 +84,7 @@ impl Settling {
         fn column<T>(ended: &[&Ended], of: impl Fn(&Ended) -> T) -> Vec<T> {
             ended.iter().map(|one| of(one)).collect()
         }
-        let settle = sqlx::query("SELECT doorbell.settle_1($1, $2, $3, $4, $5, $6, $7)")
+        let settle = sqlx::query("SELECT settle_1($1, $2, $3, $4, $5, $6, $7)")
             .bind(column(ended, |ended| ended.lease.chat_key.to_string()))
             .bind(column(ended, |ended| ended.lease.token))
             .bind(column(ended, |ended| ended.entry.verdict))

@@ -8,16 +8,18 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::super::{InboxError, Inspection, Survey};
 use super::open::{check, lock_file, no_folder, unusable};
+use super::tenure;
+use crate::telegram::BotId;
 
 /// What a service that owns the file, or would start on it, finds there.
-pub(in crate::inbox) fn inspect(path: &Path) -> Result<Inspection, InboxError> {
+pub(in crate::inbox) fn inspect(path: &Path, bot: BotId) -> Result<Inspection, InboxError> {
     if !path.exists() {
         return not_yet(path);
     }
     let in_use = is_locked(path);
     // To open for writing is to be allowed to write; nothing is.
     File::options().write(true).open(path).map_err(|error| no_folder(path.parent().unwrap_or(path), error))?;
-    let survey = survey(path).map_err(|error| unusable(path, error))??;
+    let survey = survey(path, bot).map_err(|error| unusable(path, error))??;
     Ok(if in_use { Inspection::InUse(survey) } else { Inspection::Free(survey) })
 }
 
@@ -41,7 +43,7 @@ fn is_locked(path: &Path) -> bool {
     matches!(lock, Ok(Err(TryLockError::WouldBlock)))
 }
 
-fn survey(path: &Path) -> rusqlite::Result<Result<Survey, InboxError>> {
+fn survey(path: &Path, bot: BotId) -> rusqlite::Result<Result<Survey, InboxError>> {
     let name = path.display().to_string().replace('%', "%25").replace('#', "%23").replace('?', "%3F");
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
@@ -53,6 +55,9 @@ fn survey(path: &Path) -> rusqlite::Result<Result<Survey, InboxError>> {
         Ok(0) => return Ok(Ok(Survey::default())),
         Ok(_) => {}
         Err(error) => return Ok(Err(error)),
+    }
+    if let Some(other) = tenure::other(&connection, bot)? {
+        return Ok(Err(other.unusable(path)));
     }
     let (mut waiting, mut dead, mut oldest) = (0, 0, None);
     let mut counted = connection.prepare("SELECT state, count(*), min(received_at) FROM updates GROUP BY state")?;

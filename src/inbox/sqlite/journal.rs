@@ -1,5 +1,6 @@
 //! The file: every statement that is run on it.
 
+use std::collections::HashSet;
 use std::fs::File;
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use super::super::lanes::Lanes;
 use super::super::{Record, Selection};
 use super::row::{Kept, chat_key, kept, millis, record, time};
 use super::settle::{Settle, erase};
+use super::tenure::{self, Before};
 use super::writer::Job;
 use crate::update::{ChatKey, UpdateId};
 
@@ -33,8 +35,11 @@ pub(super) struct Journal {
     outside_version: i64,
     /// How many updates have ended since the last [`erase`].
     spent: usize,
+    /// What was written down as being in hand: mostly nothing.
+    in_hand: HashSet<UpdateId>,
     /// The lock ends with the process, however it ends. A visitor has none.
     lock: Option<File>,
+    before: Before,
 }
 
 /// How many updates may have ended before their rows are erased with the next commit. When there is
@@ -60,11 +65,13 @@ const LIST: &str = "
     WHERE state <> 0 AND state = 1 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY seq LIMIT ?1";
 
 impl Journal {
-    pub(super) fn new(connection: Connection, lock: Option<File>) -> rusqlite::Result<Self> {
+    /// The file, with the lock of whoever owns it.
+    pub(super) fn new(connection: Connection, owned: Option<(File, Before)>) -> rusqlite::Result<Self> {
         let last_seq = connection.query_row("SELECT coalesce(max(seq), 0) FROM updates", [], |row| row.get(0))?;
         let highest_id = connection.query_row(HIGHEST_ID, [], |row| row.get(0))?;
         let outside_version = connection.query_row("PRAGMA data_version", [], |row| row.get(0))?;
-        Ok(Self { connection, last_seq, highest_id, outside_version, spent: 0, lock })
+        let (lock, before) = owned.map_or((None, Before::Ended), |(lock, before)| (Some(lock), before));
+        Ok(Self { connection, last_seq, highest_id, outside_version, spent: 0, in_hand: HashSet::new(), lock, before })
     }
 
     /// Whether this process owns the file, and so its order of work.
@@ -72,19 +79,23 @@ impl Journal {
         self.lock.is_some()
     }
 
-    /// Lines up every update that waits, as an earlier process left them.
+    /// Lines up every update that waits, as an earlier process left them. If that one died, it may
+    /// have died of any of them.
     pub(super) fn restore(&mut self, lanes: &mut Lanes) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        erase(&transaction)?;
-        transaction.commit()?;
-        let mut waiting = self
-            .connection
-            .prepare("SELECT id, chat_key, received_at, due_at FROM updates WHERE state = 0 ORDER BY seq")?;
+        let mut waiting = self.connection.prepare(
+            "SELECT id, chat_key, received_at, due_at, deaths FROM updates LEFT JOIN suspects USING (id) \
+             WHERE state = 0 ORDER BY seq",
+        )?;
+        let died = (self.before == Before::Died).then_some(0);
         let mut rows = waiting.query([])?;
         while let Some(row) = rows.next()? {
             let due_at: i64 = row.get(3)?;
             let due_at = (due_at > 0).then(|| time(due_at));
-            lanes.push_kept(chat_key(row, 1)?, UpdateId(row.get(0)?), time(row.get(2)?), due_at);
+            let (key, id, received_at) = (chat_key(row, 1)?, UpdateId(row.get(0)?), time(row.get(2)?));
+            match row.get::<_, Option<u32>>(4)?.or(died) {
+                Some(deaths) => lanes.push_unsure(key, id, received_at, due_at, deaths),
+                None => lanes.push_kept(key, id, received_at, due_at),
+            }
         }
         Ok(())
     }
@@ -134,6 +145,9 @@ impl Journal {
                     }
                     Job::Settle { lease, verdict, .. } => {
                         settle.record(lease.update_id, verdict)?;
+                        if self.in_hand.contains(&lease.update_id) {
+                            transaction.prepare_cached(tenure::CLEAR)?.execute([lease.update_id.0])?;
+                        }
                         Entry::Stored
                     }
                     Job::Run(_) => Entry::Stored,
@@ -147,7 +161,19 @@ impl Journal {
         transaction.commit()?;
         self.spent = if erasing { 0 } else { self.spent + ended };
         (self.last_seq, self.highest_id) = (seq, highest_id);
+        if !self.in_hand.is_empty() {
+            for job in jobs {
+                if let Job::Settle { lease, .. } = job {
+                    self.in_hand.remove(&lease.update_id);
+                }
+            }
+        }
         Ok(entries)
+    }
+
+    /// Lets go of the file in good order, if it is ours.
+    pub(super) fn let_go(&mut self) -> rusqlite::Result<()> {
+        if self.is_owner() { tenure::let_go(&self.connection) } else { Ok(()) }
     }
 
     /// Erases what is left of updates that have ended.
@@ -161,10 +187,18 @@ impl Journal {
         Ok(())
     }
 
-    /// Reads updates back, in the order of the ids; none for one that is not there.
-    pub(super) fn load(&mut self, ids: &[UpdateId]) -> rusqlite::Result<Vec<Option<Kept>>> {
+    /// Reads claimed updates back, in their order; none for one that is not there. Those that a process
+    /// may have died of, which are marked, are written down as being in hand first.
+    pub(super) fn load(&mut self, claimed: &[(UpdateId, bool)]) -> rusqlite::Result<Vec<Option<Kept>>> {
+        let unsure: Vec<UpdateId> = claimed.iter().filter(|(_, unsure)| *unsure).map(|(id, _)| *id).collect();
+        if !unsure.is_empty() {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            tenure::take_in_hand(&transaction, &unsure)?;
+            transaction.commit()?;
+            self.in_hand.extend(unsure);
+        }
         let mut load = self.connection.prepare_cached(LOAD)?;
-        ids.iter().map(|id| load.query_row([id.0], kept).optional()).collect()
+        claimed.iter().map(|(id, _)| load.query_row([id.0], kept).optional()).collect()
     }
 
     /// Writes what changes nothing, to see whether a commit would succeed now.

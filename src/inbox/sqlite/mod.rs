@@ -9,6 +9,7 @@ mod journal;
 mod open;
 mod row;
 mod settle;
+mod tenure;
 mod writer;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ use super::{Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selecti
 use crate::clock::{SharedClock, later};
 use crate::fail;
 use crate::settings::InboxSettings;
+use crate::telegram::BotId;
 use crate::update::{Update, UpdateId};
 pub(super) use inspect::inspect;
 use journal::Journal;
@@ -49,9 +51,14 @@ impl SqliteInbox {
     /// # Errors
     ///
     /// [`InboxError::Unusable`] when the file or its folder cannot be used, is not ours, is newer
-    /// than this program, or is in use by another process.
-    pub(super) fn open(path: &Path, settings: &InboxSettings, clock: SharedClock) -> Result<Self, InboxError> {
-        let mut journal = open::journal(path)?;
+    /// than this program, is in use by another process, or keeps updates of another bot.
+    pub(super) fn open(
+        path: &Path,
+        settings: &InboxSettings,
+        bot: BotId,
+        clock: SharedClock,
+    ) -> Result<Self, InboxError> {
+        let mut journal = open::journal(path, bot)?;
         let shared = Arc::new(Shared::new(settings.capacity));
         let restored = {
             let mut lanes = shared.order.lanes();
@@ -90,21 +97,28 @@ impl SqliteInbox {
 
     /// Reads from the file what is not in memory any more.
     async fn load(&self, claimed: Vec<Claimed>) -> Result<Vec<Delivery>, InboxError> {
-        let missing: Vec<UpdateId> =
-            claimed.iter().filter(|claimed| claimed.fresh.is_none()).map(|claimed| claimed.lease.update_id).collect();
+        let missing: Vec<(UpdateId, bool)> = claimed
+            .iter()
+            .filter(|claimed| claimed.fresh.is_none())
+            .map(|claimed| (claimed.lease.update_id, claimed.deaths.is_some()))
+            .collect();
         let mut kept =
             if missing.is_empty() { Vec::new() } else { self.run(move |journal, _| journal.load(&missing)).await? }
                 .into_iter();
         let mut deliveries = Vec::with_capacity(claimed.len());
-        for Claimed { lease, fresh } in claimed {
+        for Claimed { lease, fresh, deaths } in claimed {
+            let deaths = deaths.unwrap_or(0);
             match fresh {
-                Some(update) => deliveries.push(Delivery { update: *update, attempt: 1, lease, calls_left: None }),
+                Some(update) => {
+                    deliveries.push(Delivery { update: *update, attempt: 1, lease, calls_left: None, deaths });
+                }
                 None => match kept.next().flatten() {
                     Some(kept) => deliveries.push(Delivery {
                         update: kept.update,
                         attempt: kept.attempts + 1,
                         lease,
                         calls_left: kept.calls_left,
+                        deaths,
                     }),
                     // Somebody took it out of the file behind our back: there is nothing to do.
                     None => self.shared.order.lanes().settle(lease, super::lanes::Move::Gone),

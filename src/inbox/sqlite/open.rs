@@ -11,27 +11,31 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::super::InboxError;
 use super::journal::Journal;
+use super::tenure;
+use crate::telegram::BotId;
 
 /// Marks a file as ours (`PRAGMA application_id`): "Bell".
 const APPLICATION_ID: i64 = 0x4265_6c6c;
 /// Each step brings the file from one version to the next (`PRAGMA user_version` counts them).
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 /// What SQLite may keep of the file in memory, in KiB (so the minus says): the pages of a backlog of
 /// some thousand updates.
 const CACHE: i64 = -8_192;
 /// SQLite copies the journal (WAL) into the file when it has grown to this many pages of 4 KiB.
 const CHECKPOINT_PAGES: i64 = 4_000;
 
-/// Opens the file at `path` for this process alone, and brings it to the present version.
-pub(super) fn journal(path: &Path) -> Result<Journal, InboxError> {
+/// Opens the file at `path` for this process and this bot alone, and brings it to the present version.
+pub(super) fn journal(path: &Path, bot: BotId) -> Result<Journal, InboxError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
         fs::create_dir_all(folder).map_err(|error| no_folder(folder, error))?;
     }
     let lock = lock(path)?;
-    let connection = Connection::open(path).map_err(|error| unusable(path, error))?;
+    let mut connection = Connection::open(path).map_err(|error| unusable(path, error))?;
     prepare(&connection, path)?;
-    Journal::new(connection, Some(lock)).map_err(|error| unusable(path, error))
+    let before = tenure::take(&mut connection, bot).map_err(|error| unusable(path, error))?;
+    let before = before.map_err(|other| other.unusable(path))?;
+    Journal::new(connection, Some((lock, before))).map_err(|error| unusable(path, error))
 }
 
 /// Opens the file that is there, beside the process that owns it.

@@ -120,6 +120,9 @@ pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -
             batch = writer.work_off(jobs);
             writer.tidy_up();
         }
+        if let Err(error) = writer.journal.let_go() {
+            tracing::warn!(%error, "the inbox could not be closed in good order; the next start is more careful");
+        }
         drop(ending);
     });
     started.expect("a thread can be started before anything else runs")

@@ -42,7 +42,7 @@ fn bot_token(token: &str) -> Result<(), Refusal> {
     let seen = describe::secret(token);
     let refused = |more: &str| Refusal { found: Some(format!("{seen}{more}")), hint: hint(token) };
     let Some((id, hash)) = token.split_once(':') else { return Err(refused("; no colon is among them")) };
-    let id_is_one = !id.is_empty() && !id.starts_with('0') && id.bytes().all(|c| c.is_ascii_digit());
+    let id_is_one = !id.starts_with(['0', '+', '-']) && id.parse::<i64>().is_ok();
     let hash_is_one = hash.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'));
     match (id_is_one, hash_is_one) {
         (false, _) => Err(refused("; what stands before the colon is not the number of a bot")),

@@ -3,6 +3,8 @@
 
 pub(crate) mod oracle;
 #[cfg(debug_assertions)]
+mod poison;
+#[cfg(debug_assertions)]
 mod steps;
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,7 +32,8 @@ struct Seen {
     methods: Vec<String>,
     sent: BTreeMap<i64, Vec<Sent>>,
     webhook: Value,
-    hangs: bool,
+    /// The lives whose messages are not answered.
+    hanging: BTreeSet<usize>,
 }
 
 /// One `sendMessage` as it arrived.
@@ -65,7 +66,14 @@ impl BotApi {
 
     /// From now on no `sendMessage` is answered, or again each.
     pub(crate) fn hang(&self, hangs: bool) {
-        self.seen().hangs = hangs;
+        self.hang_of(0, hangs);
+    }
+
+    /// The same, of one life of a service.
+    pub(crate) fn hang_of(&self, life: usize, hangs: bool) {
+        let mut seen = self.seen();
+        let _ = if hangs { seen.hanging.insert(life) } else { seen.hanging.remove(&life) };
+        drop(seen);
         self.shared.changed.notify_waiters();
     }
 
@@ -143,8 +151,9 @@ async fn answer(
     let params = serde_json::from_str(&body).unwrap_or_default();
     let sends = method == "sendMessage";
     let result = api.receive(life, method, &params);
-    if sends && api.seen().hangs {
-        api.until("answering again", |api| !api.seen().hangs).await;
+    let hangs = |api: &BotApi| api.seen().hanging.contains(&life);
+    if sends && hangs(&api) {
+        api.until("answering again", |api| !hangs(api)).await;
     }
     let body = json!({ "ok": true, "result": result }).to_string();
     (StatusCode::OK, [(CONTENT_TYPE, "application/json")], body).into_response()

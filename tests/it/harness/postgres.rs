@@ -5,10 +5,12 @@ use std::io::{BufRead, BufReader, Write, stderr};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, Once, OnceLock, PoisonError};
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 
 /// Set where tests without PostgreSQL count for nothing, as in CI.
 const REQUIRED: &str = "DOORBELL_REQUIRE_POSTGRES";
@@ -34,9 +36,22 @@ impl Database {
         Some(server.database().await)
     }
 
+    /// The same behind a pooler of transactions: each may have another connection of the server. None where
+    /// the machine has none, which standard error says once.
+    pub(crate) async fn pooled() -> Option<Self> {
+        static SHARED: OnceLock<Option<Pooler>> = OnceLock::new();
+        let database = Self::fresh().await?;
+        let (server, name) = database.url.rsplit_once('/').expect("it names a database");
+        let port = server.rsplit_once(':').expect("it has a port").1;
+        let pooler = SHARED.get_or_init(|| Pooler::start(port)).as_ref()?;
+        Some(Self { url: url(pooler.port, name) })
+    }
+
     /// A connection to look behind the scenes with.
     pub(crate) async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.url).await.expect("the test's own database is there")
+        // A pooler takes no setting of a session but the common ones.
+        let options = PgConnectOptions::from_str(&self.url).expect("it is a URL").extra_float_digits(None);
+        options.connect().await.expect("the test's own database is there")
     }
 
     /// Runs statements behind the scenes.
@@ -57,10 +72,8 @@ impl Server {
     pub(crate) fn start() -> Option<Self> {
         static SAID: Once = Once::new();
         let Some(programs) = programs() else {
-            #[expect(clippy::disallowed_methods, reason = "it is the tests that are told, not the service")]
-            let required = std::env::var_os(REQUIRED).is_some_and(|value| value != "0");
             assert!(
-                !required,
+                !is_required(),
                 "{REQUIRED} is set, but there is neither initdb on the PATH nor below /usr/lib/postgresql"
             );
             SAID.call_once(|| {
@@ -97,7 +110,7 @@ impl Server {
     }
 
     fn url(&self, database: &str) -> String {
-        format!("postgres://doorbell@127.0.0.1:{}/{database}", self.port)
+        url(self.port, database)
     }
 
     /// Stops as if the machine had failed.
@@ -142,6 +155,49 @@ impl Drop for Server {
         drop(keeper.0.stdin.take());
         let _ = keeper.0.wait();
     }
+}
+
+fn url(port: u16, database: &str) -> String {
+    format!("postgres://doorbell@127.0.0.1:{port}/{database}")
+}
+
+/// A pooler before the server that the tests share. It ends with the process.
+struct Pooler {
+    port: u16,
+    _keeper: Child,
+}
+
+impl Pooler {
+    fn start(server: &str) -> Option<Self> {
+        // Debian keeps it off the PATH of ordinary users.
+        let programs = ["pgbouncer", "/usr/sbin/pgbouncer"];
+        let Some(program) = programs.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok())
+        else {
+            assert!(!is_required(), "{REQUIRED} is set, but there is no pgbouncer on the PATH");
+            super::tell("\nPgBouncer is not installed here: the tests that need it were left out (they pass unrun)");
+            return None;
+        };
+        let port = super::free_port();
+        let mut keeper = unprivileged()
+            .args(["sh", "-c", include_str!("pooler.sh"), "sh"])
+            .arg(std::env::temp_dir())
+            .args([&port.to_string(), server, program])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut said = String::new();
+        let mut stdout = BufReader::new(keeper.stdout.take().expect("it is piped"));
+        stdout.read_line(&mut said).expect("the pooler's keeper speaks");
+        assert_eq!(said.trim(), "started", "the pooler's keeper said why on standard error");
+        Some(Self { port, _keeper: keeper })
+    }
+}
+
+/// Whether tests without PostgreSQL count for nothing.
+fn is_required() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "it is the tests that are told, not the service")]
+    std::env::var_os(REQUIRED).is_some_and(|value| value != "0")
 }
 
 /// The folder with the server's programs: where the PATH leads, or the newest of Debian's.

@@ -27,6 +27,9 @@ start() {
 }
 "$bin/initdb" -N -D "$dir/data" -U doorbell -A trust -E UTF8 --locale=C >"$dir/log" 2>&1 </dev/null ||
     { cat "$dir/log" >&2; exit 1; }
+# One user that needs a password; all others need none.
+printf 'host all locked 127.0.0.1/32 scram-sha-256\n%s\n' "$(cat "$dir/data/pg_hba.conf")" >"$dir/hba"
+cp "$dir/hba" "$dir/data/pg_hba.conf"
 start
 echo started
 while read -r order; do

@@ -8,6 +8,7 @@ use doorbell::clock::{Clock, ManualClock, SharedClock, SystemClock, later};
 use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, Lease, Survey, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{InboxSettings, InboxUrl};
+use doorbell::telegram::BotId;
 use doorbell::update::{ChatKey, Kind, Update, UpdateId};
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -22,6 +23,7 @@ pub(super) enum Keeper {
     Memory,
     Sqlite,
     Postgres,
+    Pooled,
 }
 
 /// Where the keeper under test keeps.
@@ -36,6 +38,8 @@ pub(super) struct Fixture {
     inbox: Option<Arc<dyn Inbox>>,
     store: Store,
     pub(super) settings: InboxSettings,
+    /// Whose updates they are.
+    pub(super) bot: i64,
     clock: TestClock,
     shutdown: Shutdown,
 }
@@ -83,6 +87,7 @@ impl Fixture {
                 (Store::File(folder), TestClock::Manual(ManualClock::new(start)))
             }
             Keeper::Postgres => (Store::Database(Database::fresh().await?), TestClock::System),
+            Keeper::Pooled => (Store::Database(Database::pooled().await?), TestClock::System),
         };
         let url = match &store {
             Store::Memory => InboxUrl::Memory,
@@ -90,7 +95,7 @@ impl Fixture {
             Store::Database(database) => InboxUrl::Postgres(database.url.clone().into()),
         };
         let settings = InboxSettings { url, capacity: 10_000, keep_done: Duration::from_hours(48) };
-        let mut fixture = Self { inbox: None, store, settings, clock, shutdown: Shutdown::new() };
+        let mut fixture = Self { inbox: None, store, settings, bot: 1, clock, shutdown: Shutdown::new() };
         fixture.open().await;
         Some(fixture)
     }
@@ -102,7 +107,8 @@ impl Fixture {
             TestClock::System => Arc::new(SystemClock),
         };
         let stopping = self.shutdown.soft.clone();
-        let inbox = inbox::open(&self.settings, clock, stopping, &self.shutdown.tasks).expect("the keeper opens");
+        let inbox = inbox::open(&self.settings, BotId(self.bot), clock, stopping, &self.shutdown.tasks)
+            .expect("the keeper opens");
         until("the keeper to be ready", async || inbox.survey().await.ok()).await;
         self.inbox = Some(inbox);
     }

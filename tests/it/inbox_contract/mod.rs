@@ -10,12 +10,13 @@ mod storing;
 
 use fixture::{Keeper, ids, run};
 
-/// Runs each promise against memory, SQLite and PostgreSQL.
+/// Runs each promise against memory, SQLite, PostgreSQL, and PostgreSQL behind a pooler.
 macro_rules! every_keeper {
     ($($room:ident: $($promise:ident)*;)*) => {
         every_keeper!(@one memory Memory $($room: $($promise)*;)*);
         every_keeper!(@one sqlite Sqlite $($room: $($promise)*;)*);
         every_keeper!(@one postgres Postgres $($room: $($promise)*;)*);
+        every_keeper!(@one pooled Pooled $($room: $($promise)*;)*);
     };
     (@one $module:ident $keeper:ident $($room:ident: $($promise:ident)*;)*) => {
         mod $module {
@@ -39,7 +40,8 @@ every_keeper! {
         a_full_inbox_refuses_what_is_new_and_knows_what_it_has
         a_survey_counts_what_is_kept
         what_ended_is_forgotten_after_keep_done_and_not_before
-        a_restart_finds_everything_as_it_was;
+        a_restart_finds_everything_as_it_was
+        what_another_bot_had_is_not_taken_for_known;
     order:
         a_chat_is_served_in_the_order_of_acceptance_one_at_a_time
         chats_are_served_side_by_side

@@ -185,3 +185,13 @@ pub(super) async fn a_restart_finds_everything_as_it_was(f: &mut Fixture) {
     let listed = f.inbox().list(&Selection::All, 10).await.unwrap();
     assert_eq!(listed.iter().map(|record| record.id.0).collect::<Vec<_>>(), [2]);
 }
+
+pub(super) async fn what_another_bot_had_is_not_taken_for_known(f: &mut Fixture) {
+    f.store(&[(1, 1)]).await;
+    assert_eq!(f.work_one().await, 1);
+    f.bot = 2;
+    f.reopen().await;
+    let offer = f.offer(f.message(1, 1)).await;
+    assert_eq!(f.work_one().await, 1, "the id is new to this bot");
+    assert_eq!(offer.answer().await.unwrap(), Accepted::Stored);
+}

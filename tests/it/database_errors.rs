@@ -1,0 +1,138 @@
+//! A database that cannot be used at start is waited for: the service lives, is not ready, and says in one
+//! line what to do, never with the password.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::harness::postgres::{Database, Server};
+use crate::harness::waiting::until;
+use crate::harness::{Answer, BotApi, Line, Program, echo_settings, echo_variables, free_port, get, message, run};
+
+struct Waiting {
+    program: Program,
+    folder: TempDir,
+    _telegram: BotApi,
+}
+
+impl Waiting {
+    /// Starts the service on a database that it cannot use, and sees that it says why, and what to do.
+    async fn on(url: &str, words: &str, hint: &str) -> Self {
+        let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+        let (api, settings) = (telegram.url(), echo_settings(folder.path()));
+        let mut variables = echo_variables(&api, url, &settings);
+        variables.push(("RUST_LOG", "info"));
+        let program = Program::serve(&variables, &folder.path().join("log"));
+        let waiting = Self { program, folder, _telegram: telegram };
+        let not_ready = until("it says why it is not ready", async || {
+            let ready = waiting.ask("/readyz");
+            ready.body.contains(hint).then_some(ready)
+        })
+        .await;
+        assert_eq!((not_ready.status, waiting.ask("/healthz").status), (503, 200));
+        assert!(!not_ready.body.contains("locked"), "strangers are told no name");
+        let mut line = Line::open(waiting.program.addr).await.unwrap();
+        let refused = line.ring(&message(1, 7, "/echo 1")).await.unwrap();
+        assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true));
+        let said = waiting.said();
+        assert!(said.len() == 1 && said[0].contains(words) && said[0].contains(hint), "{said:#?}");
+        waiting
+    }
+
+    fn ask(&self, path: &str) -> Answer {
+        get(self.program.addr, path)
+    }
+
+    /// The lines about the database that cannot be used.
+    fn said(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+        assert!(!log.contains("wrong-word"), "{log}");
+        let about = log.lines().filter(|line| line.contains("the database of the inbox cannot be used"));
+        about.map(str::to_owned).collect()
+    }
+
+    /// Once the cause is gone, the service goes on by itself, and said all this once.
+    async fn heals(self) {
+        until("it is ready", async || (self.ask("/readyz").status == 200).then_some(())).await;
+        let mut line = Line::open(self.program.addr).await.unwrap();
+        assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.unwrap().status, 200);
+        assert_eq!(self.said().len(), 1);
+    }
+}
+
+/// The URL of the same server for another user and database.
+fn url_of(database: &Database, user: &str, name: Option<&str>) -> String {
+    let (server, own) = database.url.rsplit_once('/').unwrap();
+    format!("{}/{}", server.replace("doorbell@", user), name.unwrap_or(own))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_is_named_and_never_shown() {
+    let Some(server) = Server::start() else { return };
+    let database = server.database().await;
+    database.run("CREATE ROLE locked LOGIN SUPERUSER PASSWORD 'right'").await;
+    let url = url_of(&database, "locked:wrong-word@", None);
+    let hint = "Check the user and the password in DATABASE_URL.";
+    let waiting = Waiting::on(&url, "password authentication failed", hint).await;
+    database.run("ALTER ROLE locked PASSWORD 'wrong-word'").await;
+    waiting.heals().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_does_not_exist_is_waited_for() {
+    let Some(database) = Database::fresh().await else { return };
+    let url = url_of(&database, "doorbell@", Some("made_later"));
+    let hint = "Check the name of the database in DATABASE_URL, or create it.";
+    let waiting = Waiting::on(&url, "does not exist", hint).await;
+    database.run("CREATE DATABASE made_later").await;
+    waiting.heals().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_that_are_missing_are_named() {
+    let Some(database) = Database::fresh().await else { return };
+    let name = database.url.rsplit_once('/').unwrap().1;
+    let role = format!("visitor_of_{name}");
+    database.run(&format!("CREATE ROLE {role} LOGIN")).await;
+    let hint = "The user needs the right to make a schema in the database (GRANT CREATE ON DATABASE)";
+    let waiting = Waiting::on(&url_of(&database, &format!("{role}@"), None), "permission denied", hint).await;
+    database.run(&format!("GRANT CREATE ON DATABASE {name} TO {role}")).await;
+    waiting.heals().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_on_a_schema_of_somebody_else_are_named() {
+    let Some(database) = Database::fresh().await else { return };
+    let name = database.url.rsplit_once('/').unwrap().1;
+    let role = format!("stranger_of_{name}");
+    database.run(&format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA doorbell")).await;
+    let hint = "or all rights on the one that is there";
+    let waiting = Waiting::on(&url_of(&database, &format!("{role}@"), None), "permission denied", hint).await;
+    database.run(&format!("GRANT ALL ON SCHEMA doorbell TO {role}")).await;
+    waiting.heals().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_cannot_be_reached_is_waited_for() {
+    let url = format!("postgres://locked:wrong-word@127.0.0.1:{}/bot", free_port());
+    drop(Waiting::on(&url, "refused", "Check the host and the port in DATABASE_URL").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_a_newer_version_is_left_alone_until_it_may_be_used() {
+    let Some(database) = Database::fresh().await else { return };
+    let made = "CREATE SCHEMA doorbell; CREATE TABLE doorbell.schema_version AS SELECT 99 AS version, 99 AS oldest";
+    database.run(made).await;
+    let waiting = Waiting::on(&database.url, "was made by a newer Doorbell", "Run the newer Doorbell").await;
+    database.run("DROP SCHEMA doorbell CASCADE").await;
+    waiting.heals().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_says_why_the_database_cannot_be_used() {
+    let url = format!("postgres://locked:wrong-word@127.0.0.1:{}/bot", free_port());
+    let ended = run(&["dead", "list"], &[("DATABASE_URL", &url)], Path::new("/"));
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains("Check the host and the port in DATABASE_URL"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("wrong-word"), "{}", ended.stderr);
+}

@@ -1,0 +1,20 @@
+//! The service behind a pooler of transactions, as platforms offer one: it relies on no session.
+
+use crate::crash::oracle::{Load, Oracle};
+use crate::harness::postgres::Database;
+use crate::harness::tell;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_pooler_nothing_is_lost_repeated_or_out_of_order() {
+    let Some(database) = Database::pooled().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let oracle = Oracle::start(Load { chats: 40, lines: 8, per_chat: 25 }).await;
+    let program = oracle.serve(&database.url, folder.path(), &[]);
+    let findings = oracle.finish().await;
+    drop(program);
+    tell(&format!("behind a pooler: {} updates acknowledged, {} lost", findings.updates, findings.lost));
+    let wrong = (findings.lost, findings.out_of_order, findings.twice, findings.twice_without_a_kill);
+    assert_eq!((findings.updates, wrong), (1_000, (0, 0, 0, 0)), "{findings:?}");
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(!log.contains("a batch of the inbox failed"), "{log}");
+}

@@ -1,0 +1,155 @@
+//! An instance that stands still past its leases: another one takes over, and what the first one has to
+//! say when it wakes up is refused.
+
+use std::sync::Arc;
+
+use doorbell::clock::{Clock, ManualClock};
+use doorbell::dispatch::Dispatch;
+use doorbell::handler::{Handler, HandlerError};
+use doorbell::inbox::{self, LEASE, Verdict};
+use doorbell::lifecycle::Shutdown;
+use doorbell::settings::{Need, Settings, Sources};
+use doorbell::telegram::{BotApi as Client, BotToken, Call, PacedApi};
+use doorbell::update::Update;
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+
+use crate::harness::postgres::Database;
+use crate::harness::waiting::{soon, until};
+use crate::harness::{BotApi, Line, Program, message, serve_echo_at};
+
+const CHATS: i64 = 30;
+
+struct Pair {
+    telegram: BotApi,
+    database: Database,
+    folders: [TempDir; 2],
+}
+
+impl Pair {
+    fn serve(&self, which: usize) -> Program {
+        let api = self.telegram.url_of(which);
+        serve_echo_at(&api, &self.database.url, self.folders[which].path(), &[])
+    }
+
+    fn log(&self, which: usize) -> String {
+        std::fs::read_to_string(self.folders[which].path().join("log")).unwrap()
+    }
+}
+
+/// Rings the `turn`th update of every chat.
+async fn ring_all(program: &Program, turn: i64) {
+    let mut line = Line::open(program.addr).await.unwrap();
+    for chat in 1..=CHATS {
+        let update = message(chat * 100 + turn, chat, &format!("/echo {turn}"));
+        // A database may have to be reached first.
+        while line.ring(&update).await.unwrap().status != 200 {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_is_stopped_past_its_leases_loses_them_to_another_and_settles_nothing_late() {
+    let Some(database) = Database::fresh().await else { return };
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let pair = Pair { telegram: BotApi::start().await, database, folders };
+    let telegram = &pair.telegram;
+    telegram.hang_of(0, true);
+    let first = pair.serve(0);
+    for turn in 1..=3 {
+        ring_all(&first, turn).await;
+    }
+    telegram
+        .until("the first has sent one to each chat", |api| (1..=CHATS).all(|chat| api.sent(chat).len() == 1))
+        .await;
+    first.signal("STOP");
+    let second = pair.serve(1);
+    ring_all(&second, 4).await;
+    let unbroken = telegram.sent(1).len();
+    assert_eq!(unbroken, 1, "leases stand although their owner does not move");
+    pair.database.run("UPDATE doorbell.chats SET due_at = due_at - interval '61 s' WHERE token <> 0").await;
+    let all_have = |turn: i64| move |api: &BotApi| (1..=CHATS).all(|chat| api.last(chat) == Some(turn.to_string()));
+    telegram.until("the second has taken over", all_have(4)).await;
+    first.signal("CONT");
+    telegram.hang_of(0, false);
+    until("the late outcomes are refused", async || {
+        let refused = pair.log(0).matches("the outcome of an attempt was not recorded").count();
+        (refused >= usize::try_from(CHATS).unwrap()).then_some(())
+    })
+    .await;
+    ring_all(&first, 5).await;
+    telegram.until("both go on", all_have(5)).await;
+    for chat in 1..=CHATS {
+        let texts: Vec<String> = telegram.sent(chat).into_iter().map(|sent| sent.text).collect();
+        assert_eq!(texts, ["1", "1", "2", "3", "4", "5"], "only what the first had sent came twice");
+    }
+    let open = "SELECT 1 FROM doorbell.chats";
+    until("nothing is left", async || {
+        let left = sqlx::raw_sql(open).execute(&mut pair.database.connect().await).await.unwrap();
+        (left.rows_affected() == 0).then_some(())
+    })
+    .await;
+}
+
+/// A handler that says when it has begun, and goes on when it may.
+struct Slow {
+    begun: Semaphore,
+    may_go_on: Semaphore,
+}
+
+#[async_trait::async_trait]
+impl Handler for Slow {
+    async fn handle(&self, _: &Update) -> Result<Vec<Call>, HandlerError> {
+        self.begun.add_permits(1);
+        self.may_go_on.acquire().await.unwrap().forget();
+        Ok(vec![Call::send_message(7, "once".to_owned())])
+    }
+}
+
+#[tokio::test]
+async fn whoever_wakes_up_past_a_lease_makes_no_call_that_another_may_have_made() {
+    let telegram = BotApi::start().await;
+    let clock = ManualClock::new(Timestamp::from_second(1_700_000_000).unwrap());
+    let token = "123456789:AAtestStalledInstanceOfTheTests01";
+    let sources = Sources::default()
+        .with("telegram.bot_token", token)
+        .with("telegram.api_url", telegram.url())
+        .with("dispatch.handler_timeout", "5m")
+        .with("inbox.url", "memory:");
+    let settings = Settings::load(&sources, Need::Token).unwrap_or_else(|error| panic!("{error}"));
+    let (shutdown, shared, slow) = (
+        Shutdown::new(),
+        Arc::new(clock.clone()),
+        Arc::new(Slow { begun: Semaphore::new(0), may_go_on: Semaphore::new(0) }),
+    );
+    let token = BotToken::new(token.to_owned().into());
+    let tasks = &shutdown.tasks;
+    let inbox = inbox::open(&settings.inbox, token.bot_id(), shared.clone(), shutdown.soft.clone(), tasks).unwrap();
+    let api = PacedApi::new(Client::new(&settings.telegram, token), &settings.outbound, shared.clone());
+    let dispatch = Dispatch::new(inbox.clone(), slow.clone(), api, settings.dispatch.clone(), shared, shutdown.clone());
+    let update = Update::read(message(1, 7, "Hello").to_string().into(), clock.now()).unwrap();
+    let offering = tasks.spawn({
+        let inbox = inbox.clone();
+        async move { inbox.accept(update).await }
+    });
+    until("it is kept", async || (inbox.survey().await.unwrap().waiting == 1).then_some(())).await;
+    let draining = tasks.spawn({
+        let dispatch = dispatch.clone();
+        async move { dispatch.drain().await }
+    });
+    soon("the handler begins", slow.begun.acquire()).await.unwrap().forget();
+    // The process stands still; nobody prolongs its leases, and another one takes over.
+    clock.advance(LEASE);
+    inbox.sweep().await.unwrap();
+    let others = inbox.claim(1).await.unwrap().pop().expect("the lease has lapsed");
+    slow.may_go_on.add_permits(1);
+    soon("the late attempt ends", draining).await.unwrap();
+    assert!(telegram.sent(7).is_empty(), "the call is the other's");
+    inbox.settle(others.lease, Verdict::Released).await.unwrap();
+    slow.may_go_on.add_permits(1);
+    soon("the next attempt ends", dispatch.drain()).await;
+    let sent: Vec<String> = telegram.sent(7).into_iter().map(|sent| sent.text).collect();
+    assert_eq!(sent, ["once"], "by the attempt that had a lease");
+    offering.abort();
+    shutdown.stop_hard();
+}

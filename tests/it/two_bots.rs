@@ -1,0 +1,173 @@
+//! Updates of two bots have the same ids. None of one bot is taken for one of another, whoever shares a
+//! database or comes later to a file.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorbell::clock::{Clock, SystemClock};
+use doorbell::inbox::{self, Accepted, Inbox, InboxError, Selection, Verdict};
+use doorbell::lifecycle::Shutdown;
+use doorbell::sandbox::TOKEN;
+use doorbell::settings::{InboxSettings, InboxUrl};
+use doorbell::telegram::BotId;
+use doorbell::update::{Update, UpdateId};
+use rusqlite::Connection;
+
+use crate::harness::postgres::Database;
+use crate::harness::waiting::until;
+use crate::harness::{BotApi, Line, Program, echo_settings, echo_variables, message, run, serve_echo};
+
+const OTHER_TOKEN: &str = "987654321:AAtestOtherBotOfTheTests0123456789";
+
+fn settings(database: &Database) -> InboxSettings {
+    let url = InboxUrl::Postgres(database.url.clone().into());
+    InboxSettings { url, capacity: 1_000, keep_done: Duration::from_hours(48) }
+}
+
+async fn inbox_of(bot: i64, database: &Database, shutdown: &Shutdown) -> Arc<dyn Inbox> {
+    let clock = Arc::new(SystemClock);
+    let inbox = inbox::open(&settings(database), BotId(bot), clock, shutdown.soft.clone(), &shutdown.tasks).unwrap();
+    until("the database to be used", async || inbox.survey().await.ok()).await;
+    inbox
+}
+
+/// What an operator's command sees, who may or may not say which bot is meant.
+async fn visit(database: &Database, bot: Option<i64>) -> Result<usize, InboxError> {
+    let inbox = inbox::visit(&settings(database), bot.map(BotId), Arc::new(SystemClock)).unwrap();
+    inbox.list(&Selection::All, 10).await.map(|dead| dead.len())
+}
+
+fn update(id: i64, chat: i64) -> Update {
+    Update::read(message(id, chat, "Hello").to_string().into(), SystemClock.now()).unwrap()
+}
+
+async fn buries(inbox: &dyn Inbox) -> UpdateId {
+    let delivery = inbox.claim(1).await.unwrap().pop().expect("something is due");
+    inbox.settle(delivery.lease, Verdict::Dead { reason: "for a test".to_owned() }).await.unwrap();
+    delivery.update.id
+}
+
+#[tokio::test]
+async fn two_bots_on_one_database_know_nothing_of_each_other() {
+    let Some(database) = Database::fresh().await else { return };
+    let shutdown = Shutdown::new();
+    let first = inbox_of(1, &database, &shutdown).await;
+    assert_eq!(first.accept(update(7, 70)).await.unwrap(), Accepted::Stored);
+    assert_eq!(visit(&database, None).await.unwrap(), 0, "one bot need not be named");
+    let second = inbox_of(2, &database, &shutdown).await;
+    assert!(second.claim(1).await.unwrap().is_empty(), "it is not given what the first bot was sent");
+    assert_eq!(second.accept(update(7, 71)).await.unwrap(), Accepted::Stored);
+    assert_eq!((buries(&*first).await, buries(&*second).await), (UpdateId(7), UpdateId(7)));
+    assert_eq!(second.survey().await.unwrap().dead, 1);
+    let refused = visit(&database, None).await;
+    assert!(matches!(refused, Err(InboxError::Unavailable(_))), "of several it must be: {refused:?}");
+    assert_eq!((visit(&database, Some(1)).await.unwrap(), visit(&database, Some(2)).await.unwrap()), (1, 1));
+    let again = inbox_of(2, &database, &shutdown).await;
+    assert_eq!(again.accept(update(7, 71)).await.unwrap(), Accepted::Known);
+    shutdown.stop_hard();
+}
+
+#[tokio::test]
+async fn two_bots_that_come_to_an_empty_database_at_once_find_a_place_each() {
+    let Some(database) = Database::fresh().await else { return };
+    let shutdown = Shutdown::new();
+    let (first, second) = tokio::join!(inbox_of(1, &database, &shutdown), inbox_of(2, &database, &shutdown));
+    assert_eq!(first.accept(update(1, 1)).await.unwrap(), Accepted::Stored);
+    assert_eq!(second.accept(update(1, 1)).await.unwrap(), Accepted::Stored);
+    shutdown.stop_hard();
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_becomes_that_of_its_bot_with_all_that_is_in_it() {
+    let Some(database) = Database::fresh().await else { return };
+    let shutdown = Shutdown::new();
+    let old = inbox_of(1, &database, &shutdown).await;
+    assert_eq!(old.accept(update(1, 1)).await.unwrap(), Accepted::Stored);
+    let back = "ALTER TABLE doorbell.schema_version DROP COLUMN bot; ALTER TABLE doorbell.chats DROP COLUMN deaths;
+                DROP FUNCTION doorbell.claim_2; UPDATE doorbell.schema_version SET version = 1";
+    database.run(back).await;
+    let new = inbox_of(1, &database, &shutdown).await;
+    assert_eq!(new.accept(update(1, 1)).await.unwrap(), Accepted::Known);
+    assert_eq!(buries(&*new).await, UpdateId(1));
+    let other = inbox_of(2, &database, &shutdown).await;
+    assert_eq!(other.accept(update(1, 1)).await.unwrap(), Accepted::Stored);
+    shutdown.stop_hard();
+}
+
+/// Starts the service of another bot on the file.
+fn other_bot(telegram: &BotApi, inbox: &str, folder: &Path) -> Program {
+    serve_echo(telegram, inbox, folder, &[("TELEGRAM_BOT_TOKEN", OTHER_TOKEN)])
+}
+
+async fn replies(telegram: &BotApi, program: &Program, id: i64, text: &str) {
+    let mut line = Line::open(program.addr).await.unwrap();
+    assert_eq!(line.ring(&message(id, 7, &format!("/echo {text}"))).await.unwrap().status, 200);
+    telegram.until("the reply", |telegram| telegram.last(7).as_deref() == Some(text)).await;
+}
+
+fn stop(mut program: Program) {
+    program.signal("TERM");
+    assert!(program.ended(Duration::from_secs(20)).success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_file_with_nothing_left_in_it_is_taken_over_by_another_bot() {
+    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
+    let first = serve_echo(&telegram, &inbox, folder.path(), &[]);
+    replies(&telegram, &first, 1, "first").await;
+    stop(first);
+    let second = other_bot(&telegram, &inbox, folder.path());
+    replies(&telegram, &second, 1, "second").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_file_that_keeps_updates_of_another_bot_is_refused_and_serves_its_own_bot_again() {
+    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let path = folder.path().join("inbox.db");
+    let inbox = format!("sqlite:{}", path.display());
+    telegram.hang(true);
+    let first = serve_echo(&telegram, &inbox, folder.path(), &[]);
+    let mut line = Line::open(first.addr).await.unwrap();
+    assert_eq!(line.ring(&message(1, 7, "/echo kept")).await.unwrap().status, 200);
+    drop(first);
+    let (api, settings) = (telegram.url(), echo_settings(folder.path()));
+    let mut variables = echo_variables(&api, &inbox, &settings);
+    variables.extend([("TELEGRAM_BOT_TOKEN", OTHER_TOKEN), ("PORT", "0"), ("HOST", "127.0.0.1")]);
+    let refused = run(&["serve"], &variables, folder.path());
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    for words in
+        ["keeps updates of another bot, number 123456789 (waiting or dead: 1)", "\nhint:  Give this bot a file"]
+    {
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+    assert!(!refused.stderr.contains(TOKEN) && !refused.stderr.contains(OTHER_TOKEN));
+    let doctor = run(&["doctor"], &variables, folder.path());
+    assert!(doctor.stdout.contains("keeps updates of another bot"), "{}{}", doctor.stdout, doctor.stderr);
+    telegram.hang(false);
+    let first = serve_echo(&telegram, &inbox, folder.path(), &[]);
+    telegram.until("the reply", |telegram| telegram.last(7).as_deref() == Some("kept")).await;
+    stop(first);
+    let file = Connection::open(&path).unwrap();
+    let owner: i64 = file.query_row("SELECT bot FROM service", [], |row| row.get(0)).unwrap();
+    assert_eq!(owner, 123_456_789);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_file_of_the_first_version_goes_on_with_all_that_is_in_it() {
+    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let path = folder.path().join("inbox.db");
+    let inbox = format!("sqlite:{}", path.display());
+    telegram.hang(true);
+    let old = serve_echo(&telegram, &inbox, folder.path(), &[]);
+    let mut line = Line::open(old.addr).await.unwrap();
+    assert_eq!(line.ring(&message(1, 7, "/echo kept")).await.unwrap().status, 200);
+    drop(old);
+    let file = Connection::open(&path).unwrap();
+    file.execute_batch("DROP TABLE service; DROP TABLE suspects; PRAGMA user_version = 1").unwrap();
+    drop(file);
+    telegram.hang(false);
+    let _new = serve_echo(&telegram, &inbox, folder.path(), &[]);
+    telegram.until("the reply", |telegram| telegram.last(7).as_deref() == Some("kept")).await;
+}
