@@ -37,7 +37,7 @@ fn update(id: i64) -> Update {
 fn open(url: &str) -> Arc<dyn Inbox> {
     let sources = Sources::default().with("inbox.url", url).with("inbox.capacity", 10_000_000);
     let settings = Settings::load(&sources, Need::Nothing).expect("right settings");
-    inbox::open(&settings.inbox, Arc::new(SystemClock), CancellationToken::new(), &TaskTracker::new())
+    inbox::open(&settings.inbox, Arc::new(SystemClock), CancellationToken::new(), &TaskTracker::new(), Arc::default())
         .expect("an inbox")
 }
 

@@ -15,8 +15,9 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::dispatch::Dispatch;
 use crate::handler::{Commands, Handler, TemplateProblem};
 use crate::health::{self, Health};
-use crate::inbox::{self, Inbox, InboxError};
+use crate::inbox::{self, Inbox, InboxError, Surveyor};
 use crate::lifecycle::Shutdown;
+use crate::problem;
 use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
 use crate::server::{self, Limits};
 use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
@@ -33,6 +34,7 @@ pub struct App {
     addr: SocketAddr,
     listener: TcpListener,
     limits: Limits,
+    connections: Arc<server::Counts>,
     router: Router,
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
@@ -102,9 +104,12 @@ impl App {
         let listener = server::bind(address).map_err(|source| BuildError::Listen { address, source })?;
         let addr = listener.local_addr().map_err(|source| BuildError::Listen { address, source })?;
         // After the port, which may be taken: then no file is left behind.
-        let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), shutdown.soft.clone(), &shutdown.tasks)?;
+        let kept = Arc::<inbox::Counts>::default();
+        let stopping = shutdown.soft.clone();
+        let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), stopping, &shutdown.tasks, kept)?;
+        let surveyor = Arc::new(Surveyor::new(Arc::clone(&inbox), Arc::clone(&clock)));
 
-        let api = BotApi::new(&settings.telegram, token.clone());
+        let api = BotApi::new(&settings.telegram, token.clone(), Arc::clone(&clock));
         let counts = Arc::new(Counts::default());
         let secrets =
             Secrets::new(&token.secret_in_force(&settings.webhook), settings.webhook.previous_secret_token.as_ref());
@@ -122,7 +127,7 @@ impl App {
             tracing::warn!("{advice}");
         }
         let health = Health {
-            inbox: Arc::clone(&inbox),
+            surveyor,
             capacity: settings.inbox.capacity,
             standing: registrar.standing(),
             notes: registrar.notes(),
@@ -139,7 +144,6 @@ impl App {
         } else {
             webhook::router(Arc::clone(&inbox), secrets, sources, body_limit, counts, Arc::clone(&clock))
         };
-        let router = router.merge(health::router(health)).fallback(nothing_here);
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
             handler,
@@ -148,7 +152,21 @@ impl App {
             Arc::clone(&clock),
             shutdown.clone(),
         );
-        Ok(Self { addr, listener, limits, router, dispatch, registrar, inbox, clock, shutdown, without_bot })
+        let connections = Arc::<server::Counts>::default();
+        let router = router.merge(health::router(health)).fallback(nothing_here);
+        Ok(Self {
+            addr,
+            listener,
+            limits,
+            connections,
+            router,
+            dispatch,
+            registrar,
+            inbox,
+            clock,
+            shutdown,
+            without_bot,
+        })
     }
 
     /// The address that is listened on.
@@ -182,10 +200,23 @@ impl App {
     ///
     /// [`RefusedToken`] when Telegram does not know the bot token: then there is nothing to serve.
     pub async fn run(self) -> Result<(), RefusedToken> {
-        let Self { addr, listener, limits, router, dispatch, registrar, inbox, clock, shutdown, without_bot } = self;
+        let Self {
+            addr,
+            listener,
+            limits,
+            connections,
+            router,
+            dispatch,
+            registrar,
+            inbox,
+            clock,
+            shutdown,
+            without_bot,
+        } = self;
         tracing::info!(%addr, "listening");
         let tasks = &shutdown.tasks;
-        let serving = tasks.spawn(server::serve(listener, router, limits, Arc::clone(&clock), shutdown.clone()));
+        let serving = server::serve(listener, router, limits, connections, Arc::clone(&clock), shutdown.clone());
+        let serving = tasks.spawn(serving);
         let working = Arc::clone(&dispatch);
         let working = tasks.spawn(async move {
             if !without_bot {
@@ -241,7 +272,7 @@ fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsErr
 }
 
 async fn nothing_here() -> Response {
-    webhook::Problem::new(StatusCode::NOT_FOUND, "There is nothing here", "Updates go to POST /telegram/webhook.")
+    problem::Problem::new(StatusCode::NOT_FOUND, "There is nothing here", "Updates go to POST /telegram/webhook.")
         .into_response()
 }
 

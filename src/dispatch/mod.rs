@@ -2,6 +2,7 @@
 //! attempt bounded in time and settled in the inbox.
 
 mod attempt;
+mod counts;
 mod schedule;
 
 use std::collections::HashMap;
@@ -17,6 +18,8 @@ use crate::lifecycle::Shutdown;
 use crate::settings::DispatchSettings;
 use crate::telegram::PacedApi;
 use crate::update::UpdateId;
+
+pub use counts::{Counts, Outcome};
 
 /// How often leases are prolonged: twice may fail before one lapses.
 const EXTEND_EVERY: Duration = Duration::from_secs(LEASE.as_secs() / 3);
@@ -39,6 +42,7 @@ pub struct Dispatch {
     /// A place for each outcome that may be on its way into the inbox.
     recording: Semaphore,
     running: Running,
+    counts: Arc<Counts>,
 }
 
 /// The attempts that are under way.
@@ -82,7 +86,14 @@ impl Dispatch {
     ) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(settings.concurrency));
         let recording = Semaphore::new(RECORDING);
-        Arc::new(Self { inbox, handler, api, settings, clock, shutdown, places, recording, running: Running::default() })
+        let (running, counts) = (Running::default(), Arc::default());
+        Arc::new(Self { inbox, handler, api, settings, clock, shutdown, places, recording, running, counts })
+    }
+
+    /// How attempts ended.
+    #[must_use]
+    pub fn counts(&self) -> &Arc<Counts> {
+        &self.counts
     }
 
     /// Works until the soft stop; attempts that run then go on in tasks of their own, until the

@@ -3,11 +3,13 @@
 //!
 //! The webhook and dispatch meet here and nowhere else.
 
+mod counts;
 mod lanes;
 mod memory;
 mod order;
 mod postgres;
 mod sqlite;
+mod surveyor;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,9 @@ use crate::clock::SharedClock;
 use crate::settings::{InboxSettings, InboxUrl, Platform};
 use crate::telegram::Call;
 use crate::update::{ChatKey, Kind, Update, UpdateId};
+
+pub use counts::Counts;
+pub use surveyor::Surveyor;
 
 /// Keeps updates. Every keeper holds each promise written here; one suite of tests runs against
 /// them all.
@@ -76,7 +81,8 @@ pub trait Inbox: Send + Sync {
 }
 
 /// Opens the inbox that the settings name. `stopping` tells it that the service stops and claims
-/// nothing any more; what it does in the background is among `tasks`, and ends by itself then.
+/// nothing any more; what it does in the background is among `tasks`, and ends by itself then. What it
+/// does is counted in `counts`.
 ///
 /// # Errors
 ///
@@ -86,12 +92,13 @@ pub fn open(
     clock: SharedClock,
     stopping: CancellationToken,
     tasks: &TaskTracker,
+    counts: Arc<Counts>,
 ) -> Result<Arc<dyn Inbox>, InboxError> {
     match &settings.url {
-        InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, clock)?)),
-        InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, stopping))),
+        InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, clock, counts)?)),
+        InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, stopping, counts))),
         InboxUrl::Postgres(url) => {
-            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, clock, stopping, tasks.clone())?))
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, clock, stopping, tasks.clone(), counts)?))
         }
     }
 }
@@ -113,7 +120,7 @@ pub fn visit(settings: &InboxSettings, clock: SharedClock) -> Result<Arc<dyn Inb
                 .to_owned(),
             source: None,
         }),
-        InboxUrl::Postgres(_) => open(settings, clock, CancellationToken::new(), &TaskTracker::new()),
+        InboxUrl::Postgres(_) => open(settings, clock, CancellationToken::new(), &TaskTracker::new(), Arc::default()),
     }
 }
 

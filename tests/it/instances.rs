@@ -35,7 +35,7 @@ impl Instance {
         let settings = InboxSettings { url, capacity: 10_000, keep_done: Duration::from_hours(48) };
         let shutdown = Shutdown::new();
         let stopping = shutdown.soft.clone();
-        let inbox = inbox::open(&settings, Arc::new(SystemClock), stopping, &shutdown.tasks).unwrap();
+        let inbox = inbox::open(&settings, Arc::new(SystemClock), stopping, &shutdown.tasks, Arc::default()).unwrap();
         Self { inbox, shutdown }
     }
 

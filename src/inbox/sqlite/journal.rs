@@ -107,9 +107,7 @@ impl Journal {
             for job in jobs {
                 entries.push(match job {
                     // Ids mostly grow: one beyond all others needs no looking up.
-                    Job::Accept { update, .. }
-                        if update.id.0 <= self.highest_id && is(&mut has_ended, update.id)? =>
-                    {
+                    Job::Accept { update, .. } if update.id.0 <= self.highest_id && is(&mut has_ended, update.id)? => {
                         Entry::Known
                     }
                     Job::Accept { update, .. } if stored < room => {

@@ -19,7 +19,9 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::lanes::Claimed;
-use super::{Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict, ended_before};
+use super::{
+    Accepted, Counts, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict, ended_before,
+};
 use crate::clock::{SharedClock, later};
 use crate::fail;
 use crate::settings::InboxSettings;
@@ -49,9 +51,14 @@ impl SqliteInbox {
     ///
     /// [`InboxError::Unusable`] when the file or its folder cannot be used, is not ours, is newer
     /// than this program, or is in use by another process.
-    pub(super) fn open(path: &Path, settings: &InboxSettings, clock: SharedClock) -> Result<Self, InboxError> {
+    pub(super) fn open(
+        path: &Path,
+        settings: &InboxSettings,
+        clock: SharedClock,
+        counts: Arc<Counts>,
+    ) -> Result<Self, InboxError> {
         let mut journal = open::journal(path)?;
-        let shared = Arc::new(Shared::new(settings.capacity));
+        let shared = Arc::new(Shared::new(settings.capacity, counts));
         let restored = {
             let mut lanes = shared.order.lanes();
             journal.restore(&mut lanes).and_then(|()| journal.take_up(&mut lanes))
@@ -69,7 +76,7 @@ impl SqliteInbox {
     /// [`InboxError::Unusable`] when there is no such file, or it cannot be used.
     pub(super) fn visit(path: &Path, settings: &InboxSettings, clock: SharedClock) -> Result<Self, InboxError> {
         let journal = open::visitor(path)?;
-        let shared = Arc::new(Shared::new(settings.capacity));
+        let shared = Arc::new(Shared::new(settings.capacity, Arc::default()));
         let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock));
         Ok(Self { shared, settings: settings.clone(), clock, writer: Some(writer) })
     }
@@ -205,7 +212,9 @@ impl Inbox for SqliteInbox {
 
     async fn sweep(&self) -> Result<(), InboxError> {
         let now = self.clock.now();
-        if self.shared.order.lanes().lapse(now) > 0 {
+        let lapsed = self.shared.order.lanes().lapse(now);
+        self.shared.counts.leases_lapsed.add(lapsed as u64);
+        if lapsed > 0 {
             self.shared.order.changed();
         }
         let before = ended_before(now, self.settings.keep_done);

@@ -102,7 +102,8 @@ impl Fixture {
             TestClock::System => Arc::new(SystemClock),
         };
         let stopping = self.shutdown.soft.clone();
-        let inbox = inbox::open(&self.settings, clock, stopping, &self.shutdown.tasks).expect("the keeper opens");
+        let inbox = inbox::open(&self.settings, clock, stopping, &self.shutdown.tasks, Arc::default())
+            .expect("the keeper opens");
         until("the keeper to be ready", async || inbox.survey().await.ok()).await;
         self.inbox = Some(inbox);
     }
