@@ -17,6 +17,7 @@ use crate::handler::{Commands, Handler, TemplateProblem};
 use crate::health::{self, Health};
 use crate::inbox::{self, Inbox, InboxError, Surveyor};
 use crate::lifecycle::Shutdown;
+use crate::metrics::{self, Metrics};
 use crate::problem;
 use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
 use crate::server::{self, Limits};
@@ -106,7 +107,7 @@ impl App {
         // After the port, which may be taken: then no file is left behind.
         let kept = Arc::<inbox::Counts>::default();
         let stopping = shutdown.soft.clone();
-        let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), stopping, &shutdown.tasks, kept)?;
+        let inbox = inbox::open(&settings.inbox, Arc::clone(&clock), stopping, &shutdown.tasks, Arc::clone(&kept))?;
         let surveyor = Arc::new(Surveyor::new(Arc::clone(&inbox), Arc::clone(&clock)));
 
         let api = BotApi::new(&settings.telegram, token.clone(), Arc::clone(&clock));
@@ -127,7 +128,7 @@ impl App {
             tracing::warn!("{advice}");
         }
         let health = Health {
-            surveyor,
+            surveyor: Arc::clone(&surveyor),
             capacity: settings.inbox.capacity,
             standing: registrar.standing(),
             notes: registrar.notes(),
@@ -142,18 +143,34 @@ impl App {
         let router = if without_bot {
             Router::new()
         } else {
+            let counts = Arc::clone(&counts);
             webhook::router(Arc::clone(&inbox), secrets, sources, body_limit, counts, Arc::clone(&clock))
         };
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
             handler,
-            PacedApi::new(api, &settings.outbound, Arc::clone(&clock)),
+            PacedApi::new(api.clone(), &settings.outbound, Arc::clone(&clock)),
             settings.dispatch.clone(),
             Arc::clone(&clock),
             shutdown.clone(),
         );
         let connections = Arc::<server::Counts>::default();
-        let router = router.merge(health::router(health)).fallback(nothing_here);
+        let metrics = Metrics {
+            webhook: counts,
+            inbox: kept,
+            surveyor,
+            capacity: settings.inbox.capacity,
+            dispatch: Arc::clone(dispatch.counts()),
+            api,
+            standing: registrar.standing(),
+            notes: registrar.notes(),
+            connections: Arc::clone(&connections),
+            connections_limit: limits.connections,
+            started_at: health.started_at,
+            clock: Arc::clone(&clock),
+        };
+        let metrics = metrics::router(metrics, settings.console.token.as_ref());
+        let router = router.merge(health::router(health)).merge(metrics).fallback(nothing_here);
         Ok(Self {
             addr,
             listener,

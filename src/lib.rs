@@ -10,6 +10,8 @@ pub mod handler;
 pub mod health;
 pub mod inbox;
 pub mod lifecycle;
+pub mod metrics;
+pub mod operator;
 pub mod problem;
 pub mod registrar;
 pub mod sandbox;
