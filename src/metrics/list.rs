@@ -67,9 +67,14 @@ pub const LIST: &[Metric] = &[
             to.known(at.survey.map(|survey| survey.oldest.map_or(0.0, age)));
         },
     ),
-    histogram("doorbell_inbox_commit_updates", Unit::Things, "Updates that one commit stored or settled.", |at, to| {
-        to.histogram(&at.counted.inbox.commit_held);
-    }),
+    histogram(
+        "doorbell_inbox_commit_updates",
+        Unit::Things,
+        "Updates that one commit stored or settled; none with memory:, which commits nothing.",
+        |at, to| {
+            to.histogram(&at.counted.inbox.commit_held);
+        },
+    ),
     histogram(
         "doorbell_inbox_commit_duration_seconds",
         Unit::Seconds,

@@ -13,6 +13,7 @@ mod harness;
 mod answered;
 mod command_line;
 mod crash;
+mod dashboards;
 mod dead_updates;
 mod disk;
 mod doctor;
