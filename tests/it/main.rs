@@ -13,7 +13,6 @@ mod harness;
 mod answered;
 mod command_line;
 mod crash;
-mod dashboards;
 mod dead_updates;
 mod disk;
 mod doctor;

@@ -8,7 +8,8 @@ use std::path::Path;
 use doorbell::metrics::{Kind, LIST, Metric, Unit};
 use serde_json::Value;
 
-use crate::harness::{TestApp, Wanted, raw, run};
+use super::{Page, shown};
+use crate::harness::run;
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/grafana").join(name);
@@ -99,16 +100,9 @@ fn labels(query: &str) -> Vec<(&str, Vec<&str>)> {
         .collect()
 }
 
-async fn page() -> String {
-    let app: TestApp = Wanted::default().with("console.token", "operator-test-token").start().await;
-    let request =
-        "GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer operator-test-token\r\nConnection: close\r\n\r\n";
-    raw(app.addr, request.as_bytes()).await.body
-}
-
 #[tokio::test]
 async fn dashboard_and_alerts_ask_only_for_what_is_served() {
-    let (dashboard, rules, page) = (dashboard(), Rule::all(), page().await);
+    let (dashboard, rules, page) = (dashboard(), Rule::all(), Page::of(&shown().start().await).await.text);
     let mut queries: Vec<String> = rules.iter().map(|rule| rule.value("expr")).collect();
     queries.extend(panels(&dashboard).into_iter().flat_map(|(_, queries)| queries).map(str::to_owned));
     let (mut used, mut selected) = (BTreeSet::new(), 0);
