@@ -38,8 +38,8 @@ fn update(id: i64) -> Update {
 fn open(url: &str) -> Arc<dyn Inbox> {
     let sources = Sources::default().with("inbox.url", url).with("inbox.capacity", 10_000_000);
     let settings = Settings::load(&sources, Need::Nothing).expect("right settings");
-    inbox::open(&settings.inbox, BotId(1), Arc::new(SystemClock), CancellationToken::new(), &TaskTracker::new())
-        .expect("an inbox")
+    let (clock, stopping, tasks) = (Arc::new(SystemClock), CancellationToken::new(), TaskTracker::new());
+    inbox::open(&settings.inbox, BotId(1), clock, stopping, &tasks, Arc::default()).expect("an inbox")
 }
 
 /// Accepts a round of updates, from many senders at once, each waiting for its acknowledgement.

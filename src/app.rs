@@ -15,8 +15,10 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::dispatch::Dispatch;
 use crate::handler::{Commands, Handler, TemplateProblem};
 use crate::health::{self, Health};
-use crate::inbox::{self, Inbox, InboxError};
+use crate::inbox::{self, Inbox, InboxError, Surveyor};
 use crate::lifecycle::Shutdown;
+use crate::metrics::{self, Metrics};
+use crate::problem;
 use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
 use crate::server::{self, Limits};
 use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
@@ -33,6 +35,7 @@ pub struct App {
     addr: SocketAddr,
     listener: TcpListener,
     limits: Limits,
+    connections: Arc<server::Counts>,
     router: Router,
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
@@ -102,10 +105,13 @@ impl App {
         let listener = server::bind(address).map_err(|source| BuildError::Listen { address, source })?;
         let addr = listener.local_addr().map_err(|source| BuildError::Listen { address, source })?;
         // After the port, which may be taken: then no file is left behind.
+        let kept = Arc::<inbox::Counts>::default();
+        let (bot, stopping) = (token.bot_id(), shutdown.soft.clone());
         let inbox =
-            inbox::open(&settings.inbox, token.bot_id(), Arc::clone(&clock), shutdown.soft.clone(), &shutdown.tasks)?;
+            inbox::open(&settings.inbox, bot, Arc::clone(&clock), stopping, &shutdown.tasks, Arc::clone(&kept))?;
+        let surveyor = Arc::new(Surveyor::new(Arc::clone(&inbox), Arc::clone(&clock)));
 
-        let api = BotApi::new(&settings.telegram, token.clone());
+        let api = BotApi::new(&settings.telegram, token.clone(), Arc::clone(&clock));
         let counts = Arc::new(Counts::default());
         let secrets =
             Secrets::new(&token.secret_in_force(&settings.webhook), settings.webhook.previous_secret_token.as_ref());
@@ -123,7 +129,7 @@ impl App {
             tracing::warn!("{advice}");
         }
         let health = Health {
-            inbox: Arc::clone(&inbox),
+            surveyor: Arc::clone(&surveyor),
             capacity: settings.inbox.capacity,
             standing: registrar.standing(),
             notes: registrar.notes(),
@@ -138,18 +144,47 @@ impl App {
         let router = if without_bot {
             Router::new()
         } else {
+            let counts = Arc::clone(&counts);
             webhook::router(Arc::clone(&inbox), secrets, sources, body_limit, counts, Arc::clone(&clock))
         };
-        let router = router.merge(health::router(health)).fallback(nothing_here);
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
             handler,
-            PacedApi::new(api, &settings.outbound, Arc::clone(&clock)),
+            PacedApi::new(api.clone(), &settings.outbound, Arc::clone(&clock)),
             settings.dispatch.clone(),
             Arc::clone(&clock),
             shutdown.clone(),
         );
-        Ok(Self { addr, listener, limits, router, dispatch, registrar, inbox, clock, shutdown, without_bot })
+        let connections = Arc::<server::Counts>::default();
+        let metrics = Metrics {
+            webhook: counts,
+            inbox: kept,
+            surveyor,
+            capacity: settings.inbox.capacity,
+            dispatch: Arc::clone(dispatch.counts()),
+            api,
+            standing: registrar.standing(),
+            notes: registrar.notes(),
+            connections: Arc::clone(&connections),
+            connections_limit: limits.connections,
+            started_at: health.started_at,
+            clock: Arc::clone(&clock),
+        };
+        let metrics = metrics::router(metrics, settings.console.token.as_ref());
+        let router = router.merge(health::router(health)).merge(metrics).fallback(nothing_here);
+        Ok(Self {
+            addr,
+            listener,
+            limits,
+            connections,
+            router,
+            dispatch,
+            registrar,
+            inbox,
+            clock,
+            shutdown,
+            without_bot,
+        })
     }
 
     /// The address that is listened on.
@@ -183,10 +218,23 @@ impl App {
     ///
     /// [`RefusedToken`] when Telegram does not know the bot token: then there is nothing to serve.
     pub async fn run(self) -> Result<(), RefusedToken> {
-        let Self { addr, listener, limits, router, dispatch, registrar, inbox, clock, shutdown, without_bot } = self;
+        let Self {
+            addr,
+            listener,
+            limits,
+            connections,
+            router,
+            dispatch,
+            registrar,
+            inbox,
+            clock,
+            shutdown,
+            without_bot,
+        } = self;
         tracing::info!(%addr, "listening");
         let tasks = &shutdown.tasks;
-        let serving = tasks.spawn(server::serve(listener, router, limits, Arc::clone(&clock), shutdown.clone()));
+        let serving = server::serve(listener, router, limits, connections, Arc::clone(&clock), shutdown.clone());
+        let serving = tasks.spawn(serving);
         let working = Arc::clone(&dispatch);
         let working = tasks.spawn(async move {
             if !without_bot {
@@ -242,7 +290,7 @@ fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsErr
 }
 
 async fn nothing_here() -> Response {
-    webhook::Problem::new(StatusCode::NOT_FOUND, "There is nothing here", "Updates go to POST /telegram/webhook.")
+    problem::Problem::new(StatusCode::NOT_FOUND, "There is nothing here", "Updates go to POST /telegram/webhook.")
         .into_response()
 }
 

@@ -3,8 +3,6 @@
 //! would be kept.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -14,24 +12,18 @@ use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
-use crate::clock::{SharedClock, elapsed, later};
-use crate::inbox::{Inbox, InboxError, Survey};
+use crate::clock::{SharedClock, elapsed};
+use crate::inbox::{Survey, Surveyor};
 use crate::lifecycle::Shutdown;
 use crate::registrar::{Notes, Standing};
-use crate::telemetry;
-use crate::webhook::Counts;
-
-/// The longest an answer waits for the inbox. Render counts a check that takes over 5 s as failed.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the inbox's answer is good for: whoever hammers at the door does not reach the inbox.
-const FRESH: Duration = Duration::from_secs(1);
+use crate::webhook::{Counts, Outcome, Reason};
 
 /// What the answers are made of.
 pub struct Health {
     /// What is kept.
-    pub inbox: Arc<dyn Inbox>,
+    pub surveyor: Arc<Surveyor>,
     /// The most updates that may wait.
     pub capacity: usize,
     /// Where the registration stands.
@@ -52,15 +44,7 @@ pub struct Health {
 
 /// The routes `/healthz` and `/readyz`.
 pub fn router(health: Health) -> Router {
-    let desk = Arc::new(Desk { health, surveyed: Mutex::default() });
-    Router::new().route("/healthz", get(live)).route("/readyz", get(ready)).with_state(desk)
-}
-
-/// Where the questions are answered.
-struct Desk {
-    health: Health,
-    /// What the inbox last said, and when. Who finds it stale asks for all who wait.
-    surveyed: Mutex<Option<(Timestamp, Result<Survey, String>)>>,
+    Router::new().route("/healthz", get(live)).route("/readyz", get(ready)).with_state(Arc::new(health))
 }
 
 /// The answer of `/healthz`, in the order in which a person reads it.
@@ -115,10 +99,9 @@ struct Ready {
 }
 
 /// 200 while the process can serve: Telegram or a database that is away does not change that.
-async fn live(State(desk): State<Arc<Desk>>) -> Response {
-    let health = &desk.health;
+async fn live(State(health): State<Arc<Health>>) -> Response {
     let stopping = health.shutdown.soft.is_cancelled();
-    let inbox = desk.depth().await;
+    let inbox = health.depth().await;
     let now = health.clock.now();
     let standing = health.standing.borrow().clone();
     let body = Live {
@@ -134,13 +117,12 @@ async fn live(State(desk): State<Arc<Desk>>) -> Response {
 }
 
 /// 200 only if an update that arrived now would be stored and the webhook is ours.
-async fn ready(State(desk): State<Arc<Desk>>) -> Response {
-    let health = &desk.health;
+async fn ready(State(health): State<Arc<Health>>) -> Response {
     let mut reasons = Vec::new();
     if health.shutdown.soft.is_cancelled() {
         reasons.push("the service is stopping".to_owned());
     }
-    match desk.survey().await {
+    match health.surveyor.survey().await {
         Ok(survey) if survey.waiting + survey.held >= health.capacity as u64 => {
             reasons.push(format!("the inbox is full: {} updates wait", survey.waiting));
         }
@@ -155,51 +137,27 @@ async fn ready(State(desk): State<Arc<Desk>>) -> Response {
     answer(status, &Ready { ready: reasons.is_empty(), reasons })
 }
 
-impl Desk {
+impl Health {
     async fn depth(&self) -> Depth {
-        match self.survey().await {
+        match self.surveyor.survey().await {
             Ok(survey) => {
-                let oldest_s = survey.oldest.map(|oldest| elapsed(oldest, self.health.clock.now()).as_secs());
+                let oldest_s = survey.oldest.map(|oldest| elapsed(oldest, self.clock.now()).as_secs());
                 Depth::Known { survey, oldest_s }
             }
             Err(error) => Depth::Unknown { error },
         }
     }
-
-    async fn survey(&self) -> Result<Survey, String> {
-        let mut surveyed = self.surveyed.lock().await;
-        let now = self.health.clock.now();
-        if let Some((at, survey)) = &*surveyed
-            && (*at..later(*at, FRESH)).contains(&now)
-        {
-            return survey.clone();
-        }
-        let survey = self.health.survey().await;
-        *surveyed = Some((self.health.clock.now(), survey.clone()));
-        survey
-    }
-}
-
-impl Health {
-    async fn survey(&self) -> Result<Survey, String> {
-        let surveyed: Result<Survey, InboxError> = tokio::select! {
-            surveyed = self.inbox.survey() => surveyed,
-            () = self.clock.sleep(PATIENCE) => return Err("the inbox does not answer".to_owned()),
-        };
-        surveyed.map_err(|error| telemetry::chain(&error).to_string())
-    }
 }
 
 impl Updates {
     fn counted(counts: &Counts) -> Self {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Self {
-            stored: count(&counts.stored),
-            known: count(&counts.known),
-            unauthorized: count(&counts.unauthorized),
-            foreign: count(&counts.foreign),
-            malformed: count(&counts.malformed),
-            unavailable: count(&counts.unavailable),
+            stored: counts.total(Outcome::Stored),
+            known: counts.total(Outcome::Known),
+            unauthorized: counts.refused.of(Reason::Secret).total(),
+            foreign: counts.foreign.total(),
+            malformed: counts.malformed(),
+            unavailable: counts.total(Outcome::Unavailable),
         }
     }
 }

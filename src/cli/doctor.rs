@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
 
 use super::{load, say};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::SystemClock;
 use crate::doctor::{Finding, Ring, Verdict, examine};
 use crate::registrar::meaning;
 use crate::settings::{Need, Sources};
@@ -40,7 +41,7 @@ pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Resu
         Some(0) => Ring::Harmless,
         Some(user) => Ring::Start { user },
     };
-    let findings = examine(&settings, SystemClock.now(), ring).await;
+    let findings = examine(&settings, Arc::new(SystemClock), ring).await;
     let well = findings.iter().all(|finding| finding.verdict != Verdict::Unwell);
     if arguments.json {
         say(format_args!("{:#}", json!({ "well": well, "findings": findings })));

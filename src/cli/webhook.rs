@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -65,7 +66,7 @@ pub(super) async fn run(command: WebhookCommand, sources: &Sources) -> anyhow::R
     // Whoever runs a command asks for it: also where the service shall not register by itself.
     let webhook = WebhookSettings { register: true, ..settings.webhook.clone() };
     let wanted = WantedWebhook::from_settings(&webhook, &settings.platform, &token);
-    let api = BotApi::new(&settings.telegram, token.clone());
+    let api = BotApi::new(&settings.telegram, token.clone(), Arc::new(clock));
     match command {
         WebhookCommand::Info(output) => {
             let findings = |seen: &WebhookInfo| of_webhook(&settings, &token, seen, clock.now());

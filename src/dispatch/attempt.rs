@@ -28,7 +28,7 @@ impl Dispatch {
         } else {
             match calls_left {
                 Some(calls) => self.make(calls, &update, begun).await,
-                None => match self.handle(&update, attempt).await {
+                None => match self.handle(&update, attempt, begun).await {
                     Ok(calls) => {
                         fail::point("handled");
                         self.make(calls, &update, begun).await
@@ -42,9 +42,10 @@ impl Dispatch {
     }
 
     /// Runs the handler within its time limit; a panic is caught.
-    async fn handle(&self, update: &Update, attempt: u32) -> Result<Vec<Call>, Verdict> {
+    async fn handle(&self, update: &Update, attempt: u32, begun: Timestamp) -> Result<Vec<Call>, Verdict> {
         fail::point_of("handling", &update.id);
         let handled = AssertUnwindSafe(self.handler.handle(update)).catch_unwind();
+        let handled = handled.inspect(|_| self.counts.handler.took(elapsed(begun, self.clock.now())));
         let error = tokio::select! {
             biased;
             handled = handled => match handled {
@@ -53,6 +54,7 @@ impl Dispatch {
                 Err(panic) => HandlerError::Retry(format!("it panicked: {}", words(&*panic))),
             },
             () = self.clock.sleep(self.settings.handler_timeout) => {
+                self.counts.handler.took(self.settings.handler_timeout);
                 HandlerError::Retry(format!("it took longer than {} s", self.settings.handler_timeout.as_secs_f32()))
             }
             () = self.shutdown.hard.cancelled() => return Err(Verdict::Released),
@@ -131,6 +133,9 @@ impl Dispatch {
             match self.inbox.settle(lease, verdict.clone()).await {
                 Ok(()) => return,
                 Err(error @ (InboxError::LeaseLost(_) | InboxError::Unusable { .. })) => {
+                    if matches!(error, InboxError::LeaseLost(_)) {
+                        self.counts.leases_lost.count();
+                    }
                     tracing::warn!(update.id = lease.update_id.0, %error, "the outcome of an attempt was not recorded");
                     return;
                 }
@@ -152,6 +157,7 @@ impl Dispatch {
     fn report(&self, update: &Update, attempt: u32, begun: Timestamp, verdict: &Verdict) {
         let (id, chat, kind) = (update.id.0, update.chat_key, update.kind.name());
         let duration_ms = u64::try_from(elapsed(begun, self.clock.now()).as_millis()).unwrap_or(u64::MAX);
+        self.counts.attempts.of(verdict.into()).count();
         match verdict {
             Verdict::Done => {
                 tracing::debug!(update.id = id, update.kind = kind, %chat, attempt, duration_ms, "update handled");

@@ -2,6 +2,7 @@
 //! attempt bounded in time and settled in the inbox.
 
 mod attempt;
+mod counts;
 mod hold;
 mod schedule;
 
@@ -19,6 +20,8 @@ use crate::settings::DispatchSettings;
 use crate::telegram::PacedApi;
 use crate::update::UpdateId;
 use hold::Hold;
+
+pub use counts::{Counts, Outcome};
 
 /// How often leases are prolonged: twice may fail before one lapses.
 const EXTEND_EVERY: Duration = Duration::from_secs(LEASE.as_secs() / 3);
@@ -43,6 +46,7 @@ pub struct Dispatch {
     recording: Semaphore,
     running: Running,
     hold: Hold,
+    counts: Arc<Counts>,
 }
 
 /// The attempts that are under way.
@@ -98,7 +102,14 @@ impl Dispatch {
             recording,
             running: Running::default(),
             hold,
+            counts: Arc::default(),
         })
+    }
+
+    /// How attempts ended.
+    #[must_use]
+    pub fn counts(&self) -> &Arc<Counts> {
+        &self.counts
     }
 
     /// Works until the soft stop; attempts that run then go on in tasks of their own, until the

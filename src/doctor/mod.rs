@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 pub use finding::{Finding, Verdict};
 
+use crate::clock::SharedClock;
 use crate::registrar::{Claim, Drift, NotWanted, WantedWebhook, drift};
 use crate::settings::{Settings, WebhookSettings};
 use crate::telegram::{BotApi, BotToken, WebhookInfo};
@@ -41,7 +42,8 @@ struct Case<'a> {
 /// Examines everything that can be wrong, in the order in which one would look.
 ///
 /// The settings have been read without a problem: that is the first finding.
-pub async fn examine(settings: &Settings, now: Timestamp, ring: Ring) -> Vec<Finding> {
+pub async fn examine(settings: &Settings, clock: SharedClock, ring: Ring) -> Vec<Finding> {
+    let now = clock.now();
     let mut findings = vec![registration::settings(settings)];
     let Some(token) = settings.telegram.bot_token.clone().map(BotToken::new) else {
         findings.push(registration::no_token());
@@ -49,7 +51,7 @@ pub async fn examine(settings: &Settings, now: Timestamp, ring: Ring) -> Vec<Fin
         return findings;
     };
     let case = Case::of(settings, &token, now);
-    let (bot, api) = (token.bot_id(), BotApi::new(&settings.telegram, token));
+    let (bot, api) = (token.bot_id(), BotApi::new(&settings.telegram, token, clock));
 
     let me = api.get_me().await;
     findings.push(registration::token(&me));

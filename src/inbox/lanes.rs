@@ -7,7 +7,7 @@
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
@@ -80,6 +80,8 @@ pub(super) struct Lanes {
     /// Lanes whose front waits. An entry that its lane no longer agrees with is void.
     later: BinaryHeap<Reverse<(Timestamp, ChatKey)>>,
     open: usize,
+    /// How many of them arrived in each millisecond, so that the oldest is known without a look at all.
+    arrived: BTreeMap<i64, usize>,
     held: usize,
     last_token: i64,
     /// Bytes of bodies in memory, and how many there may be.
@@ -97,6 +99,7 @@ impl Lanes {
             suspect_held: None,
             later: BinaryHeap::new(),
             open: 0,
+            arrived: BTreeMap::new(),
             held: 0,
             last_token: 0,
             fresh_bytes: 0,
@@ -134,6 +137,7 @@ impl Lanes {
 
     fn push_item(&mut self, key: ChatKey, item: Item, due_at: Option<Timestamp>) {
         self.open += 1;
+        *self.arrived.entry(item.received_at.as_millisecond()).or_default() += 1;
         let lane = self.by_chat.entry(key).or_default();
         lane.items.push_back(item);
         if lane.items.len() == 1 {
@@ -245,9 +249,11 @@ impl Lanes {
         self.held -= 1;
         match step {
             Move::Gone => {
-                self.open -= 1;
-                lane.items.pop_front();
                 lane.due_at = None;
+                if let Some(item) = lane.items.pop_front() {
+                    self.open -= 1;
+                    leave(&mut self.arrived, &item);
+                }
             }
             Move::Again { at } => {
                 lane.due_at = Some(at);
@@ -311,9 +317,9 @@ impl Lanes {
         self.held
     }
 
-    /// When the oldest update that waits or is held arrived; looks at every lane's front.
+    /// When the oldest update that waits or is held arrived, to the millisecond.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
-        self.by_chat.values().filter_map(|lane| lane.items.front()).map(|item| item.received_at).min()
+        self.arrived.first_key_value().and_then(|(millis, _)| Timestamp::from_millisecond(*millis).ok())
     }
 
     /// Takes an update that is not held out of its lane; whether it was there to be taken.
@@ -323,8 +329,10 @@ impl Lanes {
         if place == 0 && lane.held.is_some() {
             return false;
         }
-        lane.items.remove(place);
-        self.open -= 1;
+        if let Some(item) = lane.items.remove(place) {
+            self.open -= 1;
+            leave(&mut self.arrived, &item);
+        }
         if place == 0 {
             // The next one is in front now. Where the lane stands ready already, it stays so.
             let waited = lane.due_at.take().is_some();
@@ -336,5 +344,16 @@ impl Lanes {
             }
         }
         true
+    }
+}
+
+/// An update has left its lane.
+fn leave(arrived: &mut BTreeMap<i64, usize>, item: &Item) {
+    let millis = item.received_at.as_millisecond();
+    if let Some(count) = arrived.get_mut(&millis) {
+        *count -= 1;
+        if *count == 0 {
+            arrived.remove(&millis);
+        }
     }
 }

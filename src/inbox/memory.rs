@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::lanes::{Lanes, Move};
 use super::order::Order;
 use super::{
-    Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, UpdateState, Verdict, ended_before,
+    Accepted, Counts, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, UpdateState, Verdict,
+    ended_before,
 };
 use crate::clock::{SharedClock, later};
 use crate::fail;
@@ -35,6 +36,7 @@ pub(super) struct MemoryInbox {
     clock: SharedClock,
     /// When the service stops, what nobody has begun is given back to Telegram.
     stopping: CancellationToken,
+    counts: Arc<Counts>,
 }
 
 #[derive(Default)]
@@ -85,10 +87,15 @@ impl Kept {
 }
 
 impl MemoryInbox {
-    pub(super) fn new(settings: &InboxSettings, clock: SharedClock, stopping: CancellationToken) -> Self {
+    pub(super) fn new(
+        settings: &InboxSettings,
+        clock: SharedClock,
+        stopping: CancellationToken,
+        counts: Arc<Counts>,
+    ) -> Self {
         // Bodies are kept here, not in the lanes.
         let order = Order::new(Lanes::new(0));
-        Self { order, kept: Mutex::default(), settings: settings.clone(), clock, stopping }
+        Self { order, kept: Mutex::default(), settings: settings.clone(), clock, stopping, counts }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -275,7 +282,9 @@ impl Inbox for MemoryInbox {
 
     async fn sweep(&self) -> Result<(), InboxError> {
         let now = self.clock.now();
-        if self.order.lanes().lapse(now) > 0 {
+        let lapsed = self.order.lanes().lapse(now);
+        self.counts.leases_lapsed.add(lapsed as u64);
+        if lapsed > 0 {
             self.order.changed();
         }
         let before = ended_before(now, self.settings.keep_done);

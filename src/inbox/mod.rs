@@ -3,11 +3,13 @@
 //!
 //! The webhook and dispatch meet here and nowhere else.
 
+mod counts;
 mod lanes;
 mod memory;
 mod order;
 mod postgres;
 mod sqlite;
+mod surveyor;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,9 @@ use crate::clock::SharedClock;
 use crate::settings::{InboxSettings, InboxUrl, Platform};
 use crate::telegram::{BotId, Call};
 use crate::update::{ChatKey, Kind, Update, UpdateId};
+
+pub use counts::Counts;
+pub use surveyor::Surveyor;
 
 /// Keeps updates. Every keeper holds each promise written here; one suite of tests runs against
 /// them all.
@@ -75,8 +80,9 @@ pub trait Inbox: Send + Sync {
     async fn sweep(&self) -> Result<(), InboxError>;
 }
 
-/// Opens the inbox that the settings name, for this bot alone: updates of two bots have the same ids. `stopping` tells it that the service stops and claims
-/// nothing any more; what it does in the background is among `tasks`, and ends by itself then.
+/// Opens the inbox that the settings name, for this bot alone: updates of two bots have the same ids.
+/// `stopping` tells it that the service stops and claims nothing any more; what it does in the background
+/// is among `tasks`, and ends by itself then. What it does is counted in `counts`.
 ///
 /// # Errors
 ///
@@ -87,12 +93,14 @@ pub fn open(
     clock: SharedClock,
     stopping: CancellationToken,
     tasks: &TaskTracker,
+    counts: Arc<Counts>,
 ) -> Result<Arc<dyn Inbox>, InboxError> {
     match &settings.url {
-        InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, bot, clock)?)),
-        InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, stopping))),
+        InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, bot, clock, counts)?)),
+        InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, stopping, counts))),
         InboxUrl::Postgres(url) => {
-            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, Some(bot), clock, stopping, tasks.clone())?))
+            let (bot, tasks) = (Some(bot), tasks.clone());
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, bot, clock, stopping, tasks, counts)?))
         }
     }
 }
@@ -116,8 +124,8 @@ pub fn visit(settings: &InboxSettings, bot: Option<BotId>, clock: SharedClock) -
             source: None,
         }),
         InboxUrl::Postgres(url) => {
-            let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
-            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, bot, clock, stopping, tasks)?))
+            let (stopping, tasks, counts) = (CancellationToken::new(), TaskTracker::new(), Arc::default());
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, bot, clock, stopping, tasks, counts)?))
         }
     }
 }

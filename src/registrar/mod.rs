@@ -32,7 +32,7 @@ pub use drift::{Drift, drift};
 pub use meaning::{Meaning, meaning};
 pub use notes::Notes;
 pub use register::{Registered, register};
-pub use standing::{RefusedToken, Standing};
+pub use standing::{RefusedToken, Standing, StandingName};
 pub use wanted::{NotWanted, WEBHOOK_PATH, WantedWebhook};
 
 use crate::clock::SharedClock;
@@ -154,6 +154,7 @@ impl Registrar {
             course.starting = false;
             outcome = match outcome {
                 Outcome::Ours(settled) => {
+                    self.note(&settled);
                     let level = if course.healing.in_storm() { Level::DEBUG } else { Level::INFO };
                     self.stand(Standing::Active { host: wanted.host() }, level);
                     if let Some(call) = announcement.take() {

@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use serde::Serialize;
 
 /// What was noticed about the webhook beside how the service stands.
@@ -10,6 +11,8 @@ pub struct Notes {
     pub conflict: Option<String>,
     /// Updates that waited at Telegram at the last look.
     pub pending: Option<u64>,
+    /// When Telegram last failed to deliver, as it said at the last look. It stays after recovery.
+    pub last_error_at: Option<Timestamp>,
     /// Why Telegram cannot deliver, in plain words, as long as it cannot.
     pub trouble: Option<String>,
 }

@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use super::wanted::NotWanted;
+use crate::telemetry::label;
 
 /// How the service stands with Telegram, as the log, `/healthz` and the doctor tell it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,6 +44,18 @@ impl Standing {
         matches!(self, Self::Active { .. })
     }
 
+    /// Its name, the same as in JSON.
+    #[must_use]
+    pub fn name(&self) -> StandingName {
+        match self {
+            Self::Registering { .. } => StandingName::Registering,
+            Self::Active { .. } => StandingName::Active,
+            Self::Superseded { .. } => StandingName::Superseded,
+            Self::Refused { .. } => StandingName::Refused,
+            Self::Off { .. } => StandingName::Off,
+        }
+    }
+
     /// What happened, what it means, what Doorbell does now, what the operator can do.
     #[must_use]
     pub fn sentence(&self) -> String {
@@ -82,6 +95,22 @@ impl Standing {
     }
 }
 
+label! {
+    /// A standing without what belongs to it.
+    pub enum StandingName {
+        /// See [`Standing::Registering`].
+        Registering = "registering",
+        /// See [`Standing::Active`].
+        Active = "active",
+        /// See [`Standing::Superseded`].
+        Superseded = "superseded",
+        /// See [`Standing::Refused`].
+        Refused = "refused",
+        /// See [`Standing::Off`].
+        Off = "off",
+    }
+}
+
 /// Telegram does not know the bot token: the service cannot start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Telegram refuses the bot token: {words}")]
@@ -102,10 +131,12 @@ impl RefusedToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::Label;
 
     #[test]
     fn a_standing_is_written_for_machines_under_its_own_name() {
         let standing = Standing::Superseded { host: "b.example".to_owned() };
+        assert_eq!(standing.name().name(), "superseded");
         assert_eq!(serde_json::to_string(&standing).unwrap(), r#"{"standing":"superseded","host":"b.example"}"#);
         let standing = Standing::Off { why: NotWanted::NoPublicUrl };
         assert_eq!(serde_json::to_string(&standing).unwrap(), r#"{"standing":"off","why":"no_public_url"}"#);

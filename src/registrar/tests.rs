@@ -95,10 +95,10 @@ impl Scene {
         let respond = move |request: &Request| answering.lock().unwrap().answer(request);
         Mock::given(any()).respond_with(respond).mount(&server).await;
         let settings = TelegramSettings { bot_token: None, api_url: server.uri() };
-        let api = BotApi::new(&settings, BotToken::new("1:a".to_owned().into()));
         let clock = CountingClock { clock: ManualClock::new(Timestamp::UNIX_EPOCH), waits: watch::Sender::new(0) };
         let announce = Some(Call::set_my_commands([("start", "Start")]));
         let shared: SharedClock = Arc::new(clock.clone());
+        let api = BotApi::new(&settings, BotToken::new("1:a".to_owned().into()), Arc::clone(&shared));
         let refusals = watch::Sender::new(0);
         let registrar = {
             let (of, refused) = (Identity::default(), refusals.subscribe());

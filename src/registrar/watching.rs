@@ -52,6 +52,14 @@ impl Registrar {
         }
     }
 
+    /// Notes what Telegram says of its deliveries.
+    pub(super) fn note(&self, seen: &WebhookInfo) {
+        self.notes.send_modify(|notes| {
+            notes.pending = Some(seen.pending_update_count);
+            notes.last_error_at = seen.last_error_date.and_then(|second| Timestamp::from_second(second).ok());
+        });
+    }
+
     fn note_well(&self, wanted: &WantedWebhook, seen: &WebhookInfo, course: &mut Course, now: Timestamp) {
         if !self.standing.borrow().is_active() {
             self.stand(Standing::Active { host: wanted.host() }, Level::INFO);
@@ -137,7 +145,7 @@ impl Registrar {
             match answer {
                 Ok(seen) => {
                     lookout.blind = None;
-                    self.notes.send_modify(|notes| notes.pending = Some(seen.pending_update_count));
+                    self.note(&seen);
                     return seen;
                 }
                 Err(error) => {

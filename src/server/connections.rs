@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
 use super::connection;
+use super::counts::{Closed, Counts};
 use super::limits::Limits;
 use super::progress::Progress;
 
@@ -18,6 +19,7 @@ pub(super) struct Connections {
     ticks: Arc<AtomicU64>,
     tasks: TaskTracker,
     table: Arc<Mutex<Table>>,
+    counts: Arc<Counts>,
 }
 
 #[derive(Default)]
@@ -32,20 +34,25 @@ struct Open {
 }
 
 impl Connections {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, ticks: Arc::default(), tasks: TaskTracker::new(), table: Arc::default() }
+    pub(super) fn new(limits: Limits, counts: Arc<Counts>) -> Self {
+        Self { limits, ticks: Arc::default(), tasks: TaskTracker::new(), table: Arc::default(), counts }
     }
 
     /// Serves a connection, and makes room for it if need be.
     pub(super) fn take(&self, stream: TcpStream, router: Router) {
         let progress = Arc::new(Progress::new(Arc::clone(&self.ticks)));
         let mut table = lock(&self.table);
-        if table.open.len() >= self.limits.connections && !table.make_room() {
-            return;
+        self.counts.opened.count();
+        if table.open.len() >= self.limits.connections {
+            let made = table.make_room();
+            self.counts.closed.of(if made { Closed::Room } else { Closed::Full }).count();
+            if !made {
+                return;
+            }
         }
         table.taken += 1;
         let number = table.taken;
-        let place = Place { number, table: Arc::clone(&self.table) };
+        let place = Place { number, table: Arc::clone(&self.table), counts: Arc::clone(&self.counts) };
         let conversation = connection::converse(stream, router, Arc::clone(&progress));
         // It may end at once, but leaves its place only after it was given one: the table is locked.
         let task = self.tasks.spawn(async move {
@@ -60,12 +67,13 @@ impl Connections {
         self.ticks.fetch_add(1, Ordering::Relaxed);
         let mut put_out = 0;
         lock(&self.table).open.retain(|_, open| {
-            let overstayed = open.progress.has_overstayed(&self.limits);
-            if overstayed {
+            let overstayed = open.progress.overstayed(&self.limits);
+            if let Some(what) = overstayed {
+                self.counts.closed.of(what).count();
                 open.task.abort();
                 put_out += 1;
             }
-            !overstayed
+            overstayed.is_none()
         });
         if put_out > 0 {
             tracing::debug!(connections = put_out, "closed what was too slow or idle");
@@ -105,11 +113,14 @@ impl Table {
 struct Place {
     number: u64,
     table: Arc<Mutex<Table>>,
+    counts: Arc<Counts>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        lock(&self.table).open.remove(&self.number);
+        if lock(&self.table).open.remove(&self.number).is_some() {
+            self.counts.closed.of(Closed::Ended).count();
+        }
     }
 }
 

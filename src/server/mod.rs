@@ -7,12 +7,14 @@
 
 mod connection;
 mod connections;
+mod counts;
 mod limits;
 mod progress;
 mod stream;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -22,6 +24,7 @@ use crate::clock::SharedClock;
 use crate::lifecycle::Shutdown;
 use connections::Connections;
 
+pub use counts::{Closed, Counts};
 pub use limits::Limits;
 
 /// How long the listener rests when the process has no descriptors left.
@@ -49,8 +52,15 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves until the soft stop; then requests in flight are answered, the last answer of each
 /// connection says so, idle connections are closed. Returns when the last one has ended.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, clock: SharedClock, shutdown: Shutdown) {
-    let connections = Connections::new(limits);
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    counts: Arc<Counts>,
+    clock: SharedClock,
+    shutdown: Shutdown,
+) {
+    let connections = Connections::new(limits, counts);
     let mut tick = clock.sleep(limits.tick);
     loop {
         let accepted = tokio::select! {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 
+use super::counts::Closed;
 use super::limits::Limits;
 
 /// What a connection is doing.
@@ -90,17 +91,19 @@ impl Progress {
         self.leaving.load(Ordering::Acquire)
     }
 
-    /// Whether the connection has been at it for longer than it may.
-    pub(super) fn has_overstayed(&self, limits: &Limits) -> bool {
+    /// What the connection has been at for longer than it may.
+    pub(super) fn overstayed(&self, limits: &Limits) -> Option<Closed> {
         let (phase, since) = self.phase();
-        let may_take = match phase {
-            Phase::Linger => limits.linger,
-            Phase::Head => limits.head,
-            Phase::Idle => limits.idle,
-            Phase::Work => limits.work,
+        let (what, may_take) = match phase {
+            Phase::Linger => (Closed::Linger, limits.linger),
+            Phase::Head => (Closed::Head, limits.head),
+            Phase::Idle => (Closed::Idle, limits.idle),
+            Phase::Work => (Closed::Work, limits.work),
         };
-        self.is_over(since, may_take, limits.tick)
-            || self.is_over(self.stuck.load(Ordering::Relaxed), limits.answer, limits.tick)
+        if self.is_over(self.stuck.load(Ordering::Relaxed), limits.answer, limits.tick) {
+            return Some(Closed::Answer);
+        }
+        self.is_over(since, may_take, limits.tick).then_some(what)
     }
 
     /// How much would be lost with the connection: the least first, of two alike the older first;
@@ -140,7 +143,7 @@ mod tests {
     /// After how many ticks a connection is put out.
     fn put_out_after(progress: &Progress, ticks: &AtomicU64) -> u64 {
         let begun = ticks.load(Ordering::Relaxed);
-        while !progress.has_overstayed(&Limits::default()) {
+        while progress.overstayed(&Limits::default()).is_none() {
             ticks.fetch_add(1, Ordering::Relaxed);
         }
         ticks.load(Ordering::Relaxed) - begun - 1

@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 
 use super::answer::{self, Done};
 use super::client::{self, Deadlines};
-use super::{ApiError, BotToken, Call, Me, SetWebhook, WebhookInfo};
+use super::{ApiError, BotToken, Call, Counts, Me, SetWebhook, WebhookInfo};
+use crate::clock::{SharedClock, elapsed};
 use crate::settings::TelegramSettings;
 
 /// Calls Bot API methods of one bot. Clones share one pool of connections.
@@ -25,6 +26,8 @@ struct Inner {
     /// What a method's name is put behind: the base URL and the token.
     prefix: SecretString,
     public: bool,
+    clock: SharedClock,
+    counts: Counts,
 }
 
 /// No answer that this program asks for comes near this size.
@@ -36,15 +39,21 @@ const PUBLIC_HOST: &str = "api.telegram.org";
 impl BotApi {
     /// A client for the bot of that token. Opens no connection yet.
     #[must_use]
-    pub fn new(settings: &TelegramSettings, token: BotToken) -> Self {
-        Self::with_deadlines(settings, token, Deadlines::USUAL)
+    pub fn new(settings: &TelegramSettings, token: BotToken, clock: SharedClock) -> Self {
+        Self::with_deadlines(settings, token, clock, Deadlines::USUAL)
     }
 
-    pub(super) fn with_deadlines(settings: &TelegramSettings, token: BotToken, deadlines: Deadlines) -> Self {
+    pub(super) fn with_deadlines(
+        settings: &TelegramSettings,
+        token: BotToken,
+        clock: SharedClock,
+        deadlines: Deadlines,
+    ) -> Self {
         let base = settings.api_url.trim_end_matches('/');
         let public = Url::parse(base).is_ok_and(|url| url.host_str() == Some(PUBLIC_HOST));
         let prefix = token.method_url(base, "").into();
-        Self(Arc::new(Inner { client: client::client(deadlines), deadlines, token, prefix, public }))
+        let (client, counts) = (client::client(deadlines), Counts::default());
+        Self(Arc::new(Inner { client, deadlines, token, prefix, public, clock, counts }))
     }
 
     /// Whether this is Telegram's own Bot API, which sends webhooks only to public https addresses;
@@ -52,6 +61,12 @@ impl BotApi {
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.0.public
+    }
+
+    /// The calls that were made with this client and its clones.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.0.counts
     }
 
     /// Makes one call; the value is the `result` of Telegram's answer.
@@ -121,7 +136,9 @@ impl BotApi {
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<Done<T>, ApiError> {
+        let begun = self.0.clock.now();
         let answer = self.exchange(method, params).await;
+        self.0.counts.note(method, &answer, elapsed(begun, self.0.clock.now()));
         answer.map_err(|error| error.cleaned(|text| self.0.token.erased(text)))
     }
 
@@ -195,6 +212,7 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
+    use crate::clock::SystemClock;
 
     async fn telegram(name: &str, params: Value, answer: Value) -> (MockServer, BotApi) {
         let server = MockServer::start().await;
@@ -205,7 +223,7 @@ mod tests {
             .mount(&server)
             .await;
         let settings = TelegramSettings { bot_token: None, api_url: format!("{}/", server.uri()) };
-        (server, BotApi::new(&settings, BotToken::new("1:a".to_owned().into())))
+        (server, BotApi::new(&settings, BotToken::new("1:a".to_owned().into()), Arc::new(SystemClock)))
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::client::Deadlines;
 use super::{ApiError, BotApi, BotToken, Call};
+use crate::clock::SystemClock;
 use crate::settings::TelegramSettings;
 
 const TOKEN: &str = "123456:CANARY-CANARY-CANARY-CANARY-CANARY1";
@@ -58,7 +59,7 @@ async fn play(mut stream: TcpStream, peer: Peer) {
 fn api(url: &str) -> BotApi {
     let settings = TelegramSettings { bot_token: None, api_url: url.to_owned() };
     let deadlines = Deadlines { connect: Duration::from_millis(300), call: Duration::from_millis(300) };
-    BotApi::with_deadlines(&settings, BotToken::new(TOKEN.to_owned().into()), deadlines)
+    BotApi::with_deadlines(&settings, BotToken::new(TOKEN.to_owned().into()), Arc::new(SystemClock), deadlines)
 }
 
 async fn failure(peer: Peer) -> ApiError {

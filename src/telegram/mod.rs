@@ -10,6 +10,7 @@ mod call;
 #[cfg(test)]
 mod canary;
 mod client;
+mod counts;
 mod error;
 mod methods;
 mod pace;
@@ -21,6 +22,7 @@ use std::sync::{Arc, OnceLock};
 pub use api::BotApi;
 pub use call::Call;
 pub use client::tls;
+pub use counts::{Answered, Counts, Group};
 pub use error::ApiError;
 pub use methods::{Me, SetWebhook, WebhookInfo};
 pub use pace::PacedApi;

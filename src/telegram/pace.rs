@@ -41,14 +41,17 @@ impl PacedApi {
     /// See [`ApiError`]. [`ApiError::Throttled`] as well when the call was not tried, because it
     /// would have come too soon.
     pub async fn perform(&self, call: &Call) -> Result<(), ApiError> {
-        let turn = self.limits().turn(call, self.clock.now())?;
+        let put_off = |_: &ApiError| {
+            self.api.counts().put_off.count();
+        };
+        let turn = self.limits().turn(call, self.clock.now()).inspect_err(put_off)?;
         if !turn.is_zero() {
             self.clock.sleep(turn).await;
         }
         // The places are never closed; were they, nothing would keep count of them.
         let place = self.in_flight.acquire().await.ok();
         // While this one waited, another may have been told to wait.
-        self.limits().free(call, self.clock.now())?;
+        self.limits().free(call, self.clock.now()).inspect_err(put_off)?;
         let made = self.api.perform(call).await;
         drop(place);
         if let Err(ApiError::Throttled { retry_after }) = made {

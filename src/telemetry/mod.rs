@@ -1,5 +1,8 @@
-//! What the service says of itself: one line, one event, and never a secret.
+//! What the service says of itself: one line, one event, and never a secret; and what it counts, at the
+//! price of an addition.
 
+mod label;
+mod measure;
 mod panics;
 
 use std::error::Error;
@@ -13,6 +16,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt as log_lines};
 
 use crate::settings::{LogFormat, LogSettings};
+pub(crate) use label::label;
+pub use label::{Family, Label};
+pub use measure::{Counter, Histogram, Measured};
 
 /// Libraries whose most talkative levels print what passes through them, the Bot API's paths and so
 /// the bot token among it; they are held at `warn` whatever the filter says.

@@ -5,7 +5,7 @@
 //! what a stranger costs is one digest and one constant answer.
 
 mod body;
-mod problem;
+mod counts;
 mod refusal;
 mod secret;
 mod source;
@@ -13,7 +13,6 @@ mod source;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -21,17 +20,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderName};
 use http::{HeaderMap, StatusCode};
-use tokio::sync::watch;
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, elapsed};
 use crate::inbox::{Accepted, Inbox};
+use crate::problem::Problem;
 use crate::settings::SourceMode;
 use crate::update::Update;
 use body::{Allowance, Unread};
 use refusal::Refusal;
 use source::Source;
 
-pub use problem::Problem;
+pub use counts::{Counts, Outcome, Reason};
 pub use secret::Secrets;
 pub use source::SourceCheck;
 
@@ -42,25 +41,6 @@ pub const SECRET_HEADER: HeaderName = HeaderName::from_static("x-telegram-bot-ap
 /// The memory for bodies that are being read or wait for the inbox: sixty of the largest updates,
 /// or thousands of the usual kind. Telegram opens 100 connections at most.
 const BODIES: usize = 32 * 1024 * 1024;
-
-/// How requests to the webhook ended, counted since the start.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Updates stored and acknowledged.
-    pub stored: AtomicU64,
-    /// Updates acknowledged that were known already.
-    pub known: AtomicU64,
-    /// Requests with a missing or wrong secret token.
-    pub unauthorized: AtomicU64,
-    /// The same number, for whoever waits for it to grow.
-    pub refusals: watch::Sender<u64>,
-    /// Requests with the right secret token from an address that is not Telegram's.
-    pub foreign: AtomicU64,
-    /// Requests that were no update: bad, too large, too slow.
-    pub malformed: AtomicU64,
-    /// Updates that could not be stored, and were not acknowledged.
-    pub unavailable: AtomicU64,
-}
 
 /// The route of the webhook, and what it is made of.
 pub fn router(
@@ -88,37 +68,30 @@ struct Door {
 
 /// One ring at the door: an empty 200, or a problem that says what to do.
 async fn ring(State(door): State<Arc<Door>>, request: Request) -> Response {
-    match door.take_in(request).await {
-        Ok(accepted) => {
-            count(match accepted {
-                Accepted::Stored => &door.counts.stored,
-                Accepted::Known => &door.counts.known,
-            });
-            StatusCode::OK.into_response()
-        }
-        Err(refusal) => {
-            match &refusal {
-                Refusal::Unauthorized => {
-                    count(&door.counts.unauthorized);
-                    door.counts.refusals.send_modify(|refusals| *refusals += 1);
-                }
-                Refusal::Crowded | Refusal::NotStored(_) => count(&door.counts.unavailable),
-                // Counted where it was seen.
-                Refusal::Foreign => {}
-                Refusal::NoLength
-                | Refusal::TooLarge { .. }
-                | Refusal::Encoded
-                | Refusal::Expectation
-                | Refusal::BrokenOff
-                | Refusal::TooSlow
-                | Refusal::NotAnUpdate(_) => count(&door.counts.malformed),
-            }
-            Problem::from(refusal).into_response()
-        }
+    let begun = door.clock.now();
+    let taken_in = door.take_in(request).await;
+    let outcome = match &taken_in {
+        Ok(Accepted::Stored) => Outcome::Stored,
+        Ok(Accepted::Known) => Outcome::Known,
+        Err(refusal) => door.note(refusal.reason()),
+    };
+    door.counts.answered.of(outcome).took(elapsed(begun, door.clock.now()));
+    match taken_in {
+        Ok(_) => StatusCode::OK.into_response(),
+        Err(refusal) => Problem::from(refusal).into_response(),
     }
 }
 
 impl Door {
+    /// Counts a request that is not acknowledged.
+    fn note(&self, reason: Reason) -> Outcome {
+        self.counts.refused.of(reason).count();
+        if reason == Reason::Secret {
+            self.counts.refusals.send_modify(|refusals| *refusals += 1);
+        }
+        reason.outcome()
+    }
+
     async fn take_in(&self, request: Request) -> Result<Accepted, Refusal> {
         let (head, body) = request.into_parts();
         if !self.secrets.admit(&head.headers) {
@@ -144,7 +117,7 @@ impl Door {
     fn check_source(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let source = self.sources.source(headers);
         if let Source::Foreign(address) = source
-            && self.counts.foreign.fetch_add(1, Ordering::Relaxed) == 0
+            && self.counts.foreign.count() == 0
         {
             tracing::warn!(
                 %address,
@@ -175,8 +148,4 @@ impl Door {
         }
         Ok(length)
     }
-}
-
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
 }

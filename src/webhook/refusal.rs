@@ -2,8 +2,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::ALLOW;
 use http::{HeaderValue, StatusCode};
 
-use super::{Problem, body};
+use super::{Reason, body};
 use crate::inbox::InboxError;
+use crate::problem::Problem;
 use crate::update::NotAnUpdate;
 
 /// Why a request was not acknowledged.
@@ -21,6 +22,28 @@ pub(super) enum Refusal {
     TooSlow,
     NotAnUpdate(#[from] NotAnUpdate),
     NotStored(#[from] InboxError),
+}
+
+impl Refusal {
+    /// What it is counted as.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::Unauthorized => Reason::Secret,
+            Self::Foreign => Reason::Source,
+            Self::NoLength => Reason::NoLength,
+            Self::TooLarge { .. } => Reason::TooLarge,
+            Self::Encoded => Reason::Encoded,
+            Self::Expectation => Reason::Expectation,
+            Self::Crowded => Reason::Crowded,
+            Self::BrokenOff => Reason::BrokenOff,
+            Self::TooSlow => Reason::TooSlow,
+            Self::NotAnUpdate(_) => Reason::NotAnUpdate,
+            Self::NotStored(InboxError::Full { .. }) => Reason::Full,
+            Self::NotStored(InboxError::Unavailable(_) | InboxError::LeaseLost(_) | InboxError::Unusable { .. }) => {
+                Reason::NotStored
+            }
+        }
+    }
 }
 
 impl From<Refusal> for Problem {

@@ -54,7 +54,7 @@ impl Case {
             sources = sources.with(key, value);
         }
         let settings = Settings::load(&sources, Need::Token).expect("the settings are right");
-        examine(&settings, doorbell::clock::Clock::now(&SystemClock), ring).await
+        examine(&settings, Arc::new(SystemClock), ring).await
     }
 
     /// The finding of that name says so and advises so.

@@ -36,7 +36,8 @@ impl Instance {
         let settings = InboxSettings { url, capacity: 10_000, keep_done: Duration::from_hours(48) };
         let shutdown = Shutdown::new();
         let stopping = shutdown.soft.clone();
-        let inbox = inbox::open(&settings, BotId(1), Arc::new(SystemClock), stopping, &shutdown.tasks).unwrap();
+        let (clock, tasks) = (Arc::new(SystemClock), &shutdown.tasks);
+        let inbox = inbox::open(&settings, BotId(1), clock, stopping, tasks, Arc::default()).unwrap();
         Self { inbox, shutdown }
     }
 

@@ -26,6 +26,7 @@ mod healing;
 mod house;
 mod inbox_contract;
 mod instances;
+mod metrics;
 mod once_and_in_order;
 mod one_bad_update;
 mod ownership;

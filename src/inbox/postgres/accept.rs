@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use sqlx::Row;
 use tokio::sync::oneshot;
 
-use super::super::{Accepted, InboxError};
+use super::super::{Accepted, Counts, InboxError};
 use super::batch::{self, Batches, Worker};
 use super::link::{Line, Link};
 use super::listen::Bell;
 use super::text;
-use crate::clock::later;
+use crate::clock::{elapsed, later};
 use crate::update::{Update, UpdateId};
 
 /// How long an acknowledgement waits for its batch: Telegram offers again what was not acknowledged.
@@ -39,10 +39,17 @@ pub(super) struct Accepting {
     slot: i32,
     /// When other instances may be told again.
     ring_from: Mutex<Timestamp>,
+    counts: Arc<Counts>,
 }
 
 impl Accepting {
-    pub(super) fn new(link: &Arc<Link>, bell: &Arc<Bell>, capacity: usize, slot: i32) -> Arc<Self> {
+    pub(super) fn new(
+        link: &Arc<Link>,
+        bell: &Arc<Bell>,
+        capacity: usize,
+        slot: i32,
+        counts: Arc<Counts>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             batches: Batches::default(),
             line: Line::new(link),
@@ -51,6 +58,7 @@ impl Accepting {
             capacity,
             slot,
             ring_from: Mutex::new(Timestamp::MIN),
+            counts,
         })
     }
 
@@ -118,7 +126,9 @@ impl Worker for Accepting {
         if ones.is_empty() {
             return;
         }
+        let (updates, begun) = (ones.len(), self.link.clock.now());
         let stored = self.store(&ones).await;
+        self.counts.committed(updates, elapsed(begun, self.link.clock.now()), stored.is_ok());
         match stored {
             Ok((mut stored, refused)) => {
                 if !stored.is_empty() {

@@ -27,7 +27,7 @@ use sqlx::Row;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
+use super::{Accepted, Counts, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
 use crate::clock::SharedClock;
 use crate::settings::InboxSettings;
 use crate::telegram::BotId;
@@ -74,13 +74,14 @@ impl PostgresInbox {
         clock: SharedClock,
         stopping: CancellationToken,
         tasks: TaskTracker,
+        counts: Arc<Counts>,
     ) -> Result<Self, InboxError> {
         let link = Link::open(url, bot, clock, stopping, tasks)?;
         let bell = Bell::hang(&link);
         let slot = rand::random_range(0..SLOT_PAIRS) * 2;
         Ok(Self {
-            accepting: Accepting::new(&link, &bell, settings.capacity, slot),
-            settling: Settling::new(&link, &bell, slot + 1),
+            accepting: Accepting::new(&link, &bell, settings.capacity, slot, Arc::clone(&counts)),
+            settling: Settling::new(&link, &bell, slot + 1, counts),
             claiming: Claiming::new(&link),
             bell,
             aside: Line::new(&link),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::Row;
 use tokio::sync::oneshot;
 
-use super::super::{InboxError, Lease, Verdict};
+use super::super::{Counts, InboxError, Lease, Verdict};
 use super::batch::{self, Batches, Worker};
 use super::link::{Line, Link};
 use super::listen::Bell;
@@ -37,12 +37,13 @@ pub(super) struct Settling {
     link: Arc<Link>,
     bell: Arc<Bell>,
     slot: i32,
+    counts: Arc<Counts>,
 }
 
 impl Settling {
-    pub(super) fn new(link: &Arc<Link>, bell: &Arc<Bell>, slot: i32) -> Arc<Self> {
+    pub(super) fn new(link: &Arc<Link>, bell: &Arc<Bell>, slot: i32, counts: Arc<Counts>) -> Arc<Self> {
         let batches = Batches::default();
-        Arc::new(Self { batches, line: Line::new(link), link: Arc::clone(link), bell: Arc::clone(bell), slot })
+        Arc::new(Self { batches, line: Line::new(link), link: Arc::clone(link), bell: Arc::clone(bell), slot, counts })
     }
 
     /// Returns once the verdict is durable, or was refused.
@@ -114,7 +115,9 @@ impl Worker for Settling {
         // An attempt is settled once: whoever comes second with the same token has lost it.
         let mut tokens = HashSet::new();
         let ones: Vec<&Ended> = batch.iter().filter(|ended| tokens.insert(ended.lease.token)).collect();
+        let (updates, begun) = (ones.len(), self.link.clock.now());
         let settled = self.record(&ones).await;
+        self.counts.committed(updates, elapsed(begun, self.link.clock.now()), settled.is_ok());
         match settled {
             Ok(mut settled) => {
                 // What waited behind them may be due.

@@ -21,7 +21,9 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::lanes::Claimed;
-use super::{Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict, ended_before};
+use super::{
+    Accepted, Counts, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict, ended_before,
+};
 use crate::clock::{SharedClock, later};
 use crate::fail;
 use crate::settings::InboxSettings;
@@ -57,9 +59,10 @@ impl SqliteInbox {
         settings: &InboxSettings,
         bot: BotId,
         clock: SharedClock,
+        counts: Arc<Counts>,
     ) -> Result<Self, InboxError> {
         let mut journal = open::journal(path, bot)?;
-        let shared = Arc::new(Shared::new(settings.capacity));
+        let shared = Arc::new(Shared::new(settings.capacity, counts));
         let restored = {
             let mut lanes = shared.order.lanes();
             journal.restore(&mut lanes).and_then(|()| journal.take_up(&mut lanes))
@@ -77,7 +80,7 @@ impl SqliteInbox {
     /// [`InboxError::Unusable`] when there is no such file, or it cannot be used.
     pub(super) fn visit(path: &Path, settings: &InboxSettings, clock: SharedClock) -> Result<Self, InboxError> {
         let journal = open::visitor(path)?;
-        let shared = Arc::new(Shared::new(settings.capacity));
+        let shared = Arc::new(Shared::new(settings.capacity, Arc::default()));
         let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock));
         Ok(Self { shared, settings: settings.clone(), clock, writer: Some(writer) })
     }
@@ -222,7 +225,9 @@ impl Inbox for SqliteInbox {
 
     async fn sweep(&self) -> Result<(), InboxError> {
         let now = self.clock.now();
-        if self.shared.order.lanes().lapse(now) > 0 {
+        let lapsed = self.shared.order.lanes().lapse(now);
+        self.shared.counts.leases_lapsed.add(lapsed as u64);
+        if lapsed > 0 {
             self.shared.order.changed();
         }
         let before = ended_before(now, self.settings.keep_done);

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::super::lanes::{Lanes, Move};
 use super::super::order::Order;
-use super::super::{Accepted, InboxError, LEASE, Lease, Verdict};
+use super::super::{Accepted, Counts, InboxError, LEASE, Lease, Verdict};
 use super::answers::{Answers, Reply};
 use super::journal::{Entry, Journal};
 use crate::clock::{SharedClock, elapsed, later};
@@ -38,6 +38,7 @@ pub(super) struct Shared {
     pub(super) order: Order,
     /// Whether the last commit failed, so that the next would have to show that it does not.
     pub(super) failing: AtomicBool,
+    pub(super) counts: Arc<Counts>,
     capacity: usize,
     jobs: Mutex<Jobs>,
     arrived: Condvar,
@@ -50,10 +51,11 @@ struct Jobs {
 }
 
 impl Shared {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, counts: Arc<Counts>) -> Self {
         Self {
             order: Order::new(Lanes::new(FRESH_LIMIT)),
             failing: AtomicBool::new(false),
+            counts,
             capacity,
             jobs: Mutex::default(),
             arrived: Condvar::new(),
@@ -176,7 +178,12 @@ impl Writer<'_> {
         if jobs.iter().any(|job| matches!(job, Job::Settle { .. })) {
             fail::point("before the outcome is recorded");
         }
-        let committed = self.journal.commit(&jobs, room, self.clock.now());
+        let updates = jobs.iter().filter(|job| !matches!(job, Job::Run(_))).count();
+        let begun = self.clock.now();
+        let committed = self.journal.commit(&jobs, room, begun);
+        if updates > 0 {
+            self.shared.counts.committed(updates, elapsed(begun, self.clock.now()), committed.is_ok());
+        }
         self.shared.failing.store(committed.is_err(), Ordering::Relaxed);
         let (mut answers, mut others) = (Answers::with_capacity(jobs.len()), Vec::new());
         match committed {

@@ -107,8 +107,8 @@ impl Fixture {
             TestClock::System => Arc::new(SystemClock),
         };
         let stopping = self.shutdown.soft.clone();
-        let inbox = inbox::open(&self.settings, BotId(self.bot), clock, stopping, &self.shutdown.tasks)
-            .expect("the keeper opens");
+        let (bot, tasks) = (BotId(self.bot), &self.shutdown.tasks);
+        let inbox = inbox::open(&self.settings, bot, clock, stopping, tasks, Arc::default()).expect("the keeper opens");
         until("the keeper to be ready", async || inbox.survey().await.ok()).await;
         self.inbox = Some(inbox);
     }

@@ -1,3 +1,5 @@
+//! An answer that is an error: it says what is wrong and what to do, and never repeats what was sent.
+
 use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};

@@ -1,0 +1,106 @@
+use tokio::sync::watch;
+
+use crate::telemetry::{Counter, Family, Histogram, label};
+
+/// How requests to the webhook ended, since the start.
+#[derive(Debug)]
+pub struct Counts {
+    /// From the head of a request to its answer, by what the answer said.
+    pub answered: Family<Outcome, Histogram>,
+    /// Requests that were not acknowledged.
+    pub refused: Family<Reason, Counter>,
+    /// How many of them had no right secret token, for whoever waits for it to grow.
+    pub refusals: watch::Sender<u64>,
+    /// Requests with the right secret token from an address that is not Telegram's, let in or not.
+    pub foreign: Counter,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            answered: Family::of_each(Histogram::of_spans),
+            refused: Family::default(),
+            refusals: watch::Sender::default(),
+            foreign: Counter::default(),
+        }
+    }
+}
+
+impl Counts {
+    /// How many answers said this.
+    #[must_use]
+    pub fn total(&self, outcome: Outcome) -> u64 {
+        self.answered.of(outcome).total()
+    }
+
+    /// Requests that were no update: bad, too large, too slow.
+    #[must_use]
+    pub fn malformed(&self) -> u64 {
+        let strangers = [Reason::Secret, Reason::Source];
+        let refused = self.refused.iter().filter(|(reason, _)| reason.outcome() == Outcome::Refused);
+        refused.filter(|(reason, _)| !strangers.contains(reason)).map(|(_, counter)| counter.total()).sum()
+    }
+}
+
+label! {
+    /// What the answer to a request said.
+    pub enum Outcome {
+        /// 200: the update is kept.
+        Stored = "stored",
+        /// 200: the update was known already.
+        Known = "known",
+        /// 4xx: this is not let in.
+        Refused = "refused",
+        /// 503: it could not be stored, and is to be offered again.
+        Unavailable = "unavailable",
+    }
+}
+
+label! {
+    /// Why a request was not acknowledged.
+    pub enum Reason {
+        /// The secret token was missing or wrong.
+        Secret = "secret",
+        /// The address was not Telegram's, and the operator wants only those.
+        Source = "source",
+        /// The length was missing.
+        NoLength = "no_length",
+        /// The body was longer than it may be.
+        TooLarge = "too_large",
+        /// The body was compressed.
+        Encoded = "encoded",
+        /// The client wanted to hear first whether it may send.
+        Expectation = "expectation",
+        /// The body ended early.
+        BrokenOff = "broken_off",
+        /// The body did not come in time.
+        TooSlow = "too_slow",
+        /// The body was no update.
+        NotAnUpdate = "not_an_update",
+        /// There was no memory for one more body.
+        Crowded = "crowded",
+        /// As many updates waited as may.
+        Full = "full",
+        /// The inbox could not be written.
+        NotStored = "not_stored",
+    }
+}
+
+impl Reason {
+    /// What the answer says then.
+    #[must_use]
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::Secret
+            | Self::Source
+            | Self::NoLength
+            | Self::TooLarge
+            | Self::Encoded
+            | Self::Expectation
+            | Self::BrokenOff
+            | Self::TooSlow
+            | Self::NotAnUpdate => Outcome::Refused,
+            Self::Crowded | Self::Full | Self::NotStored => Outcome::Unavailable,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Who is let in, and what is shown then.
+
+use std::collections::BTreeSet;
+
+use doorbell::metrics::{Kind, LIST, Unit};
+use doorbell::sandbox::TOKEN as BOT_TOKEN;
+use doorbell::telegram::Call;
+
+use super::{Page, TOKEN, ask, shown};
+use crate::harness::{Answer, SECRET, TestApp, does, message, post, raw};
+
+#[tokio::test]
+async fn without_a_token_for_the_operator_there_are_no_metrics() {
+    let app = TestApp::spawn().await;
+    let nothing = raw(app.addr, b"GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    for credentials in ["", "Authorization: Bearer \r\n", "Authorization: Bearer a\r\n"] {
+        let answer = ask(&app, credentials).await;
+        assert_eq!((answer.status, answer.body), (404, nothing.body.clone()), "{credentials}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_and_a_wrong_operators_token_get_the_same_bytes_and_the_right_one_the_metrics() {
+    let app = shown().start().await;
+    let bytes = |answer: &Answer| {
+        let headers: String = answer.headers.lines().filter(|line| !line.starts_with("date:")).collect();
+        (headers, answer.body.clone())
+    };
+    let missing = ask(&app, "").await;
+    assert_eq!((missing.status, missing.header("www-authenticate")), (401, Some("bearer")));
+    assert_eq!(missing.header("content-type"), Some("application/problem+json"));
+    assert!(missing.json()["detail"].as_str().unwrap().contains("ADMIN_TOKEN"), "{}", missing.body);
+    for wrong in [
+        "Authorization: Bearer operator-test-toke\r\n",
+        "Authorization: Bearer operator-test-token2\r\n",
+        "Authorization: Bearer\r\n",
+        "Authorization: operator-test-token\r\n",
+        "Authorization: Basic operator-test-token\r\n",
+        "Authorization: Bearer operator-test-token\r\nAuthorization: Bearer operator-test-token\r\n",
+        "Authorization: Bearer test-secret\r\n",
+        "X-Telegram-Bot-Api-Secret-Token: operator-test-token\r\n",
+    ] {
+        let answer = ask(&app, wrong).await;
+        assert_eq!((answer.status, bytes(&answer)), (401, bytes(&missing)), "{wrong}");
+    }
+    let right = ask(&app, &format!("authorization: bearer {TOKEN}\r\n")).await;
+    assert_eq!((right.status, right.header("cache-control")), (200, Some("no-store")));
+    // It opens nothing else.
+    assert_eq!(post(app.addr, Some(TOKEN), b"{\"update_id\":1}").await.status, 401);
+}
+
+#[tokio::test]
+async fn every_metric_of_the_list_is_served_and_no_other() {
+    let app = shown().start().await;
+    app.registered().await;
+    app.ring(&message(1, 7, "/start")).await;
+    app.drain().await;
+    let page = Page::of(&app).await;
+    let listed: Vec<_> =
+        LIST.iter().map(|metric| (metric.name.to_owned(), format!("{:?}", metric.kind).to_lowercase())).collect();
+    assert_eq!(page.kinds, listed);
+    for (name, kind) in &page.kinds {
+        let sample = if kind == "histogram" { format!("{name}_count") } else { name.clone() };
+        let seen = page.values.keys().any(|series| series.split('{').next() == Some(&sample));
+        // Telegram has never failed to deliver.
+        let is_unknown = name == "doorbell_telegram_last_error_age_seconds" || name.contains("_process_");
+        assert!(seen || is_unknown, "{name} says nothing");
+    }
+}
+
+#[test]
+fn names_say_what_is_measured_and_in_which_unit() {
+    let names: BTreeSet<_> = LIST.iter().map(|metric| metric.name).collect();
+    assert_eq!(names.len(), LIST.len());
+    for metric in LIST {
+        let name = metric.name;
+        assert!(name.starts_with("doorbell_") && name.bytes().all(|c| c.is_ascii_lowercase() || c == b'_'), "{name}");
+        assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
+        let stem = name.trim_end_matches("_total");
+        assert_eq!(stem.ends_with("_seconds"), metric.unit == Unit::Seconds, "{name}");
+        assert_eq!(stem.ends_with("_bytes"), metric.unit == Unit::Bytes, "{name}");
+        assert!(metric.help.ends_with('.') && !metric.help.contains(['\n', '\\']), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn no_secret_no_id_and_no_word_of_a_person_is_among_the_metrics() {
+    // The name of a method may come from a user's bot.
+    let handler = does(|update| async move {
+        let chat = update.chat_key.chat_id().unwrap();
+        Ok(vec![Call::new("sendMARKED").with("chat_id", chat), Call::send_message(chat, "MARKED")])
+    });
+    let app = shown().handled_by(handler).start().await;
+    app.registered().await;
+    let mut update = message(987_654_321, 918_273_645, "/start MARKED");
+    update["message"]["from"]["first_name"] = "MARKED".into();
+    app.ring(&update).await;
+    app.drain().await;
+    let page = Page::of(&app).await;
+    page.shows(&[("doorbell_telegram_calls_total{group=\"send\",outcome=\"refused\"}", 1.0)]);
+    for secret in ["MARKED", "987654321", "918273645", SECRET, TOKEN, BOT_TOKEN.split_once(':').unwrap().1] {
+        assert!(!page.text.contains(secret), "{secret} is shown");
+    }
+    let series = page.values.len();
+    for id in 0..50 {
+        app.ring(&message(id, id, "/start")).await;
+    }
+    app.drain().await;
+    assert_eq!(Page::of(&app).await.values.len(), series, "more people make no more series");
+}

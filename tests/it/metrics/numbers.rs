@@ -1,0 +1,222 @@
+//! What happened is what the numbers say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorbell::clock::{Clock, ManualClock, SharedClock, SystemClock};
+use doorbell::handler::HandlerError;
+use doorbell::inbox::{self, Verdict};
+use doorbell::sandbox::{Answer as Gone, Fault};
+use doorbell::server::Limits;
+use doorbell::settings::{Need, Settings, Sources};
+use doorbell::telegram::Call;
+use doorbell::update::Update;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Page, shown};
+use crate::harness::{SECRET, SteppedClock, Wanted, Wire, does, fetch, message, post, telegram, text, waiting};
+
+#[tokio::test]
+async fn what_happened_is_what_the_numbers_say() {
+    // The inbox knows when an update came to the millisecond.
+    let clock = ManualClock::new(Timestamp::from_second(SystemClock.now().as_second()).unwrap());
+    let handler = does(|update| async move {
+        match text(&update).as_str() {
+            "poison" => Err(HandlerError::Reject("poison".to_owned())),
+            said => Ok(vec![Call::send_message(update.chat_key.chat_id().unwrap(), said)]),
+        }
+    });
+    let mut app = shown().with("inbox.capacity", 4).handled_by(handler).by(&clock).start().await;
+    app.registered().await;
+    let slow_down = Gone::Status { code: 429, description: "Too Many Requests".to_owned(), retry_after: Some(30) };
+    app.sandbox.fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what: slow_down });
+    assert_eq!(app.ring(&message(1, 7, "one")).await.status, 200);
+    app.drain().await;
+    for (update, status) in [
+        (message(1, 7, "one"), 200),
+        (message(2, 7, "two"), 200),
+        (message(3, 8, "poison"), 200),
+        (serde_json::json!({}), 400),
+    ] {
+        assert_eq!(app.ring(&update).await.status, status, "{update}");
+    }
+    assert_eq!(post(app.addr, Some("wrong"), b"{}").await.status, 401);
+    assert_eq!(post(app.addr, None, b"{}").await.status, 401);
+    app.drain().await;
+    clock.advance(Duration::from_secs(2));
+    let page = Page::of(&app).await;
+    page.shows(&[
+        ("doorbell_updates_total{outcome=\"stored\"}", 3.0),
+        ("doorbell_updates_total{outcome=\"known\"}", 1.0),
+        ("doorbell_webhook_duration_seconds_count{outcome=\"stored\"}", 3.0),
+        ("doorbell_webhook_duration_seconds_count{outcome=\"refused\"}", 3.0),
+        ("doorbell_webhook_refused_total{reason=\"secret\"}", 2.0),
+        ("doorbell_webhook_refused_total{reason=\"not_an_update\"}", 1.0),
+        ("doorbell_webhook_refused_total{reason=\"full\"}", 0.0),
+        ("doorbell_inbox_usable", 1.0),
+        ("doorbell_inbox_updates{state=\"waiting\"}", 2.0),
+        ("doorbell_inbox_updates{state=\"dead\"}", 1.0),
+        ("doorbell_inbox_capacity", 4.0),
+        ("doorbell_inbox_oldest_age_seconds", 2.0),
+        ("doorbell_attempts_total{outcome=\"calls_left\"}", 1.0),
+        ("doorbell_attempts_total{outcome=\"dead\"}", 1.0),
+        ("doorbell_attempts_total{outcome=\"done\"}", 0.0),
+        ("doorbell_handler_duration_seconds_count", 2.0),
+        ("doorbell_telegram_calls_total{group=\"send\",outcome=\"throttled\"}", 1.0),
+        ("doorbell_telegram_throttled_seconds_total", 30.0),
+        ("doorbell_registration_standing{standing=\"active\"}", 1.0),
+        ("doorbell_registration_standing{standing=\"superseded\"}", 0.0),
+        ("doorbell_registration_heals_total", 0.0),
+        ("doorbell_telegram_pending_updates", 0.0),
+        ("doorbell_connections_limit", 768.0),
+        ("doorbell_uptime_seconds", 2.0),
+    ]);
+    // Six updates were offered or settled in so many commits; a known one takes part in one as well.
+    assert!((page.value("doorbell_inbox_commit_updates_sum") - 6.0).abs() < 1e-9, "{}", page.text);
+    assert!(page.value("doorbell_connections") >= 1.0, "this one");
+
+    // The throttled chat goes on, and is done.
+    clock.advance(Duration::from_secs(30));
+    app.drain().await;
+    let page = Page::of(&app).await;
+    page.shows(&[
+        ("doorbell_attempts_total{outcome=\"done\"}", 2.0),
+        ("doorbell_telegram_calls_total{group=\"send\",outcome=\"ok\"}", 2.0),
+        ("doorbell_telegram_call_duration_seconds_count{group=\"send\"}", 3.0),
+        ("doorbell_inbox_updates{state=\"waiting\"}", 0.0),
+        ("doorbell_inbox_oldest_age_seconds", 0.0),
+    ]);
+    app.work_may_be_left = true;
+}
+
+#[tokio::test]
+async fn health_and_metrics_tell_the_same_numbers() {
+    let mut app = shown().with("inbox.capacity", 1).handled_by(does(|_| std::future::pending())).start().await;
+    app.work_may_be_left = true;
+    for (id, status) in [(1, 200), (1, 200), (2, 503), (3, 503)] {
+        assert_eq!(app.ring(&message(id, id, "a")).await.status, status);
+    }
+    for (secret, body) in [(None, "{}"), (Some("wrong"), "{}"), (Some("wrong"), "{}"), (Some(SECRET), "no")] {
+        post(app.addr, secret, body.as_bytes()).await;
+    }
+    let page = Page::of(&app).await;
+    let health = fetch(app.addr, "/healthz").await.json();
+    for (key, series, value) in [
+        ("stored", "doorbell_updates_total{outcome=\"stored\"}", 1.0),
+        ("known", "doorbell_updates_total{outcome=\"known\"}", 1.0),
+        ("unauthorized", "doorbell_webhook_refused_total{reason=\"secret\"}", 3.0),
+        ("malformed", "doorbell_webhook_refused_total{reason=\"not_an_update\"}", 1.0),
+        ("unavailable", "doorbell_webhook_refused_total{reason=\"full\"}", 2.0),
+        ("foreign", "doorbell_webhook_foreign_total", 0.0),
+    ] {
+        page.shows(&[(series, value)]);
+        assert_eq!(health["updates"][key].as_f64(), Some(value), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_heal_and_what_telegram_says_of_its_deliveries_are_counted() {
+    let clock = SteppedClock::new();
+    let sandbox = telegram(&clock.manual).await;
+    let app = shown().at(&sandbox).by(&clock).start().await;
+    app.registered().await;
+    clock.pass(2, 1).await;
+    app.sandbox.polling_copy();
+    clock.pass(61, 1).await;
+    let page = Page::of(&app).await;
+    page.shows(&[
+        ("doorbell_registration_heals_total", 1.0),
+        ("doorbell_registration_standing{standing=\"active\"}", 1.0),
+        ("doorbell_telegram_calls_total{group=\"webhook\",outcome=\"refused\"}", 0.0),
+    ]);
+    assert!(page.value("doorbell_telegram_calls_total{group=\"webhook\",outcome=\"ok\"}") >= 4.0);
+}
+
+#[tokio::test]
+async fn connections_are_counted_until_they_have_gone() {
+    let app = shown().start().await;
+    for _ in 0..5 {
+        fetch(app.addr, "/healthz").await;
+    }
+    let page = waiting::until("five have gone", async || {
+        let page = Page::of(&app).await;
+        (page.value("doorbell_connections_closed_total{reason=\"ended\"}") >= 5.0).then_some(page)
+    })
+    .await;
+    let opened = page.value("doorbell_connections_opened_total");
+    let closed: f64 =
+        page.values.iter().filter(|(series, _)| series.contains("_closed_total")).map(|(_, value)| value).sum();
+    assert!((page.value("doorbell_connections") - (opened - closed)).abs() < 1e-9 && opened >= 6.0, "{}", page.text);
+}
+
+#[tokio::test]
+async fn whoever_is_put_out_is_counted_by_what_he_was_too_slow_with() {
+    let limits = Limits { head: Duration::ZERO, tick: Duration::from_millis(10), connections: 1, ..Limits::default() };
+    let app = Wanted { limits, ..shown() }.start().await;
+    let mut silent = Wire::connect(app.addr).await;
+    assert_eq!(silent.closed().await, "");
+    let mut partial = Wire::connect(app.addr).await;
+    partial.send("GET / HT").await;
+    assert_eq!(partial.closed().await, "");
+    let page = Page::of(&app).await;
+    let put_out: f64 = ["head", "room"].map(|why| page.value(&closed(why))).iter().sum();
+    assert!(page.value(&closed("head")) >= 1.0 && (put_out - 2.0).abs() < 1e-9, "{}", page.text);
+}
+
+fn closed(why: &str) -> String {
+    format!("doorbell_connections_closed_total{{reason=\"{why}\"}}")
+}
+
+#[tokio::test]
+async fn an_attempt_that_nobody_hears_of_is_a_lapsed_lease_and_each_commit_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("inbox.db").display());
+    let settings = Settings::load(&Sources::default().with("inbox.url", url), Need::Nothing).unwrap().inbox;
+    let (clock, counts) = (ManualClock::new(SystemClock.now()), Arc::<inbox::Counts>::default());
+    let tasks = TaskTracker::new();
+    let shared: SharedClock = Arc::new(clock.clone());
+    let inbox = inbox::open(&settings, shared, CancellationToken::new(), &tasks, Arc::clone(&counts)).unwrap();
+    let body = message(1, 7, "a").to_string().into();
+    inbox.accept(Update::read(body, clock.now()).unwrap()).await.unwrap();
+    let late = inbox.claim(1).await.unwrap().remove(0).lease;
+    clock.advance(inbox::LEASE);
+    inbox.sweep().await.unwrap();
+    assert_eq!(counts.leases_lapsed.total(), 1);
+    assert!(inbox.settle(late, Verdict::Done).await.is_err(), "it lapsed");
+    let second = inbox.claim(1).await.unwrap().remove(0).lease;
+    inbox.settle(second, Verdict::Done).await.unwrap();
+    assert_eq!((counts.commit_held.total(), counts.commit_held.sum(), counts.commit_took.total()), (2, 2, 2));
+    assert_eq!(counts.commits_failed.total(), 0);
+}
+
+#[tokio::test]
+async fn an_outcome_that_is_refused_because_the_update_was_given_away_is_counted() {
+    let (clock, go_on) = (ManualClock::new(SystemClock.now()), Arc::new(Semaphore::new(0)));
+    let waits = Arc::clone(&go_on);
+    let handler = does(move |_| {
+        let waits = Arc::clone(&waits);
+        async move {
+            waits.acquire_owned().await.expect("it is never closed").forget();
+            Ok(Vec::new())
+        }
+    });
+    let app = shown().with("dispatch.handler_timeout", "10m").handled_by(handler).by(&clock).start().await;
+    app.registered().await;
+    app.ring(&message(1, 7, "a")).await;
+    waiting::until("it is held", async || (app.survey().await.held == 1).then_some(())).await;
+    // Nobody prolongs the lease between these two: there is one thread.
+    clock.advance(inbox::LEASE);
+    app.inbox.sweep().await.unwrap();
+    go_on.add_permits(2);
+    app.drain().await;
+    let attempts = "doorbell_attempts_total{outcome=\"done\"}";
+    let page = waiting::until("both attempts have ended", async || {
+        let page = Page::of(&app).await;
+        (page.value(attempts) > 1.5 && page.value("doorbell_leases_lost_total") > 0.5).then_some(page)
+    })
+    .await;
+    page.shows(&[(attempts, 2.0), ("doorbell_leases_lapsed_total", 1.0), ("doorbell_leases_lost_total", 1.0)]);
+}
