@@ -124,8 +124,10 @@ async fn whoever_wakes_up_past_a_lease_makes_no_call_that_another_may_have_made(
     );
     let token = BotToken::new(token.to_owned().into());
     let tasks = &shutdown.tasks;
-    let inbox = inbox::open(&settings.inbox, token.bot_id(), shared.clone(), shutdown.soft.clone(), tasks).unwrap();
-    let api = PacedApi::new(Client::new(&settings.telegram, token), &settings.outbound, shared.clone());
+    let inbox =
+        inbox::open(&settings.inbox, token.bot_id(), shared.clone(), shutdown.soft.clone(), tasks, Arc::default())
+            .unwrap();
+    let api = PacedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());
     let dispatch = Dispatch::new(inbox.clone(), slow.clone(), api, settings.dispatch.clone(), shared, shutdown.clone());
     let update = Update::read(message(1, 7, "Hello").to_string().into(), clock.now()).unwrap();
     let offering = tasks.spawn({

@@ -178,7 +178,15 @@ async fn an_attempt_that_nobody_hears_of_is_a_lapsed_lease_and_each_commit_is_me
     let (clock, counts) = (ManualClock::new(SystemClock.now()), Arc::<inbox::Counts>::default());
     let tasks = TaskTracker::new();
     let shared: SharedClock = Arc::new(clock.clone());
-    let inbox = inbox::open(&settings, shared, CancellationToken::new(), &tasks, Arc::clone(&counts)).unwrap();
+    let inbox = inbox::open(
+        &settings,
+        doorbell::telegram::BotId(1),
+        shared,
+        CancellationToken::new(),
+        &tasks,
+        Arc::clone(&counts),
+    )
+    .unwrap();
     let body = message(1, 7, "a").to_string().into();
     inbox.accept(Update::read(body, clock.now()).unwrap()).await.unwrap();
     let late = inbox.claim(1).await.unwrap().remove(0).lease;
