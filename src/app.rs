@@ -140,7 +140,8 @@ impl App {
         } else {
             webhook::router(Arc::clone(&inbox), secrets, sources, body_limit, counts, Arc::clone(&clock))
         };
-        let router = router.merge(health::router(health)).fallback(nothing_here);
+        let router = router.merge(health::router(health));
+        let router = router.method_not_allowed_fallback(wrong_method).fallback(nothing_here);
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
             handler,
@@ -156,6 +157,12 @@ impl App {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// What answers requests, for whoever asks without a connection.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.router.clone()
     }
 
     /// Where the registration stands, now and later.
@@ -244,6 +251,15 @@ fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsErr
 async fn nothing_here() -> Response {
     webhook::Problem::new(StatusCode::NOT_FOUND, "There is nothing here", "Updates go to POST /telegram/webhook.")
         .into_response()
+}
+
+async fn wrong_method() -> Response {
+    webhook::Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "This method is not allowed here",
+        "The header Allow names those that are.",
+    )
+    .into_response()
 }
 
 /// Why the service could not be put together.
