@@ -138,7 +138,8 @@ fn a_template_that_takes_without_end_is_found_at_the_start_or_its_update_is_reje
     }
     let square = command("start", None, "{% for a in args %}{% for b in args %}{{ b }}{% endfor %}{% endfor %}");
     let commands = Commands::new(&[square], None, Identity::default()).unwrap();
-    let said = |length| json!({ "update_id": 1, "message": message("private", &format!("/start {}", "y".repeat(length))) });
+    let said =
+        |length| json!({ "update_id": 1, "message": message("private", &format!("/start {}", "y".repeat(length))) });
     assert_eq!(handled(&commands, &said(50)).unwrap().len(), 1);
     let Err(HandlerError::Reject(reason)) = handled(&commands, &said(4000)) else { panic!("it was rendered") };
     assert!(reason.contains("fuel") && !reason.contains("yy"), "{reason}");

@@ -3,6 +3,7 @@
 mod app;
 mod binary;
 mod bot_api;
+mod canary;
 mod clock;
 mod does;
 mod echo;
@@ -15,7 +16,7 @@ pub mod waiting;
 mod wire;
 
 pub use app::{SECRET, TestApp, Wanted, count, free_port, telegram};
-pub use binary::{Ended, Program, run, until};
+pub use binary::{Ended, Program, run, run_openly, until};
 pub(crate) use bot_api::{BotApi, Sent};
 pub use clock::SteppedClock;
 pub(crate) use does::{does, text};

@@ -23,15 +23,14 @@ pub fn settings(input: &[u8]) {
     let environment = String::from_utf8_lossy(environment);
     let variables = environment.lines().filter_map(|line| line.split_once('='));
     // The files of this machine are left alone.
-    let variables: Vec<_> = variables.filter(|(name, _)| !name.ends_with("_FILE") && *name != "DOORBELL_CONFIG").collect();
+    let variables: Vec<_> =
+        variables.filter(|(name, _)| !name.ends_with("_FILE") && *name != "DOORBELL_CONFIG").collect();
     let path = FOLDER.path().join(format!("{:?}.toml", std::thread::current().id()));
     fs::write(&path, file).expect("it can be written");
-    let sources = Sources {
-        environment: variables.iter().copied().collect(),
-        config_file: Some(path),
-        ..Sources::default()
-    };
-    let is_marked_as_it_may_be = is_secret_in_file(file) && variables.iter().all(|(name, value)| is_secret(name, value));
+    let sources =
+        Sources { environment: variables.iter().copied().collect(), config_file: Some(path), ..Sources::default() };
+    let is_marked_as_it_may_be =
+        is_secret_in_file(file) && variables.iter().all(|(name, value)| is_secret(name, value));
     for need in [Need::Nothing, Need::Token] {
         let loaded = Settings::load(&sources, need);
         let is_wrong = loaded.is_err();
