@@ -160,7 +160,6 @@ impl App {
     }
 
     /// What answers requests, for whoever asks without a connection.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.router.clone()
     }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use doorbell::clock::SystemClock;
 use doorbell::lifecycle::Shutdown;
 use doorbell::sandbox::{Answer as Gone, Fault, Sandbox, TOKEN};
 
-use crate::harness::{Program, SECRET, get, message, post, raw, run, run_openly, until};
+use crate::harness::{Playground, Program, SECRET, get, message, post, raw, run, run_openly, until};
 
 /// A token of the right form that no Bot API knows. Every secret holds the mark that the harness
 /// looks for in each log, answer, file and command line.
@@ -166,4 +167,21 @@ async fn updates_wrong_rings_and_faults_leave_no_secret_and_no_words_of_a_person
     assert!(said.contains("update acknowledged"), "each update is in it");
     let leaks: Vec<_> = said.lines().filter(|line| line.contains(WORDS)).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
+}
+
+#[test]
+fn a_crash_leaves_no_memory_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Program::serve(&variables("http://127.0.0.1:1", "memory:"), &folder.path().join("log"));
+    let playground = Playground::open();
+    for pid in [program.child.id(), playground.program.child.id()] {
+        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let limit = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        let (soft, hard) = (limit.split_whitespace().nth(4).unwrap(), limit.split_whitespace().nth(5).unwrap());
+        // 1 where it could be set, 0 where the limit was that already.
+        assert!(matches!((soft, hard), ("1", "1") | ("0", "0")), "{limit}");
+    }
+    program.signal("ABRT");
+    let ended = program.ended(Duration::from_secs(10));
+    assert_eq!((ended.signal(), ended.core_dumped()), (Some(6), false));
 }

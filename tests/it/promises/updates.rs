@@ -44,6 +44,6 @@ fn chat(content: &Value) -> Option<i64> {
 }
 
 fn user(content: &Value) -> Option<i64> {
-    let named = content.as_object()?.iter().filter(|(name, _)| matches!(name.as_str(), "from" | "user"));
-    named.last()?.1["id"].as_i64()
+    let mut named = content.as_object()?.iter().filter(|(name, _)| matches!(name.as_str(), "from" | "user"));
+    named.next_back()?.1["id"].as_i64()
 }
