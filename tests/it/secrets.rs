@@ -10,10 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorbell::clock::SystemClock;
+use doorbell::handler::HandlerError;
 use doorbell::lifecycle::Shutdown;
 use doorbell::sandbox::{Answer as Gone, Fault, Sandbox, TOKEN};
 
-use crate::harness::{Playground, Program, SECRET, get, message, post, raw, run, run_openly, until};
+use crate::harness::postgres::Database;
+use crate::harness::{
+    MARK, Playground, Program, SECRET, Wanted, does, get, message, post, raw, run, run_openly, until,
+};
 
 /// A token of the right form that no Bot API knows. Every secret holds the mark that the harness
 /// looks for in each log, answer, file and command line.
@@ -184,4 +188,28 @@ fn a_crash_leaves_no_memory_behind() {
     program.signal("ABRT");
     let ended = program.ended(Duration::from_secs(10));
     assert_eq!((ended.signal(), ended.core_dumped()), (Some(6), false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rows_of_postgresql_hold_updates_and_no_secret() {
+    let Some(database) = Database::fresh().await else { return };
+    let handler = does(|_| async { Err(HandlerError::Reject("it is not wanted".to_owned())) });
+    let mut app = Wanted::default().with("inbox.url", &database.url).handled_by(handler).start().await;
+    app.work_may_be_left = true;
+    app.registered().await;
+    assert_eq!(app.ring(&message(1, 1, "words that lie in a row")).await.status, 200);
+    app.drain().await;
+    let mut connection = database.connect().await;
+    sqlx::query("SET xmlbinary = hex").execute(&mut connection).await.unwrap();
+    let rows = sqlx::query_scalar("SELECT lower(database_to_xml(true, false, '')::text)");
+    let rows: String = rows.fetch_one(&mut connection).await.unwrap();
+    assert!(rows.contains("it is not wanted") && rows.contains(&hex("words that lie in a row")), "{rows}");
+    for secret in [TOKEN.rsplit(':').next().unwrap(), MARK] {
+        assert!(!rows.contains(&secret.to_lowercase()) && !rows.contains(&hex(secret)), "{rows}");
+    }
+}
+
+/// Bytes as PostgreSQL writes those of a `bytea`.
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }

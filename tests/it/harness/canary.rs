@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// In every secret that a test makes up. What a test makes up that is no secret must not hold it.
-const MARK: &str = "CANARY";
+pub const MARK: &str = "CANARY";
 
 /// What nothing may hold: the mark, the secret part of the sandbox's token, and the webhook secret
 /// that follows from it.

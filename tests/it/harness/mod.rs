@@ -18,6 +18,7 @@ mod wire;
 pub use app::{SECRET, TestApp, Wanted, count, free_port, telegram};
 pub use binary::{Ended, Program, run, run_openly, until};
 pub(crate) use bot_api::{BotApi, Sent};
+pub use canary::MARK;
 pub use clock::SteppedClock;
 pub(crate) use does::{does, text};
 pub(crate) use echo::{echo_settings, echo_variables, serve_echo, serve_echo_at};
