@@ -211,5 +211,8 @@ async fn the_rows_of_postgresql_hold_updates_and_no_secret() {
 
 /// Bytes as PostgreSQL writes those of a `bytea`.
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    text.bytes()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
