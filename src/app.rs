@@ -171,7 +171,8 @@ impl App {
             clock: Arc::clone(&clock),
         };
         let metrics = metrics::router(metrics, settings.console.token.as_ref());
-        let router = router.merge(health::router(health)).merge(metrics).fallback(nothing_here);
+        let router = router.merge(health::router(health)).merge(metrics);
+        let router = router.method_not_allowed_fallback(wrong_method).fallback(nothing_here);
         Ok(Self {
             addr,
             listener,
@@ -191,6 +192,11 @@ impl App {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// What answers requests, for whoever asks without a connection.
+    pub fn router(&self) -> Router {
+        self.router.clone()
     }
 
     /// Where the registration stands, now and later.
@@ -292,6 +298,15 @@ fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsErr
 async fn nothing_here() -> Response {
     problem::Problem::new(StatusCode::NOT_FOUND, "There is nothing here", "Updates go to POST /telegram/webhook.")
         .into_response()
+}
+
+async fn wrong_method() -> Response {
+    problem::Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "This method is not allowed here",
+        "The header Allow names those that are.",
+    )
+    .into_response()
 }
 
 /// Why the service could not be put together.

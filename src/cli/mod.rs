@@ -17,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 use crate::app::BuildError;
 use crate::inbox::InboxError;
+use crate::lifecycle;
 use crate::registrar::RefusedToken;
 use crate::settings::{Need, Settings, SettingsError, Sources};
 use crate::telegram::NotDelivered;
@@ -64,8 +65,13 @@ enum Command {
 }
 
 /// Runs the command that the arguments of this process name.
+#[expect(clippy::print_stderr, reason = "there is no log yet")]
 pub async fn run() -> ExitCode {
     let Cli { config, command } = Cli::parse();
+    // Before a secret is read. A system that refuses is no reason not to serve.
+    if let Err(error) = lifecycle::leave_no_core_dump() {
+        eprintln!("warning: a crash may leave a core dump with the bot token in it: {error}");
+    }
     let sources = Sources { config_file: config, ..Sources::of_this_process() };
     let command = command.unwrap_or(Command::Serve(serve::Arguments::default()));
     let ended = match command {

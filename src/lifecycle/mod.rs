@@ -1,10 +1,13 @@
-//! Starts tasks, and ends them in order: a soft stop first, a hard one when the grace is over.
+//! Starts tasks, and ends them in order: a soft stop first, a hard one when the grace is over. An end
+//! that nobody ordered leaves nothing of the memory behind.
 
+mod dumps;
 mod signals;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use dumps::leave_no_core_dump;
 pub use signals::stop_on_signals;
 
 /// How the service is told to stop, and what it waits for.

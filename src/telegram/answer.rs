@@ -51,7 +51,10 @@ pub(super) fn read<T: DeserializeOwned>(
     body: &[u8],
 ) -> Result<Done<T>, ApiError> {
     // A webhook's URL or last error can hold bytes that are no UTF-8; they are no reason to fail.
-    let Ok(answer) = serde_json::from_str::<Answer<T>>(&String::from_utf8_lossy(body)) else {
+    let text = String::from_utf8_lossy(body);
+    // An array in the order of the fields would be read as well.
+    let object = Some(&*text).filter(|text| text.trim_start().starts_with('{'));
+    let Some(answer) = object.and_then(|object| serde_json::from_str::<Answer<T>>(object).ok()) else {
         return Err(without_json(status, retry_after));
     };
     if answer.ok {
@@ -161,6 +164,7 @@ mod tests {
             (200, r#"{"ok":true,"result"#),
             (200, r#"{"result":{}}"#),
             (200, "[]"),
+            (200, "[true,1,null,null,null]"),
             (200, r#"{"ok":false}"#),
             (404, "page not found"),
             (302, "moved"),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Body, Client, Method, Request, Response, Url};
+use reqwest::{Body, Client, Method, Request, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -28,6 +28,13 @@ struct Inner {
     public: bool,
     clock: SharedClock,
     counts: Counts,
+}
+
+impl Inner {
+    /// The one way out of this room: no error has the token in it.
+    fn without_token<T>(&self, answer: Result<T, ApiError>) -> Result<T, ApiError> {
+        answer.map_err(|error| error.cleaned(|text| self.token.erased(text)))
+    }
 }
 
 /// No answer that this program asks for comes near this size.
@@ -130,6 +137,18 @@ impl BotApi {
         Ok(done.description.map(|text| self.0.token.erased(&text)).unwrap_or_default())
     }
 
+    /// What [`BotApi::call`] makes of an answer, without a call: for tests and fuzzers, which write
+    /// answers that nobody would send.
+    ///
+    /// # Errors
+    ///
+    /// See [`ApiError`].
+    #[doc(hidden)]
+    pub fn understand(&self, status: StatusCode, retry_after: Option<&str>, body: &[u8]) -> Result<Value, ApiError> {
+        let done = self.0.without_token(answer::read::<Value>(status, retry_after, body))?;
+        Ok(done.result.unwrap_or_default())
+    }
+
     async fn value<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<T, ApiError> {
         let done = self.ask(method, params).await?;
         done.result.ok_or_else(|| ApiError::Unreadable { reason: "an answer without a result".to_owned() })
@@ -139,7 +158,7 @@ impl BotApi {
         let begun = self.0.clock.now();
         let answer = self.exchange(method, params).await;
         self.0.counts.note(method, &answer, elapsed(begun, self.0.clock.now()));
-        answer.map_err(|error| error.cleaned(|text| self.0.token.erased(text)))
+        self.0.without_token(answer)
     }
 
     async fn exchange<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<Done<T>, ApiError> {

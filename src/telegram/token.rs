@@ -72,7 +72,9 @@ impl BotToken {
     /// A text from outside as it may be shown: without the token or its secret part, without
     /// control characters, and of 300 characters at most.
     pub(super) fn erased(&self, text: &str) -> String {
-        self.hidden(text).chars().filter(|c| !c.is_control()).take(SHOWN_MOST).collect()
+        // In this order: control characters may stand between those of the token.
+        let text: String = text.chars().filter(|c| !c.is_control()).collect();
+        self.hidden(&text).chars().take(SHOWN_MOST).collect()
     }
 
     /// A text from outside without the token or its secret part.
@@ -106,6 +108,7 @@ mod tests {
         for text in [
             "bot123456:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr/getMe is not found",
             "bot123456%3AAAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr/getMe is not found",
+            "bot123456:AAbbCCddEEff\u{0}GGhhIIjjKKllMMnnOOppQQr/getMe is not found",
         ] {
             let erased = token.erased(text);
             assert!(!erased.contains("GGhh") && erased.ends_with("/getMe is not found"), "{erased}");

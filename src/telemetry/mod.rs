@@ -9,8 +9,9 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::{self, IsTerminal};
 
-use tracing::Level;
+use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, ParseError, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt as log_lines};
@@ -30,8 +31,23 @@ const TALKATIVE: [&str; 5] = ["hyper", "hyper_util", "reqwest", "h2", "rustls"];
 ///
 /// When the filter cannot be understood, or a log was started before.
 pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
+    let log = log(settings, io::stderr)?;
+    log.try_init().map_err(|error| TelemetryError::Started(error.into()))?;
+    panics::log_them();
+    Ok(())
+}
+
+/// The log, written to wherever the caller wants it.
+///
+/// # Errors
+///
+/// When the filter cannot be understood.
+pub fn log<W>(settings: &LogSettings, writer: W) -> Result<impl Subscriber + Send + Sync + use<W>, TelemetryError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(&settings.filter)?;
-    let log = log_lines::layer().with_writer(io::stderr);
+    let log = log_lines::layer().with_writer(writer);
     let json = match settings.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -44,14 +60,7 @@ pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
     };
     // A filter of its own, not directives: one that names a module would win over them.
     let cap = filter_fn(|event| *event.level() <= Level::WARN || !is_talkative(event.target()));
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(cap)
-        .with(log)
-        .try_init()
-        .map_err(|error| TelemetryError::Started(error.into()))?;
-    panics::log_them();
-    Ok(())
+    Ok(tracing_subscriber::registry().with(filter).with(cap).with(log))
 }
 
 /// Whether a target is one of those libraries, or a module in it.

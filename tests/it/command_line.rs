@@ -8,7 +8,7 @@ use std::time::Duration;
 use doorbell::sandbox::TOKEN;
 use serde_json::Value;
 
-use crate::harness::{Playground, Program, get, run};
+use crate::harness::{Playground, Program, get, run, run_openly};
 
 fn in_no_folder() -> &'static Path {
     Path::new("/")
@@ -198,7 +198,7 @@ fn a_ring_that_nobody_hears_ends_with_1_and_a_hint() {
 fn the_curl_command_that_ring_prints_does_the_same() {
     let playground = Playground::open();
     let text = "/echo it's \"quoted\" & $more";
-    let printed = run(&["ring", text, "--url", &playground.url(), "--curl"], &[], in_no_folder());
+    let printed = run_openly(&["ring", text, "--url", &playground.url(), "--curl"], &[], in_no_folder());
     assert!(printed.stdout.starts_with("curl "), "{}", printed.stdout);
     assert_eq!(
         playground.seen("calls").as_array().unwrap().iter().filter(|call| call["method"] == "sendMessage").count(),
@@ -243,12 +243,12 @@ fn the_webhook_is_shown_set_and_removed_at_telegram() {
 #[test]
 fn the_secret_that_is_printed_is_the_one_that_is_let_in() {
     let playground = Playground::open();
-    let derived = playground.run(&["webhook", "secret"]);
+    let derived = playground.run_openly(&["webhook", "secret"]);
     let secret = derived.stdout.trim();
     assert!(secret.len() == 43 && derived.stderr.is_empty());
     let rung = run(&["ring", "--url", &playground.url()], &[("WEBHOOK_SECRET", secret)], in_no_folder());
     assert_eq!(rung.code, 0, "{}", rung.stdout);
-    let json = playground.run(&["webhook", "secret", "--json"]);
+    let json = playground.run_openly(&["webhook", "secret", "--json"]);
     assert_eq!(serde_json::from_str::<Value>(&json.stdout).unwrap()["secret_token"], secret);
 }
 

@@ -245,3 +245,27 @@ fn the_image_runs_as_nobody_hears_signals_and_is_built_without_secrets() {
     let profile = run(&["settings"], &[("DOORBELL_PROFILE", "production")], Path::new("/"));
     assert_eq!(profile.code, 0, "{}", profile.stderr);
 }
+
+#[test]
+fn each_test_that_the_threat_model_names_is_there() {
+    let page = read(".github/SECURITY.md");
+    let is_test = |span: &&str| {
+        span.matches('_').count() > 2 && span.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    };
+    let tests: Vec<_> = spans(&page).into_iter().filter(is_test).collect();
+    assert!(tests.len() > 15, "{tests:?}");
+    let mut places = vec!["src".to_owned(), "tests/it".to_owned()];
+    let mut sources = String::new();
+    while let Some(place) = places.pop() {
+        match fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(&place)) {
+            Ok(folder) => {
+                places.extend(folder.map(|entry| format!("{place}/{}", entry.unwrap().file_name().to_str().unwrap())));
+            }
+            Err(_) => sources += &read(&place),
+        }
+    }
+    for test in tests {
+        let contract = format!("\n        {test}\n");
+        assert!(sources.contains(&format!("fn {test}(")) || sources.contains(&contract), "{test}");
+    }
+}

@@ -9,6 +9,7 @@
 )]
 
 mod harness;
+mod promises;
 
 mod answered;
 mod command_line;
@@ -23,6 +24,7 @@ mod front_door;
 mod front_door_slow;
 mod front_door_wire;
 mod healing;
+mod hostile;
 mod house;
 mod inbox_contract;
 mod instances;

@@ -31,6 +31,10 @@ const NAME: &str = "reply";
 /// values that are cut, before they are escaped: cut markup is no markup.
 struct Space(usize);
 
+/// What one rendering may cost, in the engine's own measure: so many steps, or 64 times as many bytes.
+/// The longest message needs a tenth of it. What a person writes may decide how often a loop runs.
+const FUEL: u64 = 50_000;
+
 /// Room for a name, however long the template is.
 const LEAST_SPACE: usize = 64;
 
@@ -40,6 +44,7 @@ impl Template {
         let mut environment = Environment::new();
         environment.remove_filter("safe");
         environment.remove_global("debug");
+        environment.set_fuel(Some(FUEL));
         if markup != Markup::None {
             // Only says that there is escaping to do; the formatter does it.
             environment.set_auto_escape_callback(|_| AutoEscape::Custom("telegram".into()));

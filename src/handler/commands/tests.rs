@@ -130,6 +130,22 @@ fn the_fallback_does_not_talk_to_bots() {
 }
 
 #[test]
+fn a_template_that_takes_without_end_is_found_at_the_start_or_its_update_is_rejected() {
+    let nested = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a }}{% endfor %}{% endfor %}";
+    for template in [nested, "{{ 'x' * 90000000 }}"] {
+        let [problem] = &problems(template)[..] else { panic!("{template}") };
+        assert!(problem.found.contains("fuel"), "{problem}");
+    }
+    let square = command("start", None, "{% for a in args %}{% for b in args %}{{ b }}{% endfor %}{% endfor %}");
+    let commands = Commands::new(&[square], None, Identity::default()).unwrap();
+    let said =
+        |length| json!({ "update_id": 1, "message": message("private", &format!("/start {}", "y".repeat(length))) });
+    assert_eq!(handled(&commands, &said(50)).unwrap().len(), 1);
+    let Err(HandlerError::Reject(reason)) = handled(&commands, &said(4000)) else { panic!("it was rendered") };
+    assert!(reason.contains("fuel") && !reason.contains("yy"), "{reason}");
+}
+
+#[test]
 fn a_template_can_name_everything_the_settings_promise() {
     let template = "{{ user.first_name }}|{{ user.last_name }}|{{ user.username }}|{{ user.id }}|{{ user.language_code }}\
         |{{ chat.id }}|{{ chat.type }}|{{ chat.title }}|{{ args }}|{{ bot.username }}|{{ commands }}";

@@ -17,10 +17,11 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::canary::{Watch, assert_no_secret_in_inbox};
 use super::{Answer, post};
 
 /// The secret token of the tests' services.
-pub const SECRET: &str = "test-secret";
+pub const SECRET: &str = "webhook-secret-CANARY";
 
 /// What a test wants of its service.
 pub struct Wanted {
@@ -81,6 +82,7 @@ impl Wanted {
 
     /// Starts the service, and waits until it listens; not until it is registered.
     pub async fn start(self) -> TestApp {
+        Watch::of_this_process();
         let telegram = Shutdown::new();
         let sandbox = match self.sandbox {
             Some(sandbox) => sandbox,
@@ -127,7 +129,7 @@ impl Wanted {
 }
 
 /// A running service. When it is dropped with work left over, the test fails, unless it said that
-/// there may be some.
+/// there may be some; so it does when the log or the inbox holds a secret.
 pub struct TestApp {
     pub addr: SocketAddr,
     pub sandbox: Sandbox,
@@ -198,6 +200,10 @@ impl TestApp {
 
 impl Drop for TestApp {
     fn drop(&mut self) {
+        Watch::of_this_process().assert_no_secret();
+        if !std::thread::panicking() {
+            assert_no_secret_in_inbox(&self.folder.path().join("inbox.db"));
+        }
         if self.work_may_be_left || std::thread::panicking() || self.running.is_none() {
             return;
         }

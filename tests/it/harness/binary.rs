@@ -1,22 +1,28 @@
+use std::ffi::OsStr;
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::app::free_port;
+use super::canary::{assert_no_secret, assert_no_secret_in_inbox};
 
-/// The program itself, as a process.
+/// The program itself, as a process. When it is dropped, its log and its inbox are searched for
+/// secrets.
 pub struct Program {
     pub addr: SocketAddr,
     pub child: Child,
+    log: PathBuf,
+    inbox: Option<PathBuf>,
 }
 
 impl Program {
-    /// A command of the program, with nothing of this machine's settings around it.
+    /// A command of the program, with nothing of this machine's settings around it, at its most
+    /// talkative.
     pub fn command(arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_doorbell"));
-        command.args(arguments).env_clear().stdin(Stdio::null());
+        command.args(arguments).env_clear().env("RUST_LOG", "trace").stdin(Stdio::null());
         command
     }
 
@@ -30,17 +36,25 @@ impl Program {
     /// The same, whether it comes to listen or not.
     pub fn start(variables: &[(&str, &str)], log: &Path) -> Self {
         let port = free_port();
-        let log = std::fs::File::options().create(true).append(true).open(log).expect("the log can be written");
         let mut command = Self::command(&["serve"]);
         command
             .env("HOST", "127.0.0.1")
             .env("PORT", port.to_string())
             .env("PUBLIC_URL", format!("http://127.0.0.1:{port}"))
-            .envs(variables.iter().copied())
-            .stdout(log.try_clone().expect("a second handle"))
-            .stderr(log);
+            .envs(variables.iter().copied());
+        Self::spawn(command, port, log)
+    }
+
+    /// Starts a command that serves on that port of loopback, all that it says going to a file.
+    pub fn spawn(mut command: Command, port: u16, log: &Path) -> Self {
+        let file = std::fs::File::options().create(true).append(true).open(log).expect("the log can be written");
+        command.stdout(file.try_clone().expect("a second handle")).stderr(file);
+        let url = command.get_envs().find(|(name, _)| *name == "DATABASE_URL").and_then(|(_, url)| url);
+        let inbox = url.and_then(OsStr::to_str).and_then(|url| url.strip_prefix("sqlite:")).map(PathBuf::from);
         let child = command.spawn().expect("the program starts");
-        Self { addr: SocketAddr::from(([127, 0, 0, 1], port)), child }
+        let command_line = std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap_or_default();
+        assert_no_secret("the command line", command_line);
+        Self { addr: SocketAddr::from(([127, 0, 0, 1], port)), child, log: log.to_owned(), inbox }
     }
 
     /// Waits until the program takes connections.
@@ -79,6 +93,13 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            return;
+        }
+        assert_no_secret("the log", std::fs::read(&self.log).expect("the log outlives the program"));
+        if let Some(inbox) = &self.inbox {
+            assert_no_secret_in_inbox(inbox);
+        }
     }
 }
 
@@ -89,8 +110,16 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// Runs a command of the program to its end.
+/// Runs a command of the program to its end. Nothing of what it prints may be a secret.
 pub fn run(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> Ended {
+    let ended = run_openly(arguments, variables, folder);
+    assert_no_secret(&format!("{arguments:?}"), ended.stdout.as_bytes());
+    assert_no_secret(&format!("{arguments:?}"), ended.stderr.as_bytes());
+    ended
+}
+
+/// The same of a command that is there to print a secret.
+pub fn run_openly(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> Ended {
     let mut command = Program::command(arguments);
     command.envs(variables.iter().copied()).current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");

@@ -34,6 +34,5 @@ pub(crate) fn echo_variables<'a>(api: &'a str, inbox: &'a str, settings: &'a str
         ("WEBHOOK_SECRET", SECRET),
         ("DATABASE_URL", inbox),
         ("DOORBELL_CONFIG", settings),
-        ("RUST_LOG", "warn"),
     ]
 }

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::canary::assert_no_secret;
+
 /// An answer of the service.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -13,8 +15,9 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads the first answer in what came over a connection.
+    /// Reads the first answer in what came over a connection. None of it may be a secret.
     pub fn read(bytes: &[u8]) -> Self {
+        assert_no_secret("an answer", bytes);
         let text = String::from_utf8_lossy(bytes).into_owned();
         let (headers, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = headers.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);

@@ -5,6 +5,8 @@ use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::canary::assert_no_secret;
+
 /// What the service logs from `info` on, in the thread of this test.
 pub struct Log {
     lines: Lines,
@@ -32,6 +34,12 @@ impl Log {
         let bytes = self.lines.0.lock().expect("no panic").clone();
         let text = String::from_utf8(bytes).expect("text");
         text.lines().filter(|line| line.contains(words)).map(ToOwned::to_owned).collect()
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        assert_no_secret("the log", &*self.lines.0.lock().expect("no panic"));
     }
 }
 

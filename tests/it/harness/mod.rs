@@ -3,6 +3,7 @@
 mod app;
 mod binary;
 mod bot_api;
+mod canary;
 mod clock;
 mod does;
 mod echo;
@@ -15,8 +16,9 @@ pub mod waiting;
 mod wire;
 
 pub use app::{SECRET, TestApp, Wanted, count, free_port, telegram};
-pub use binary::{Ended, Program, run, until};
+pub use binary::{Ended, Program, run, run_openly, until};
 pub(crate) use bot_api::{BotApi, Sent};
+pub use canary::MARK;
 pub use clock::SteppedClock;
 pub(crate) use does::{does, text};
 pub(crate) use echo::{echo_settings, echo_variables, serve_echo, serve_echo_at};

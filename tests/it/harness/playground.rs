@@ -1,6 +1,5 @@
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use doorbell::sandbox::TOKEN;
@@ -8,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::app::free_port;
-use super::binary::{Ended, Program, run, until};
+use super::binary::{Ended, Program, run, run_openly, until};
 use super::http::get;
 
 /// `doorbell sandbox` as a process, in an empty folder of its own.
@@ -23,20 +22,15 @@ impl Playground {
     pub fn open() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [port, bot_api] = [free_port(), free_port()];
-        let log = std::fs::File::create(folder.path().join("log")).expect("the log can be written");
-        let child = Program::command(&["sandbox", "--port", &port.to_string(), "--bot-api-port", &bot_api.to_string()])
-            .current_dir(folder.path())
-            .stdout(log.try_clone().expect("a second handle"))
-            .stderr(Stdio::from(log))
-            .spawn()
-            .expect("the program starts");
-        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let program = Program { addr: local(port), child };
+        let mut command =
+            Program::command(&["sandbox", "--port", &port.to_string(), "--bot-api-port", &bot_api.to_string()]);
+        command.current_dir(folder.path());
+        let program = Program::spawn(command, port, &folder.path().join("log"));
         program.listens();
         until("the sandbox is ready", Duration::from_secs(20), || {
             (get(program.addr, "/readyz").status == 200).then_some(())
         });
-        Self { program, bot_api: local(bot_api), folder }
+        Self { program, bot_api: SocketAddr::from(([127, 0, 0, 1], bot_api)), folder }
     }
 
     /// The base URL of the service.
@@ -46,9 +40,19 @@ impl Playground {
 
     /// Runs a command as the operator of the sandbox's bot would, in the same folder.
     pub fn run(&self, arguments: &[&str]) -> Ended {
-        let (api_url, url) = (format!("http://{}", self.bot_api), self.url());
-        let variables = [("TELEGRAM_BOT_TOKEN", TOKEN), ("TELEGRAM_API_URL", &api_url), ("PUBLIC_URL", &url)];
-        run(arguments, &variables, self.folder.path())
+        let variables = self.operators_variables();
+        run(arguments, &variables.each_ref().map(|(name, value)| (*name, &**value)), self.folder.path())
+    }
+
+    /// The same for a command that is there to print a secret.
+    pub fn run_openly(&self, arguments: &[&str]) -> Ended {
+        let variables = self.operators_variables();
+        run_openly(arguments, &variables.each_ref().map(|(name, value)| (*name, &**value)), self.folder.path())
+    }
+
+    fn operators_variables(&self) -> [(&'static str, String); 3] {
+        let api_url = format!("http://{}", self.bot_api);
+        [("TELEGRAM_BOT_TOKEN", TOKEN.to_owned()), ("TELEGRAM_API_URL", api_url), ("PUBLIC_URL", self.url())]
     }
 
     /// What the sandbox has at one of its addresses.

@@ -1,0 +1,119 @@
+//! No secret in anything the service says, over the whole suite: the harness passes each log, answer,
+//! file and command line by here.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use doorbell::sandbox::TOKEN;
+use doorbell::settings::{LogFormat, LogSettings};
+use doorbell::telegram::BotToken;
+use doorbell::telemetry;
+use secrecy::ExposeSecret;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// In every secret that a test makes up. What a test makes up that is no secret must not hold it.
+pub const MARK: &str = "CANARY";
+
+/// What nothing may hold: the mark, the secret part of the sandbox's token, and the webhook secret
+/// that follows from it.
+static SECRETS: LazyLock<[String; 3]> = LazyLock::new(|| {
+    let (_, hash) = TOKEN.split_once(':').expect("a token has two parts");
+    let derived = BotToken::new(TOKEN.to_owned().into()).webhook_secret();
+    [MARK.to_owned(), hash.to_owned(), derived.expose_secret().to_owned()]
+});
+
+/// Whether a secret is in there.
+fn tells(said: &[u8]) -> bool {
+    let said = String::from_utf8_lossy(said);
+    SECRETS.iter().any(|secret| said.contains(secret))
+}
+
+/// Fails the test when a secret is in what something says.
+pub fn assert_no_secret(what: &str, said: impl AsRef<[u8]>) {
+    let said = said.as_ref();
+    if !std::thread::panicking() && tells(said) {
+        let lines: Vec<_> = said.split(|byte| *byte == b'\n').filter(|line| tells(line)).take(5).collect();
+        let lines: Vec<_> = lines.into_iter().map(String::from_utf8_lossy).collect();
+        panic!("{what} tells a secret: {lines:#?}");
+    }
+}
+
+/// The same of an SQLite inbox and the files beside it, as far as they are there.
+pub fn assert_no_secret_in_inbox(path: &Path) {
+    for file in ["", "-wal", "-shm"].map(|ending| format!("{}{ending}", path.display())) {
+        if let Ok(said) = std::fs::read(&file) {
+            assert_no_secret(&file, said);
+        }
+    }
+}
+
+/// The log of all services in this process, in the form it has in production and at its most
+/// talkative. Nothing of it is kept but the lines that tell a secret.
+#[derive(Clone, Default)]
+pub struct Watch(Arc<Mutex<Vec<String>>>);
+
+impl Watch {
+    /// The watch over this process, begun by the first who asks.
+    pub fn of_this_process() -> &'static Self {
+        static WATCH: LazyLock<Watch> = LazyLock::new(|| {
+            let watch = Watch::default();
+            tracing::subscriber::set_global_default(watch.log()).expect("nobody else has set one");
+            watch
+        });
+        &WATCH
+    }
+
+    fn log(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
+        let settings = LogSettings { format: LogFormat::Json, filter: "trace".to_owned() };
+        telemetry::log(&settings, self.clone()).expect("a filter")
+    }
+
+    /// Fails the test when a line told a secret, whichever service wrote it.
+    pub fn assert_no_secret(&self) {
+        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(std::thread::panicking() || told.is_empty(), "the log tells a secret: {told:#?}");
+    }
+}
+
+impl Write for Watch {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if tells(line) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(String::from_utf8_lossy(line).into_owned());
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Watch {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// Whether the test would have failed.
+fn fails(check: impl FnOnce() + std::panic::UnwindSafe) -> bool {
+    std::panic::catch_unwind(check).is_err()
+}
+
+#[test]
+fn a_secret_in_an_answer_a_file_or_a_log_fails_the_test() {
+    for secret in SECRETS.iter().chain([&super::SECRET.to_owned()]) {
+        assert!(fails(|| assert_no_secret("an answer", format!("before {secret} after"))), "{secret}");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("inbox.db");
+        std::fs::write(folder.path().join("inbox.db-wal"), format!("\0{secret}\0")).expect("it can be written");
+        assert!(fails(|| assert_no_secret_in_inbox(&file)), "{secret}");
+
+        let watch = Watch::default();
+        tracing::subscriber::with_default(watch.log(), || tracing::trace!(%secret, "a line"));
+        assert!(fails(std::panic::AssertUnwindSafe(|| watch.assert_no_secret())), "{secret}");
+    }
+    assert!(!fails(|| assert_no_secret("an answer", "nothing of that kind")));
+}

@@ -1,0 +1,76 @@
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use doorbell::handler::{Commands, Handler, HandlerError};
+use doorbell::settings::{CommandSettings, ReplySettings};
+use doorbell::telegram::{Call, Identity};
+use doorbell::update::Update;
+use futures_util::FutureExt;
+use jiff::Timestamp;
+
+/// Commands whose templates hold no more markup than is counted here.
+static PLAIN: LazyLock<Commands> = LazyLock::new(|| {
+    let html = command("html", "<b>{{ user.first_name }}</b>{{ args }}", Some("HTML"));
+    let fallback = reply("{{ user.first_name }}{{ chat.title }}{{ args }}", None);
+    Commands::new(&[html], Some(&fallback), Identity::default()).expect("they are right")
+});
+
+fn reply(template: &str, parse_mode: Option<&str>) -> ReplySettings {
+    let parse_mode = parse_mode.map(ToOwned::to_owned);
+    ReplySettings { reply: template.to_owned(), parse_mode, buttons: Vec::new() }
+}
+
+fn command(name: &str, template: &str, parse_mode: Option<&str>) -> CommandSettings {
+    CommandSettings { name: name.to_owned(), description: None, reply: reply(template, parse_mode) }
+}
+
+/// The parts of the input are a template, a parse mode and the body of an update.
+///
+/// Whatever an operator's template does and whatever a person writes, there is one reply at most, it
+/// goes to the chat of the message and can be sent; what a person wrote is no markup, and no error
+/// repeats it.
+pub fn commands(input: &[u8]) {
+    let [template, parse_mode, body] = super::parts(input);
+    let [template, parse_mode] = [template, parse_mode].map(String::from_utf8_lossy);
+    let Ok(update) = Update::read(Bytes::copy_from_slice(body), Timestamp::UNIX_EPOCH) else { return };
+    for call in answer(&PLAIN, &update) {
+        let text = call.params["text"].as_str().expect("a text");
+        if call.params.contains_key("parse_mode") {
+            let markup: Vec<_> = text.matches(['<', '>', '"', '\'']).collect();
+            assert_eq!(markup, ["<", ">", "<", ">"], "{text}");
+        }
+    }
+    let declared = command("start", &template, Some(&*parse_mode).filter(|mode| !mode.is_empty()));
+    match Commands::new(&[declared], None, Identity::default()) {
+        Ok(commands) => drop(answer(&commands, &update)),
+        Err(problems) => {
+            assert!(!problems.is_empty());
+            assert!(problems.iter().all(|problem| !problem.found.is_empty() && !problem.wanted.is_empty()));
+        }
+    }
+}
+
+fn answer(commands: &Commands, update: &Update) -> Vec<Call> {
+    let message = super::json(&update.body).and_then(|mut update| Some(update.get_mut("message")?.take()));
+    let calls = match commands.handle(update).now_or_never().expect("it waits for nothing") {
+        Ok(calls) => calls,
+        Err(HandlerError::Reject(reason)) => {
+            let text = message.as_ref().and_then(|message| message["text"].as_str()).unwrap_or_default();
+            assert!(!text.starts_with('/') || !reason.contains(text), "{reason}");
+            return Vec::new();
+        }
+        Err(other) => panic!("{other}"),
+    };
+    assert!(calls.len() <= 1, "{calls:?}");
+    for call in &calls {
+        let text = call.params["text"].as_str().expect("a text");
+        assert_eq!(call.method, "sendMessage");
+        if !call.params.contains_key("parse_mode") {
+            assert!(!text.trim().is_empty() && text.encode_utf16().count() <= 4096, "{text:?}");
+        }
+        if let Some(message) = message.as_ref().filter(|message| message.is_object()) {
+            assert_eq!(call.chat_id(), message["chat"]["id"].as_i64(), "{message}");
+        }
+    }
+    calls
+}
