@@ -7,11 +7,12 @@
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
 use super::Lease;
+use super::arrivals::Arrivals;
 use crate::update::{ChatKey, Update, UpdateId};
 
 /// An update whose turn has come, under its lease.
@@ -80,8 +81,7 @@ pub(super) struct Lanes {
     /// Lanes whose front waits. An entry that its lane no longer agrees with is void.
     later: BinaryHeap<Reverse<(Timestamp, ChatKey)>>,
     open: usize,
-    /// How many of them arrived in each millisecond, so that the oldest is known without a look at all.
-    arrived: BTreeMap<i64, usize>,
+    arrivals: Arrivals,
     held: usize,
     last_token: i64,
     /// Bytes of bodies in memory, and how many there may be.
@@ -99,7 +99,7 @@ impl Lanes {
             suspect_held: None,
             later: BinaryHeap::new(),
             open: 0,
-            arrived: BTreeMap::new(),
+            arrivals: Arrivals::default(),
             held: 0,
             last_token: 0,
             fresh_bytes: 0,
@@ -137,7 +137,7 @@ impl Lanes {
 
     fn push_item(&mut self, key: ChatKey, item: Item, due_at: Option<Timestamp>) {
         self.open += 1;
-        *self.arrived.entry(item.received_at.as_millisecond()).or_default() += 1;
+        self.arrivals.add(item.received_at);
         let lane = self.by_chat.entry(key).or_default();
         lane.items.push_back(item);
         if lane.items.len() == 1 {
@@ -252,7 +252,7 @@ impl Lanes {
                 lane.due_at = None;
                 if let Some(item) = lane.items.pop_front() {
                     self.open -= 1;
-                    leave(&mut self.arrived, &item);
+                    self.arrivals.remove(item.received_at);
                 }
             }
             Move::Again { at } => {
@@ -319,7 +319,7 @@ impl Lanes {
 
     /// When the oldest update that waits or is held arrived, to the millisecond.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
-        self.arrived.first_key_value().and_then(|(millis, _)| Timestamp::from_millisecond(*millis).ok())
+        self.arrivals.oldest()
     }
 
     /// Takes an update that is not held out of its lane; whether it was there to be taken.
@@ -331,7 +331,7 @@ impl Lanes {
         }
         if let Some(item) = lane.items.remove(place) {
             self.open -= 1;
-            leave(&mut self.arrived, &item);
+            self.arrivals.remove(item.received_at);
         }
         if place == 0 {
             // The next one is in front now. Where the lane stands ready already, it stays so.
@@ -344,16 +344,5 @@ impl Lanes {
             }
         }
         true
-    }
-}
-
-/// An update has left its lane.
-fn leave(arrived: &mut BTreeMap<i64, usize>, item: &Item) {
-    let millis = item.received_at.as_millisecond();
-    if let Some(count) = arrived.get_mut(&millis) {
-        *count -= 1;
-        if *count == 0 {
-            arrived.remove(&millis);
-        }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! The webhook and dispatch meet here and nowhere else.
 
+mod arrivals;
 mod counts;
 mod lanes;
 mod memory;
