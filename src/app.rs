@@ -101,9 +101,7 @@ impl App {
             Some(handler) => (handler, None),
             None => declared(&settings, &identity)?,
         };
-        let address = SocketAddr::new(settings.server.host, settings.server.port);
-        let listener = server::bind(address).map_err(|source| BuildError::Listen { address, source })?;
-        let addr = listener.local_addr().map_err(|source| BuildError::Listen { address, source })?;
+        let (listener, addr) = listen(&settings)?;
         // After the port, which may be taken: then no file is left behind.
         let kept = Arc::<inbox::Counts>::default();
         let (bot, stopping) = (token.bot_id(), shutdown.soft.clone());
@@ -293,6 +291,15 @@ fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsErr
         hint: None,
     };
     SettingsError { problems: problems.iter().map(problem).collect() }
+}
+
+/// The port that the settings name, or any free one, and which it is.
+fn listen(settings: &Settings) -> Result<(TcpListener, SocketAddr), BuildError> {
+    let address = SocketAddr::new(settings.server.host, settings.server.port);
+    let failed = |source| BuildError::Listen { address, source };
+    let listener = server::bind(address).map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    Ok((listener, addr))
 }
 
 async fn nothing_here() -> Response {
