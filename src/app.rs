@@ -23,6 +23,7 @@ use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebho
 use crate::server::{self, Limits};
 use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
 use crate::telegram::{BotApi, BotToken, Call, Identity, PacedApi};
+use crate::traces::{self, Exporter};
 use crate::webhook::{self, Counts, Secrets, SourceCheck};
 
 /// How long running handlers may go on after the soft stop: Render kills 30 s after SIGTERM.
@@ -40,6 +41,7 @@ pub struct App {
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
     inbox: Arc<dyn Inbox>,
+    exporter: Option<Exporter>,
     clock: SharedClock,
     shutdown: Shutdown,
     /// A preview without a token: health is served, and nothing taken in or handled.
@@ -107,6 +109,7 @@ impl App {
         let (bot, stopping) = (token.bot_id(), shutdown.soft.clone());
         let inbox =
             inbox::open(&settings.inbox, bot, Arc::clone(&clock), stopping, &shutdown.tasks, Arc::clone(&kept))?;
+        let (traces, exporter) = traces::open(&settings.traces, bot, Arc::clone(&clock));
         let surveyor = Arc::new(Surveyor::new(Arc::clone(&inbox), Arc::clone(&clock)));
 
         let api = BotApi::new(&settings.telegram, token.clone(), Arc::clone(&clock));
@@ -143,7 +146,15 @@ impl App {
             Router::new()
         } else {
             let counts = Arc::clone(&counts);
-            webhook::router(Arc::clone(&inbox), secrets, sources, body_limit, counts, Arc::clone(&clock))
+            webhook::router(
+                Arc::clone(&inbox),
+                secrets,
+                sources,
+                body_limit,
+                counts,
+                traces.clone(),
+                Arc::clone(&clock),
+            )
         };
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
@@ -152,6 +163,7 @@ impl App {
             settings.dispatch.clone(),
             Arc::clone(&clock),
             shutdown.clone(),
+            traces,
         );
         let connections = Arc::<server::Counts>::default();
         let metrics = Metrics {
@@ -180,6 +192,7 @@ impl App {
             dispatch,
             registrar,
             inbox,
+            exporter,
             clock,
             shutdown,
             without_bot,
@@ -231,6 +244,7 @@ impl App {
             dispatch,
             registrar,
             inbox,
+            exporter,
             clock,
             shutdown,
             without_bot,
@@ -247,6 +261,10 @@ impl App {
         });
         let keeping = Arc::clone(&dispatch);
         tasks.spawn(async move { keeping.keep_up().await });
+        if let Some(exporter) = exporter {
+            // To the hard stop: by then all that ends in order has ended.
+            tasks.spawn(exporter.run(shutdown.hard.clone()));
+        }
         let registered = registrar.run(&shutdown.soft).await;
         shutdown.soft.cancel();
         tasks.close();
