@@ -23,7 +23,7 @@ use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebho
 use crate::server::{self, Limits};
 use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
 use crate::telegram::{BotApi, BotToken, Call, Identity, PacedApi};
-use crate::traces::{self, Exporter};
+use crate::traces;
 use crate::webhook::{self, Counts, Secrets, SourceCheck};
 
 /// How long running handlers may go on after the soft stop: Render kills 30 s after SIGTERM.
@@ -41,7 +41,6 @@ pub struct App {
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
     inbox: Arc<dyn Inbox>,
-    exporter: Option<Exporter>,
     clock: SharedClock,
     shutdown: Shutdown,
     /// A preview without a token: health is served, and nothing taken in or handled.
@@ -109,7 +108,7 @@ impl App {
         let (bot, stopping) = (token.bot_id(), shutdown.soft.clone());
         let inbox =
             inbox::open(&settings.inbox, bot, Arc::clone(&clock), stopping, &shutdown.tasks, Arc::clone(&kept))?;
-        let (traces, exporter) = traces::open(&settings.traces, bot, Arc::clone(&clock));
+        let traces = traces::open(&settings.traces, bot, Arc::clone(&clock), &shutdown);
         let surveyor = Arc::new(Surveyor::new(Arc::clone(&inbox), Arc::clone(&clock)));
 
         let api = BotApi::new(&settings.telegram, token.clone(), Arc::clone(&clock));
@@ -126,9 +125,7 @@ impl App {
             counts.refusals.subscribe(),
         );
         let advice = inbox::ephemeral(&settings.inbox, &settings.platform);
-        if let Some(advice) = &advice {
-            tracing::warn!("{advice}");
-        }
+        let advice = advice.inspect(|advice| tracing::warn!("{advice}"));
         let health = Health {
             surveyor: Arc::clone(&surveyor),
             capacity: settings.inbox.capacity,
@@ -145,16 +142,8 @@ impl App {
         let router = if without_bot {
             Router::new()
         } else {
-            let counts = Arc::clone(&counts);
-            webhook::router(
-                Arc::clone(&inbox),
-                secrets,
-                sources,
-                body_limit,
-                counts,
-                traces.clone(),
-                Arc::clone(&clock),
-            )
+            let (inbox, counts, clock) = (Arc::clone(&inbox), Arc::clone(&counts), Arc::clone(&clock));
+            webhook::router(inbox, secrets, sources, body_limit, counts, traces.clone(), clock)
         };
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
@@ -192,7 +181,6 @@ impl App {
             dispatch,
             registrar,
             inbox,
-            exporter,
             clock,
             shutdown,
             without_bot,
@@ -244,7 +232,6 @@ impl App {
             dispatch,
             registrar,
             inbox,
-            exporter,
             clock,
             shutdown,
             without_bot,
@@ -261,10 +248,6 @@ impl App {
         });
         let keeping = Arc::clone(&dispatch);
         tasks.spawn(async move { keeping.keep_up().await });
-        if let Some(exporter) = exporter {
-            // To the hard stop: by then all that ends in order has ended.
-            tasks.spawn(exporter.run(shutdown.hard.clone()));
-        }
         let registered = registrar.run(&shutdown.soft).await;
         shutdown.soft.cancel();
         tasks.close();

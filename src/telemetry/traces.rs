@@ -67,19 +67,16 @@ impl Trace {
     }
 
     /// Begins the first span, beneath which all others lie: the request that brought the update. There is one.
-    #[must_use]
     pub fn first(&self, name: &'static str, begun: Timestamp) -> Span {
         self.span(self.first, None, name, Side::Server, begun)
     }
 
     /// Begins the span of a further request with the same update.
-    #[must_use]
     pub fn again(&self, name: &'static str, begun: Timestamp) -> Span {
         self.span(rand::random(), Some(self.first), name, Side::Server, begun)
     }
 
     /// Begins the span of work on the update.
-    #[must_use]
     pub fn work(&self, name: &'static str, begun: Timestamp) -> Span {
         self.span(rand::random(), Some(self.first), name, Side::Inside, begun)
     }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{SharedClock, elapsed};
+use crate::lifecycle::Shutdown;
 use crate::settings::TracesSettings;
 use crate::telegram::BotId;
 use crate::telemetry::{Counter, EndedSpan, Traces};
@@ -31,19 +32,22 @@ const LAST: Duration = Duration::from_secs(2);
 /// How often it is said that the collector does not take spans.
 const REMINDER: Duration = Duration::from_mins(5);
 
-/// The traces of a bot's updates, and what exports them; nothing is exported where no collector is named.
+/// The traces of a bot's updates. Where a collector is named, a task takes them there, until the hard stop: by then
+/// all that ends in order has ended.
 #[must_use]
-pub fn open(settings: &TracesSettings, bot: BotId, clock: SharedClock) -> (Traces, Option<Exporter>) {
-    let Some(endpoint) = &settings.endpoint else { return (Traces::default(), None) };
+pub fn open(settings: &TracesSettings, bot: BotId, clock: SharedClock, shutdown: &Shutdown) -> Traces {
+    let Some(endpoint) = &settings.endpoint else { return Traces::default() };
     let lost = Arc::new(Counter::default());
     let (traces, spans) = Traces::of_bot(bot.0, ROOM, Arc::clone(&lost));
     let collector = Collector::new(endpoint);
     let service = settings.service.clone();
-    (traces, Some(Exporter { spans, lost, collector, service, clock, said: None }))
+    let exporter = Exporter { spans, lost, collector, service, clock, said: None };
+    shutdown.tasks.spawn(exporter.run(shutdown.hard.clone()));
+    traces
 }
 
 /// Exports spans as they end.
-pub struct Exporter {
+struct Exporter {
     spans: mpsc::Receiver<EndedSpan>,
     lost: Arc<Counter>,
     collector: Collector,
@@ -55,7 +59,7 @@ pub struct Exporter {
 
 impl Exporter {
     /// Exports until `stop`; then what has ended by then, and no longer than a moment.
-    pub async fn run(mut self, stop: CancellationToken) {
+    async fn run(mut self, stop: CancellationToken) {
         let clock = Arc::clone(&self.clock);
         let exporting = async {
             while let Some(batch) = self.gather(&stop).await {

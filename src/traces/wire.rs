@@ -34,9 +34,9 @@ fn attribute(key: &str, fact: Fact) -> KeyValue {
 impl From<EndedSpan> for Span {
     fn from(span: EndedSpan) -> Self {
         Self {
-            trace_id: span.trace.to_vec(),
-            span_id: span.id.to_vec(),
-            parent_span_id: span.parent.map(Vec::from).unwrap_or_default(),
+            trace: span.trace.to_vec(),
+            id: span.id.to_vec(),
+            parent: span.parent.map(Vec::from).unwrap_or_default(),
             name: span.name.into_owned(),
             kind: match span.side {
                 Side::Inside => 1,
@@ -98,11 +98,11 @@ struct Scope {
 #[derive(Clone, PartialEq, Message)]
 struct Span {
     #[prost(bytes = "vec", tag = "1")]
-    trace_id: Vec<u8>,
+    trace: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
-    span_id: Vec<u8>,
+    id: Vec<u8>,
     #[prost(bytes = "vec", tag = "4")]
-    parent_span_id: Vec<u8>,
+    parent: Vec<u8>,
     #[prost(string, tag = "5")]
     name: String,
     #[prost(int32, tag = "6")]

@@ -28,7 +28,7 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("health", &["clock", "inbox", "lifecycle", "registrar", "webhook"]),
     // Reads what the others have counted, as health does; nobody looks into it but whoever puts it there.
     // Engines tell telemetry of spans; this room alone knows where they go. It takes its TLS from telegram.
-    ("traces", &["clock", "settings", "telegram", "telemetry"]),
+    ("traces", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     ("metrics", &["clock", "dispatch", "inbox", "operator", "registrar", "server", "telegram", "telemetry", "webhook"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
     ("doctor", &["clock", "settings", "inbox", "telegram", "registrar"]),
