@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Url, redirect};
 
 use crate::telegram::tls;
@@ -16,14 +16,16 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// The collector at that base. Opens no connection yet.
-    pub(super) fn new(endpoint: &Url) -> Self {
+    /// The collector at that base, which is told these headers. Opens no connection yet.
+    pub(super) fn new(endpoint: &Url, headers: HeaderMap) -> Self {
         let mut url = endpoint.clone();
         // As the specification of OTLP's settings has it.
         url.set_path(&format!("{}/v1/traces", endpoint.path().trim_end_matches('/')));
-        // No proxy from the environment, because settings alone read it.
+        // No redirects, because they would carry the headers elsewhere; no proxy from the environment, because settings
+        // alone read it.
         let client = Client::builder()
             .user_agent(concat!("doorbell/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
             .tls_backend_preconfigured(tls())
             .http1_only()
             .timeout(PATIENCE)

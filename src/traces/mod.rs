@@ -21,7 +21,7 @@ use crate::telegram::BotId;
 use crate::telemetry::{Counter, EndedSpan, Traces};
 use collector::Collector;
 
-/// How many spans may wait to be exported, some 3 MB of them; more are lost.
+/// How many spans may wait to be exported, some 4 MB of them; more are lost.
 const ROOM: usize = 8_192;
 /// The most spans in one request, as OpenTelemetry's exporters have it.
 const BATCH: usize = 512;
@@ -39,7 +39,7 @@ pub fn open(settings: &TracesSettings, bot: BotId, clock: SharedClock, shutdown:
     let Some(endpoint) = &settings.endpoint else { return Traces::default() };
     let lost = Arc::new(Counter::default());
     let (traces, spans) = Traces::of_bot(bot.0, ROOM, Arc::clone(&lost));
-    let collector = Collector::new(endpoint);
+    let collector = Collector::new(endpoint, settings.headers());
     let service = settings.service.clone();
     let exporter = Exporter { spans, lost, collector, service, clock, said: None };
     shutdown.tasks.spawn(exporter.run(shutdown.hard.clone()));

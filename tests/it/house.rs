@@ -106,6 +106,7 @@ const LOOK_INTO_SECRETS: &[(&str, usize)] = &[
     ("settings/platform.rs", 2),
     ("settings/reader.rs", 5),
     ("settings/sections/inbox.rs", 2),
+    ("settings/sections/traces.rs", 1),
     ("settings/sources.rs", 1),
     ("settings/variables.rs", 4),
     ("telegram/api.rs", 2),

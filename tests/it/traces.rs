@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::harness::{Collector, Exported, Log, TestApp, Wanted, does, free_port, message, waiting};
+use crate::harness::{Collector, Exported, Log, MARK, TestApp, Wanted, does, free_port, message, waiting};
 
 const POST: &str = "POST /telegram/webhook";
 const ATTEMPT: &str = "handle update";
@@ -96,6 +96,20 @@ async fn what_people_and_bots_write_is_in_no_trace() {
     let http = ["http.request.method", "http.response.status_code", "http.route"];
     let ours = ["attempt", "outcome", "rpc.method", "update.id", "update.kind"];
     assert_eq!(told, http.into_iter().chain(ours).collect(), "no chat, no person");
+}
+
+#[tokio::test]
+async fn the_collector_and_nobody_else_is_told_the_headers_of_the_settings() {
+    let collector = Collector::start().await;
+    // The harness searches all that is said for the mark.
+    let wanted =
+        Wanted::default().handled_by(answers()).with("traces.headers", format!("authorization=Basic%20{MARK}"));
+    let mut app = traced(wanted, collector.endpoint()).await;
+    app.ring(&message(5, 7, "a")).await;
+    app.drain().await;
+    app.stop().await.expect("it stops well");
+    assert_eq!(collector.header("authorization"), Some(format!("Basic {MARK}")));
+    assert_eq!(collector.spans().len(), 3);
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ pub(crate) struct Collector {
 #[derive(Default)]
 struct Seen {
     bytes: Vec<u8>,
+    headers: HeaderMap,
     spans: Vec<Exported>,
 }
 
@@ -86,6 +87,12 @@ impl Collector {
         self.spans().into_iter().filter(|exported| exported.span.name == name).collect()
     }
 
+    /// A header of the last request.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let seen = self.seen.lock().expect("no panic");
+        Some(seen.headers.get(name)?.to_str().expect("text").to_owned())
+    }
+
     /// Whether some text was in anything that came.
     pub(crate) fn was_told(&self, text: &str) -> bool {
         let seen = self.seen.lock().expect("no panic");
@@ -100,6 +107,7 @@ async fn take(State(collector): State<Collector>, headers: HeaderMap, body: Byte
     let Ok(request) = ExportTraceServiceRequest::decode(body.clone()) else { return StatusCode::BAD_REQUEST };
     let mut seen = collector.seen.lock().expect("no panic");
     seen.bytes.extend_from_slice(&body);
+    seen.headers = headers;
     for of_service in request.resource_spans {
         let attributes = of_service.resource.expect("a resource").attributes;
         let service = fact(&attributes, "service.name").expect("the service has a name");
