@@ -23,6 +23,7 @@ use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebho
 use crate::server::{self, Limits};
 use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
 use crate::telegram::{BotApi, BotToken, Call, Identity, PacedApi};
+use crate::traces;
 use crate::webhook::{self, Counts, Secrets, SourceCheck};
 
 /// How long running handlers may go on after the soft stop: Render kills 30 s after SIGTERM.
@@ -107,6 +108,7 @@ impl App {
         let (bot, stopping) = (token.bot_id(), shutdown.soft.clone());
         let inbox =
             inbox::open(&settings.inbox, bot, Arc::clone(&clock), stopping, &shutdown.tasks, Arc::clone(&kept))?;
+        let traces = traces::open(&settings.traces, bot, Arc::clone(&clock), &shutdown);
         let surveyor = Arc::new(Surveyor::new(Arc::clone(&inbox), Arc::clone(&clock)));
 
         let api = BotApi::new(&settings.telegram, token.clone(), Arc::clone(&clock));
@@ -123,9 +125,7 @@ impl App {
             counts.refusals.subscribe(),
         );
         let advice = inbox::ephemeral(&settings.inbox, &settings.platform);
-        if let Some(advice) = &advice {
-            tracing::warn!("{advice}");
-        }
+        let advice = advice.inspect(|advice| tracing::warn!("{advice}"));
         let health = Health {
             surveyor: Arc::clone(&surveyor),
             capacity: settings.inbox.capacity,
@@ -142,8 +142,8 @@ impl App {
         let router = if without_bot {
             Router::new()
         } else {
-            let counts = Arc::clone(&counts);
-            webhook::router(Arc::clone(&inbox), secrets, sources, body_limit, counts, Arc::clone(&clock))
+            let (inbox, counts, clock) = (Arc::clone(&inbox), Arc::clone(&counts), Arc::clone(&clock));
+            webhook::router(inbox, secrets, sources, body_limit, counts, traces.clone(), clock)
         };
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
@@ -152,6 +152,7 @@ impl App {
             settings.dispatch.clone(),
             Arc::clone(&clock),
             shutdown.clone(),
+            traces,
         );
         let connections = Arc::<server::Counts>::default();
         let metrics = Metrics {

@@ -20,5 +20,6 @@ pub mod server;
 pub mod settings;
 pub mod telegram;
 pub mod telemetry;
+pub mod traces;
 pub mod update;
 pub mod webhook;

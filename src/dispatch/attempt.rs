@@ -7,12 +7,13 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use super::{AFTER_A_FAILURE, Dispatch, schedule};
+use super::{AFTER_A_FAILURE, Dispatch, schedule, spans};
 use crate::clock::{elapsed, later};
 use crate::fail;
 use crate::handler::HandlerError;
 use crate::inbox::{Delivery, InboxError, Lease, Verdict};
 use crate::telegram::{ApiError, Call};
+use crate::telemetry::Span;
 use crate::update::Update;
 
 impl Dispatch {
@@ -20,6 +21,7 @@ impl Dispatch {
     pub(super) async fn attempt(&self, delivery: Delivery) -> (Lease, Verdict) {
         let Delivery { update, attempt, lease, calls_left, deaths } = delivery;
         let begun = self.clock.now();
+        let span = self.traces.of(update.id.0).map(|trace| spans::attempt(&trace, &update, attempt, begun));
         fail::point("claimed");
         let verdict = if update.expires_at <= begun {
             Verdict::Expired
@@ -27,17 +29,20 @@ impl Dispatch {
             Verdict::Dead { reason: format!("the process died while handling it, {deaths} times") }
         } else {
             match calls_left {
-                Some(calls) => self.make(calls, &update, begun).await,
+                Some(calls) => self.make(calls, &update, begun, span.as_ref()).await,
                 None => match self.handle(&update, attempt, begun).await {
                     Ok(calls) => {
                         fail::point("handled");
-                        self.make(calls, &update, begun).await
+                        self.make(calls, &update, begun, span.as_ref()).await
                     }
                     Err(verdict) => verdict,
                 },
             }
         };
         self.report(&update, attempt, begun, &verdict);
+        if let Some(span) = span {
+            spans::attempted(span, &verdict, self.clock.now());
+        }
         (lease, verdict)
     }
 
@@ -81,7 +86,7 @@ impl Dispatch {
 
     /// Makes calls in order. What cannot be made now is left for later; what Telegram refuses is
     /// given up, and the next call is made.
-    async fn make(&self, calls: Vec<Call>, update: &Update, begun: Timestamp) -> Verdict {
+    async fn make(&self, calls: Vec<Call>, update: &Update, begun: Timestamp, span: Option<&Span>) -> Verdict {
         let mut calls = VecDeque::from(calls);
         let mut moved = false;
         while let Some(call) = calls.front() {
@@ -90,15 +95,22 @@ impl Dispatch {
                 let reason = "its lease was over: somebody else may have it".to_owned();
                 return Verdict::CallsLeft { calls: calls.into(), at: now, reason };
             }
+            let span = span.map(|attempt| spans::call(attempt, call, now));
             let made = tokio::select! {
                 biased;
                 made = self.api.perform(call) => made,
                 () = self.shutdown.hard.cancelled() => {
+                    if let Some(span) = span {
+                        spans::let_go(span, self.clock.now());
+                    }
                     let reason = "the service was stopped".to_owned();
                     return Verdict::CallsLeft { calls: calls.into(), at: self.clock.now(), reason };
                 }
             };
             let now = self.clock.now();
+            if let Some(span) = span {
+                spans::called(span, made.as_ref().err(), now);
+            }
             let Err(error) = made else {
                 fail::point("sent");
                 calls.pop_front();

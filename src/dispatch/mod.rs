@@ -5,6 +5,7 @@ mod attempt;
 mod counts;
 mod hold;
 mod schedule;
+mod spans;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use crate::inbox::{Delivery, Inbox, LEASE, Lease};
 use crate::lifecycle::Shutdown;
 use crate::settings::DispatchSettings;
 use crate::telegram::PacedApi;
+use crate::telemetry::Traces;
 use crate::update::UpdateId;
 use hold::Hold;
 
@@ -47,6 +49,7 @@ pub struct Dispatch {
     running: Running,
     hold: Hold,
     counts: Arc<Counts>,
+    traces: Traces,
 }
 
 /// The attempts that are under way.
@@ -87,6 +90,7 @@ impl Dispatch {
         settings: DispatchSettings,
         clock: SharedClock,
         shutdown: Shutdown,
+        traces: Traces,
     ) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(settings.concurrency));
         let hold = Hold::new(clock.now());
@@ -103,6 +107,7 @@ impl Dispatch {
             running: Running::default(),
             hold,
             counts: Arc::default(),
+            traces,
         })
     }
 

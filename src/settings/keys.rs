@@ -10,8 +10,14 @@ use toml::Value;
 pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// The keys whose values are kept in `SecretString` from the moment they are read.
-pub(super) const SECRETS: [&str; 5] =
-    ["telegram.bot_token", "webhook.secret_token", "webhook.previous_secret_token", "inbox.url", "console.token"];
+pub(super) const SECRETS: [&str; 6] = [
+    "telegram.bot_token",
+    "webhook.secret_token",
+    "webhook.previous_secret_token",
+    "inbox.url",
+    "console.token",
+    "traces.headers",
+];
 
 /// The list of the declared commands; it has no line of its own in the defaults, where it would be
 /// in the way of the first `[[command]]` somebody adds to a copy.

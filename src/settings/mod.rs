@@ -40,6 +40,7 @@ pub use sections::outbound::OutboundSettings;
 pub use sections::reply::ReplySettings;
 pub use sections::server::ServerSettings;
 pub use sections::telegram::TelegramSettings;
+pub use sections::traces::TracesSettings;
 pub use sections::webhook::{SourceMode, Takeover, WebhookSettings};
 pub use sources::{Environment, Sources};
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub console: ConsoleSettings,
     /// `[log]`: the log.
     pub log: LogSettings,
+    /// `[traces]`: what is told to a collector of OpenTelemetry.
+    pub traces: TracesSettings,
     /// `[[command]]`: the commands that are answered.
     #[schemars(rename = "command")]
     pub commands: Vec<CommandSettings>,
@@ -106,6 +109,7 @@ impl Settings {
             outbound: OutboundSettings::read(&mut from),
             console: ConsoleSettings::read(&mut from),
             log: LogSettings::read(&mut from),
+            traces: TracesSettings::read(&mut from),
             commands: sections::command::read(&mut from),
             fallback: sections::reply::fallback(&mut from),
             platform,

@@ -14,7 +14,7 @@ use super::sources::{Environment, Variable};
 
 /// The variables whose names people and platforms know, and the keys they set. An empty one counts
 /// as not set.
-const WELL_KNOWN: [(&str, &str); 10] = [
+const WELL_KNOWN: [(&str, &str); 13] = [
     ("TELEGRAM_BOT_TOKEN", "telegram.bot_token"),
     ("TELEGRAM_API_URL", "telegram.api_url"),
     ("PORT", "server.port"),
@@ -25,6 +25,9 @@ const WELL_KNOWN: [(&str, &str); 10] = [
     ("ADMIN_TOKEN", "console.token"),
     ("LOG_FORMAT", "log.format"),
     ("RUST_LOG", "log.filter"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "traces.endpoint"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "traces.headers"),
+    ("OTEL_SERVICE_NAME", "traces.service"),
 ];
 
 /// What the variables begin with that can set any key.

@@ -33,14 +33,11 @@ impl Counts {
         let group = Group::of(method);
         let answered = match made {
             Ok(_) => Answered::Ok,
-            Err(ApiError::Throttled { retry_after }) => {
-                self.throttled_ms.add(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
-                Answered::Throttled
-            }
-            Err(ApiError::Refused { .. }) => Answered::Refused,
-            Err(ApiError::Unreachable { .. }) => Answered::Unreachable,
-            Err(ApiError::Unreadable { .. }) => Answered::Unreadable,
+            Err(error) => error.into(),
         };
+        if let Err(ApiError::Throttled { retry_after }) = made {
+            self.throttled_ms.add(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
+        }
         self.calls.of(group).of(answered).count();
         self.took.of(group).took(took);
     }
@@ -95,6 +92,17 @@ label! {
         Unreachable = "unreachable",
         /// Something answered, but not as the Bot API does.
         Unreadable = "unreadable",
+    }
+}
+
+impl From<&ApiError> for Answered {
+    fn from(error: &ApiError) -> Self {
+        match error {
+            ApiError::Throttled { .. } => Self::Throttled,
+            ApiError::Refused { .. } => Self::Refused,
+            ApiError::Unreachable { .. } => Self::Unreachable,
+            ApiError::Unreadable { .. } => Self::Unreadable,
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! What the service says of itself: one line, one event, and never a secret; and what it counts, at the
-//! price of an addition.
+//! price of an addition; and what becomes of each update, where somebody wants to be told.
 
 mod label;
 mod measure;
 mod panics;
+mod traces;
 
 use std::error::Error;
 use std::fmt::{self, Display};
@@ -20,6 +21,7 @@ use crate::settings::{LogFormat, LogSettings};
 pub(crate) use label::label;
 pub use label::{Family, Label};
 pub use measure::{Counter, Histogram, Measured};
+pub use traces::{EndedSpan, Fact, Side, Span, SpanId, Trace, TraceId, Traces};
 
 /// Libraries whose most talkative levels print what passes through them, the Bot API's paths and so
 /// the bot token among it; they are held at `warn` whatever the filter says.

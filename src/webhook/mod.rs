@@ -20,12 +20,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderName};
 use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 
 use crate::clock::{SharedClock, elapsed};
 use crate::inbox::{Accepted, Inbox};
 use crate::problem::Problem;
 use crate::settings::SourceMode;
-use crate::update::Update;
+use crate::telemetry::{Fact, Label, Traces};
+use crate::update::{Kind, Update, UpdateId};
 use body::{Allowance, Unread};
 use refusal::Refusal;
 use source::Source;
@@ -36,6 +38,8 @@ pub use source::SourceCheck;
 
 /// Where Telegram delivers updates, below the public URL.
 pub const PATH: &str = "/telegram/webhook";
+/// What a request is called in a trace.
+const SPAN: &str = "POST /telegram/webhook";
 /// The header in which Telegram sends the secret token.
 pub const SECRET_HEADER: HeaderName = HeaderName::from_static("x-telegram-bot-api-secret-token");
 /// The memory for bodies that are being read or wait for the inbox: sixty of the largest updates,
@@ -49,10 +53,11 @@ pub fn router(
     sources: SourceCheck,
     body_limit: usize,
     counts: Arc<Counts>,
+    traces: Traces,
     clock: SharedClock,
 ) -> Router {
     let bodies = Allowance::of(BODIES.max(body_limit));
-    let door = Arc::new(Door { inbox, secrets, sources, body_limit, bodies, counts, clock });
+    let door = Arc::new(Door { inbox, secrets, sources, body_limit, bodies, counts, traces, clock });
     Router::new().route(PATH, post(ring).fallback(refusal::wrong_method)).with_state(door)
 }
 
@@ -63,13 +68,14 @@ struct Door {
     body_limit: usize,
     bodies: Allowance,
     counts: Arc<Counts>,
+    traces: Traces,
     clock: SharedClock,
 }
 
 /// One ring at the door: an empty 200, or a problem that says what to do.
 async fn ring(State(door): State<Arc<Door>>, request: Request) -> Response {
     let begun = door.clock.now();
-    let taken_in = door.take_in(request).await;
+    let taken_in = door.take_in(request, begun).await;
     let outcome = match &taken_in {
         Ok(Accepted::Stored) => Outcome::Stored,
         Ok(Accepted::Known) => Outcome::Known,
@@ -92,7 +98,7 @@ impl Door {
         reason.outcome()
     }
 
-    async fn take_in(&self, request: Request) -> Result<Accepted, Refusal> {
+    async fn take_in(&self, request: Request, begun: Timestamp) -> Result<Accepted, Refusal> {
         let (head, body) = request.into_parts();
         if !self.secrets.admit(&head.headers) {
             return Err(Refusal::Unauthorized);
@@ -107,9 +113,29 @@ impl Door {
         })?;
         let update = Update::read(body, self.clock.now())?;
         let (id, kind, chat_key) = (update.id, update.kind.clone(), update.chat_key);
-        let accepted = self.inbox.accept(update).await?;
+        let accepted = self.inbox.accept(update).await.map_err(Refusal::from);
+        self.trace(id, &kind, begun, &accepted);
+        let accepted = accepted?;
         tracing::debug!(update.id = id.0, update.kind = kind.name(), chat = %chat_key, outcome = ?accepted, "update acknowledged");
         Ok(accepted)
+    }
+
+    /// Tells of a request whose update is known by its number. The first span of a trace is that of the request
+    /// which stored the update: of those there is one.
+    fn trace(&self, id: UpdateId, kind: &Kind, begun: Timestamp, accepted: &Result<Accepted, Refusal>) {
+        let Some(trace) = self.traces.of(id.0) else { return };
+        let (span, outcome) = match accepted {
+            Ok(Accepted::Stored) => (trace.first(SPAN, begun), Outcome::Stored),
+            Ok(Accepted::Known) => (trace.again(SPAN, begun), Outcome::Known),
+            Err(refusal) => (trace.again(SPAN, begun), refusal.reason().outcome()),
+        };
+        let status = if accepted.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        span.with("http.request.method", Fact::word("POST"))
+            .with("http.route", Fact::word(PATH))
+            .with("http.response.status_code", status.as_u16())
+            .with("update.kind", Fact::word(kind.name().to_owned()))
+            .with("outcome", Fact::word(outcome.name()))
+            .end(self.clock.now(), accepted.is_ok());
     }
 
     /// The secret token is what admits; the address is a second opinion, and the operator decides

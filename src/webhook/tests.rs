@@ -89,6 +89,7 @@ fn house(inbox: Behaviour, variables: &[(&str, &str)]) -> House {
         SourceCheck::new(&settings.webhook, &settings.platform),
         settings.server.body_limit,
         Arc::clone(&counts),
+        Traces::default(),
         Arc::new(clock.clone()),
     );
     House { router, counts, clock }

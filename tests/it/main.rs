@@ -40,4 +40,5 @@ mod secrets;
 mod settings_errors;
 mod stalled;
 mod stopping;
+mod traces;
 mod two_bots;

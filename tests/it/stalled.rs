@@ -10,6 +10,7 @@ use doorbell::inbox::{self, LEASE, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::{BotApi as Client, BotToken, Call, PacedApi};
+use doorbell::telemetry::Traces;
 use doorbell::update::Update;
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -128,7 +129,15 @@ async fn whoever_wakes_up_past_a_lease_makes_no_call_that_another_may_have_made(
         inbox::open(&settings.inbox, token.bot_id(), shared.clone(), shutdown.soft.clone(), tasks, Arc::default())
             .unwrap();
     let api = PacedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());
-    let dispatch = Dispatch::new(inbox.clone(), slow.clone(), api, settings.dispatch.clone(), shared, shutdown.clone());
+    let dispatch = Dispatch::new(
+        inbox.clone(),
+        slow.clone(),
+        api,
+        settings.dispatch.clone(),
+        shared,
+        shutdown.clone(),
+        Traces::default(),
+    );
     let update = Update::read(message(1, 7, "Hello").to_string().into(), clock.now()).unwrap();
     let offering = tasks.spawn({
         let inbox = inbox.clone();

@@ -9,6 +9,7 @@ pub(super) mod outbound;
 pub(super) mod reply;
 pub(super) mod server;
 pub(super) mod telegram;
+pub(super) mod traces;
 pub(super) mod webhook;
 
 use std::time::Duration;

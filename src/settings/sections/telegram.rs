@@ -66,17 +66,22 @@ fn hint(token: &str) -> Option<String> {
 }
 
 fn api_url(text: &str) -> Result<String, Refusal> {
+    let url = base_url(text)?;
+    if url.path().contains("/bot") {
+        let hint = "the service adds /bot<token>/<method> itself".to_owned();
+        return Err(Refusal { found: Some(describe::url(&url)), hint: Some(hint) });
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// The base URL of a service that we call: http or https, and nothing in it that is a secret.
+pub(super) fn base_url(text: &str) -> Result<Url, Refusal> {
     let url = Url::parse(text.trim()).or(Err(Refusal::default()))?;
-    let found = || describe::url(&url);
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Refusal { found: None, hint: Some("write http:// or https:// before it".to_owned()) });
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return Err(Refusal::found(found()));
+        return Err(Refusal::found(describe::url(&url)));
     }
-    if url.path().contains("/bot") {
-        let hint = "the service adds /bot<token>/<method> itself".to_owned();
-        return Err(Refusal { found: Some(found()), hint: Some(hint) });
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
+    Ok(url)
 }

@@ -73,9 +73,19 @@ const MARK: &str = "MARKED";
 
 /// Every variable that sets a key, with whether it holds a secret, and those of the platforms.
 fn variables() -> Vec<(String, bool)> {
-    let plain = ["PORT", "HOST", "PUBLIC_URL", "TELEGRAM_API_URL", "LOG_FORMAT", "RUST_LOG", "DOORBELL_PROFILE"];
+    let plain = [
+        "PORT",
+        "HOST",
+        "PUBLIC_URL",
+        "TELEGRAM_API_URL",
+        "LOG_FORMAT",
+        "RUST_LOG",
+        "DOORBELL_PROFILE",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_SERVICE_NAME",
+    ];
     let platform = ["RENDER", "RENDER_EXTERNAL_URL", "FLY_APP_NAME", "RAILWAY_PUBLIC_DOMAIN", "IS_PULL_REQUEST"];
-    let secret = ["TELEGRAM_BOT_TOKEN", "WEBHOOK_SECRET", "DATABASE_URL", "ADMIN_TOKEN"];
+    let secret = ["TELEGRAM_BOT_TOKEN", "WEBHOOK_SECRET", "DATABASE_URL", "ADMIN_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS"];
     let by_key = keys::known()
         .keys()
         .map(|key| (format!("DOORBELL__{}", key.replace('.', "__").to_uppercase()), keys::is_secret(key)));

@@ -1,0 +1,212 @@
+//! One trace leads from the request to the reply, over restarts too; what people write is not in it, and a collector
+//! that is away keeps nobody waiting.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use doorbell::clock::{Clock, ManualClock, SystemClock};
+use doorbell::handler::{Handler, HandlerError};
+use doorbell::sandbox::{Answer, Fault};
+use doorbell::telegram::Call;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::harness::{Collector, Exported, Log, MARK, TestApp, Wanted, does, free_port, message, waiting};
+
+const POST: &str = "POST /telegram/webhook";
+const ATTEMPT: &str = "handle update";
+
+/// A service that tells the collector.
+async fn traced(wanted: Wanted, endpoint: String) -> TestApp {
+    let app = wanted.with("traces.endpoint", endpoint).start().await;
+    app.registered().await;
+    app
+}
+
+/// A bot that answers whatever is written to it.
+fn answers() -> impl Handler {
+    does(|update| async move {
+        let chat = update.chat_key.chat_id().unwrap_or_default();
+        Ok(vec![Call::send_message(chat, "a private reply")])
+    })
+}
+
+#[tokio::test]
+async fn one_trace_leads_from_the_request_to_the_reply() {
+    let collector = Collector::start().await;
+    let mut app = traced(Wanted::default().handled_by(answers()), collector.endpoint()).await;
+    let before = SystemClock.now().as_nanosecond();
+    app.ring(&message(5, 7, "a private thought")).await;
+    app.drain().await;
+    app.stop().await.expect("it stops well");
+
+    let spans = collector.spans();
+    let names: Vec<_> = [POST, ATTEMPT, "sendMessage"].map(|name| collector.named(name).len()).to_vec();
+    assert_eq!((spans.len(), names), (3, vec![1, 1, 1]), "{spans:#?}");
+    let [post, attempt, call] = [POST, ATTEMPT, "sendMessage"].map(|name| collector.named(name).remove(0));
+    assert!(
+        spans.iter().all(|exported| exported.span.trace_id == post.span.trace_id && exported.service == "doorbell")
+    );
+    assert_eq!(post.span.parent_span_id, [0; 0]);
+    assert_eq!(attempt.span.parent_span_id, post.span.span_id);
+    assert_eq!(call.span.parent_span_id, attempt.span.span_id);
+    let kinds = [&post, &attempt, &call].map(|exported| exported.span.kind());
+    assert_eq!(kinds, [SpanKind::Server, SpanKind::Internal, SpanKind::Client]);
+
+    let told = |exported: &Exported, name: &str| exported.fact(name).unwrap_or_default();
+    let facts = ["update.id", "update.kind", "http.response.status_code", "outcome"];
+    assert_eq!(facts.map(|name| told(&post, name)), ["5", "message", "200", "stored"]);
+    let facts = ["update.id", "update.kind", "attempt", "outcome"];
+    assert_eq!(facts.map(|name| told(&attempt, name)), ["5", "message", "1", "done"]);
+    let facts = ["rpc.method", "http.response.status_code", "outcome"];
+    assert_eq!(facts.map(|name| told(&call, name)), ["sendMessage", "200", "ok"]);
+    for Span { begun, ended } in [&post, &attempt, &call].map(Span::of) {
+        assert!(before <= begun && begun <= ended, "{before} {begun} {ended}");
+    }
+    assert!(Span::of(&attempt).begun <= Span::of(&call).begun && Span::of(&call).ended <= Span::of(&attempt).ended);
+}
+
+/// When something was, in nanoseconds of Unix time.
+struct Span {
+    begun: i128,
+    ended: i128,
+}
+
+impl Span {
+    fn of(exported: &Exported) -> Self {
+        Self { begun: exported.span.start_time_unix_nano.into(), ended: exported.span.end_time_unix_nano.into() }
+    }
+}
+
+#[tokio::test]
+async fn what_people_and_bots_write_is_in_no_trace() {
+    let collector = Collector::start().await;
+    let mut app = traced(Wanted::default().handled_by(answers()), collector.endpoint()).await;
+    app.ring(&message(5, 7, "a private thought")).await;
+    app.drain().await;
+    app.stop().await.expect("it stops well");
+    assert!(collector.was_told("sendMessage") && collector.was_told("doorbell"));
+    for text in ["private", "Ann", "127.0.0.1", "/bot"] {
+        assert!(!collector.was_told(text), "{text}");
+    }
+    let spans = collector.spans();
+    let told: BTreeSet<_> = spans.iter().flat_map(|it| &it.span.attributes).map(|fact| fact.key.as_str()).collect();
+    let http = ["http.request.method", "http.response.status_code", "http.route"];
+    let ours = ["attempt", "outcome", "rpc.method", "update.id", "update.kind"];
+    assert_eq!(told, http.into_iter().chain(ours).collect(), "no chat, no person");
+}
+
+#[tokio::test]
+async fn the_collector_and_nobody_else_is_told_the_headers_of_the_settings() {
+    let collector = Collector::start().await;
+    // The harness searches all that is said for the mark.
+    let wanted =
+        Wanted::default().handled_by(answers()).with("traces.headers", format!("authorization=Basic%20{MARK}"));
+    let mut app = traced(wanted, collector.endpoint()).await;
+    app.ring(&message(5, 7, "a")).await;
+    app.drain().await;
+    app.stop().await.expect("it stops well");
+    assert_eq!(collector.header("authorization"), Some(format!("Basic {MARK}")));
+    assert_eq!(collector.spans().len(), 3);
+}
+
+#[tokio::test]
+async fn an_update_that_telegram_brings_again_stays_in_its_trace() {
+    let collector = Collector::start().await;
+    let mut app = traced(Wanted::default().handled_by(answers()), collector.endpoint()).await;
+    for _ in 0..2 {
+        app.ring(&message(5, 7, "a")).await;
+        app.drain().await;
+    }
+    app.stop().await.expect("it stops well");
+    let [stored, known] = collector.named(POST).try_into().expect("two requests");
+    assert_eq!(known.fact("outcome").as_deref(), Some("known"));
+    assert_eq!((&known.span.trace_id, &known.span.parent_span_id), (&stored.span.trace_id, &stored.span.span_id));
+    assert_eq!(collector.named(ATTEMPT).len(), 1);
+}
+
+#[tokio::test]
+async fn an_attempt_after_a_restart_belongs_to_the_trace_of_the_first() {
+    let collector = Collector::start().await;
+    let (clock, folder) = (ManualClock::new(SystemClock.now()), Arc::new(tempfile::tempdir().expect("a folder")));
+    let life = |service: &str, handler: Arc<dyn Handler>| {
+        let mut wanted = Wanted::default().with("traces.service", service).by(&clock);
+        (wanted.folder, wanted.handler) = (Some(Arc::<TempDir>::clone(&folder)), Some(handler));
+        traced(wanted, collector.endpoint())
+    };
+    let fails = does(|_| async { Err(HandlerError::Retry("not today".to_owned())) });
+    let mut first = Box::pin(life("first", Arc::new(fails))).await;
+    first.ring(&message(5, 7, "a")).await;
+    first.drain().await;
+    first.stop().await.expect("it stops well");
+    drop(first);
+    clock.advance(Duration::from_secs(5));
+    let mut second = Box::pin(life("second", Arc::new(answers()))).await;
+    second.drain().await;
+    second.stop().await.expect("it stops well");
+
+    let attempts = collector.named(ATTEMPT);
+    let told: Vec<_> = attempts
+        .iter()
+        .map(|attempt| (attempt.service.as_str(), attempt.fact("attempt"), attempt.fact("outcome"), attempt.failed()))
+        .collect();
+    let fact = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        told,
+        [("first", fact("1"), fact("retry"), true), ("second", fact("2"), fact("done"), false)],
+        "each in a process of its own"
+    );
+    let post = collector.named(POST).remove(0).span;
+    assert!(collector.spans().iter().all(|exported| exported.span.trace_id == post.trace_id));
+    assert!(attempts.iter().all(|attempt| attempt.span.parent_span_id == post.span_id));
+    assert!(!collector.was_told("not today"), "a reason may hold what somebody wrote");
+}
+
+#[tokio::test]
+async fn a_refused_call_is_shown_with_its_status_and_without_the_words() {
+    let collector = Collector::start().await;
+    let mut app = traced(Wanted::default().handled_by(answers()), collector.endpoint()).await;
+    let description = "Forbidden: bot was blocked by the user".to_owned();
+    let what = Answer::Status { code: 403, description, retry_after: None };
+    app.sandbox.fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what });
+    app.ring(&message(5, 7, "a")).await;
+    app.drain().await;
+    app.stop().await.expect("it stops well");
+    let call = collector.named("sendMessage").remove(0);
+    let told = (call.fact("http.response.status_code"), call.fact("outcome"), call.failed());
+    assert_eq!(told, (Some("403".to_owned()), Some("refused".to_owned()), true));
+    assert!(!collector.was_told("blocked"));
+    assert!(!collector.named(ATTEMPT).remove(0).failed(), "the update was handled");
+}
+
+#[tokio::test]
+async fn with_the_collector_away_updates_are_answered_as_ever_and_one_line_says_so() {
+    let log = Log::listen();
+    let away = format!("http://127.0.0.1:{}", free_port());
+    let mut app = traced(Wanted::default().handled_by(answers()), away).await;
+    app.ring(&message(1, 7, "a")).await;
+    app.drain().await;
+    let warned = async || log.lines("the collector of traces does not take them").pop();
+    let line = waiting::until("the log says that the collector is away", warned).await;
+    assert!(line.contains("WARN") && line.contains("127.0.0.1") && line.contains("traces.endpoint"), "{line}");
+    app.ring(&message(2, 7, "a")).await;
+    app.drain().await;
+    assert_eq!(app.replies(7).len(), 2);
+    app.stop().await.expect("it stops well");
+    assert_eq!(log.lines("the collector of traces does not take them").len(), 1, "it is not said of each request");
+}
+
+#[tokio::test]
+async fn a_collector_that_does_not_answer_holds_up_neither_an_update_nor_the_stop() {
+    let hangs = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port is free");
+    let endpoint = format!("http://{}", hangs.local_addr().expect("it has an address"));
+    let mut app = traced(Wanted::default().handled_by(answers()), endpoint).await;
+    app.ring(&message(1, 7, "a")).await;
+    app.drain().await;
+    assert_eq!(app.replies(7).len(), 1);
+    let asked = Instant::now();
+    app.stop().await.expect("it stops well");
+    assert!(asked.elapsed() < Duration::from_secs(8), "less than the 10 s for which a request is waited for");
+}
