@@ -9,6 +9,8 @@ pub struct Counts {
     pub commit_held: Histogram,
     /// How long a commit took, until it would survive a crash.
     pub commit_took: Histogram,
+    /// How much of that the disk took, on SQLite: the log written and synced.
+    pub sync_took: Histogram,
     /// Commits that failed; nothing of them was acknowledged.
     pub commits_failed: Counter,
     /// Updates that went back to waiting, because whoever held them gave no sign of life.
@@ -20,6 +22,7 @@ impl Default for Counts {
         Self {
             commit_held: Histogram::of_sizes(),
             commit_took: Histogram::of_spans(),
+            sync_took: Histogram::of_spans(),
             commits_failed: Counter::default(),
             leases_lapsed: Counter::default(),
         }

@@ -81,6 +81,12 @@ pub const LIST: &[Metric] = &[
         "How long a commit took until it would survive a crash: for the most part one fsync, or one round trip.",
         |at, to| to.histogram(&at.counted.inbox.commit_took),
     ),
+    histogram(
+        "doorbell_inbox_sync_duration_seconds",
+        Unit::Seconds,
+        "How much of a commit the disk took: the log written and one fsync; on SQLite only, elsewhere nobody here can tell.",
+        |at, to| to.histogram(&at.counted.inbox.sync_took),
+    ),
     counter(
         "doorbell_inbox_commit_failures_total",
         Unit::Things,

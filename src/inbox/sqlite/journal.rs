@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::super::lanes::Lanes;
-use super::super::{Record, Selection};
+use super::super::{Counts, Record, Selection};
 use super::row::{Kept, chat_key, kept, millis, record, time};
 use super::settle::{Settle, erase};
 use super::tenure::{self, Before};
 use super::writer::Job;
+use crate::clock::{Clock, elapsed};
 use crate::update::{ChatKey, UpdateId};
 
 /// What a commit made of a job.
@@ -101,7 +102,13 @@ impl Journal {
     }
 
     /// Commits a batch; returns once it would survive a crash. Up to `room` updates are stored.
-    pub(super) fn commit(&mut self, jobs: &[Job], room: usize, now: Timestamp) -> rusqlite::Result<Vec<Entry>> {
+    pub(super) fn commit(
+        &mut self,
+        jobs: &[Job],
+        room: usize,
+        clock: &dyn Clock,
+        counts: &Counts,
+    ) -> rusqlite::Result<Vec<Entry>> {
         let mut entries = Vec::with_capacity(jobs.len());
         if jobs.iter().all(|job| matches!(job, Job::Run(_))) {
             entries.resize(jobs.len(), Entry::Stored);
@@ -114,7 +121,7 @@ impl Journal {
             let mut insert = transaction.prepare_cached(INSERT)?;
             let mut is_open = transaction.prepare_cached(IS_OPEN)?;
             let mut has_ended = transaction.prepare_cached(HAS_ENDED)?;
-            let mut settle = Settle::prepare(&transaction, now)?;
+            let mut settle = Settle::prepare(&transaction, clock.now())?;
             for job in jobs {
                 entries.push(match job {
                     // Ids mostly grow: one beyond all others needs no looking up.
@@ -158,7 +165,9 @@ impl Journal {
         if erasing {
             erase(&transaction)?;
         }
+        let written = clock.now();
         transaction.commit()?;
+        counts.sync_took.took(elapsed(written, clock.now()));
         self.spent = if erasing { 0 } else { self.spent + ended };
         (self.last_seq, self.highest_id) = (seq, highest_id);
         if !self.in_hand.is_empty() {

@@ -180,7 +180,7 @@ impl Writer<'_> {
         }
         let updates = jobs.iter().filter(|job| !matches!(job, Job::Run(_))).count();
         let begun = self.clock.now();
-        let committed = self.journal.commit(&jobs, room, begun);
+        let committed = self.journal.commit(&jobs, room, &*self.clock, &self.shared.counts);
         if updates > 0 {
             self.shared.counts.committed(updates, elapsed(begun, self.clock.now()), committed.is_ok());
         }

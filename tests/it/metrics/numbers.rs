@@ -197,6 +197,7 @@ async fn an_attempt_that_nobody_hears_of_is_a_lapsed_lease_and_each_commit_is_me
     let second = inbox.claim(1).await.unwrap().remove(0).lease;
     inbox.settle(second, Verdict::Done).await.unwrap();
     assert_eq!((counts.commit_held.total(), counts.commit_held.sum(), counts.commit_took.total()), (2, 2, 2));
+    assert_eq!(counts.sync_took.total(), 2);
     assert_eq!(counts.commits_failed.total(), 0);
 }
 
