@@ -32,6 +32,7 @@ mod metrics;
 mod once_and_in_order;
 mod one_bad_update;
 mod ownership;
+mod places;
 mod pooler;
 mod refused_starts;
 mod registered;
