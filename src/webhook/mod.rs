@@ -76,26 +76,32 @@ struct Door {
 async fn ring(State(door): State<Arc<Door>>, request: Request) -> Response {
     let begun = door.clock.now();
     let taken_in = door.take_in(request, begun).await;
-    let outcome = match &taken_in {
-        Ok(Accepted::Stored) => Outcome::Stored,
-        Ok(Accepted::Known) => Outcome::Known,
-        Err(refusal) => door.note(refusal.reason()),
-    };
-    door.counts.answered.of(outcome).took(elapsed(begun, door.clock.now()));
+    if let Err(refusal) = &taken_in {
+        door.note(refusal.reason());
+    }
+    door.counts.answered.of(outcome(&taken_in)).took(elapsed(begun, door.clock.now()));
     match taken_in {
         Ok(_) => StatusCode::OK.into_response(),
         Err(refusal) => Problem::from(refusal).into_response(),
     }
 }
 
+/// What the answer says.
+fn outcome(taken_in: &Result<Accepted, Refusal>) -> Outcome {
+    match taken_in {
+        Ok(Accepted::Stored) => Outcome::Stored,
+        Ok(Accepted::Known) => Outcome::Known,
+        Err(refusal) => refusal.reason().outcome(),
+    }
+}
+
 impl Door {
     /// Counts a request that is not acknowledged.
-    fn note(&self, reason: Reason) -> Outcome {
+    fn note(&self, reason: Reason) {
         self.counts.refused.of(reason).count();
         if reason == Reason::Secret {
             self.counts.refusals.send_modify(|refusals| *refusals += 1);
         }
-        reason.outcome()
     }
 
     async fn take_in(&self, request: Request, begun: Timestamp) -> Result<Accepted, Refusal> {
@@ -124,17 +130,16 @@ impl Door {
     /// which stored the update: of those there is one.
     fn trace(&self, id: UpdateId, kind: &Kind, begun: Timestamp, accepted: &Result<Accepted, Refusal>) {
         let Some(trace) = self.traces.of(id.0) else { return };
-        let (span, outcome) = match accepted {
-            Ok(Accepted::Stored) => (trace.first(SPAN, begun), Outcome::Stored),
-            Ok(Accepted::Known) => (trace.again(SPAN, begun), Outcome::Known),
-            Err(refusal) => (trace.again(SPAN, begun), refusal.reason().outcome()),
+        let span = match accepted {
+            Ok(Accepted::Stored) => trace.first(SPAN, begun),
+            Ok(Accepted::Known) | Err(_) => trace.again(SPAN, begun),
         };
         let status = if accepted.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         span.with("http.request.method", Fact::word("POST"))
             .with("http.route", Fact::word(PATH))
             .with("http.response.status_code", status.as_u16())
             .with("update.kind", Fact::word(kind.name().to_owned()))
-            .with("outcome", Fact::word(outcome.name()))
+            .with("outcome", Fact::word(outcome(accepted).name()))
             .end(self.clock.now(), accepted.is_ok());
     }
 
