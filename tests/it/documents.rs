@@ -4,8 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use serde_json::Value;
-
 use crate::harness::{TestApp, post, raw, run};
 
 const PAGES: [&str; 2] = ["README.md", "README.ru.md"];
@@ -173,7 +171,7 @@ async fn the_answers_that_the_readme_shows_are_those_of_the_service() {
     for page in PAGES {
         let text = read(page);
         let shown = text.lines().find(|line| line.starts_with("{\"")).expect("an answer is shown");
-        assert_eq!(serde_json::from_str::<Value>(shown).unwrap(), wrong.json(), "{page}");
+        assert_eq!(shown, wrong.body.trim_end(), "{page}");
     }
 }
 
