@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     /// Send one signed update through the public URL: a harmless one or, with your Telegram id, /start.
     #[arg(long, value_name = "YOUR_ID", num_args = 0..=1, default_missing_value = "0")]
     ring: Option<i64>,
-    /// Only explain an error of Telegram: cause, meaning, remedy. Needs no settings.
+    /// Explain an error of Telegram, as a log, a library or its JSON shows it. Needs no settings.
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["ring"])]
     explain: Option<String>,
 }
@@ -56,7 +56,10 @@ fn explain(text: &str, as_json: bool) -> ExitCode {
     match (known, as_json) {
         (_, true) => say(json!({ "text": text, "meaning": known })),
         (Some(known), false) => say(format_args!("means:  {}\nremedy: {}", known.means, known.remedy)),
-        (None, false) => say("Doorbell does not know this error, and does not guess."),
+        (None, false) => say(
+            "Not known: this is not an error of Telegram that Doorbell recognises, and it does not guess. Paste the whole \
+             message, with its code.",
+        ),
     }
     if known.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -64,7 +64,7 @@ impl Setback {
             ApiError::Refused { code: 409, description, .. } => Self::Contended(format!("409 {description}")),
             ApiError::Refused { code, description, .. } => {
                 let advice = match meaning(&description) {
-                    Some(Meaning { means, remedy }) => format!("This means: {means}. {remedy}"),
+                    Some(Meaning { means, remedy, .. }) => format!("This means: {means}. {remedy}"),
                     None => "Look at PUBLIC_URL and at the [webhook] settings.".to_owned(),
                 };
                 let advice = format!("{advice} Doorbell goes on trying, every few minutes.");

@@ -329,6 +329,33 @@ async fn the_command_exits_0_1_or_2_and_explains() {
     assert!(explained.code == 0 && explained.stdout.contains("which never polls"), "{}", explained.stdout);
 }
 
+#[test]
+fn explain_tells_markup_from_an_address_and_does_not_guess() {
+    let explain = |text: &str| run(&["doctor", "--explain", text], &[], Path::new("/"));
+    for (text, words) in [
+        (
+            "Bad Request: can't parse entities: Character '!' is reserved and must be escaped with the preceding '\\'",
+            "MarkdownV2",
+        ),
+        ("Bad Request: bad webhook: IP address 10.0.0.1 is reserved", "private address"),
+        (
+            "{\"ok\":false,\"error_code\":403,\"description\":\"Forbidden: bot was blocked by the user\"}",
+            "has blocked the bot",
+        ),
+        ("409", "Stop the programs that poll"),
+    ] {
+        let explained = explain(text);
+        assert!(explained.code == 0 && explained.stdout.contains(words), "{text}: {}", explained.stdout);
+    }
+    for text in ["The table is reserved", "400", "Bad Request: something new", ""] {
+        let unknown = explain(text);
+        assert!(unknown.code == 1 && unknown.stdout.starts_with("Not known"), "{text}: {}", unknown.stdout);
+    }
+    let json = run(&["doctor", "--json", "--explain", "429"], &[], Path::new("/")).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&json["text"], &json["meaning"]["key"]), (&"429".into(), &"code_429".into()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_that_cannot_be_right_exit_2_with_what_is_wanted() {
     let case = Case::healthy().await;

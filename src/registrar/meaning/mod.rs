@@ -1,125 +1,120 @@
 //! Errors of Telegram in plain words, where they are known: nothing is guessed.
+//!
+//! A text is matched by its structure: the code that it carries (as a number, or as the words with
+//! which Telegram begins: `Bad Request`, `Forbidden`, `Conflict`), and then the whole phrase. A word
+//! inside another sentence matches nothing.
 
+mod chats;
+mod codes;
+mod content;
 mod delivery;
+mod method;
+mod ours;
+mod phrase;
 mod refusals;
+mod said;
 mod statuses;
+#[cfg(test)]
+mod tests;
+mod webhook;
 
 use serde::Serialize;
+
+use said::{End, Said};
 
 /// What an error of Telegram comes from and means, and what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Meaning {
-    /// The cause and what it means, without a full stop.
+    /// Its name, which stays when the sentences change.
+    pub key: &'static str,
+    /// What happened and what it means, without a full stop.
     pub means: &'static str,
     /// What the operator can do, a whole sentence.
     pub remedy: &'static str,
 }
 
-/// Words of Telegram, what they mean, and what to do about it.
-type Entry = (&'static str, &'static str, &'static str);
+impl Meaning {
+    /// Whether a `setWebhook` that is refused for this reason can succeed a moment later without a
+    /// change of the settings: a name enters the DNS, a certificate is issued, a proxy starts.
+    #[must_use]
+    pub fn heals_by_itself(&self) -> bool {
+        HEALING.contains(&self.key)
+    }
+}
 
-/// What an error means, where that is known: `last_error_message` of `getWebhookInfo`, or the
-/// description with which the Bot API refuses a call, the four conflicts (409) among them.
+const HEALING: [&str; 13] = [
+    "host_not_found",
+    "address_reserved",
+    "address_ipv6",
+    "nothing_listens",
+    "nobody_answers",
+    "connection_cut",
+    "connection_closed",
+    "no_route",
+    "certificate",
+    "no_tls",
+    "tls",
+    "read_timeout",
+    "write_timeout",
+];
+
+/// Phrases of Telegram that mean the same, and what that is.
+struct Entry {
+    key: &'static str,
+    /// The error code that Telegram sends with them; none for texts that come without one.
+    code: Option<u16>,
+    /// In lower case, each whole: `+` stands for one word, `*` for anything in the same line.
+    phrases: &'static [&'static str],
+    means: &'static str,
+    remedy: &'static str,
+}
+
+impl Entry {
+    fn meaning(&self) -> Meaning {
+        Meaning { key: self.key, means: self.means, remedy: self.remedy }
+    }
+}
+
+/// Of two entries that match, the earlier counts.
+fn entries() -> impl Iterator<Item = &'static Entry> {
+    let refusals = refusals::CONFLICTS.iter().chain(&refusals::TOKEN).chain(&refusals::TROUBLE);
+    let calls = chats::CHATS.iter().chain(&content::CONTENT).chain(&method::METHOD);
+    refusals.chain(&webhook::WEBHOOK).chain(&delivery::FAILURES).chain(calls)
+}
+
+/// What an error means, where that is known: `last_error_message` of `getWebhookInfo`, the
+/// description with which the Bot API refuses a call, either with what a library or a log line puts
+/// around it, as JSON, or a bare error code.
 #[must_use]
-pub fn meaning(message: &str) -> Option<Meaning> {
-    if let Some(status) = message.split_once(STATUS).map(|(_, status)| status) {
-        return statuses::of(status.split(' ').next().unwrap_or_default());
-    }
-    let tables = [&refusals::CONFLICTS[..], &refusals::REFUSALS, &delivery::FAILURES];
-    let mut entries = tables.into_iter().flatten();
-    entries.find(|(words, ..)| message.contains(words)).map(|(_, means, remedy)| Meaning { means, remedy })
+pub fn meaning(text: &str) -> Option<Meaning> {
+    said::texts(text).iter().find_map(|text| of_text(text))
 }
 
-/// How Telegram begins when a webhook answered, but not well.
-const STATUS: &str = "Wrong response from the webhook: ";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_error_of_telegram_is_put_into_plain_words() {
-        for (message, words) in [
-            ("Wrong response from the webhook: 401 Unauthorized", "secret token"),
-            ("Wrong response from the webhook: 403 Forbidden", "before it"),
-            ("Wrong response from the webhook: 404 Not Found", "no such path"),
-            ("Wrong response from the webhook: 302 Found", "redirects"),
-            ("Wrong response from the webhook: 410 Gone", "23 h"),
-            ("Wrong response from the webhook: 502 Bad Gateway", "proxy"),
-            ("Wrong response from the webhook: 530 <none>", "failed"),
-            ("Wrong response from the webhook: 100 Continue", "1xx"),
-            ("Connection refused", "nothing listens"),
-            ("Connection timed out", "nobody answers"),
-            ("Connection reset by peer", "was cut"),
-            ("Broken pipe", "was cut"),
-            ("No route to host", "no way"),
-            ("Network is unreachable", "no way"),
-            ("Read timeout expired", "60 s"),
-            ("Write timeout expired", "60 s"),
-            ("SSL error {error:0A000086:SSL routines::certificate verify failed}", "self-signed"),
-            ("SSL error {error:0A00010B:SSL routines::wrong version number}", "no TLS"),
-            ("SSL error {error:0A000410:SSL routines::ssl/tls alert handshake failure}", "TLS"),
-            ("Bad Request: bad webhook: Failed to resolve host: Name or service not known", "DNS"),
-            ("Unsupported Media Type: unsupported content-encoding", "compressed"),
-            ("Request Entity Too Large: too many parameters", "1 MiB"),
-            ("Bad Request: unexpected end of request content", "broken off"),
-            ("Request Header Fields Too Large: total headers size exceeded", "headers"),
-            ("Unimplemented: unsupported transfer-encoding", "transfer"),
-            ("Bad Request: bad webhook: IP address 10.0.0.1 is reserved", "private"),
-            ("Bad Request: bad webhook: IPv6-only addresses are not allowed", "IPv4"),
-            ("Bad Request: bad webhook: An HTTPS URL must be provided for webhook", "https"),
-            ("Bad Request: bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443", "port"),
-            ("Bad Request: invalid webhook URL specified", "URL"),
-            ("Bad Request: secret token contains unallowed characters", "secret token"),
-            ("Bad Request: secret token is too long", "secret token"),
-            ("Unauthorized: invalid token specified", "token"),
-            ("Not Found", "token"),
-            ("Misdirected Request: unallowed token specified", "token"),
-            ("Logged out", "logged out"),
-            ("Internal Server Error: restart", "restarting"),
-            ("Too Many Requests: retry after 1", "too often"),
-        ] {
-            let meaning = meaning(message).unwrap_or_else(|| panic!("{message}"));
-            assert!(meaning.means.contains(words), "{message}: {meaning:?}");
-        }
+fn of_text(text: &str) -> Option<Meaning> {
+    if let Some((_, status)) = text.split_once(STATUS) {
+        return statuses::of(status.split([' ', '.', '"', '\n']).next().unwrap_or_default());
     }
-
-    #[test]
-    fn each_conflict_is_told_apart() {
-        for (message, words, remedy) in [
-            (
-                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook \
-                 first",
-                "while the webhook is set",
-                "Do not delete the webhook",
-            ),
-            ("Conflict: terminated by setWebhook request", "was polling when the webhook was set", "Stop"),
-            ("Conflict: terminated by other setWebhook", "at the same moment", "tries again"),
-            (
-                "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
-                "two programs poll",
-                "neither of them is Doorbell",
-            ),
-        ] {
-            let meaning = meaning(message).unwrap_or_else(|| panic!("{message}"));
-            assert!(meaning.means.contains(words) && meaning.remedy.contains(remedy), "{message}: {meaning:?}");
-        }
+    if let Some(code) = said::bare_code(text) {
+        return codes::of(code);
     }
-
-    #[test]
-    fn every_entry_is_written_alike() {
-        let tables = [&refusals::CONFLICTS[..], &refusals::REFUSALS, &delivery::FAILURES];
-        for (words, means, remedy) in tables.into_iter().flatten() {
-            assert!(!means.ends_with('.') && remedy.ends_with('.'), "{words}");
-        }
-        for status in (100..600).filter_map(|status| statuses::of(&status.to_string())) {
-            assert!(!status.means.ends_with('.') && status.remedy.ends_with('.'), "{status:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_known_is_not_guessed() {
-        assert_eq!(meaning("Something new"), None);
-        assert_eq!(meaning("Wrong response from the webhook: 418 I'm a teapot"), None);
-    }
+    let of_telegram = said::candidates(text).into_iter().find_map(|said| of_candidate(&said));
+    of_telegram.or_else(|| {
+        let starts = said::line_starts(text);
+        let fits = |entry: &&Entry| {
+            starts.iter().any(|start| entry.phrases.iter().any(|phrase| phrase::fits(phrase, start, End::Boundary)))
+        };
+        ours::OURS.iter().find(fits).map(Entry::meaning)
+    })
 }
+
+fn of_candidate(said: &Said<'_>) -> Option<Meaning> {
+    let whole = said.end == End::Text;
+    let fits = |entry: &&Entry| {
+        let mut phrases = entry.phrases.iter().filter(|phrase| !whole || !phrase.is_empty());
+        (whole || said.code == entry.code) && phrases.any(|phrase| phrase::fits(phrase, said.words, said.end))
+    };
+    entries().find(fits).map(Entry::meaning)
+}
+
+/// How Telegram begins when a webhook answered with an error status, in lower case.
+const STATUS: &str = "wrong response from the webhook: ";

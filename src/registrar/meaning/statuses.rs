@@ -73,5 +73,5 @@ pub(super) fn of(status: &str) -> Option<Meaning> {
         ),
         _ => return None,
     };
-    Some(Meaning { means, remedy })
+    Some(Meaning { key: "webhook_status", means, remedy })
 }
