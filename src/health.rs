@@ -116,7 +116,8 @@ async fn live(State(health): State<Arc<Health>>) -> Response {
     answer(if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }, &body)
 }
 
-/// 200 only if an update that arrived now would be stored and the webhook is ours.
+/// 200 only if an update that arrived now would be stored and the webhook is ours, or another
+/// program's task.
 async fn ready(State(health): State<Arc<Health>>) -> Response {
     let mut reasons = Vec::new();
     if health.shutdown.soft.is_cancelled() {
@@ -130,7 +131,7 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
         Err(reason) => reasons.push(reason),
     }
     let standing = health.standing.borrow().clone();
-    if !standing.is_active() {
+    if !standing.is_ready() {
         reasons.push(standing.sentence());
     }
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

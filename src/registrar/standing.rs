@@ -44,6 +44,13 @@ impl Standing {
         matches!(self, Self::Active { .. })
     }
 
+    /// Whether the service can be called ready: Telegram sends its updates here, or the operator
+    /// wants another program to see to that.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Active { .. } | Self::Off { why: NotWanted::TurnedOff })
+    }
+
     /// Its name, the same as in JSON.
     #[must_use]
     pub fn name(&self) -> StandingName {
