@@ -53,6 +53,9 @@ pub(super) struct Output {
 /// The longest wait that is taken upon oneself when Telegram asks for one; a longer one is told.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// After this long Telegram takes the next setWebhook.
+const A_SECOND: Duration = Duration::from_millis(1_100);
+
 /// Runs the command: exit status 0 when all is well, 1 when something is not, 2 when a setting that
 /// the command needs is missing.
 ///
@@ -127,11 +130,15 @@ async fn set(
         return Err(Wrong { message: problems.join("; "), hint: Some(hint) }.into());
     }
     let mut registered = register(api, &wanted).await;
-    // Telegram takes one setWebhook a second: a service that has just started has had its.
-    if let Err(ApiError::Throttled { retry_after }) = registered
-        && retry_after <= PATIENCE
-    {
-        clock.sleep(retry_after).await;
+    // Telegram takes one setWebhook a second, and ends one that is under way when another comes: a
+    // running service may just have made its own.
+    let wait = match &registered {
+        Err(ApiError::Throttled { retry_after }) => Some(*retry_after),
+        Err(ApiError::Refused { code: 409, .. }) => Some(A_SECOND),
+        Ok(_) | Err(_) => None,
+    };
+    if let Some(wait) = wait.filter(|wait| *wait <= PATIENCE) {
+        clock.sleep(wait).await;
         registered = register(api, &wanted).await;
     }
     let registered = registered.map_err(|error| explained(error, "The webhook was not set"))?;

@@ -13,8 +13,18 @@ pub(super) const SOON: Backoff = Backoff { first: Duration::from_secs(1), longes
 /// For a change that Telegram did not make, in trouble itself or because somebody came between.
 pub(super) const LATER: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_mins(1) };
 
-/// For a refusal, which somebody must heal: a name that enters the DNS, a setting.
+/// For a refusal that somebody must heal, such as a wrong setting.
 pub(super) const SLOWLY: Backoff = Backoff { first: Duration::from_mins(1), longest: Duration::from_mins(5) };
+
+/// For so long a refusal that heals by itself is tried every few seconds: a name enters the DNS, a
+/// certificate is issued. The bot has no webhook meanwhile.
+pub(super) const HEALING_TIME: Duration = Duration::from_mins(10);
+
+/// The wait between two of these tries, 5 to 12 s; the contract allows 15 s from the healing to the
+/// registration, and a try takes its time too.
+pub(super) fn healing(jitter: f64) -> Duration {
+    Duration::from_secs(5) + Duration::from_secs(7).mul_f64(jitter.clamp(0.0, 1.0))
+}
 
 impl Backoff {
     /// The wait after so many failures in a row (1 or more). `jitter` is a number from 0 to 1: it

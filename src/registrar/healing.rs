@@ -89,6 +89,11 @@ impl Damage {
         }
     }
 
+    /// Whether updates still arrive here, so that the webhook is ours and registered.
+    pub(super) fn leaves_it_ours(&self) -> bool {
+        matches!(self, Self::Changed(Drift::AllowedUpdates { .. } | Drift::MaxConnections { .. }))
+    }
+
     /// What happened, what it means, what Doorbell does now, what the operator can do.
     pub(super) fn sentence(&self, time: u32) -> String {
         match (self, time) {

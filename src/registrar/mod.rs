@@ -36,7 +36,7 @@ pub use standing::{RefusedToken, Standing, StandingName};
 pub use wanted::{NotWanted, WEBHOOK_PATH, WantedWebhook};
 
 use crate::clock::SharedClock;
-use crate::telegram::{BotApi, Call, Identity, WebhookInfo};
+use crate::telegram::{ApiError, BotApi, Call, Identity, WebhookInfo};
 use deliveries::Deliveries;
 use healing::{Damage, Healing, Remedy};
 use pace::Pace;
@@ -61,8 +61,27 @@ struct Course {
     healing: Healing,
     deliveries: Deliveries,
     pace: Pace,
-    /// Whether nothing has been registered yet: only who starts may take a webhook over.
+    /// Whether no call of this start has changed the webhook yet: only who starts may take a webhook over.
     starting: bool,
+    /// Whether the next call throws away what waits at Telegram: the first one of a start, if the
+    /// settings say so, and never a repair.
+    drop_pending_updates: bool,
+}
+
+impl Course {
+    /// Notes what a `setWebhook` was answered. One that is refused has removed the webhook and, where
+    /// that was asked, the updates that waited; what is seen after it was set by somebody later.
+    fn answered<T>(&mut self, answer: &Result<T, ApiError>) {
+        match answer {
+            Err(ApiError::Throttled { .. }) => {}
+            Err(ApiError::Refused { code: 400, .. }) => {
+                self.pace.refused();
+                (self.starting, self.drop_pending_updates) = (false, false);
+            }
+            // Without an answer it may have been carried out.
+            Ok(_) | Err(_) => self.drop_pending_updates = false,
+        }
+    }
 }
 
 /// How things stand after a registration or a look.
@@ -148,10 +167,11 @@ impl Registrar {
             deliveries: Deliveries::new(self.clock.now()),
             pace: Pace::new(self.watch_interval),
             starting: true,
+            drop_pending_updates: wanted.drop_pending_updates,
         };
         let mut outcome = self.until_registered(wanted, &mut course).await?;
         loop {
-            course.starting = false;
+            (course.starting, course.drop_pending_updates) = (false, false);
             outcome = match outcome {
                 Outcome::Ours(settled) => {
                     self.note(&settled);
@@ -204,7 +224,9 @@ impl Registrar {
             notes.conflict = Some(sentence);
         });
         if !wait.is_zero() {
-            self.stand(Standing::Registering { trouble: Some(damage.trouble(time)) }, Level::DEBUG);
+            if !damage.leaves_it_ours() {
+                self.stand(Standing::Registering { trouble: Some(damage.trouble(time)) }, Level::DEBUG);
+            }
             self.clock.sleep(wait).await;
         }
         course.deliveries.start_again(self.clock.now());

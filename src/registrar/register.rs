@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::drift::{Drift, drift};
-use super::meaning::{Meaning, meaning};
+use super::meaning::meaning;
 use super::standing::{RefusedToken, Standing};
 use super::wanted::WantedWebhook;
 use crate::telegram::{ApiError, BotApi, WebhookInfo};
@@ -27,10 +27,14 @@ pub struct Registered {
 /// Those of [`BotApi`]. When `setWebhook` was refused, the bot has no webhook.
 pub async fn register(api: &BotApi, wanted: &WantedWebhook) -> Result<Registered, ApiError> {
     let before = api.webhook_info().await?;
-    let remark = api.set_webhook(&wanted.parameters()).await?;
+    // Only the start of a service throws away what waits at Telegram.
+    let remark = api.set_webhook(&wanted.parameters(false)).await?;
     let after = api.webhook_info().await?;
     Ok(Registered { before, after, remark })
 }
+
+/// A throttle of `setWebhook` that is no longer than this comes from another call of it.
+const MOMENT: Duration = Duration::from_secs(3);
 
 /// Why a try did not end with a webhook that is ours, named for what happens next.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,10 +45,14 @@ pub(super) enum Setback {
     After(Duration),
     /// Again, soon: nothing was changed, and it passes by itself.
     Soon(String),
-    /// Again, soon: another instance did the same at the same moment.
-    Contended(String),
+    /// Again, soon: another program or instance sets the webhook at the same moment. The webhook may
+    /// well be ours.
+    Contended { reason: String, least: Duration },
     /// Again, a little later each time: Telegram would not or could not change it.
     Later(String),
+    /// Again, every few seconds for a while: it heals without a change of the settings, and the bot
+    /// has no webhook until then.
+    Healing { reason: String, advice: String },
     /// Again, slowly: somebody must heal it.
     Slowly { reason: String, advice: String },
 }
@@ -61,14 +69,20 @@ impl Setback {
                 Self::Token(RefusedToken { words: format!("{code} {description}") })
             }
             // "terminated by other setWebhook": two instances start at once.
-            ApiError::Refused { code: 409, description, .. } => Self::Contended(format!("409 {description}")),
+            ApiError::Refused { code: 409, description, .. } => {
+                Self::Contended { reason: format!("409 {description}"), least: Duration::ZERO }
+            }
             ApiError::Refused { code, description, .. } => {
-                let advice = match meaning(&description) {
-                    Some(Meaning { means, remedy, .. }) => format!("This means: {means}. {remedy}"),
-                    None => "Look at PUBLIC_URL and at the [webhook] settings.".to_owned(),
-                };
-                let advice = format!("{advice} Doorbell goes on trying, every few minutes.");
-                Self::Slowly { reason: format!("Telegram says {code} {description}"), advice }
+                let meaning = meaning(&description);
+                let advice = meaning.map_or_else(
+                    || "Look at PUBLIC_URL and at the [webhook] settings.".to_owned(),
+                    |meaning| format!("This means: {}. {}", meaning.means, meaning.remedy),
+                );
+                let reason = format!("Telegram says {code} {description}");
+                match meaning {
+                    Some(meaning) if code == 400 && meaning.heals_by_itself() => Self::Healing { reason, advice },
+                    Some(_) | None => Self::Slowly { reason, advice },
+                }
             }
         }
     }
@@ -77,7 +91,16 @@ impl Setback {
     pub(super) fn of_a_change(self) -> Self {
         match self {
             Self::Soon(reason) => Self::Later(reason),
-            Self::Token(_) | Self::After(_) | Self::Contended(_) | Self::Later(_) | Self::Slowly { .. } => self,
+            // Telegram takes one `setWebhook` a second: somebody else has just made one.
+            Self::After(least) if least <= MOMENT => {
+                Self::Contended { reason: "Telegram asks to wait (429, too many requests)".to_owned(), least }
+            }
+            Self::Token(_)
+            | Self::After(_)
+            | Self::Contended { .. }
+            | Self::Later(_)
+            | Self::Healing { .. }
+            | Self::Slowly { .. } => self,
         }
     }
 
@@ -91,10 +114,19 @@ impl Setback {
             Self::After(_) => {
                 Standing::Registering { trouble: Some("Telegram asks to wait (429, too many requests)".to_owned()) }
             }
-            Self::Soon(reason) | Self::Contended(reason) | Self::Later(reason) => {
+            Self::Soon(reason) | Self::Contended { reason, .. } | Self::Later(reason) => {
                 Standing::Registering { trouble: Some(reason.clone()) }
             }
-            Self::Slowly { reason, advice } => Standing::Refused { reason: reason.clone(), advice: advice.clone() },
+            Self::Healing { reason, advice } => Standing::Refused {
+                reason: reason.clone(),
+                advice: format!(
+                    "{advice} Doorbell tries again every few seconds for ten minutes, and every few minutes after that."
+                ),
+            },
+            Self::Slowly { reason, advice } => Standing::Refused {
+                reason: reason.clone(),
+                advice: format!("{advice} Doorbell tries again every few minutes."),
+            },
         }
     }
 }

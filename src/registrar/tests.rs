@@ -193,7 +193,7 @@ async fn what_passes_by_itself_is_tried_again_soon() {
     ];
     let scene = Scene::new(faults).await;
     let test = async {
-        for (wait, words, longest) in [(1, "502", 2), (2, "500 Internal", 4), (3, "409 Conflict", 8)] {
+        for (wait, words, longest) in [(1, "502", 2), (2, "500 Internal", 4), (3, "being registered", 8)] {
             let standing = scene.wait(wait).await;
             assert!(matches!(standing, Standing::Registering { .. }) && standing.sentence().contains(words));
             scene.advance(longest);
@@ -214,20 +214,175 @@ async fn a_refused_token_ends_it_with_the_reason() {
     }
 }
 
+/// Refusals of `setWebhook` that heal without a change of the settings.
+const HEALING: [&str; 4] = [
+    "Failed to resolve host: Name or service not known",
+    "IP address 10.0.0.1 is reserved",
+    "Connection refused",
+    "SSL error {error:0A000086:SSL routines::certificate verify failed}",
+];
+
+/// So many of the same refusal.
+fn refusals(reason: &str, count: usize) -> impl Iterator<Item = (&'static str, u16, Value)> + use<> {
+    let refusal = failure(400, &format!("Bad Request: bad webhook: {reason}"));
+    std::iter::repeat_n(("setWebhook", 400, refusal), count)
+}
+
+#[tokio::test]
+async fn a_refusal_that_heals_by_itself_is_tried_every_5_to_15_seconds_for_ten_minutes() {
+    for reason in HEALING {
+        let scene = Scene::new(refusals(reason, 30)).await;
+        let test = async {
+            for n in 1..=30 {
+                let standing = scene.wait(n).await;
+                assert!(matches!(standing, Standing::Refused { .. }), "{standing:?}");
+                assert!(standing.sentence().contains(reason) && standing.sentence().contains("every few seconds"));
+                scene.advance(4);
+                tokio::task::yield_now().await;
+                assert_eq!(scene.count("setWebhook"), n, "not before 5 s");
+                scene.advance(11);
+            }
+            assert!(scene.wait(31).await.is_active());
+        };
+        assert_eq!(scene.play(test).await, Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn after_ten_minutes_it_is_tried_slowly_as_other_refusals_are() {
+    let scene = Scene::new(refusals(HEALING[0], 3)).await;
+    let test = async {
+        scene.wait(1).await;
+        scene.advance(601);
+        let standing = scene.wait(2).await;
+        assert!(standing.sentence().contains("tries again every few minutes"), "{}", standing.sentence());
+        scene.advance(59);
+        tokio::task::yield_now().await;
+        assert_eq!(scene.count("setWebhook"), 2);
+        scene.advance(300);
+        scene.wait(3).await;
+        scene.advance(300);
+        assert!(scene.wait(4).await.is_active());
+    };
+    assert_eq!(scene.play(test).await, Ok(()));
+}
+
 #[tokio::test]
 async fn a_refused_webhook_is_told_in_telegrams_words_and_tried_again_slowly() {
-    let refusal = failure(400, "Bad Request: bad webhook: Failed to resolve host: Name or service not known");
+    let refusal = failure(400, "Bad Request: bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443");
     let scene = Scene::new([("setWebhook", 400, refusal)]).await;
     let test = async {
         let standing = scene.wait(1).await;
         assert!(matches!(standing, Standing::Refused { .. }));
-        assert!(standing.sentence().contains("Failed to resolve host"));
-        assert!(standing.sentence().contains("not in the DNS"));
+        assert!(standing.sentence().contains("only on ports"));
+        assert!(standing.sentence().contains("has a port to which Telegram does not connect"));
         scene.advance(59);
         tokio::task::yield_now().await;
         assert_eq!(scene.count("getWebhookInfo"), 1);
         scene.advance(61);
         assert!(scene.wait(2).await.is_active());
+    };
+    assert_eq!(scene.play(test).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_service_that_was_refused_takes_nothing_from_one_that_started_later() {
+    let scene = Scene::new(refusals(HEALING[0], 1)).await;
+    let test = async {
+        scene.wait(1).await;
+        scene.telegram_has("https://later.example.org/telegram/webhook");
+        scene.advance(15);
+        assert_eq!(scene.wait(2).await, Standing::Superseded { host: "later.example.org".to_owned() });
+        assert_eq!(scene.count("setWebhook"), 1);
+    };
+    assert_eq!(scene.play(test).await, Ok(()));
+}
+
+#[tokio::test]
+async fn what_waits_at_telegram_is_thrown_away_by_the_first_registration_of_a_start_and_by_no_other() {
+    let throttle = json!({"ok": false, "error_code": 429, "parameters": {"retry_after": 1}});
+    let lost = ("setWebhook", 502, json!("<html>"));
+    let refused = refusals(HEALING[0], 1).next().unwrap();
+    for (faults, dropping) in [
+        (vec![], vec![true, false, false]),
+        // A throttled call is not carried out.
+        (vec![("setWebhook", 429, throttle)], vec![true, true, false, false]),
+        (vec![refused], vec![true, false, false, false]),
+        (vec![lost], vec![true, false, false, false]),
+    ] {
+        let before = faults.len();
+        let scene = Scene::wanting(faults, Ok(WantedWebhook { drop_pending_updates: true, ..wanted() })).await;
+        let test = async {
+            for n in 1..=before {
+                scene.wait(n).await;
+                scene.advance(15);
+            }
+            assert!(scene.wait(before + 1).await.is_active());
+            // A repair, and a registration after another service has given it back.
+            scene.telegram_has("");
+            scene.advance(60);
+            assert!(scene.wait(before + 2).await.is_active());
+            scene.telegram_has("https://b.example.org/");
+            scene.advance(60);
+            scene.wait(before + 3).await;
+            scene.telegram_has(OURS);
+            scene.advance(60);
+            assert!(scene.wait(before + 4).await.is_active());
+        };
+        assert_eq!(scene.play(test).await, Ok(()));
+        let asked = scene.telegram.lock().unwrap().asked.clone();
+        let sets = asked.iter().filter(|(method, _)| method == "setWebhook");
+        let dropped: Vec<bool> = sets.map(|(_, params)| params["drop_pending_updates"] == true).collect();
+        assert_eq!(dropped, dropping);
+    }
+}
+
+#[tokio::test]
+async fn another_programs_set_webhook_at_the_same_moment_is_not_told_as_no_webhook() {
+    let throttle = json!({"ok": false, "error_code": 429, "parameters": {"retry_after": 1}});
+    let conflict = failure(409, "Conflict: terminated by other setWebhook");
+    // At the start, and in a repair of changed limits.
+    let faults = [("setWebhook", 409, conflict.clone()), ("setWebhook", 429, throttle.clone())];
+    let scene = Scene::new(faults).await;
+    let test = async {
+        for n in 1..=2 {
+            assert_eq!(scene.wait(n).await, Standing::Registering { trouble: None });
+            scene.advance(6);
+        }
+        assert!(scene.wait(3).await.is_active());
+        {
+            let mut telegram = scene.telegram.lock().unwrap();
+            telegram.webhook["max_connections"] = json!(7);
+            telegram.faults.extend([("setWebhook", 409, conflict), ("setWebhook", 429, throttle)]);
+        }
+        scene.advance(60);
+        for n in 4..=5 {
+            assert!(scene.wait(n).await.is_active(), "updates arrive all the time");
+            scene.advance(6);
+        }
+        assert!(scene.wait(6).await.is_active());
+    };
+    assert_eq!(scene.play(test).await, Ok(()));
+    assert_eq!(scene.telegram.lock().unwrap().webhook["max_connections"], 40);
+}
+
+#[tokio::test]
+async fn limits_that_are_changed_again_and_again_leave_the_webhook_registered() {
+    let scene = Scene::new([]).await;
+    let test = async {
+        assert!(scene.wait(1).await.is_active());
+        let mut wait = 1;
+        for time in 1..=4 {
+            scene.telegram.lock().unwrap().webhook["max_connections"] = json!(7);
+            scene.advance(60);
+            wait += 1;
+            assert!(scene.wait(wait).await.is_active());
+            if time > 1 {
+                scene.advance(300);
+                wait += 1;
+                assert!(scene.wait(wait).await.is_active());
+            }
+        }
     };
     assert_eq!(scene.play(test).await, Ok(()));
 }

@@ -1,20 +1,28 @@
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tracing::{Level, debug, info, warn};
 
 use super::register::{Finding, Setback, finding};
 use super::standing::{RefusedToken, Standing};
 use super::wanted::WantedWebhook;
 use super::{Course, Damage, Drift, Outcome, Registrar, backoff, drift};
+use crate::clock::elapsed;
 use crate::telegram::{ApiError, Call};
 
 /// What is kept between the tries of one registration.
 #[derive(Default)]
 struct Tries {
     made: u32,
+    contended: u32,
     slowly: u32,
+    /// When the first refusal came that heals by itself.
+    healing_since: Option<Timestamp>,
     told: Option<Standing>,
 }
+
+/// So many times in a row somebody else may come between before that is said to be trouble.
+const CONTENDED_QUIETLY: u32 = 5;
 
 impl Registrar {
     /// Tries until the webhook is set and read back, or is another's.
@@ -53,7 +61,8 @@ impl Registrar {
             }
         }
         course.pace.made(self.clock.now());
-        let set = self.api.set_webhook(&wanted.parameters()).await;
+        let set = self.api.set_webhook(&wanted.parameters(course.drop_pending_updates)).await;
+        course.answered(&set);
         let remark = set.map_err(|error| setback(error).of_a_change())?;
         if let Some(host) = other {
             warn!(
@@ -110,9 +119,10 @@ impl Registrar {
 
     /// Tells what was met, once for each change of the reason, and waits as long as it takes.
     async fn wait_for_next_try(&self, setback: Setback, tries: &mut Tries) -> Result<(), RefusedToken> {
-        let standing = setback.standing();
         let jitter: f64 = rand::random();
         tries.made = tries.made.saturating_add(1);
+        let setback = self.slowed(setback, tries);
+        let standing = setback.standing();
         // Instances that start together meet throttles and each other: that is their way, not trouble.
         let (wait, level) = match setback {
             Setback::Token(refused) => {
@@ -124,9 +134,22 @@ impl Registrar {
                 let spread = Duration::from_secs(2_u64.saturating_pow(tries.made.min(4)));
                 (wait + spread.mul_f64(jitter), Level::INFO)
             }
-            Setback::Contended(_) => (backoff::LATER.wait(tries.made, jitter), Level::INFO),
+            Setback::Contended { reason, least } => {
+                tries.contended += 1;
+                let wait = least + backoff::LATER.wait(tries.contended, jitter);
+                if tries.contended <= CONTENDED_QUIETLY {
+                    if !self.standing.borrow().is_active() {
+                        self.standing.send_replace(Standing::Registering { trouble: None });
+                    }
+                    debug!(retry_in_s = wait.as_secs(), "another program sets the webhook at this moment: {reason}");
+                    self.clock.sleep(wait).await;
+                    return Ok(());
+                }
+                (wait, Level::INFO)
+            }
             Setback::Soon(_) => (backoff::SOON.wait(tries.made, jitter), Level::WARN),
             Setback::Later(_) => (backoff::LATER.wait(tries.made, jitter), Level::WARN),
+            Setback::Healing { .. } => (backoff::healing(jitter), Level::WARN),
             Setback::Slowly { .. } => {
                 tries.slowly += 1;
                 (backoff::SLOWLY.wait(tries.slowly, jitter), Level::ERROR)
@@ -140,6 +163,22 @@ impl Registrar {
         }
         self.clock.sleep(wait).await;
         Ok(())
+    }
+
+    /// What has not healed by itself in time is tried slowly, as other refusals are.
+    fn slowed(&self, setback: Setback, tries: &mut Tries) -> Setback {
+        match setback {
+            Setback::Healing { reason, advice } => {
+                let now = self.clock.now();
+                let since = *tries.healing_since.get_or_insert(now);
+                if elapsed(since, now) < backoff::HEALING_TIME {
+                    Setback::Healing { reason, advice }
+                } else {
+                    Setback::Slowly { reason, advice }
+                }
+            }
+            other => other,
+        }
     }
 
     /// Makes the call that goes with a registration. A bot works without it, so it is not repeated.

@@ -25,7 +25,7 @@ pub struct WantedWebhook {
     pub allowed_updates: Vec<String>,
     /// The most connections Telegram opens at once, 1 to 100.
     pub max_connections: u32,
-    /// Whether what waits at Telegram is thrown away at each registration.
+    /// Whether what waits at Telegram is thrown away by the first registration of a start.
     pub drop_pending_updates: bool,
     /// Which webhook it may take the place of when the service starts.
     pub claim: Claim,
@@ -97,13 +97,14 @@ impl WantedWebhook {
         problems
     }
 
-    pub(super) fn parameters(&self) -> SetWebhook {
+    /// `drop_pending_updates`: whether this call throws away what waits at Telegram.
+    pub(super) fn parameters(&self, drop_pending_updates: bool) -> SetWebhook {
         SetWebhook {
             url: self.url.clone(),
             secret_token: self.secret_token.clone(),
             allowed_updates: self.allowed_updates.clone(),
             max_connections: self.max_connections,
-            drop_pending_updates: self.drop_pending_updates,
+            drop_pending_updates,
         }
     }
 }

@@ -186,8 +186,8 @@ impl Registrar {
 
     fn tell_of_blindness(&self, setback: &Setback) {
         match setback {
-            Setback::Slowly { .. } => self.stand(setback.standing(), Level::ERROR),
-            Setback::Soon(reason) | Setback::Contended(reason) | Setback::Later(reason) => {
+            Setback::Healing { .. } | Setback::Slowly { .. } => self.stand(setback.standing(), Level::ERROR),
+            Setback::Soon(reason) | Setback::Contended { reason, .. } | Setback::Later(reason) => {
                 warn!("Telegram could not be asked about the webhook: {reason}. It stays as it was");
             }
             Setback::After(_) | Setback::Token(_) => {

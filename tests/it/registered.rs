@@ -1,6 +1,13 @@
 //! Registered by itself: at start the service points Telegram at its own public URL.
 
-use crate::harness::{TestApp, Wanted};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use doorbell::clock::SystemClock;
+use doorbell::sandbox::{Answer, Fault, Sandbox, TOKEN};
+
+use crate::harness::{Log, Program, SECRET, TestApp, Wanted, count, fetch, run, telegram, waiting};
 
 #[tokio::test]
 async fn at_start_it_points_telegram_at_its_own_public_url() {
@@ -30,4 +37,94 @@ async fn a_refused_token_ends_the_service() {
     let mut app = Wanted::default().with("telegram.bot_token", token).start().await;
     let refused = app.stop_by_itself().await.expect_err("it is refused");
     assert!(refused.to_string().contains("401"), "{refused}");
+}
+
+/// The program itself at this Telegram, with these variables beside; its folder is the inbox's.
+fn program(sandbox: &Sandbox, folder: &std::path::Path, more: &[(&str, &str)]) -> (Program, PathBuf) {
+    let (api, log) = (sandbox.api_url(), folder.join("log"));
+    let inbox = format!("sqlite:{}", folder.join("inbox.db").display());
+    let mut variables = vec![
+        ("TELEGRAM_BOT_TOKEN", TOKEN),
+        ("TELEGRAM_API_URL", &api[..]),
+        ("WEBHOOK_SECRET", SECRET),
+        ("DATABASE_URL", &inbox[..]),
+    ];
+    variables.extend_from_slice(more);
+    (Program::serve(&variables, &log), log)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_enters_the_dns_after_the_start_is_registered_within_15_seconds() {
+    let sandbox = telegram(&SystemClock).await;
+    // First its certificate is not there, then its name: the sandbox asks a name server, which knows no `.invalid`.
+    let description = "Bad Request: bad webhook: SSL error {error:0A000086:SSL routines::certificate verify failed}";
+    let what = Answer::Status { code: 400, description: description.to_owned(), retry_after: None };
+    sandbox.fault(Fault { method: Some("setWebhook".into()), times: Some(1), what });
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (program, log) = program(&sandbox, folder.path(), &[("PUBLIC_URL", "http://doorbell.invalid")]);
+    let refused = |sandbox: &Sandbox| {
+        sandbox.calls().iter().filter(|call| call.method == "setWebhook" && call.code == Some(400)).count()
+    };
+    sandbox.until(|sandbox| refused(sandbox) == 2).await;
+    assert!(sandbox.webhook().is_none());
+    sandbox.route("doorbell.invalid", program.addr);
+    let (healed, registered) = (Instant::now(), sandbox.until(|sandbox| sandbox.webhook().is_some()));
+    tokio::time::timeout(Duration::from_secs(60), registered).await.expect("it is registered at last");
+    assert!(healed.elapsed() <= Duration::from_secs(15), "it took {:?}", healed.elapsed());
+    let log = std::fs::read_to_string(log).expect("there is a log");
+    for words in ["certificate verify failed", "Failed to resolve host", "every few seconds"] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+    assert!(!log.contains("ERROR"), "nobody has to look");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhook_set_beside_a_running_service_never_makes_it_say_that_it_is_not_registered() {
+    let sandbox = telegram(&SystemClock).await;
+    let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+    let often = ("DOORBELL__WEBHOOK__WATCH_INTERVAL", "1s");
+    let (program, log) = program(&sandbox, folder.path(), &[often]);
+    let url = format!("http://{}", program.addr);
+    for round in 0..6 {
+        let before = count(&sandbox, "setWebhook");
+        let variables = [
+            ("TELEGRAM_BOT_TOKEN", TOKEN.to_owned()),
+            ("TELEGRAM_API_URL", sandbox.api_url()),
+            ("WEBHOOK_SECRET", SECRET.to_owned()),
+            ("PUBLIC_URL", url.clone()),
+            // Every other time with other limits than the service has, which then sets its own again.
+            ("DOORBELL__WEBHOOK__MAX_CONNECTIONS", (40 - round % 2 * 33).to_string()),
+        ];
+        let folder = Arc::clone(&folder);
+        let set = tokio::task::spawn_blocking(move || {
+            let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, &value[..])).collect();
+            run(&["webhook", "set"], &variables, folder.path())
+        });
+        let set = set.await.expect("no panic");
+        assert_eq!(set.code, 0, "{}{}", set.stdout, set.stderr);
+        sandbox.until(|sandbox| count(sandbox, "setWebhook") > before).await;
+        if round == 0 {
+            // Both came at the start of the service, which is then ready a moment later.
+            let ready = async || (fetch(program.addr, "/readyz").await.status == 200).then_some(());
+            waiting::until("the service is ready", ready).await;
+        }
+        assert_eq!(fetch(program.addr, "/readyz").await.status, 200, "round {round}");
+    }
+    sandbox.until(|sandbox| sandbox.webhook().is_some_and(|webhook| webhook.max_connections == 40)).await;
+    let log = std::fs::read_to_string(log).expect("there is a log");
+    assert!(log.contains("This bot's webhook was changed") && !log.contains("not registered"), "{log}");
+}
+
+#[tokio::test]
+async fn a_service_that_leaves_registration_to_others_is_ready() {
+    let log = Log::listen();
+    let app = Wanted::default().with("webhook.register", false).start().await;
+    let ready = fetch(app.addr, "/readyz").await;
+    assert_eq!((ready.status, &ready.json()["ready"]), (200, &true.into()), "{ready:?}");
+    assert_eq!(fetch(app.addr, "/healthz").await.json()["webhook"]["standing"], "off");
+    assert_eq!(log.lines("Registration is turned off").len(), 1);
+    assert_eq!(count(&app.sandbox, "setWebhook"), 0);
+    // Without a public URL it is not the operator's wish.
+    let app = Wanted::default().with("webhook.public_url", "").start().await;
+    assert_eq!(fetch(app.addr, "/readyz").await.status, 503);
 }

@@ -31,7 +31,7 @@ pub struct WebhookSettings {
     /// The most connections Telegram opens at once, 1 to 100.
     #[schemars(range(min = 1, max = 100))]
     pub max_connections: u32,
-    /// Whether what waits at Telegram is thrown away at each registration.
+    /// Whether what waits at Telegram is thrown away by the first registration of each start.
     pub drop_pending_updates: bool,
     /// Whether the service registers itself at all.
     pub register: bool,
