@@ -144,3 +144,21 @@ fn meaning(status: u16) -> &'static str {
         _ => "this is not what Telegram wants to hear",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_route_of_the_webhook_is_added_below_any_path() {
+        let settings = Settings::load(&Sources::default(), Need::Nothing).unwrap();
+        for (url, rung) in [
+            (None, "http://127.0.0.1:10000/telegram/webhook"),
+            (Some("https://bot.example.org"), "https://bot.example.org/telegram/webhook"),
+            (Some("https://example.org/bots/a/"), "https://example.org/bots/a/telegram/webhook"),
+            (Some("https://example.org/a/telegram/webhook"), "https://example.org/a/telegram/webhook"),
+        ] {
+            assert_eq!(target(url, &settings).unwrap(), rung);
+        }
+    }
+}

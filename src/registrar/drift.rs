@@ -3,7 +3,7 @@ use std::fmt;
 
 use url::Url;
 
-use super::wanted::{WantedWebhook, host_of};
+use super::wanted::{WEBHOOK_PATH, WantedWebhook, host_of};
 use crate::telegram::WebhookInfo;
 
 /// One thing in which the webhook at Telegram is not as it shall be.
@@ -40,6 +40,13 @@ pub fn drift(wanted: &WantedWebhook, seen: &WebhookInfo) -> Vec<Drift> {
     if host_of(&seen.url) != wanted.host() {
         return vec![Drift::Foreign { host: host_of(&seen.url) }];
     }
+    if let (Some(ours), Some(theirs)) = (path_before(&wanted.url), path_before(&seen.url))
+        && ours != theirs
+        && !ours.is_empty()
+        && !theirs.is_empty()
+    {
+        return vec![Drift::Foreign { host: format!("{} (under another path)", wanted.host()) }];
+    }
     let mut drift = Vec::new();
     if !same_url(&wanted.url, &seen.url) {
         drift.push(Drift::Url);
@@ -52,6 +59,12 @@ pub fn drift(wanted: &WantedWebhook, seen: &WebhookInfo) -> Vec<Drift> {
         drift.push(Drift::MaxConnections { seen: most });
     }
     drift
+}
+
+/// The path below which a service of this program lies: two of one bot on one host are two services.
+/// From or to no path at all, the same service has moved.
+fn path_before(url: &str) -> Option<String> {
+    Some(Url::parse(url).ok()?.path().strip_suffix(WEBHOOK_PATH)?.to_owned())
 }
 
 /// Telegram keeps the text it was given, but another writing of the same URL is no difference.
@@ -129,6 +142,17 @@ mod tests {
         let foreign = |host: &str| vec![Drift::Foreign { host: host.to_owned() }];
         assert_eq!(drift(&wanted(&[]), &seen("https://b.example/x", Some(&["poll"]))), foreign("b.example"));
         assert_eq!(drift(&wanted(&[]), &seen("https://a.example:8443/x", None)), foreign("a.example:8443"));
+    }
+
+    #[test]
+    fn services_under_two_paths_of_one_host_are_two_and_one_that_moves_is_one() {
+        let wanted = |url: &str| WantedWebhook { url: url.to_owned(), ..wanted(&[]) };
+        let (a, b) = ("https://a.example/a/telegram/webhook", "https://a.example/b/telegram/webhook");
+        let foreign = [Drift::Foreign { host: "a.example (under another path)".to_owned() }];
+        assert_eq!(drift(&wanted(a), &seen(b, None)), foreign);
+        assert_eq!(drift(&wanted(a), &seen(a, None)), []);
+        assert_eq!(drift(&wanted(a), &seen(OURS, None)), [Drift::Url]);
+        assert_eq!(drift(&wanted(OURS), &seen(a, None)), [Drift::Url]);
     }
 
     #[test]

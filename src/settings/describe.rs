@@ -91,7 +91,7 @@ pub(super) fn url(url: &Url) -> String {
 }
 
 /// Whether a text looks like a bot token, or like a URL with a password.
-fn looks_secret(text: &str) -> bool {
+pub(super) fn looks_secret(text: &str) -> bool {
     let password = text.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'));
     let token = text.match_indices(':').any(|(at, _)| {
         let id = text[..at].bytes().rev().take_while(u8::is_ascii_digit).count();

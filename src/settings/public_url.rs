@@ -9,7 +9,8 @@ use super::describe;
 use super::reader::Refusal;
 
 /// What a public URL looks like.
-pub(super) const WANTED: &str = "the service's public base URL, without a path, such as https://bot.example.org";
+pub(super) const WANTED: &str = "the service's public base URL, such as https://bot.example.org or, where several share a host, \
+                                 https://example.org/bot";
 
 /// What Telegram's own Bot API wants beside.
 pub(super) const WANTED_BY_TELEGRAM: &str =
@@ -21,7 +22,11 @@ const PORTS: [u16; 4] = [443, 80, 88, 8443];
 /// Names that no public name server knows.
 const LOCAL_NAMES: [&str; 3] = [".localhost", ".local", ".internal"];
 
-/// Reads the base: scheme, host and port.
+/// What the service adds to the base URL: the path of its webhook.
+const WEBHOOK_PATH: &str = "/telegram/webhook";
+
+/// Reads the base: scheme, host, port, and the path below which a proxy leads to this service. There
+/// is no slash at its end.
 pub(super) fn base(text: &str) -> Result<String, Refusal> {
     let text = text.trim();
     let scheme_missing = || Refusal::hint("write https:// before it");
@@ -32,10 +37,25 @@ pub(super) fn base(text: &str) -> Result<String, Refusal> {
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err(Refusal { found, hint: None });
     }
-    if !matches!(url.path(), "" | "/") {
-        return Err(Refusal { found, hint: Some("the service adds /telegram/webhook itself".to_owned()) });
+    let base = url.as_str().trim_end_matches('/').to_owned();
+    let refused = |hint: &str| Err(Refusal { found: found.clone(), hint: Some(hint.to_owned()) });
+    match url.path().trim_end_matches('/') {
+        "" => Ok(base),
+        path if path.ends_with(WEBHOOK_PATH) => refused("the service adds /telegram/webhook itself"),
+        path if describe::looks_secret(&path.replace("%3A", ":")) => refused(LIKE_A_TOKEN),
+        path if !is_plain(path) => refused(NOT_PLAIN),
+        _ => Ok(base),
     }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+const LIKE_A_TOKEN: &str = "the path looks like a bot token, which must not be in a URL; the secret token protects the \
+                            webhook";
+const NOT_PLAIN: &str = "a path is made of letters, digits and - . _ ~ between single slashes";
+
+/// Whether every proxy and router reads a path alike.
+fn is_plain(path: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_' | b'~');
+    path.split('/').skip(1).all(|segment| !segment.is_empty() && segment.bytes().all(plain))
 }
 
 /// Whether Telegram's own Bot API can reach a base URL, as far as that can be told from here.
@@ -84,24 +104,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_public_url_is_scheme_host_and_port() {
+    fn a_public_url_is_scheme_host_and_port_and_the_path_below_which_the_service_is() {
         for (text, url) in [
             ("https://bot.example.org", "https://bot.example.org"),
             ("https://Bot.Example.org/", "https://bot.example.org"),
             (" https://bot.example.org:443 ", "https://bot.example.org"),
             ("https://bot.example.org:8443", "https://bot.example.org:8443"),
             ("http://localhost:10000", "http://localhost:10000"),
+            ("https://example.org/bot", "https://example.org/bot"),
+            ("https://example.org/bots/shop-1.a_b~/", "https://example.org/bots/shop-1.a_b~"),
+            ("https://example.org/a/../bot", "https://example.org/bot"),
         ] {
             assert_eq!(base(text).unwrap(), url);
         }
     }
 
     #[test]
-    fn anything_beside_scheme_host_and_port_is_refused() {
+    fn anything_beside_scheme_host_port_and_a_plain_path_is_refused() {
         for (text, hint) in [
             ("bot.example.org", Some("write https:// before it")),
             ("bot.example.org:8443", Some("write https:// before it")),
             ("https://bot.example.org/telegram/webhook", Some("the service adds /telegram/webhook itself")),
+            ("https://bot.example.org/bot/telegram/webhook/", Some("the service adds /telegram/webhook itself")),
+            ("https://bot.example.org/{bot}", Some(NOT_PLAIN)),
+            ("https://bot.example.org/a//b", Some(NOT_PLAIN)),
+            ("https://bot.example.org/a b", Some(NOT_PLAIN)),
+            ("https://bot.example.org/\u{431}\u{43e}\u{442}", Some(NOT_PLAIN)),
+            ("https://bot.example.org/123456789:AAtestThisIsNoTokenOfAnyBot000000", Some(LIKE_A_TOKEN)),
+            ("https://bot.example.org/bot123456789%3AAAtestThisIsNoTokenOfAnyBot000000", Some(LIKE_A_TOKEN)),
             ("https://bot.example.org/?a", None),
             ("https://bot.example.org/#a", None),
             ("https://me:s3cr3t@bot.example.org", None),
@@ -110,7 +140,8 @@ mod tests {
         ] {
             let refusal = base(text).unwrap_err();
             assert_eq!(refusal.hint.as_deref(), hint, "{text}");
-            assert!(!refusal.found.unwrap_or_default().contains("s3cr3t"));
+            let found = refusal.found.unwrap_or_default();
+            assert!(!found.contains("s3cr3t") && !found.contains("NoToken"), "{found}");
         }
     }
 

@@ -362,7 +362,7 @@ async fn settings_that_cannot_be_right_exit_2_with_what_is_wanted() {
     let public = ("TELEGRAM_API_URL", "https://api.telegram.org".to_owned());
     for (variable, value, words) in [
         ("PUBLIC_URL", "bot.example.org", "write https:// before it"),
-        ("PUBLIC_URL", "https://bot.example.org/hook", "adds /telegram/webhook itself"),
+        ("PUBLIC_URL", "https://bot.example.org/telegram/webhook", "adds /telegram/webhook itself"),
         ("PUBLIC_URL", "https://bot.example.org:10000", "443, 80, 88 or 8443"),
         ("PUBLIC_URL", "https://10.0.0.1", "not reached from the internet"),
         ("WEBHOOK_SECRET", "with a blank", "1 to 256 of A-Z a-z 0-9 _ -"),

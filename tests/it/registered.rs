@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use doorbell::clock::SystemClock;
+use doorbell::registrar::Standing;
 use doorbell::sandbox::{Answer, Fault, Sandbox, TOKEN};
 
 use crate::harness::{Log, Program, SECRET, TestApp, Wanted, count, fetch, run, telegram, waiting};
@@ -21,6 +22,21 @@ async fn at_start_it_points_telegram_at_its_own_public_url() {
         assert!(set.params.get(parameter).is_some(), "setWebhook says {parameter}");
     }
     assert!(set.params.get("drop_pending_updates").is_none_or(|drop| drop == false));
+}
+
+#[tokio::test]
+async fn below_the_path_of_its_public_url_it_registers_and_is_found_as_wanted() {
+    let sandbox = telegram(&SystemClock).await;
+    let at = |url: &str| Wanted::default().at(&sandbox).with("webhook.public_url", url).start();
+    sandbox.route("bots.example.org", ([127, 0, 0, 1], 9).into());
+    let app = at("https://bots.example.org/shop/").await;
+    app.registered().await;
+    assert_eq!(sandbox.webhook().expect("it is set").url, "https://bots.example.org/shop/telegram/webhook");
+    assert_eq!(*app.standing.borrow(), Standing::Active { host: "bots.example.org".to_owned() });
+    // Another start of the same bot under another path of the host takes it.
+    let other = at("https://bots.example.org/other").await;
+    other.registered().await;
+    assert_eq!(sandbox.webhook().expect("it is set").url, "https://bots.example.org/other/telegram/webhook");
 }
 
 #[tokio::test]

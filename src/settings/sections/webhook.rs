@@ -17,7 +17,8 @@ use crate::update::Kind;
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct WebhookSettings {
-    /// The service's public base URL, without a path; from the platform when not set.
+    /// The service's public base URL, without a slash at its end; from the platform when not set. Its
+    /// path, if it has one, is the one below which a proxy leads to this service.
     #[schemars(with = "String")]
     pub public_url: Option<String>,
     /// The secret token; derived from the bot token when not set.
