@@ -15,7 +15,8 @@ const PILE: u64 = 100;
 
 pub(super) fn settings(settings: &Settings) -> Finding {
     let set = settings.in_force().iter().filter(|entry| entry.source != Origin::Default).count();
-    Finding::well("settings", format!("read without a problem, {set} of them not the defaults"))
+    let proxy = settings.proxy_in_words().map(|proxy| format!("; {proxy}")).unwrap_or_default();
+    Finding::well("settings", format!("read without a problem, {set} of them not the defaults{proxy}"))
 }
 
 pub(super) fn no_token() -> Finding {
@@ -38,7 +39,7 @@ pub(super) fn token(me: &Result<Me, ApiError>) -> Finding {
         Err(error) => Finding::unwell(
             CHECK,
             error.to_string(),
-            "Look at TELEGRAM_API_URL and at the way from here to the internet. If both are right, Telegram has trouble: \
+            "Look at TELEGRAM_API_URL, at TELEGRAM_PROXY and at the way from here to the internet. If both are right, Telegram has trouble: \
              a running Doorbell waits, and loses nothing.",
         ),
     }

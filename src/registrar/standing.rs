@@ -131,7 +131,7 @@ impl RefusedToken {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         "The token was revoked, or is not complete. Ask @BotFather for it (/mybots, the bot, API Token) and set \
-         TELEGRAM_BOT_TOKEN to it."
+         TELEGRAM_BOT_TOKEN to it. A token of Telegram's test environment needs telegram.test_environment = true."
     }
 }
 

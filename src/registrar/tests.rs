@@ -94,7 +94,7 @@ impl Scene {
         let answering = Arc::clone(&telegram);
         let respond = move |request: &Request| answering.lock().unwrap().answer(request);
         Mock::given(any()).respond_with(respond).mount(&server).await;
-        let settings = TelegramSettings { bot_token: None, api_url: server.uri() };
+        let settings = TelegramSettings::at(&server.uri());
         let clock = CountingClock { clock: ManualClock::new(Timestamp::UNIX_EPOCH), waits: watch::Sender::new(0) };
         let announce = Some(Call::set_my_commands([("start", "Start")]));
         let shared: SharedClock = Arc::new(clock.clone());

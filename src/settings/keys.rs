@@ -10,8 +10,9 @@ use toml::Value;
 pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// The keys whose values are kept in `SecretString` from the moment they are read.
-pub(super) const SECRETS: [&str; 6] = [
+pub(super) const SECRETS: [&str; 7] = [
     "telegram.bot_token",
+    "telegram.proxy",
     "webhook.secret_token",
     "webhook.previous_secret_token",
     "inbox.url",

@@ -7,8 +7,9 @@ use toml::Value;
 
 use super::origin::Origin;
 use super::problems::Problem;
+use super::sections::telegram;
 use super::sources::Sources;
-use super::{describe, file, keys, platform, variables};
+use super::{describe, file, keys, platform, proxy, variables};
 
 /// A value as its source has it.
 #[derive(Clone, Debug)]
@@ -52,6 +53,12 @@ impl Layers {
             && let Some((url, origin)) = platform::public_url(&sources.environment)
         {
             layers.set_text("webhook.public_url", url.into(), origin);
+        }
+        if layers.is_not_set(super::PROXY)
+            && let Some(host) = telegram::public_host(layers.text("telegram.api_url"))
+            && let Some((url, origin)) = proxy::of_environment(&sources.environment, host)
+        {
+            layers.set_text(super::PROXY, url, origin);
         }
         layers
     }
@@ -100,8 +107,16 @@ impl Layers {
 
     fn is_not_set(&self, key: &str) -> bool {
         match &self.found(key).raw {
-            Raw::Text(text) => text.expose_secret().is_empty(),
-            Raw::Toml(value) => value.as_str() == Some(""),
+            Raw::Toml(value) if !value.is_str() => false,
+            Raw::Text(_) | Raw::Toml(_) => self.text(key).is_empty(),
+        }
+    }
+
+    /// What a known key is set to, if that is a text.
+    fn text(&self, key: &str) -> &str {
+        match &self.found(key).raw {
+            Raw::Text(text) => text.expose_secret(),
+            Raw::Toml(value) => value.as_str().unwrap_or_default(),
         }
     }
 }

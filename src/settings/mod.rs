@@ -12,6 +12,7 @@ mod layers;
 mod origin;
 mod platform;
 mod problems;
+mod proxy;
 mod public_url;
 mod reader;
 mod schema;
@@ -30,6 +31,7 @@ pub use in_force::{Entry, Shown};
 pub use origin::Origin;
 pub use platform::Platform;
 pub use problems::{Problem, SettingsError};
+pub use proxy::Proxy;
 pub use schema::json_schema;
 pub use sections::command::CommandSettings;
 pub use sections::console::ConsoleSettings;
@@ -128,12 +130,27 @@ impl Settings {
         &self.in_force
     }
 
+    /// What is said of the proxy for calls to the Bot API, where one is set: host and port, and who
+    /// named it.
+    #[must_use]
+    pub fn proxy_in_words(&self) -> Option<String> {
+        let entry = self.in_force.iter().find(|entry| entry.key == PROXY && entry.value != Shown::NotSet)?;
+        let source = &entry.source;
+        Some(match &self.telegram.proxy {
+            Some(proxy) => format!("calls to the Bot API go through the proxy at {} ({source})", proxy.address()),
+            None => format!("the proxy is not used ({source}): the Bot API is on this machine"),
+        })
+    }
+
     /// Where the value of a key came from.
     #[must_use]
     pub fn source(&self, key: &str) -> Option<&Origin> {
         self.in_force.iter().find(|entry| entry.key == key).map(|entry| &entry.source)
     }
 }
+
+/// The key of the proxy for calls to the Bot API.
+const PROXY: &str = "telegram.proxy";
 
 /// Notes that the bot token is missing, unless it may well stand in a file that could not be read.
 fn ask_for_token(from: &mut Reader) {

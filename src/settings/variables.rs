@@ -14,9 +14,10 @@ use super::sources::{Environment, Variable};
 
 /// The variables whose names people and platforms know, and the keys they set. An empty one counts
 /// as not set.
-const WELL_KNOWN: [(&str, &str); 13] = [
+const WELL_KNOWN: [(&str, &str); 14] = [
     ("TELEGRAM_BOT_TOKEN", "telegram.bot_token"),
     ("TELEGRAM_API_URL", "telegram.api_url"),
+    ("TELEGRAM_PROXY", "telegram.proxy"),
     ("PORT", "server.port"),
     ("HOST", "server.host"),
     ("PUBLIC_URL", "webhook.public_url"),

@@ -22,6 +22,8 @@ pub struct BotApi(Arc<Inner>);
 struct Inner {
     client: Client,
     deadlines: Deadlines,
+    /// Host and port of the proxy, if there is one.
+    proxy: Option<String>,
     token: BotToken,
     /// What a method's name is put behind: the base URL and the token.
     prefix: SecretString,
@@ -58,9 +60,10 @@ impl BotApi {
     ) -> Self {
         let base = settings.api_url.trim_end_matches('/');
         let public = Url::parse(base).is_ok_and(|url| url.host_str() == Some(PUBLIC_HOST));
-        let prefix = token.method_url(base, "").into();
-        let (client, counts) = (client::client(deadlines), Counts::default());
-        Self(Arc::new(Inner { client, deadlines, token, prefix, public, clock, counts }))
+        let prefix = token.method_url(base, if settings.test_environment { "test/" } else { "" }).into();
+        let (client, counts) = (client::client(deadlines, settings.proxy.as_ref()), Counts::default());
+        let proxy = settings.proxy.as_ref().map(|proxy| proxy.address().to_owned());
+        Self(Arc::new(Inner { client, deadlines, proxy, token, prefix, public, clock, counts }))
     }
 
     /// Whether this is Telegram's own Bot API, which sends webhooks only to public https addresses;
@@ -163,7 +166,7 @@ impl BotApi {
 
     async fn exchange<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<Done<T>, ApiError> {
         let request = self.request(method, params)?;
-        let unsent = |error| ApiError::unsent(error, self.0.deadlines);
+        let unsent = |error| ApiError::unsent(error, self.0.deadlines).by_way_of(self.0.proxy.as_deref());
         let response = self.0.client.execute(request).await.map_err(unsent)?;
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).cloned();
@@ -241,7 +244,7 @@ mod tests {
             .respond_with(ResponseTemplate::new(200).set_body_json(answer))
             .mount(&server)
             .await;
-        let settings = TelegramSettings { bot_token: None, api_url: format!("{}/", server.uri()) };
+        let settings = TelegramSettings::at(&format!("{}/", server.uri()));
         (server, BotApi::new(&settings, BotToken::new("1:a".to_owned().into()), Arc::new(SystemClock)))
     }
 
@@ -252,6 +255,14 @@ mod tests {
         let call = Call::send_message(7, "a");
         assert_eq!(api.call(&call).await, Ok(json!({"message_id": 5})));
         assert_eq!(api.perform(&call).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn in_the_test_environment_the_method_stands_behind_test() {
+        let (server, _) = telegram("test/getMe", json!({}), json!({"ok": true, "result": {"id": 1}})).await;
+        let settings = TelegramSettings { test_environment: true, ..TelegramSettings::at(&server.uri()) };
+        let api = BotApi::new(&settings, BotToken::new("1:a".to_owned().into()), Arc::new(SystemClock));
+        assert_eq!(api.get_me().await.map(|me| me.id), Ok(1));
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::client::Deadlines;
 use super::{ApiError, BotApi, BotToken, Call};
 use crate::clock::SystemClock;
-use crate::settings::TelegramSettings;
+use crate::settings::{Need, Settings, Sources, TelegramSettings};
 
 const TOKEN: &str = "123456:CANARY-CANARY-CANARY-CANARY-CANARY1";
 
@@ -57,7 +58,19 @@ async fn play(mut stream: TcpStream, peer: Peer) {
 }
 
 fn api(url: &str) -> BotApi {
-    let settings = TelegramSettings { bot_token: None, api_url: url.to_owned() };
+    let settings = TelegramSettings::at(url);
+    let deadlines = Deadlines { connect: Duration::from_millis(300), call: Duration::from_millis(300) };
+    BotApi::with_deadlines(&settings, BotToken::new(TOKEN.to_owned().into()), Arc::new(SystemClock), deadlines)
+}
+
+/// What a proxy is sent of `operator:CANARY`.
+const PROXY_PASSWORD_SENT: &str = "b3BlcmF0b3I6Q0FOQVJZ";
+
+fn by_way_of(scheme: &str, proxy: SocketAddr, url: &str) -> BotApi {
+    let sources = Sources::default()
+        .with("telegram.api_url", url)
+        .with("telegram.proxy", format!("{scheme}://operator:CANARY@{proxy}"));
+    let settings = Settings::load(&sources, Need::Nothing).unwrap().telegram;
     let deadlines = Deadlines { connect: Duration::from_millis(300), call: Duration::from_millis(300) };
     BotApi::with_deadlines(&settings, BotToken::new(TOKEN.to_owned().into()), Arc::new(SystemClock), deadlines)
 }
@@ -108,6 +121,41 @@ async fn failures() -> Vec<(&'static str, ApiError)> {
     tokio::select! {
         outcome = api.get_me() => failures.push(("Unreachable", outcome.unwrap_err())),
         () = no_tls => {}
+    }
+    // By way of a proxy that is not there, closes, refuses, or wants another password; by http and by TLS.
+    for scheme in ["http", "socks5"] {
+        failures.push(("Unreachable", by_way_of(scheme, free, "http://bot-api.test").get_me().await.unwrap_err()));
+        failures.push(("Unreachable", by_way_of(scheme, free, "https://bot-api.test").get_me().await.unwrap_err()));
+    }
+    for (kind, url, answer) in [
+        (
+            "Unreadable",
+            "http://bot-api.test",
+            "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n",
+        ),
+        (
+            "Unreachable",
+            "https://bot-api.test",
+            "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n",
+        ),
+        ("Unreachable", "https://bot-api.test", "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n"),
+        ("Unreachable", "http://bot-api.test", ""),
+    ] {
+        let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = by_way_of("http", proxy.local_addr().unwrap(), url);
+        let refuse = async {
+            loop {
+                let (mut stream, _) = proxy.accept().await.unwrap();
+                let mut request = vec![0; 4096];
+                let read = stream.read(&mut request).await.unwrap();
+                assert!(String::from_utf8_lossy(&request[..read]).contains(PROXY_PASSWORD_SENT));
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        };
+        tokio::select! {
+            outcome = api.get_me() => failures.push((kind, outcome.unwrap_err())),
+            () = refuse => {}
+        }
     }
     failures.push(("Refused", api.perform(&Call::new("../getMe")).await.unwrap_err()));
     failures
@@ -164,7 +212,8 @@ async fn no_failure_shows_the_token_in_any_form_or_log() {
     for library in ["reqwest::connect", "hyper_util::client"] {
         assert!(logged.contains(library), "the log of {library} was not captured");
     }
-    let leaks: Vec<&str> = logged.lines().filter(|line| line.contains("CANARY")).collect();
+    let leaks = |line: &&str| line.contains("CANARY") || line.contains(PROXY_PASSWORD_SENT);
+    let leaks: Vec<&str> = logged.lines().filter(leaks).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
 }
 

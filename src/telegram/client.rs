@@ -3,6 +3,9 @@ use std::time::Duration;
 
 use reqwest::{Client, redirect, retry};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use secrecy::ExposeSecret;
+
+use crate::settings::Proxy;
 
 /// How long the parts of one call may take.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +27,11 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(45);
 
 /// The one client of the Bot API.
 ///
-/// No redirects, because they would carry the URL with the token elsewhere; no proxy from the
-/// environment, because settings alone read it; no retries below, because a call sent twice is a
-/// message sent twice.
-pub(super) fn client(deadlines: Deadlines) -> Client {
-    Client::builder()
+/// No redirects, because they would carry the URL with the token elsewhere; no proxy but the one that
+/// is given, because settings alone read the environment; no retries below, because a call sent twice
+/// is a message sent twice.
+pub(super) fn client(deadlines: Deadlines, proxy: Option<&Proxy>) -> Client {
+    let builder = Client::builder()
         .user_agent(concat!("doorbell/", env!("CARGO_PKG_VERSION")))
         .tls_backend_preconfigured(tls())
         .http1_only()
@@ -40,9 +43,16 @@ pub(super) fn client(deadlines: Deadlines) -> Client {
         .referer(false)
         .retry(retry::never())
         .no_proxy()
-        .connection_verbose(false)
-        .build()
-        .expect("the client's settings are constant and right")
+        .connection_verbose(false);
+    let builder = match proxy {
+        Some(proxy) => builder.proxy(by_way_of(proxy)),
+        None => builder,
+    };
+    builder.build().expect("the client's settings are constant and right")
+}
+
+fn by_way_of(proxy: &Proxy) -> reqwest::Proxy {
+    reqwest::Proxy::all(proxy.url().expose_secret()).expect("the settings have read the URL")
 }
 
 /// TLS towards public servers, for whoever else builds an HTTP client.

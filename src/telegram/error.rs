@@ -55,6 +55,16 @@ impl ApiError {
         Self::Unreachable { reason }
     }
 
+    /// The same error, met on the way through this proxy.
+    pub(super) fn by_way_of(self, proxy: Option<&str>) -> Self {
+        match (self, proxy) {
+            (Self::Unreachable { reason }, Some(proxy)) => {
+                Self::Unreachable { reason: format!("{reason}, through the proxy at {proxy}") }
+            }
+            (error, _) => error,
+        }
+    }
+
     /// The same error, each text in it passed through `clean`.
     pub(super) fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
         match self {

@@ -47,7 +47,7 @@ impl NotDelivered {
 /// When no whole answer came within `patience`.
 pub async fn visit(url: &str, patience: Duration) -> Result<Answer, NotDelivered> {
     let failed = |error| NotDelivered::new(url, error, patience);
-    let client = client::client(Deadlines { connect: patience, call: patience });
+    let client = client::client(Deadlines { connect: patience, call: patience }, None);
     let mut answer = client.get(url).timeout(patience).send().await.map_err(failed)?;
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(failed)?.filter(|_| body.len() < PAGE_MOST) {
@@ -71,7 +71,7 @@ pub async fn ring(
     patience: Duration,
 ) -> Result<Answer, NotDelivered> {
     let failed = |error| NotDelivered::new(url, error, patience);
-    let request = client::client(Deadlines { connect: patience, call: patience })
+    let request = client::client(Deadlines { connect: patience, call: patience }, None)
         .post(url)
         .header("X-Telegram-Bot-Api-Secret-Token", secret.expose_secret())
         .header("Content-Type", "application/json")

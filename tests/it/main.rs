@@ -31,6 +31,7 @@ mod instances;
 mod metrics;
 mod once_and_in_order;
 mod one_bad_update;
+mod outward_proxy;
 mod ownership;
 mod places;
 mod pooler;

@@ -74,7 +74,7 @@ pub(super) const OURS: [Entry; 11] = [
     Entry {
         key: "our_unreachable",
         code: None,
-        phrases: &["telegram is not available: *", "telegram is not available through the proxy at *"],
+        phrases: &["telegram is not available: *"],
         means: "a call from this service to the Bot API got no answer: the network, a proxy or the name server here, or \
                 Telegram itself",
         remedy: "Wait: Doorbell tries again by itself. If it stays, look at the way from here to the internet, at \

@@ -3,6 +3,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::settings::describe;
+use crate::settings::proxy::{self, Proxy};
 use crate::settings::reader::{Reader, Refusal};
 
 /// The host of the Bot API that Telegram runs itself.
@@ -17,21 +18,40 @@ pub struct TelegramSettings {
     pub bot_token: Option<SecretString>,
     /// The Bot API's base URL, without a slash at its end.
     pub api_url: String,
+    /// The proxy that calls go through; none where the Bot API is on this machine.
+    #[schemars(with = "String")]
+    pub proxy: Option<Proxy>,
+    /// Whether the bot lives in Telegram's test environment.
+    pub test_environment: bool,
 }
 
 impl TelegramSettings {
+    /// The settings for a Bot API at this URL, the rest not set.
+    #[must_use]
+    pub fn at(api_url: &str) -> Self {
+        Self { bot_token: None, api_url: api_url.to_owned(), proxy: None, test_environment: false }
+    }
+
     pub(in crate::settings) fn read(from: &mut Reader) -> Self {
         let bot_token = from.token("telegram.bot_token", BOT_TOKEN, bot_token);
         let api_url =
             from.text("telegram.api_url", "the base URL of a Bot API, such as https://api.telegram.org", api_url);
-        Self { bot_token, api_url }
+        let proxy = from.secret("telegram.proxy", proxy::WANTED, proxy::read, Proxy::shown).flatten();
+        let proxy = proxy.filter(|_| !proxy::is_loopback(&api_url));
+        Self { bot_token, api_url, proxy, test_environment: from.flag("telegram.test_environment") }
     }
 
     /// Whether the Bot API is Telegram's own, which insists on what can be reached from the internet.
     #[must_use]
     pub fn is_public_api(&self) -> bool {
-        Url::parse(&self.api_url).is_ok_and(|url| url.host_str() == Some(PUBLIC_API))
+        public_host(&self.api_url).is_some()
     }
+}
+
+/// The host of a base URL, if that is Telegram's own Bot API.
+pub(in crate::settings) fn public_host(api_url: &str) -> Option<&'static str> {
+    let is_public = Url::parse(api_url.trim()).is_ok_and(|url| url.host_str() == Some(PUBLIC_API));
+    is_public.then_some(PUBLIC_API)
 }
 
 /// What a bot token looks like.

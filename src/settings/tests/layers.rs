@@ -110,6 +110,53 @@ fn with_a_bot_api_of_ones_own_a_local_url_is_right() {
 }
 
 #[test]
+fn the_proxy_is_that_of_the_settings_else_the_environments_for_telegrams_own_bot_api_alone() {
+    let own = ("TELEGRAM_API_URL", "http://bot-api.example.org:8081");
+    let here = ("TELEGRAM_API_URL", "http://127.0.0.1:8081");
+    let (telegram, https) = (("TELEGRAM_PROXY", "http://a:1"), ("HTTPS_PROXY", "http://user:word@b:2"));
+    let (small, all) = (("https_proxy", "c:3"), ("ALL_PROXY", "socks5h://d"));
+    let none = ("NO_PROXY", "localhost,.telegram.org");
+    for (variables, used, source) in [
+        (&[][..], None, ""),
+        (&[telegram, https, all, none], Some("a:1"), "TELEGRAM_PROXY"),
+        (&[https, small, all], Some("b:2"), "HTTPS_PROXY"),
+        (&[small, all], Some("c:3"), "https_proxy"),
+        (&[all], Some("d:1080"), "ALL_PROXY"),
+        (&[("all_proxy", "e:5")], Some("e:5"), "all_proxy"),
+        (&[https, all, none], None, ""),
+        (&[https, ("no_proxy", "*")], None, ""),
+        (&[https, ("NO_PROXY", "127.0.0.1")], Some("b:2"), "HTTPS_PROXY"),
+        (&[("HTTPS_PROXY", ""), all], Some("d:1080"), "ALL_PROXY"),
+        (&[("HTTP_PROXY", "http://f:6"), ("http_proxy", "http://f:6")], None, ""),
+        // A Bot API of one's own.
+        (&[own, https, all], None, ""),
+        (&[own, telegram], Some("a:1"), "TELEGRAM_PROXY"),
+        (&[here, https, all], None, ""),
+        (&[here, telegram], None, "TELEGRAM_PROXY"),
+        (&[("TELEGRAM_API_URL", "http://localhost:8081"), telegram], None, "TELEGRAM_PROXY"),
+        (&[("TELEGRAM_API_URL", "http://[::1]:8081"), telegram], None, "TELEGRAM_PROXY"),
+    ] {
+        let settings = load(variables);
+        assert_eq!(settings.telegram.proxy.as_ref().map(crate::settings::Proxy::address), used, "{variables:?}");
+        let words = settings.proxy_in_words().unwrap_or_default();
+        assert_eq!(words.is_empty(), source.is_empty(), "{words}");
+        assert!(words.contains(source) && words.contains(used.unwrap_or_default()), "{words}");
+        assert_eq!(words.contains("is not used"), used.is_none() && !source.is_empty(), "{words}");
+        let shown = settings.in_force().iter().map(|entry| entry.value.to_string()).collect::<String>();
+        assert!(!format!("{settings:?}{words}{shown}").contains("word@"), "{words}");
+    }
+}
+
+#[test]
+fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_by_the_name_of_its_variable() {
+    for value in ["socks4://a:1", "http://user:2024/S3cret@a:1"] {
+        let problem = problem(&[("HTTPS_PROXY", value)]);
+        let told = problem.to_string();
+        assert!(told.contains("HTTPS_PROXY") && problem.key == "telegram.proxy" && !told.contains("S3cret"), "{told}");
+    }
+}
+
+#[test]
 fn an_inbox_has_one_of_three_keepers() {
     let kept = |url: &str| load(&[("DATABASE_URL", url)]).inbox.url;
     for (url, path) in [("sqlite:a.db", "a.db"), ("sqlite://a/b.db", "a/b.db"), ("sqlite:///var/b.db", "/var/b.db")] {

@@ -85,7 +85,16 @@ fn variables() -> Vec<(String, bool)> {
         "OTEL_SERVICE_NAME",
     ];
     let platform = ["RENDER", "RENDER_EXTERNAL_URL", "FLY_APP_NAME", "RAILWAY_PUBLIC_DOMAIN", "IS_PULL_REQUEST"];
-    let secret = ["TELEGRAM_BOT_TOKEN", "WEBHOOK_SECRET", "DATABASE_URL", "ADMIN_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS"];
+    let secret = [
+        "TELEGRAM_BOT_TOKEN",
+        "WEBHOOK_SECRET",
+        "DATABASE_URL",
+        "ADMIN_TOKEN",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "TELEGRAM_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+    ];
     let by_key = keys::known()
         .keys()
         .map(|key| (format!("DOORBELL__{}", key.replace('.', "__").to_uppercase()), keys::is_secret(key)));

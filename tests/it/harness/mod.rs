@@ -13,6 +13,7 @@ mod line;
 mod log;
 mod playground;
 pub mod postgres;
+mod proxy;
 pub mod waiting;
 mod wire;
 
@@ -28,6 +29,7 @@ pub use http::{Answer, fetch, get, post, raw};
 pub(crate) use line::Line;
 pub use log::Log;
 pub use playground::Playground;
+pub(crate) use proxy::Proxy;
 pub use wire::Wire;
 
 use doorbell::update::UpdateId;

@@ -11,7 +11,7 @@ use doorbell::telegram::{ApiError, BotApi, BotToken};
 const TOKEN: &str = "123456789:AAtest-MARKED-0123456789-MARKED-01234";
 
 static API: LazyLock<BotApi> = LazyLock::new(|| {
-    let settings = TelegramSettings { bot_token: None, api_url: "http://127.0.0.1:1".to_owned() };
+    let settings = TelegramSettings::at("http://127.0.0.1:1");
     BotApi::new(&settings, BotToken::new(TOKEN.to_owned().into()), Arc::new(SystemClock))
 });
 

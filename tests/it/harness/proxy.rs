@@ -1,0 +1,55 @@
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A proxy on loopback. What is asked of it by plain http goes to one server, whatever host is named;
+/// a tunnel is refused. It remembers the head of the first request of each connection.
+#[derive(Clone)]
+pub(crate) struct Proxy {
+    pub(crate) addr: SocketAddr,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+    pub(crate) async fn before(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port is free");
+        let addr = listener.local_addr().expect("it has an address");
+        let proxy = Self { addr, heads: Arc::default() };
+        let accepting = proxy.clone();
+        tokio::task::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::task::spawn(accepting.clone().pass(stream, server));
+            }
+        });
+        proxy
+    }
+
+    /// The heads that came, in order.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.heads.lock().expect("no panic").clone()
+    }
+
+    async fn pass(self, mut client: TcpStream, server: SocketAddr) {
+        let mut head = Vec::new();
+        while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+            match client.read_u8().await {
+                Ok(byte) => head.push(byte),
+                Err(_) => return,
+            }
+        }
+        let text = String::from_utf8_lossy(&head).into_owned();
+        let tunnel = text.starts_with("CONNECT ");
+        self.heads.lock().expect("no panic").push(text);
+        if tunnel {
+            let _ = client.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").await;
+            return;
+        }
+        let mut server = TcpStream::connect(server).await.expect("the server listens");
+        server.write_all(&head).await.expect("the server reads");
+        // The server understands requests that name the host in their first line.
+        let _ = copy_bidirectional(&mut client, &mut server).await;
+    }
+}

@@ -1,0 +1,106 @@
+//! Calls to the Bot API go through a proxy where one is set, and nowhere else; its password is shown
+//! nowhere.
+
+use std::path::Path;
+
+use doorbell::clock::SystemClock;
+use doorbell::sandbox::{Sandbox, TOKEN};
+
+use crate::harness::{MARK, Program, Proxy, SECRET, fetch, run, telegram, waiting};
+
+/// The program itself, with these variables beside those of every bot, and its log.
+fn program(folder: &Path, variables: &[(&str, &str)]) -> Program {
+    let inbox = format!("sqlite:{}", folder.join("inbox.db").display());
+    let common = [("TELEGRAM_BOT_TOKEN", TOKEN), ("WEBHOOK_SECRET", SECRET), ("DATABASE_URL", &inbox[..])];
+    Program::serve(&[&common, variables].concat(), &folder.join("log"))
+}
+
+async fn registered(sandbox: &Sandbox, program: &Program) {
+    let ready = async || (fetch(program.addr, "/readyz").await.status == 200).then_some(());
+    waiting::until("the service is ready", ready).await;
+    assert!(sandbox.webhook().is_some());
+}
+
+/// The lines of the log that speak of a proxy.
+fn told(folder: &Path) -> Vec<String> {
+    let log = std::fs::read_to_string(folder.join("log")).expect("there is a log");
+    log.lines().filter(|line| line.contains("proxy") && line.contains("doorbell")).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_api_elsewhere_is_called_through_the_proxy_that_is_set() {
+    let sandbox = telegram(&SystemClock).await;
+    let proxy = Proxy::before(sandbox.addr()).await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("http://operator:{MARK}%2F@{}", proxy.addr);
+    // Nobody knows the name but the proxy.
+    let program = program(folder.path(), &[("TELEGRAM_API_URL", "http://bot-api.test"), ("TELEGRAM_PROXY", &url)]);
+    registered(&sandbox, &program).await;
+    let heads = proxy.heads();
+    assert!(heads[0].starts_with("POST http://bot-api.test/bot"), "{heads:?}");
+    assert!(heads.iter().all(|head| head.to_lowercase().contains("\r\nproxy-authorization: basic ")), "{heads:?}");
+    let told = told(folder.path());
+    let words =
+        format!("calls to the Bot API go through the proxy at {} (environment variable TELEGRAM_PROXY)", proxy.addr);
+    assert!(told.iter().any(|line| line.contains(&words)), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telegrams_own_bot_api_is_called_through_the_environments_proxy_by_a_tunnel() {
+    let proxy = Proxy::before(([127, 0, 0, 1], 9).into()).await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("http://operator:{MARK}@{}", proxy.addr);
+    let variables = [("HTTPS_PROXY", &url[..]), ("PUBLIC_URL", "https://bot.example.org")];
+    let program = program(folder.path(), &variables);
+    waiting::until("a call", async || (!proxy.heads().is_empty()).then_some(())).await;
+    let head = proxy.heads()[0].clone();
+    assert!(head.starts_with("CONNECT api.telegram.org:443 ") && !head.contains("/bot"), "{head}");
+    assert!(head.to_lowercase().contains("\r\nproxy-authorization: basic "), "{head}");
+    let words = format!("through the proxy at {}", proxy.addr);
+    let says = async || {
+        let health = fetch(program.addr, "/healthz").await.json();
+        health["webhook"]["says"].as_str().is_some_and(|says| says.contains(&words)).then_some(())
+    };
+    waiting::until("what went wrong is said with the proxy", says).await;
+    let told = told(folder.path());
+    assert!(told.iter().any(|line| line.contains("(environment variable HTTPS_PROXY)")), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_api_on_this_machine_is_never_called_through_a_proxy() {
+    let sandbox = telegram(&SystemClock).await;
+    let proxy = Proxy::before(sandbox.addr()).await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (url, api) = (format!("http://{}", proxy.addr), sandbox.api_url());
+    let everything = ["TELEGRAM_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    let mut variables: Vec<_> = everything.iter().map(|name| (*name, &url[..])).collect();
+    variables.push(("TELEGRAM_API_URL", &api));
+    let program = program(folder.path(), &variables);
+    registered(&sandbox, &program).await;
+    // Nor is the service itself, by whoever asks it.
+    let rung = {
+        let (url, folder) = (format!("http://{}", program.addr), folder.path().to_owned());
+        let variables: Vec<_> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        tokio::task::spawn_blocking(move || {
+            let mut variables: Vec<_> = variables.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+            variables.extend([("TELEGRAM_BOT_TOKEN", TOKEN), ("WEBHOOK_SECRET", SECRET)]);
+            run(&["ring", "--url", &url], &variables, &folder)
+        })
+    };
+    assert_eq!(rung.await.expect("no panic").code, 0);
+    assert!(proxy.heads().is_empty(), "{:?}", proxy.heads());
+    let told = told(folder.path());
+    assert!(told.iter().any(|line| line.contains("is not used") && line.contains("on this machine")), "{told:?}");
+}
+
+#[test]
+fn a_proxy_that_cannot_mean_what_was_written_is_refused_unshown() {
+    let url = format!("http://operator:2024/{MARK}@proxy.example.org:3128");
+    for variable in ["TELEGRAM_PROXY", "HTTPS_PROXY"] {
+        let ended = run(&["settings"], &[(variable, &url[..])], Path::new("/"));
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert!(ended.stderr.contains(variable) && ended.stderr.contains("%2F"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("operator"), "{}", ended.stderr);
+    }
+}
