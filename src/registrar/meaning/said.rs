@@ -86,8 +86,18 @@ fn descriptions(json: &Value, texts: &mut Vec<String>) {
     }
 }
 
-/// Lower case, one blank between two words, no other control character than the end of a line.
+/// Lower case, one blank between two words, no colours of a terminal, and no other control character
+/// than the end of a line.
 fn plain(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let colour =
+            part.strip_prefix('[').map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
+        plain.push_str(colour.and_then(|rest| rest.strip_prefix('m')).unwrap_or(part));
+    }
+    let is_kept = |c: &char| !c.is_control() || c.is_whitespace();
+    let text = plain.chars().filter(is_kept).collect::<String>();
     let text = text.replace(['\u{2018}', '\u{2019}'], "'").to_lowercase();
     let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
     lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")

@@ -209,6 +209,7 @@ const KNOWN: &[(&str, &str)] = &[
         "2026-11-26T10:00:00Z  WARN doorbell::dispatch: gave up a call: Telegram refused it: 400 Bad Request: message is too long attempt=1",
         "text_too_long",
     ),
+    ("\u{1b}[33mConflict: terminated by setWebhook request\u{1b}[0m", "conflict_polling_ended"),
     (
         "Traceback (most recent call last):\n  File \"bot.py\", line 3\ntelegram.error.Forbidden: Forbidden: bot was blocked by the user\n",
         "blocked",
