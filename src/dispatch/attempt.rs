@@ -1,6 +1,5 @@
 //! One attempt: the handler once, then its calls in order, then the verdict.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 
@@ -13,7 +12,7 @@ use crate::fail;
 use crate::handler::HandlerError;
 use crate::inbox::{Delivery, InboxError, Lease, Verdict};
 use crate::telegram::{ApiError, Call};
-use crate::telemetry::Span;
+use crate::telemetry::{self, Span};
 use crate::update::Update;
 
 impl Dispatch {
@@ -56,7 +55,7 @@ impl Dispatch {
             handled = handled => match handled {
                 Ok(Ok(calls)) => return Ok(calls),
                 Ok(Err(error)) => error,
-                Err(panic) => HandlerError::Retry(format!("it panicked: {}", words(&*panic))),
+                Err(panic) => HandlerError::Retry(telemetry::caught_panic(&*panic)),
             },
             () = self.clock.sleep(self.settings.handler_timeout) => {
                 self.counts.handler.took(self.settings.handler_timeout);
@@ -154,7 +153,7 @@ impl Dispatch {
                 Err(error) => {
                     tracing::warn!(
                         update.id = lease.update_id.0,
-                        error = %crate::telemetry::chain(&error),
+                        error = %telemetry::chain(&error),
                         "the outcome of an attempt could not be recorded; trying again"
                     );
                 }
@@ -207,13 +206,4 @@ fn follow(calls: &mut VecDeque<Call>, to: i64) {
     for call in calls {
         call.follow(&from, to);
     }
-}
-
-/// What a panic said.
-fn words(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a word")
 }

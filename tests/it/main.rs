@@ -28,6 +28,7 @@ mod hostile;
 mod house;
 mod inbox_contract;
 mod instances;
+mod log;
 mod metrics;
 mod once_and_in_order;
 mod one_bad_update;
