@@ -23,6 +23,9 @@ const LOCAL_NAMES: [&str; 3] = [".localhost", ".local", ".internal"];
 
 /// Reads the base: scheme, host and port.
 pub(super) fn base(text: &str) -> Result<String, Refusal> {
+    if describe::is_misleading(text) {
+        return Err(describe::misleading());
+    }
     let text = text.trim();
     let scheme_missing = || Refusal::hint("write https:// before it");
     let Some(url) = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {

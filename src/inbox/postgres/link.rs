@@ -6,7 +6,6 @@
 //! server; time limits are set within the transaction, for a pooler lets no others through.
 
 use std::mem;
-use std::str::FromStr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::super::InboxError;
+use super::options;
 use super::schema::{self, NotReady};
 use crate::clock::{SharedClock, elapsed};
 use crate::telegram::BotId;
@@ -78,10 +78,13 @@ impl Link {
         stopping: CancellationToken,
         tasks: TaskTracker,
     ) -> Result<Arc<Self>, InboxError> {
-        let options = PgConnectOptions::from_str(url.expose_secret()).map_err(|error| InboxError::Unusable {
+        let options = options::of_url(url.expose_secret()).ok_or_else(|| InboxError::Unusable {
             message: "DATABASE_URL cannot be understood as the address of a PostgreSQL database".to_owned(),
-            hint: "It is written postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require.".to_owned(),
-            source: Some(Arc::new(error)),
+            hint: "It is written postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require. Look at the port and at the \
+                   values of the parameters."
+                .to_owned(),
+            // The library's error repeats a part of the URL.
+            source: None,
         })?;
         let options = options
             .application_name("doorbell")
