@@ -262,7 +262,9 @@ impl Dispatch {
             let asked = self.clock.now();
             let extended = self.inbox.extend(&leases).await.inspect(|()| self.hold.prolonged(asked));
             match extended.and(self.inbox.sweep().await) {
-                Ok(()) => drop(self.storms.upkeep.over()),
+                Ok(()) => {
+                    let _ = self.storms.upkeep.over();
+                }
                 Err(error) => {
                     if let Some(times) = self.storms.upkeep.event() {
                         tracing::warn!(error = %telemetry::chain(&error), times, "the upkeep of the inbox failed; trying again");

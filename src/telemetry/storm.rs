@@ -10,22 +10,31 @@ use crate::clock::{SharedClock, elapsed, later};
 const EVERY: Duration = Duration::from_mins(1);
 
 /// Keeps one kind of event to one line when it begins, one line a minute with a count while it goes on, and one
-/// line when it is over. It decides when a line is due; the caller writes it.
+/// line when it is over. It decides when a line is due; the caller writes it. What begins and ends again and again has
+/// no more lines than that.
 #[derive(Debug)]
 pub struct Storm {
     clock: SharedClock,
-    state: Mutex<Option<State>>,
-    /// Whether there is a state, for those who ask on the path of every update.
+    state: Mutex<State>,
+    /// Whether there is something to end, for those who ask on the path of every update.
     begun: AtomicBool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    began: Timestamp,
-    said: Timestamp,
-    /// Events since the last line, without that of the line itself.
+    /// When a line about events was last due.
+    said: Option<Timestamp>,
+    /// Events since that line.
     withheld: u64,
-    total: u64,
+    now: Option<Begun>,
+}
+
+#[derive(Debug)]
+struct Begun {
+    at: Timestamp,
+    times: u64,
+    /// Whether a line was due since the beginning: what nobody was told of is over without a line.
+    told: bool,
 }
 
 /// A storm that is over.
@@ -44,38 +53,36 @@ impl Storm {
         Self { clock, state: Mutex::default(), begun: AtomicBool::new(false) }
     }
 
-    /// Counts one event. When a line is due, returns how many events it stands for: 1 for the first event, and at
-    /// most once a minute the number of events since the last line.
+    /// Counts one event. When a line is due, returns how many events it stands for: those since the last line.
     pub fn event(&self) -> Option<u64> {
         let now = self.clock.now();
         let mut state = self.state();
-        let Some(storm) = state.as_mut() else {
-            *state = Some(State { began: now, said: now, withheld: 0, total: 1 });
-            self.begun.store(true, Ordering::Relaxed);
-            return Some(1);
-        };
-        storm.total += 1;
-        storm.withheld += 1;
-        // A clock that was set back does not silence anything.
-        if (storm.said..later(storm.said, EVERY)).contains(&now) {
+        state.withheld += 1;
+        // A clock that was set back silences nothing.
+        let due = state.said.is_none_or(|said| !(said..later(said, EVERY)).contains(&now));
+        let begun = state.now.get_or_insert(Begun { at: now, times: 0, told: false });
+        begun.times += 1;
+        begun.told |= due;
+        self.begun.store(true, Ordering::Relaxed);
+        if !due {
             return None;
         }
-        storm.said = now;
-        Some(std::mem::take(&mut storm.withheld))
+        state.said = Some(now);
+        Some(std::mem::take(&mut state.withheld))
     }
 
-    /// Ends the storm, if there is one. Costs one load when there is none.
+    /// Ends the storm, if there is one that was told of. Costs one load when there is none.
     pub fn over(&self) -> Option<Over> {
         if !self.begun.load(Ordering::Relaxed) {
             return None;
         }
         let mut state = self.state();
         self.begun.store(false, Ordering::Relaxed);
-        let storm = state.take()?;
-        Some(Over { times: storm.total, lasted: elapsed(storm.began, self.clock.now()) })
+        let begun = state.now.take().filter(|begun| begun.told)?;
+        Some(Over { times: begun.times, lasted: elapsed(begun.at, self.clock.now()) })
     }
 
-    fn state(&self) -> MutexGuard<'_, Option<State>> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -99,7 +106,20 @@ mod tests {
         }
         assert_eq!(lines, [1, 60, 60]);
         assert_eq!(storm.over(), Some(Over { times: 150, lasted: Duration::from_secs(150) }));
-        assert_eq!((storm.over(), storm.event()), (None, Some(1)), "the next one begins anew");
+        assert_eq!(storm.over(), None);
+    }
+
+    #[test]
+    fn what_begins_and_ends_again_and_again_is_no_more_lines() {
+        let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+        let storm = Storm::new(Arc::new(clock.clone()));
+        let (mut lines, mut ends) = (Vec::new(), 0);
+        for _ in 0..150 {
+            lines.extend(storm.event());
+            ends += usize::from(storm.over().is_some());
+            clock.advance(Duration::from_secs(1));
+        }
+        assert_eq!((lines, ends), (vec![1, 60, 60], 3));
     }
 
     #[test]

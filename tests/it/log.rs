@@ -1,16 +1,10 @@
-//! The log never blocks the service and says what it lost; a storm is a few lines.
+//! The log never blocks the service, and says what it lost.
 
 use std::io::{BufRead, BufReader, PipeReader, Write, pipe};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::extract::{Path, State};
-use http::StatusCode;
-use serde_json::{Value, json};
-
-use crate::harness::{Line, Program, SECRET, echo_settings, echo_variables, free_port, get, message, waiting};
+use crate::harness::{Line, Program, SECRET, free_port, get, message};
 
 /// A service whose standard error is a pipe, and the end of it that nobody reads yet.
 fn into_a_pipe(filter: &str, folder: &tempfile::TempDir) -> (Program, PipeReader) {
@@ -86,115 +80,4 @@ async fn a_reader_that_comes_late_is_told_how_many_lines_were_lost() {
     program.signal("TERM");
     assert_eq!(program.ended(Duration::from_secs(15)).code(), Some(0));
     reading.join().expect("the last line was read");
-}
-
-/// A Bot API that can be away, and counts what it is asked.
-#[derive(Clone, Default)]
-struct Away {
-    is_away: Arc<AtomicBool>,
-    /// The chats of the messages that it was asked to send.
-    asked: Arc<Mutex<Vec<i64>>>,
-    /// The same of those that it sent.
-    sent: Arc<Mutex<Vec<i64>>>,
-}
-
-impl Away {
-    async fn start() -> (Self, String) {
-        let api = Self::default();
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let answer = |State(api): State<Self>, Path((_, method)): Path<(String, String)>, body: String| async move {
-            api.answer(&method, &body)
-        };
-        let router = axum::Router::new().route("/{bot}/{method}", axum::routing::post(answer)).with_state(api.clone());
-        #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
-        tokio::task::spawn(async move { axum::serve(listener, router).await });
-        (api, url)
-    }
-
-    fn answer(&self, method: &str, body: &str) -> (StatusCode, String) {
-        let chat = serde_json::from_str::<Value>(body).ok().and_then(|call| call["chat_id"].as_i64());
-        if method == "sendMessage" {
-            self.asked.lock().unwrap().extend(chat);
-        }
-        if self.is_away.load(Ordering::SeqCst) {
-            return (StatusCode::BAD_GATEWAY, "<html>".to_owned());
-        }
-        if method == "sendMessage" {
-            self.sent.lock().unwrap().extend(chat);
-        }
-        let me = json!({ "ok": true, "result": { "id": 1, "is_bot": true, "first_name": "a", "username": "a_bot" } });
-        (StatusCode::OK, me.to_string())
-    }
-
-    fn asked(&self) -> usize {
-        self.asked.lock().unwrap().len()
-    }
-}
-
-/// The lines of a log from `warn` on, without those about the registration.
-fn warnings(log: &std::path::Path) -> Vec<String> {
-    let log = std::fs::read_to_string(log).unwrap();
-    let grave = |line: &&str| line.contains("\"level\":\"WARN\"") || line.contains("\"level\":\"ERROR\"");
-    log.lines().filter(grave).filter(|line| !line.contains("::registrar")).map(str::to_owned).collect()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_telegram_is_away_one_call_asks_for_all_chats_and_a_few_lines_tell_of_it() {
-    const CHATS: i64 = 200;
-    /// `dispatch.concurrency`: so many calls are under way when the first one fails.
-    const AT_ONCE: usize = 64;
-    let (telegram, url) = Away::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let (log, inbox) = (folder.path().join("log"), format!("sqlite:{}", folder.path().join("inbox.db").display()));
-    let settings = echo_settings(folder.path());
-    let mut variables = echo_variables(&url, &inbox, &settings);
-    variables.extend([("RUST_LOG", "info"), ("LOG_FORMAT", "json"), ("DOORBELL__WEBHOOK__REGISTER", "false")]);
-    let mut program = Program::serve(&variables, &log);
-    telegram.is_away.store(true, Ordering::SeqCst);
-    let mut line = Line::open(program.addr).await.unwrap();
-    for chat in 1..=CHATS {
-        assert_eq!(line.ring(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
-    }
-    // Some were under way when the first one failed; from then on one asks after 1, 2, 4 and 8 seconds.
-    let known = async || warnings(&log).iter().any(|line| line.contains("Telegram does not carry out")).then_some(());
-    waiting::until("it is known to be away", known).await;
-    let before = telegram.asked();
-    assert!(before <= AT_ONCE + 1, "{before} calls");
-    waiting::until("three more have asked", async || (telegram.asked() >= before + 3).then_some(())).await;
-    assert!(telegram.asked() <= before + 4, "{} calls", telegram.asked());
-    assert!(telegram.sent.lock().unwrap().is_empty());
-    let said = warnings(&log);
-    assert!((1..=2).contains(&said.len()), "{said:#?}");
-    assert!(said.iter().any(|line| line.contains("Telegram does not carry out calls")), "{said:#?}");
-    telegram.is_away.store(false, Ordering::SeqCst);
-    let all = async || (telegram.sent.lock().unwrap().len() >= usize::try_from(CHATS).unwrap()).then_some(());
-    waiting::until("all are answered", all).await;
-    let mut answered = telegram.sent.lock().unwrap().clone();
-    answered.sort_unstable();
-    assert_eq!(answered, (1..=CHATS).collect::<Vec<_>>(), "each once");
-    assert_eq!(warnings(&log).len(), said.len());
-    let said = std::fs::read_to_string(&log).unwrap();
-    assert_eq!(said.matches("Telegram is available again").count(), 1);
-    program.signal("TERM");
-    assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_whose_calls_wait_for_telegram_stops_at_once() {
-    let (telegram, url) = Away::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let (log, inbox) = (folder.path().join("log"), format!("sqlite:{}", folder.path().join("inbox.db").display()));
-    let settings = echo_settings(folder.path());
-    let mut variables = echo_variables(&url, &inbox, &settings);
-    variables.push(("DOORBELL__WEBHOOK__REGISTER", "false"));
-    let mut program = Program::serve(&variables, &log);
-    telegram.is_away.store(true, Ordering::SeqCst);
-    let mut line = Line::open(program.addr).await.unwrap();
-    for chat in 1..=100 {
-        assert_eq!(line.ring(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
-    }
-    waiting::until("calls wait", async || (telegram.asked() >= 2).then_some(())).await;
-    program.signal("TERM");
-    assert_eq!(program.ended(Duration::from_secs(5)).code(), Some(0));
 }

@@ -42,5 +42,6 @@ mod secrets;
 mod settings_errors;
 mod stalled;
 mod stopping;
+mod storms;
 mod traces;
 mod two_bots;
