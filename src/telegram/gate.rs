@@ -2,7 +2,7 @@
 //!
 //! Calls that wait would otherwise all find out for themselves: hundreds of connections and hundreds of lines for one
 //! fact. The first call that fails closes the gate. Then one call goes through, and those that come meanwhile wait for
-//! what becomes of it, which takes no longer than a call may take. An answer, whatever it says, opens the gate for all
+//! what becomes of it, but for a few seconds only: it may be the one that hangs. An answer, whatever it says, opens the gate for all
 //! of them. Without one they are put off until the next call may ask.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,12 +13,14 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::ApiError;
-use crate::clock::{SharedClock, later};
+use crate::clock::{SharedClock, elapsed, later};
 use crate::telemetry::Storm;
 
 /// How long after a call that asked in vain the next one asks: this, doubled up to the longest.
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(8);
+const LONGEST: Duration = Duration::from_secs(4);
+/// How long others wait for the outcome of the call that asks; then the next one asks beside it.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// How much later the call that asked in vain comes again itself. Others ask first: it may be the one thing that fails.
 const BEHIND: Duration = Duration::from_millis(500);
 
@@ -39,7 +41,8 @@ struct Away {
     /// The time of the last one, and that of the next.
     asked: Timestamp,
     next: Timestamp,
-    asking: bool,
+    /// Since when a call is asking.
+    asking: Option<Timestamp>,
 }
 
 /// The right to make one call now. Dropped without an outcome, it says nothing about the Bot API.
@@ -65,19 +68,24 @@ impl Gate {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            {
+            let patience = {
                 let (mut away, now) = (self.away(), self.clock.now());
                 let Some(away) = away.as_mut() else { break };
-                if !away.asking {
-                    // A clock that was set back keeps nobody waiting.
+                // A clock that was set back keeps nobody waiting.
+                let asking = away.asking.filter(|since| (*since..later(*since, PATIENCE)).contains(&now));
+                let Some(since) = asking else {
                     if (away.asked..away.next).contains(&now) {
                         return Err(away.next);
                     }
-                    away.asking = true;
+                    away.asking = Some(now);
                     return Ok(Turn { gate: self, asks: true });
-                }
+                };
+                elapsed(now, later(since, PATIENCE))
+            };
+            tokio::select! {
+                () = changed => {}
+                () = self.clock.sleep(patience) => {}
             }
-            changed.await;
         }
         Ok(Turn { gate: self, asks: false })
     }
@@ -113,11 +121,11 @@ impl Gate {
             let mut state = self.away();
             match state.as_mut() {
                 // One call has failed. It may be alone in that: the next one asks at once.
-                None => *state = Some(Away { in_vain: 0, asked: now, next: now, asking: false }),
+                None => *state = Some(Away { in_vain: 0, asked: now, next: now, asking: None }),
                 Some(away) if asked => {
                     let wait = FIRST.saturating_mul(2_u32.saturating_pow(away.in_vain)).min(LONGEST);
                     away.in_vain = away.in_vain.saturating_add(1);
-                    (away.asked, away.next, away.asking) = (now, later(now, wait), false);
+                    (away.asked, away.next, away.asking) = (now, later(now, wait), None);
                 }
                 // It had begun before the gate was closed.
                 Some(_) => return,
@@ -163,7 +171,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if self.asks {
             if let Some(away) = self.gate.away().as_mut() {
-                away.asking = false;
+                away.asking = None;
             }
             self.gate.changed.notify_waiters();
         }
@@ -178,7 +186,7 @@ mod tests {
     use futures_util::future::join_all;
 
     use super::*;
-    use crate::clock::{Clock, ManualClock, elapsed};
+    use crate::clock::{Clock, ManualClock};
 
     const GONE: fn() -> Result<(), ApiError> = || Err(ApiError::Unreachable { reason: "a".to_owned() });
 
@@ -213,7 +221,7 @@ mod tests {
             assert!(gate.again_at().is_some_and(|again| again > next), "others ask before the one that failed");
             clock.advance(elapsed(clock.now(), next));
         }
-        assert_eq!(waits, [1, 2, 4, 8, 8, 8]);
+        assert_eq!(waits, [1, 2, 4, 4, 4, 4]);
     }
 
     #[tokio::test]
@@ -222,6 +230,19 @@ mod tests {
         assert_eq!(gate.again_at(), None);
         gate.turn().await.expect("it asks at once").ended(&Ok(()));
         assert!(!gate.turn().await.unwrap().asks);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_hangs_while_it_asks_holds_up_the_others_for_seconds() {
+        let (gate, clock) = closed();
+        let hanging = gate.turn().await.unwrap();
+        let mut other = Box::pin(gate.turn());
+        assert!(other.as_mut().now_or_never().is_none());
+        clock.advance(PATIENCE);
+        other.await.expect("it asks beside the first").ended(&Ok(()));
+        assert!(!gate.turn().await.unwrap().asks);
+        hanging.ended(&GONE());
+        assert!(gate.again_at().is_none(), "that one failed alone");
     }
 
     #[tokio::test]

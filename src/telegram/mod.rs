@@ -15,6 +15,7 @@ mod error;
 mod gate;
 mod methods;
 mod pace;
+mod refusal;
 mod ring;
 mod token;
 

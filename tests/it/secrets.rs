@@ -135,7 +135,13 @@ async fn updates_wrong_rings_and_faults_leave_no_secret_and_no_words_of_a_person
     let mut settings = variables(&api_url, &inbox);
     settings.retain(|(name, _)| *name != "TELEGRAM_BOT_TOKEN");
     settings.push(("TELEGRAM_BOT_TOKEN", TOKEN));
-    for what in [Gone::Html(502), Gone::Close, Gone::Garbage, Gone::Lost, Gone::Hang] {
+    // Telegram's own sentence, and one that nobody knows.
+    let quoting = "Bad Request: can't parse entities: Unsupported start tag \"MARKED\" at byte offset 5";
+    let refused =
+        |description: &str| Gone::Status { code: 400, description: description.to_owned(), retry_after: None };
+    let troubled = Gone::Status { code: 500, description: "it MARKED".to_owned(), retry_after: None };
+    let gone = [refused(quoting), refused("Bad Request: MARKED words"), troubled, Gone::Html(502), Gone::Close];
+    for what in gone.into_iter().chain([Gone::Garbage, Gone::Lost, Gone::Hang]) {
         sandbox.fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what });
     }
     let mut program = Program::serve(&settings, &log);
@@ -149,7 +155,7 @@ async fn updates_wrong_rings_and_faults_leave_no_secret_and_no_words_of_a_person
     ] {
         answers.push(post(program.addr, secret, body.as_bytes()).await.body);
     }
-    for id in 1..=5 {
+    for id in 1..=7 {
         let mut update = message(id, id, "/start MARKED words of a person");
         update["message"]["from"]["first_name"] = "MARKED name".into();
         assert_eq!(post(program.addr, Some(SECRET), update.to_string().as_bytes()).await.status, 200);
@@ -169,6 +175,7 @@ async fn updates_wrong_rings_and_faults_leave_no_secret_and_no_words_of_a_person
     assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
     let said = fs::read_to_string(&log).unwrap();
     assert!(said.contains("update acknowledged"), "each update is in it");
+    assert!(said.contains("Unsupported start tag \\\"…\\\" at byte offset 5"), "the structure of a refusal is kept");
     let leaks: Vec<_> = said.lines().filter(|line| line.contains(WORDS)).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
 }

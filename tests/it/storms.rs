@@ -96,7 +96,7 @@ async fn while_telegram_is_away_one_call_asks_for_all_chats_and_a_few_lines_tell
     for chat in 1..=CHATS {
         assert_eq!(line.ring(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
     }
-    // Some were under way when the first one failed; from then on one asks after 1, 2, 4 and 8 seconds.
+    // Some were under way when the first one failed; from then on one asks after 1, 2 and 4 seconds.
     logged(&log, "Telegram does not carry out calls").await;
     let before = telegram.asked();
     assert!(before <= AT_ONCE + 1, "{before} calls");

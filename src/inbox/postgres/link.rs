@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::super::InboxError;
+use super::super::{Away, InboxError};
 use super::options;
 use super::schema::{self, NotReady};
 use crate::clock::{SharedClock, elapsed};
@@ -210,7 +210,7 @@ impl Link {
 
     fn away(&self) -> InboxError {
         let advice = *self.advice.lock().unwrap_or_else(PoisonError::into_inner);
-        InboxError::Unavailable(Arc::new(std::io::Error::other(format!("the database is away: {advice}"))))
+        InboxError::Unavailable(Arc::new(Away(advice)))
     }
 
     /// Makes of an error of the database what it means for whoever asked, and begins to look for the
