@@ -46,7 +46,7 @@ pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Resu
     if arguments.json {
         say(format_args!("{:#}", json!({ "well": well, "findings": findings })));
     } else {
-        say(report(&findings, io::stdout().is_terminal()).trim_end());
+        say(report(&findings, settings.log.colour && io::stdout().is_terminal()).trim_end());
     }
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

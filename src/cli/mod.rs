@@ -8,8 +8,8 @@ mod serve;
 mod settings;
 mod webhook;
 
-use std::fmt::Display;
-use std::io::{self, Write};
+use std::fmt::{Display, Write as _};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -85,16 +85,18 @@ pub async fn run() -> ExitCode {
             settings::run(arguments, &sources, &mut io::stdout()).map(|()| ExitCode::SUCCESS)
         }
     };
+    // What a service logged comes before the error that ended it.
+    telemetry::flush();
     ended.unwrap_or_else(|error| fail(&error))
 }
 
 /// Says what went wrong, why, and what to do; the exit status that goes with it.
-#[expect(clippy::print_stderr, reason = "errors of the command line go to standard error")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {}", telemetry::chain(error.as_ref()));
+    let mut text = format!("error: {}\n", telemetry::chain(error.as_ref()));
     if let Some(hint) = hint(error) {
-        eprintln!("hint:  {hint}");
+        let _ = writeln!(text, "hint:  {hint}");
     }
+    telemetry::say_at_the_end(text);
     let wrong = error.is::<SettingsError>()
         || error.is::<Wrong>()
         || matches!(error.downcast_ref(), Some(BuildError::Settings(_) | BuildError::NoToken));

@@ -78,6 +78,11 @@ pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Resu
 fn target(url: Option<&str>, settings: &Settings) -> Result<String, Wrong> {
     let url = url.map_or_else(|| format!("http://127.0.0.1:{}", settings.server.port), ToOwned::to_owned);
     let url = url.trim().trim_end_matches('/');
+    // The update goes there with the secret token: it must be the host that was written.
+    if url.contains('@') {
+        let message = "--url: a URL with an @ may not lead to the host that was meant; it is not shown".to_owned();
+        return Err(Wrong { message, hint: Some("Write it without a user name and password.") });
+    }
     let is_one = |uri: Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
     if !url.parse().is_ok_and(is_one) {
         let message = format!("--url: \"{}\" is not the URL of a service", url.escape_debug());

@@ -1,6 +1,5 @@
 //! One attempt: the handler once, then its calls in order, then the verdict.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 
@@ -13,7 +12,7 @@ use crate::fail;
 use crate::handler::HandlerError;
 use crate::inbox::{Delivery, InboxError, Lease, Verdict};
 use crate::telegram::{ApiError, Call};
-use crate::telemetry::Span;
+use crate::telemetry::{self, Span};
 use crate::update::Update;
 
 impl Dispatch {
@@ -56,7 +55,7 @@ impl Dispatch {
             handled = handled => match handled {
                 Ok(Ok(calls)) => return Ok(calls),
                 Ok(Err(error)) => error,
-                Err(panic) => HandlerError::Retry(format!("it panicked: {}", words(&*panic))),
+                Err(panic) => HandlerError::Retry(telemetry::caught_panic(&*panic)),
             },
             () = self.clock.sleep(self.settings.handler_timeout) => {
                 self.counts.handler.took(self.settings.handler_timeout);
@@ -90,6 +89,18 @@ impl Dispatch {
         let mut calls = VecDeque::from(calls);
         let mut moved = false;
         while let Some(call) = calls.front() {
+            let turn = tokio::select! {
+                biased;
+                () = self.shutdown.hard.cancelled() => return self.stopped(calls),
+                turn = self.api.turn() => turn,
+            };
+            let turn = match turn {
+                Ok(turn) => turn,
+                Err(at) => {
+                    let (at, reason) = (at.min(update.expires_at), "Telegram is not available".to_owned());
+                    return Verdict::CallsLeft { calls: calls.into(), at, reason };
+                }
+            };
             let now = self.clock.now();
             if !self.hold.is_good(begun, now) {
                 let reason = "its lease was over: somebody else may have it".to_owned();
@@ -98,13 +109,12 @@ impl Dispatch {
             let span = span.map(|attempt| spans::call(attempt, call, now));
             let made = tokio::select! {
                 biased;
-                made = self.api.perform(call) => made,
+                made = self.api.perform(call, turn) => made,
                 () = self.shutdown.hard.cancelled() => {
                     if let Some(span) = span {
                         spans::let_go(span, self.clock.now());
                     }
-                    let reason = "the service was stopped".to_owned();
-                    return Verdict::CallsLeft { calls: calls.into(), at: self.clock.now(), reason };
+                    return self.stopped(calls);
                 }
             };
             let now = self.clock.now();
@@ -120,7 +130,7 @@ impl Dispatch {
                 ApiError::Throttled { retry_after } => later(now, retry_after),
                 // Not the call is refused but the bot: until it has a token that is in force.
                 ApiError::Unreachable { .. } | ApiError::Unreadable { .. } | ApiError::Refused { code: 401, .. } => {
-                    when_back(update, now)
+                    self.api.again_at().unwrap_or_else(|| when_back(update, now))
                 }
                 ApiError::Refused { migrate_to_chat_id: Some(to), .. } if !moved => {
                     moved = true;
@@ -139,11 +149,21 @@ impl Dispatch {
         Verdict::Done
     }
 
+    /// The calls that are left when the service is stopped.
+    fn stopped(&self, calls: VecDeque<Call>) -> Verdict {
+        Verdict::CallsLeft { calls: calls.into(), at: self.clock.now(), reason: "the service was stopped".to_owned() }
+    }
+
     /// Records the verdict, for as long as it takes: what was done must not be done again.
     pub(super) async fn settle(&self, lease: Lease, verdict: Verdict) {
         loop {
             match self.inbox.settle(lease, verdict.clone()).await {
-                Ok(()) => return,
+                Ok(()) => {
+                    if let Some(over) = self.storms.settle.over() {
+                        tracing::info!(times = over.times, "outcomes of attempts are recorded again");
+                    }
+                    return;
+                }
                 Err(error @ (InboxError::LeaseLost(_) | InboxError::Unusable { .. })) => {
                     if matches!(error, InboxError::LeaseLost(_)) {
                         self.counts.leases_lost.count();
@@ -152,11 +172,14 @@ impl Dispatch {
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(
-                        update.id = lease.update_id.0,
-                        error = %crate::telemetry::chain(&error),
-                        "the outcome of an attempt could not be recorded; trying again"
-                    );
+                    if let Some(times) = self.storms.settle.event() {
+                        tracing::warn!(
+                            update.id = lease.update_id.0,
+                            error = %telemetry::chain(&error),
+                            times,
+                            "the outcome of an attempt could not be recorded; trying again"
+                        );
+                    }
                 }
             }
             tokio::select! {
@@ -177,7 +200,15 @@ impl Dispatch {
             Verdict::Retry { at, reason }
             | Verdict::Postpone { at, reason }
             | Verdict::CallsLeft { at, reason, .. } => {
-                tracing::warn!(update.id = id, update.kind = kind, %chat, attempt, duration_ms, %at, reason, "update to be tried again");
+                tracing::debug!(update.id = id, update.kind = kind, %chat, attempt, duration_ms, %at, reason, "update to be tried again");
+                // Of an absence of Telegram one line tells, for all updates.
+                let told = matches!(verdict, Verdict::CallsLeft { .. }) && self.api.again_at().is_some();
+                if !told && let Some(times) = self.storms.again.event() {
+                    tracing::warn!(
+                        update.id = id, update.kind = kind, %chat, attempt, %at, reason, times,
+                        "updates are to be tried again; the fields are those of the last one"
+                    );
+                }
             }
             Verdict::Dead { reason } => {
                 tracing::error!(
@@ -186,7 +217,13 @@ impl Dispatch {
                 );
             }
             Verdict::Expired => {
-                tracing::warn!(update.id = id, update.kind = kind, %chat, "update expired before it was handled");
+                tracing::debug!(update.id = id, update.kind = kind, %chat, "update expired before it was handled");
+                if let Some(times) = self.storms.expired.event() {
+                    tracing::warn!(
+                        update.id = id, update.kind = kind, %chat, times,
+                        "updates expired before they were handled; the fields are those of the last one"
+                    );
+                }
             }
             Verdict::Released => {
                 tracing::info!(update.id = id, update.kind = kind, %chat, "update put back: the service stops");
@@ -207,13 +244,4 @@ fn follow(calls: &mut VecDeque<Call>, to: i64) {
     for call in calls {
         call.follow(&from, to);
     }
-}
-
-/// What a panic said.
-fn words(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a word")
 }

@@ -19,7 +19,7 @@ use crate::inbox::{Delivery, Inbox, LEASE, Lease};
 use crate::lifecycle::Shutdown;
 use crate::settings::DispatchSettings;
 use crate::telegram::PacedApi;
-use crate::telemetry::Traces;
+use crate::telemetry::{self, Storm, Traces};
 use crate::update::UpdateId;
 use hold::Hold;
 
@@ -50,6 +50,16 @@ pub struct Dispatch {
     hold: Hold,
     counts: Arc<Counts>,
     traces: Traces,
+    storms: Storms,
+}
+
+/// What can happen to many updates at once, and is told in few lines.
+struct Storms {
+    claim: Storm,
+    settle: Storm,
+    upkeep: Storm,
+    again: Storm,
+    expired: Storm,
 }
 
 /// The attempts that are under way.
@@ -94,6 +104,8 @@ impl Dispatch {
     ) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(settings.concurrency));
         let hold = Hold::new(clock.now());
+        let storm = || Storm::new(Arc::clone(&clock));
+        let storms = Storms { claim: storm(), settle: storm(), upkeep: storm(), again: storm(), expired: storm() };
         let recording = Semaphore::new((settings.concurrency - 1) * RECORDING);
         Arc::new(Self {
             inbox,
@@ -108,6 +120,7 @@ impl Dispatch {
             hold,
             counts: Arc::default(),
             traces,
+            storms,
         })
     }
 
@@ -152,6 +165,9 @@ impl Dispatch {
         running.claiming -= 1;
         let begun = match claimed {
             Ok(deliveries) => {
+                if let Some(over) = self.storms.claim.over() {
+                    tracing::info!(times = over.times, "updates can be claimed again");
+                }
                 let begun = deliveries.len();
                 let mut place = Some(place);
                 for delivery in deliveries {
@@ -164,7 +180,9 @@ impl Dispatch {
                 Some(begun)
             }
             Err(error) => {
-                tracing::warn!(error = %crate::telemetry::chain(&error), "updates could not be claimed; trying again");
+                if let Some(times) = self.storms.claim.event() {
+                    tracing::warn!(error = %telemetry::chain(&error), times, "updates could not be claimed; trying again");
+                }
                 None
             }
         };
@@ -243,8 +261,15 @@ impl Dispatch {
             let leases: Vec<Lease> = self.running.now().leases.values().copied().collect();
             let asked = self.clock.now();
             let extended = self.inbox.extend(&leases).await.inspect(|()| self.hold.prolonged(asked));
-            if let Err(error) = extended.and(self.inbox.sweep().await) {
-                tracing::warn!(error = %crate::telemetry::chain(&error), "the upkeep of the inbox failed; trying again");
+            match extended.and(self.inbox.sweep().await) {
+                Ok(()) => {
+                    let _ = self.storms.upkeep.over();
+                }
+                Err(error) => {
+                    if let Some(times) = self.storms.upkeep.event() {
+                        tracing::warn!(error = %telemetry::chain(&error), times, "the upkeep of the inbox failed; trying again");
+                    }
+                }
             }
         }
     }

@@ -165,10 +165,9 @@ pub fn ephemeral(settings: &InboxSettings, platform: &Platform) -> Option<String
     let InboxUrl::Sqlite(path) = &settings.url else { return None };
     sqlite::is_on_system_disk(path).then(|| {
         format!(
-            "The inbox {} lies on a disk that {name} erases at every deploy and restart: updates that are acknowledged \
+            "The inbox (DATABASE_URL) lies on a disk that {name} erases at every deploy and restart: updates that are acknowledged \
              but not handled by then are lost. Set DATABASE_URL to memory: (Telegram then keeps what is not handled), \
-             to sqlite:PATH on a mounted disk, or to a PostgreSQL URL.",
-            path.display()
+             to sqlite:PATH on a mounted disk, or to a PostgreSQL URL."
         )
     })
 }
@@ -267,6 +266,27 @@ pub struct Survey {
     pub dead: u64,
     /// When the oldest update that waits or is held arrived.
     pub oldest: Option<Timestamp>,
+}
+
+/// A database that is away, and what can be done about it, in words that hold no name of anything.
+#[derive(Debug, thiserror::Error)]
+#[error("the database is away: {0}")]
+struct Away(&'static str);
+
+impl InboxError {
+    /// What `/healthz` and `/readyz` may say: strangers read it. What a store says of itself holds names of hosts,
+    /// roles, databases and files, and is for the operator's log.
+    #[must_use]
+    pub fn in_public(&self) -> String {
+        match self {
+            Self::Full { .. } => self.to_string(),
+            Self::Unavailable(source) => match source.downcast_ref::<Away>() {
+                Some(away) => format!("the inbox cannot be used now: {away}"),
+                None => "the inbox cannot be used now: the log says why".to_owned(),
+            },
+            Self::LeaseLost(_) | Self::Unusable { .. } => "the inbox cannot be used: the log says why".to_owned(),
+        }
+    }
 }
 
 /// Why the inbox did not do what it was asked, named for what happens next.

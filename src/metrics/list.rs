@@ -4,7 +4,7 @@ use super::Moment;
 use super::page::{Kind, Metric, Samples, Unit};
 use crate::clock::elapsed;
 use crate::registrar::StandingName;
-use crate::telemetry::Label;
+use crate::telemetry::{self, Label};
 use crate::webhook::Outcome;
 
 /// Every metric there is: the page is this list, and no other place names one of them.
@@ -187,6 +187,12 @@ pub const LIST: &[Metric] = &[
         Unit::Things,
         "Connections that went, by reason. ended is the usual one.",
         |at, to| to.counters("reason", &at.counted.connections.closed),
+    ),
+    counter(
+        "doorbell_log_lines_lost_total",
+        Unit::Things,
+        "Lines of the log that were lost because standard error was not read in time.",
+        |_, to| to.value(telemetry::lost_lines()),
     ),
     gauge("doorbell_build_info", Unit::Things, "1, with the version of the program.", |_, to| {
         to.of("version", env!("CARGO_PKG_VERSION"), 1);

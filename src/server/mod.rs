@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::clock::SharedClock;
 use crate::lifecycle::Shutdown;
+use crate::telemetry::Storm;
 use connections::Connections;
 
 pub use counts::{Closed, Counts};
@@ -61,6 +62,7 @@ pub async fn serve(
     shutdown: Shutdown,
 ) {
     let connections = Connections::new(limits, counts);
+    let exhausted = Storm::new(Arc::clone(&clock));
     let mut tick = clock.sleep(limits.tick);
     loop {
         let accepted = tokio::select! {
@@ -74,10 +76,21 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => connections.take(stream, router.clone()),
+            Ok((stream, _)) => {
+                if let Some(over) = exhausted.over() {
+                    tracing::info!(
+                        times = over.times,
+                        lasted_s = over.lasted.as_secs(),
+                        "connections can be accepted again"
+                    );
+                }
+                connections.take(stream, router.clone());
+            }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "connections cannot be taken; trying again");
+                if let Some(times) = exhausted.event() {
+                    tracing::error!(%error, times, "connections cannot be accepted; trying again ten times a second");
+                }
                 clock.sleep(EXHAUSTED).await;
             }
         }

@@ -4,6 +4,8 @@
 use toml::Value;
 use url::Url;
 
+use super::reader::Refusal;
+
 /// The most characters of a value that are shown.
 const SHOWN: usize = 80;
 
@@ -90,6 +92,32 @@ pub(super) fn url(url: &Url) -> String {
     }
 }
 
+/// Whether a URL cannot mean what was written.
+///
+/// A parser ends the host at the first `/`, `?` or `#`, and drops tabs and line breaks. Where one of these stands in a
+/// password, what is taken for the host is the user name, and the rest of the password becomes a port, a path or a
+/// query: parts that are shown, asked of the DNS and passed to libraries. An `@` behind the host gives it away, as does
+/// a second one within.
+pub(super) fn is_misleading(url: &str) -> bool {
+    let url = url.trim();
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let host_ends = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(host_ends);
+    rest.contains('@') || authority.matches('@').count() > 1 || url.contains(char::is_control)
+}
+
+/// What is said of such a URL: nothing of what is in it.
+pub(super) fn misleading() -> Refusal {
+    Refusal {
+        found: Some("a URL that does not mean what was written; it is not shown".to_owned()),
+        hint: Some(format!("a character of the user name or the password has another meaning there; {ENCODED}")),
+    }
+}
+
+/// How a user name or password is written in a URL.
+pub(super) const ENCODED: &str = "in a user name and a password write / as %2F, ? as %3F, # as %23, @ as %40, : as %3A \
+                                  and % as %25";
+
 /// Whether a text looks like a bot token, or like a URL with a password.
 pub(super) fn looks_secret(text: &str) -> bool {
     let password = text.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'));
@@ -123,6 +151,35 @@ mod tests {
             assert!(!shown.contains("AAE") && !shown.contains("word"), "{shown}");
         }
         assert_eq!(text("plain \"text\"\n"), "plain \"text\"\\n");
+    }
+
+    #[test]
+    fn a_url_that_cannot_mean_what_was_written_is_recognised_by_its_text() {
+        for url in [
+            "postgres://u:2024/word@host/db",
+            "postgres://u:p@ss/word@host/db",
+            "postgres://u:p@ss@host/db",
+            "postgres://u:20?word@host/db",
+            "postgres://u:20#word@host/db",
+            "postgres://u@me:word@host/db",
+            "postgres://?host=/run&user=me&password=wo@rd",
+            "https://u:20/word@host",
+            "https://u:20\\word@host",
+            "postgres://u:wo\trd@host/db",
+            "postgres://u:word@host/\ndb",
+        ] {
+            assert!(is_misleading(url), "{url}");
+        }
+        for url in [
+            "postgres://u:p%40ss%2Fword@host:5432/db?sslmode=require",
+            "postgres://:word@host/db",
+            "postgres://u:wo:rd@host/db",
+            "postgres://localhost:5432/db",
+            " https://bot.example.org/path?query#fragment\n",
+            "sqlite:data/me@home.db",
+        ] {
+            assert!(!is_misleading(url), "{url}");
+        }
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Settings {
             dispatch: DispatchSettings::read(&mut from),
             outbound: OutboundSettings::read(&mut from),
             console: ConsoleSettings::read(&mut from),
-            log: LogSettings::read(&mut from),
+            log: LogSettings::read(&mut from, sources.may_colour()),
             traces: TracesSettings::read(&mut from),
             commands: sections::command::read(&mut from),
             fallback: sections::reply::fallback(&mut from),

@@ -28,6 +28,9 @@ const WEBHOOK_PATH: &str = "/telegram/webhook";
 /// Reads the base: scheme, host, port, and the path below which a proxy leads to this service. There
 /// is no slash at its end.
 pub(super) fn base(text: &str) -> Result<String, Refusal> {
+    if describe::is_misleading(text) {
+        return Err(describe::misleading());
+    }
     let text = text.trim();
     let scheme_missing = || Refusal::hint("write https:// before it");
     let Some(url) = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {

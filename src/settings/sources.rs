@@ -35,6 +35,16 @@ impl Sources {
         }
     }
 
+    /// Whether output to a terminal may be coloured: not where `NO_COLOR` holds anything (<https://no-color.org>).
+    #[must_use]
+    pub fn may_colour(&self) -> bool {
+        match self.environment.value("NO_COLOR") {
+            Variable::Text(text) => text.expose_secret().is_empty(),
+            Variable::NotText => false,
+            Variable::NotSet => true,
+        }
+    }
+
     /// These sources, and one more key set by the command.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {

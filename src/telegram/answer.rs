@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::ApiError;
+use super::{ApiError, refusal};
 
 /// A call that was carried out.
 #[derive(Debug)]
@@ -68,7 +68,9 @@ pub(super) fn read<T: DeserializeOwned>(
             retry_after: wait(said.or_else(|| retry_after.and_then(|seconds| seconds.trim().parse().ok()))),
         },
         code @ 400..=499 => ApiError::Refused { code, description, migrate_to_chat_id },
-        code @ 500..=599 => ApiError::Unreachable { reason: format!("it answered {code} {description}") },
+        code @ 500..=599 => {
+            ApiError::Unreachable { reason: format!("it answered {code} {}", refusal::masked(&description)) }
+        }
         code => ApiError::Unreadable { reason: format!("it refused with the code {code}") },
     })
 }

@@ -2,7 +2,10 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use rustls::CertificateError;
+
 use super::client::Deadlines;
+use super::refusal;
 
 /// Why a call was not carried out, named for what happens next. Never holds the bot token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,11 +17,11 @@ pub enum ApiError {
         retry_after: Duration,
     },
     /// Telegram will not do it, however often it is asked.
-    #[error("Telegram refused it: {code} {description}")]
+    #[error("Telegram refused it: {code} {}", refusal::masked(description))]
     Refused {
         /// The error code, an HTTP status from 400 to 499.
         code: u16,
-        /// Telegram's own words.
+        /// Telegram's own words. They can quote what a person wrote: not for a log. Shown as an error, that is masked.
         description: String,
         /// The supergroup that the chat has become, where that is the reason.
         migrate_to_chat_id: Option<i64>,
@@ -89,6 +92,13 @@ pub(super) fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'st
 }
 
 pub(super) fn in_words(root: &(dyn Error + 'static)) -> String {
+    // The library's own sentence lists the host names that are in the certificate.
+    if let Some(rustls::Error::InvalidCertificate(
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+    )) = root.downcast_ref()
+    {
+        return "its TLS certificate is for another host name".to_owned();
+    }
     match root.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
         Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof) => {

@@ -12,8 +12,10 @@ mod canary;
 mod client;
 mod counts;
 mod error;
+mod gate;
 mod methods;
 mod pace;
+mod refusal;
 mod ring;
 mod token;
 
@@ -24,6 +26,7 @@ pub use call::Call;
 pub use client::tls;
 pub use counts::{Answered, Counts, Group};
 pub use error::ApiError;
+pub use gate::Turn;
 pub use methods::{Me, SetWebhook, WebhookInfo};
 pub use pace::PacedApi;
 pub use ring::{Answer, NotDelivered, ring, visit};

@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
+use super::gate::{Gate, Turn};
 use super::{ApiError, BotApi, Call};
 use crate::clock::{SharedClock, elapsed, later};
 use crate::settings::OutboundSettings;
@@ -24,6 +25,7 @@ pub struct PacedApi {
     clock: SharedClock,
     in_flight: Semaphore,
     limits: Mutex<Limits>,
+    gate: Gate,
 }
 
 impl PacedApi {
@@ -31,7 +33,23 @@ impl PacedApi {
     #[must_use]
     pub fn new(api: BotApi, settings: &OutboundSettings, clock: SharedClock) -> Self {
         let limits = Mutex::new(Limits::new(settings));
-        Self { api, clock, in_flight: Semaphore::new(settings.max_in_flight), limits }
+        let gate = Gate::new(Arc::clone(&clock));
+        Self { api, clock, in_flight: Semaphore::new(settings.max_in_flight), limits, gate }
+    }
+
+    /// Returns when a call may be made: at once, unless Telegram is away and another call is asking whether it is back.
+    ///
+    /// # Errors
+    ///
+    /// When to come again, where Telegram is away and it is too early to ask.
+    pub async fn turn(&self) -> Result<Turn<'_>, Timestamp> {
+        self.gate.turn().await
+    }
+
+    /// When a call that has just failed may come again; none where it may have failed alone.
+    #[must_use]
+    pub fn again_at(&self) -> Option<Timestamp> {
+        self.gate.again_at()
     }
 
     /// Makes one call whose `result` nobody wants. A short wait for a cap is waited here.
@@ -40,20 +58,24 @@ impl PacedApi {
     ///
     /// See [`ApiError`]. [`ApiError::Throttled`] as well when the call was not tried, because it
     /// would have come too soon.
-    pub async fn perform(&self, call: &Call) -> Result<(), ApiError> {
+    pub async fn perform(&self, call: &Call, turn: Turn<'_>) -> Result<(), ApiError> {
         let put_off = |_: &ApiError| {
             self.api.counts().put_off.count();
         };
-        let turn = self.limits().turn(call, self.clock.now()).inspect_err(put_off)?;
-        if !turn.is_zero() {
-            self.clock.sleep(turn).await;
+        let wait = self.limits().turn(call, self.clock.now()).inspect_err(put_off)?;
+        if !wait.is_zero() {
+            self.clock.sleep(wait).await;
         }
         // The places are never closed; were they, nothing would keep count of them.
         let place = self.in_flight.acquire().await.ok();
         // While this one waited, another may have been told to wait.
         self.limits().free(call, self.clock.now()).inspect_err(put_off)?;
+        if turn.is_outdated() {
+            return Err(ApiError::Throttled { retry_after: Duration::ZERO }).inspect_err(put_off);
+        }
         let made = self.api.perform(call).await;
         drop(place);
+        turn.ended(&made);
         if let Err(ApiError::Throttled { retry_after }) = made {
             self.limits().hold(call, self.clock.now(), retry_after);
         }

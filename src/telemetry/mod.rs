@@ -2,44 +2,49 @@
 //! price of an addition; and what becomes of each update, where somebody wants to be told.
 
 mod label;
+mod libraries;
 mod measure;
 mod panics;
+mod storm;
 mod traces;
+mod writer;
 
 use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::{self, IsTerminal};
 
-use tracing::{Level, Subscriber};
-use tracing_subscriber::filter::{EnvFilter, ParseError, filter_fn};
+use tracing::{Dispatch, Subscriber, dispatcher};
+use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt as log_lines};
 
 use crate::settings::{LogFormat, LogSettings};
 pub(crate) use label::label;
 pub use label::{Family, Label};
+use libraries::OursOnly;
 pub use measure::{Counter, Histogram, Measured};
+pub use panics::caught_panic;
+pub use storm::{Over, Storm};
 pub use traces::{EndedSpan, Fact, Side, Span, SpanId, Trace, TraceId, Traces};
+pub use writer::{flush, lost_lines, say_at_the_end};
 
-/// Libraries whose most talkative levels print what passes through them, the Bot API's paths and so
-/// the bot token among it; they are held at `warn` whatever the filter says.
-const TALKATIVE: [&str; 5] = ["hyper", "hyper_util", "reqwest", "h2", "rustls"];
-
-/// Starts the log of this process, on standard error.
+/// Starts the log of this process, on standard error. Writing to it never blocks; [`flush`] writes the last lines
+/// before the process ends.
 ///
 /// # Errors
 ///
 /// When the filter cannot be understood, or a log was started before.
 pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
-    let log = log(settings, io::stderr)?;
-    log.try_init().map_err(|error| TelemetryError::Started(error.into()))?;
+    let coloured = settings.colour && io::stderr().is_terminal();
+    let log = lines(settings, coloured, writer::standard_error())?;
+    // Not by `try_init`: that would pass on the records of the crate `log` too, which only libraries write.
+    dispatcher::set_global_default(Dispatch::new(log)).map_err(|error| TelemetryError::Started(error.into()))?;
     panics::log_them();
     Ok(())
 }
 
-/// The log, written to wherever the caller wants it.
+/// The log, written without colours to wherever the caller wants it.
 ///
 /// # Errors
 ///
@@ -48,8 +53,20 @@ pub fn log<W>(settings: &LogSettings, writer: W) -> Result<impl Subscriber + Sen
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    lines(settings, false, writer)
+}
+
+fn lines<W>(
+    settings: &LogSettings,
+    coloured: bool,
+    writer: W,
+) -> Result<impl Subscriber + Send + Sync + use<W>, TelemetryError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(&settings.filter)?;
-    let log = log_lines::layer().with_writer(writer);
+    // What cannot be written is not answered with a line on standard error.
+    let log = log_lines::layer().with_writer(writer).log_internal_errors(false);
     let json = match settings.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -58,16 +75,10 @@ where
     let log = if json {
         log.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
     } else {
-        log.with_ansi(io::stderr().is_terminal()).boxed()
+        log.with_ansi(coloured).boxed()
     };
     // A filter of its own, not directives: one that names a module would win over them.
-    let cap = filter_fn(|event| *event.level() <= Level::WARN || !is_talkative(event.target()));
-    Ok(tracing_subscriber::registry().with(filter).with(cap).with(log))
-}
-
-/// Whether a target is one of those libraries, or a module in it.
-fn is_talkative(target: &str) -> bool {
-    TALKATIVE.contains(&target.split("::").next().unwrap_or_default())
+    Ok(tracing_subscriber::registry().with(filter).with(OursOnly::new(&settings.own)).with(log))
 }
 
 /// Why the log could not be started.

@@ -10,15 +10,14 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{SharedClock, elapsed};
+use crate::clock::SharedClock;
 use crate::lifecycle::Shutdown;
 use crate::settings::TracesSettings;
 use crate::telegram::BotId;
-use crate::telemetry::{Counter, EndedSpan, Traces};
+use crate::telemetry::{Counter, EndedSpan, Storm, Traces};
 use collector::Collector;
 
 /// How many spans may wait to be exported, some 4 MB of them; more are lost.
@@ -29,8 +28,6 @@ const BATCH: usize = 512;
 const GATHERING: Duration = Duration::from_secs(1);
 /// How long the last spans may take when the service stops: less than what is let go may take to end.
 const LAST: Duration = Duration::from_secs(2);
-/// How often it is said that the collector does not take spans.
-const REMINDER: Duration = Duration::from_mins(5);
 
 /// The traces of a bot's updates. Where a collector is named, a task takes them there, until the hard stop: by then
 /// all that ends in order has ended.
@@ -41,7 +38,8 @@ pub fn open(settings: &TracesSettings, bot: BotId, clock: SharedClock, shutdown:
     let (traces, spans) = Traces::of_bot(bot.0, ROOM, Arc::clone(&lost));
     let collector = Collector::new(endpoint, settings.headers());
     let service = settings.service.clone();
-    let exporter = Exporter { spans, lost, collector, service, clock, said: None };
+    let storm = Storm::new(Arc::clone(&clock));
+    let exporter = Exporter { spans, lost, collector, service, clock, storm };
     shutdown.tasks.spawn(exporter.run(shutdown.hard.clone()));
     traces
 }
@@ -53,8 +51,8 @@ struct Exporter {
     collector: Collector,
     service: String,
     clock: SharedClock,
-    /// When it was last said that the collector does not take them, while that is so.
-    said: Option<Timestamp>,
+    /// Batches that the collector did not take.
+    storm: Storm,
 }
 
 impl Exporter {
@@ -101,15 +99,13 @@ impl Exporter {
         let count = batch.len() as u64;
         match self.collector.post(wire::request(&self.service, batch)).await {
             Ok(()) => {
-                if self.said.take().is_some() {
+                if self.storm.over().is_some() {
                     tracing::info!(lost = self.lost.total(), "the collector takes traces again");
                 }
             }
             Err(reason) => {
                 self.lost.add(count);
-                let now = self.clock.now();
-                if self.said.is_none_or(|said| elapsed(said, now) >= REMINDER) {
-                    self.said = Some(now);
+                if self.storm.event().is_some() {
                     tracing::warn!(
                         collector = self.collector.host(),
                         reason,

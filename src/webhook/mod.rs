@@ -26,7 +26,7 @@ use crate::clock::{SharedClock, elapsed};
 use crate::inbox::{Accepted, Inbox};
 use crate::problem::Problem;
 use crate::settings::SourceMode;
-use crate::telemetry::{Fact, Label, Traces};
+use crate::telemetry::{Fact, Label, Storm, Traces};
 use crate::update::{Kind, Update, UpdateId};
 use body::{Allowance, Unread};
 use refusal::Refusal;
@@ -57,7 +57,8 @@ pub fn router(
     clock: SharedClock,
 ) -> Router {
     let bodies = Allowance::of(BODIES.max(body_limit));
-    let door = Arc::new(Door { inbox, secrets, sources, body_limit, bodies, counts, traces, clock });
+    let [strangers, full] = [(); 2].map(|()| Storm::new(Arc::clone(&clock)));
+    let door = Arc::new(Door { inbox, secrets, sources, body_limit, bodies, counts, traces, clock, strangers, full });
     Router::new().route(PATH, post(ring).fallback(refusal::wrong_method)).with_state(door)
 }
 
@@ -70,6 +71,10 @@ struct Door {
     counts: Arc<Counts>,
     traces: Traces,
     clock: SharedClock,
+    /// Requests without the right secret token.
+    strangers: Storm,
+    /// Updates for which there was no room.
+    full: Storm,
 }
 
 /// One ring at the door: an empty 200, or a problem that says what to do.
@@ -81,7 +86,12 @@ async fn ring(State(door): State<Arc<Door>>, request: Request) -> Response {
     }
     door.counts.answered.of(outcome(&taken_in)).took(elapsed(begun, door.clock.now()));
     match taken_in {
-        Ok(_) => StatusCode::OK.into_response(),
+        Ok(accepted) => {
+            if accepted == Accepted::Stored {
+                door.note_stored();
+            }
+            StatusCode::OK.into_response()
+        }
         Err(refusal) => Problem::from(refusal).into_response(),
     }
 }
@@ -99,8 +109,32 @@ impl Door {
     /// Counts a request that is not acknowledged.
     fn note(&self, reason: Reason) {
         self.counts.refused.of(reason).count();
+        tracing::debug!(reason = reason.name(), "a request to the webhook was refused");
         if reason == Reason::Secret {
             self.counts.refusals.send_modify(|refusals| *refusals += 1);
+            if let Some(requests) = self.strangers.event() {
+                tracing::warn!(
+                    requests,
+                    "requests to the webhook had no secret token or a wrong one, and were refused. If Telegram sent them, \
+                     the webhook is registered with another secret token; `doorbell doctor` tells"
+                );
+            }
+        }
+        if reason == Reason::Full
+            && let Some(updates) = self.full.event()
+        {
+            tracing::warn!(
+                updates,
+                "the inbox is full: updates are refused and wait at Telegram. Handling is slower than what arrives, or \
+                 dead updates take the room (`doorbell dead list`); inbox.capacity is the limit"
+            );
+        }
+    }
+
+    /// Tells that there is room again, once.
+    fn note_stored(&self) {
+        if let Some(over) = self.full.over() {
+            tracing::info!(updates = over.times, full_s = over.lasted.as_secs(), "the inbox has room again");
         }
     }
 

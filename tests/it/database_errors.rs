@@ -7,7 +7,9 @@ use tempfile::TempDir;
 
 use crate::harness::postgres::{Database, Server};
 use crate::harness::waiting::until;
-use crate::harness::{Answer, BotApi, Line, Program, echo_settings, echo_variables, free_port, get, message, run};
+use crate::harness::{
+    Answer, BotApi, Line, Program, echo_settings, echo_variables, free_port, get, message, run, serve_echo,
+};
 
 struct Waiting {
     program: Program,
@@ -30,7 +32,10 @@ impl Waiting {
         })
         .await;
         assert_eq!((not_ready.status, waiting.ask("/healthz").status), (503, 200));
-        assert!(!not_ready.body.contains("locked"), "strangers are told no name");
+        let live = waiting.ask("/healthz").body;
+        for name in ["locked", "made_later", "visitor", "stranger", "doorbell@", "authentication"] {
+            assert!(!not_ready.body.contains(name) && !live.contains(name), "strangers are told no name: {live}");
+        }
         let mut line = Line::open(waiting.program.addr).await.unwrap();
         let refused = line.ring(&message(1, 7, "/echo 1")).await.unwrap();
         assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true));
@@ -110,6 +115,28 @@ async fn rights_on_a_schema_of_somebody_else_are_named() {
     let waiting = Waiting::on(&url_of(&database, &format!("{role}@"), None), "permission denied", hint).await;
     database.run(&format!("GRANT ALL ON SCHEMA doorbell TO {role}")).await;
     waiting.heals().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_while_the_service_runs_is_in_the_log_and_strangers_are_told_that_it_is() {
+    let Some(database) = Database::fresh().await else { return };
+    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let program = serve_echo(&telegram, &database.url, folder.path(), &[]);
+    until("it is ready", async || (get(program.addr, "/readyz").status == 200).then_some(())).await;
+    database.run("ALTER FUNCTION doorbell.survey_1() RENAME TO hidden_name").await;
+    let told = until("it is not ready", async || {
+        let (ready, live) = (get(program.addr, "/readyz"), get(program.addr, "/healthz"));
+        for body in [&ready.body, &live.body] {
+            assert!(!body.contains("survey_1") && !body.contains("function") && !body.contains("doorbell."), "{body}");
+        }
+        (ready.status == 503).then_some(ready.body)
+    })
+    .await;
+    assert!(told.contains("the inbox cannot be used now"), "{told}");
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(log.contains("survey_1") && log.contains("does not exist"), "the operator is told what");
+    database.run("ALTER FUNCTION doorbell.hidden_name() RENAME TO survey_1").await;
+    until("it is ready again", async || (get(program.addr, "/readyz").status == 200).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

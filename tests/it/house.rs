@@ -15,7 +15,7 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("problem", &[]),
     ("secret", &[]),
     ("settings", &["update"]),
-    ("telemetry", &["settings"]),
+    ("telemetry", &["clock", "settings"]),
     // Telemetry is ground: who counts takes its counters from there, and keeps them.
     ("telegram", &["update", "clock", "settings", "telemetry"]),
     ("inbox", &["update", "clock", "fail", "settings", "telegram", "telemetry"]),
@@ -108,7 +108,7 @@ const LOOK_INTO_SECRETS: &[(&str, usize)] = &[
     ("settings/reader.rs", 5),
     ("settings/sections/inbox.rs", 2),
     ("settings/sections/traces.rs", 1),
-    ("settings/sources.rs", 1),
+    ("settings/sources.rs", 2),
     ("settings/variables.rs", 4),
     ("telegram/api.rs", 2),
     ("telegram/client.rs", 1),

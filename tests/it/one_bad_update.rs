@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use doorbell::clock::{Clock, ManualClock, SystemClock};
 use doorbell::handler::{Handler, HandlerError};
+use doorbell::inbox::Selection;
 use doorbell::telegram::Call;
 use doorbell::update::Update;
 use serde_json::{Value, json};
 use tokio::sync::{Barrier, Notify};
 
-use crate::harness::{TestApp, Wanted, does, id, message, text, waiting};
+use crate::harness::{Log, TestApp, Wanted, does, id, message, text, waiting};
 
 /// A service whose time a test moves.
 async fn at_rest(clock: &ManualClock, wanted: Wanted) -> TestApp {
@@ -222,4 +223,22 @@ async fn a_full_inbox_asks_telegram_to_come_again_and_still_knows_what_it_has() 
     assert!(full.status == 503 && (1..=5).contains(&wait), "{full:?}");
     assert_eq!(app.ring(&updates[0]).await.status, 200, "update {} is known", id(&updates[0]));
     app.work_may_be_left = true;
+}
+
+#[tokio::test]
+async fn what_a_person_wrote_is_not_repeated_by_a_panic_and_its_place_is_told() {
+    let log = Log::listen();
+    let handler = does(|update| async move {
+        assert!(text(&update) == "nothing", "not wanted: {}", text(&update));
+        Ok(Vec::new())
+    });
+    let clock = clock();
+    let mut app = at_rest(&clock, Wanted::default().handled_by(handler).with("dispatch.attempts", 1)).await;
+    app.work_may_be_left = true;
+    app.ring(&message(1, 7, "MARKED words")).await;
+    app.drain().await;
+    let dead = app.inbox.list(&Selection::All, 1).await.unwrap();
+    let reason = dead[0].reason.as_deref().unwrap();
+    assert!(reason.contains("it panicked") && reason.contains("withheld") && !reason.contains("MARKED"), "{reason}");
+    assert_eq!((log.lines("withheld").len(), log.lines("MARKED").len()), (1, 0));
 }

@@ -6,7 +6,6 @@
 //! server; time limits are set within the transaction, for a pooler lets no others through.
 
 use std::mem;
-use std::str::FromStr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -19,10 +18,12 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::super::InboxError;
+use super::super::{Away, InboxError};
+use super::options;
 use super::schema::{self, NotReady};
 use crate::clock::{SharedClock, elapsed};
 use crate::telegram::BotId;
+use crate::telemetry::Storm;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -58,8 +59,8 @@ pub(super) struct Link {
     standing: watch::Sender<Standing>,
     /// What the operator can do while the database is away; fit to be seen by strangers.
     advice: std::sync::Mutex<&'static str>,
-    /// The last failure that was logged: the same is not said again.
-    said: std::sync::Mutex<String>,
+    /// Batches that failed.
+    failing: Storm,
     pub(super) clock: SharedClock,
     pub(super) stopping: CancellationToken,
     pub(super) tasks: TaskTracker,
@@ -78,10 +79,13 @@ impl Link {
         stopping: CancellationToken,
         tasks: TaskTracker,
     ) -> Result<Arc<Self>, InboxError> {
-        let options = PgConnectOptions::from_str(url.expose_secret()).map_err(|error| InboxError::Unusable {
+        let options = options::of_url(url.expose_secret()).ok_or_else(|| InboxError::Unusable {
             message: "DATABASE_URL cannot be understood as the address of a PostgreSQL database".to_owned(),
-            hint: "It is written postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require.".to_owned(),
-            source: Some(Arc::new(error)),
+            hint: "It is written postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require. Look at the port and at the \
+                   values of the parameters."
+                .to_owned(),
+            // The library's error repeats a part of the URL.
+            source: None,
         })?;
         let options = options
             .application_name("doorbell")
@@ -91,9 +95,9 @@ impl Link {
             .disable_statement_logging();
         let name = format!("{}/{}", options.get_host(), options.get_database().unwrap_or(options.get_username()));
         let standing = watch::Sender::new(Standing::Away);
-        let (schema, said) = (std::sync::Mutex::default(), std::sync::Mutex::default());
+        let (schema, failing) = (std::sync::Mutex::default(), Storm::new(Arc::clone(&clock)));
         let advice = std::sync::Mutex::new("it is being looked for");
-        let link = Arc::new(Self { options, name, bot, schema, standing, advice, said, clock, stopping, tasks });
+        let link = Arc::new(Self { options, name, bot, schema, standing, advice, failing, clock, stopping, tasks });
         link.tasks.spawn(Arc::clone(&link).reach(false));
         Ok(link)
     }
@@ -130,7 +134,7 @@ impl Link {
             let seconds = elapsed(began, self.clock.now()).as_secs();
             tracing::info!(database = self.name, seconds, "the database of the inbox can be used");
         }
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let _ = self.failing.over();
         self.standing.send_replace(Standing::Ready);
     }
 
@@ -206,18 +210,18 @@ impl Link {
 
     fn away(&self) -> InboxError {
         let advice = *self.advice.lock().unwrap_or_else(PoisonError::into_inner);
-        InboxError::Unavailable(Arc::new(std::io::Error::other(format!("the database is away: {advice}"))))
+        InboxError::Unavailable(Arc::new(Away(advice)))
     }
 
     /// Makes of an error of the database what it means for whoever asked, and begins to look for the
     /// database if it has gone away.
     fn trouble(self: &Arc<Self>, error: sqlx::Error) -> InboxError {
-        let words = error.to_string();
-        if mem::replace(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner), words.clone()) != words {
+        if let Some(batches) = self.failing.event() {
             tracing::warn!(
                 database = self.name,
-                error = words,
-                "a batch of the inbox failed; nothing of it is acknowledged"
+                %error,
+                batches,
+                "batches of the inbox failed; nothing of them is acknowledged"
             );
         }
         if is_away(&error) {

@@ -14,6 +14,7 @@ mod claim;
 mod dead;
 mod link;
 mod listen;
+mod options;
 mod schema;
 mod settle;
 

@@ -16,6 +16,7 @@ use super::answers::{Answers, Reply};
 use super::journal::{Entry, Journal};
 use crate::clock::{SharedClock, elapsed, later};
 use crate::fail;
+use crate::telemetry::Storm;
 use crate::update::Update;
 
 /// Bytes of bodies that may wait in memory; what comes beyond is read back from the file.
@@ -116,7 +117,9 @@ pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -
         // However the thread ends, nobody may wait for it afterwards.
         let ending = Ending(&shared);
         let looked_at = clock.now();
-        let mut writer = Writer { journal, shared: &shared, clock, looked_at };
+        let storms = [(); 2].map(|()| Storm::new(Arc::clone(&clock)));
+        let [failing, untidy] = storms;
+        let mut writer = Writer { journal, shared: &shared, clock, looked_at, failing, untidy };
         let mut batch = Vec::new();
         while let Some(jobs) = shared.next_batch(mem::take(&mut batch)) {
             batch = writer.work_off(jobs);
@@ -145,6 +148,10 @@ struct Writer<'a> {
     shared: &'a Shared,
     clock: SharedClock,
     looked_at: Timestamp,
+    /// Batches that could not be committed.
+    failing: Storm,
+    /// Times at which it could not be tidied up.
+    untidy: Storm,
 }
 
 impl Writer<'_> {
@@ -162,9 +169,17 @@ impl Writer<'_> {
             .and_then(|()| self.journal.was_changed_outside())
             .and_then(|changed| Ok(changed && self.journal.take_up(&mut self.shared.order.lanes())?));
         match taken_up {
-            Ok(true) => self.shared.order.changed(),
-            Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "the inbox could not be tidied up; trying again"),
+            Ok(changed) => {
+                let _ = self.untidy.over();
+                if changed {
+                    self.shared.order.changed();
+                }
+            }
+            Err(error) => {
+                if let Some(times) = self.untidy.event() {
+                    tracing::warn!(%error, times, "the inbox could not be tidied up; trying again");
+                }
+            }
         }
     }
 
@@ -188,6 +203,13 @@ impl Writer<'_> {
         let (mut answers, mut others) = (Answers::with_capacity(jobs.len()), Vec::new());
         match committed {
             Ok(entries) => {
+                if let Some(over) = self.failing.over() {
+                    tracing::info!(
+                        batches = over.times,
+                        failing_s = over.lasted.as_secs(),
+                        "the inbox can be written again"
+                    );
+                }
                 let mut lanes = self.shared.order.lanes();
                 for (job, entry) in jobs.drain(..).zip(entries) {
                     match job {
@@ -215,7 +237,9 @@ impl Writer<'_> {
                 self.shared.order.changed();
             }
             Err(error) => {
-                tracing::error!(error = %error, "the inbox could not be written; nothing of this batch was acknowledged");
+                if let Some(batches) = self.failing.event() {
+                    tracing::error!(%error, batches, "the inbox could not be written; nothing of these batches was acknowledged");
+                }
                 let error = Arc::new(error);
                 let until = later(self.clock.now(), LEASE);
                 for job in jobs.drain(..) {

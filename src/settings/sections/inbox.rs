@@ -85,8 +85,14 @@ fn sqlite(rest: &str) -> Result<InboxUrl, Refusal> {
 fn postgres(text: &str) -> Result<InboxUrl, Refusal> {
     let unreadable = || Refusal {
         found: Some(format!("a PostgreSQL URL of {} that cannot be read", describe::secret(text))),
-        hint: Some("characters such as / # ? @ : in the password are written %2F %23 %3F %40 %3A".to_owned()),
+        hint: Some(describe::ENCODED.to_owned()),
     };
+    if describe::is_misleading(text) {
+        return Err(describe::misleading());
+    }
+    if !text.contains("://") {
+        return Err(unreadable());
+    }
     let Ok(url) = Url::parse(text) else { return Err(unreadable()) };
     let socket = url.query_pairs().any(|(name, _)| name == "host");
     if url.host_str().is_none_or(str::is_empty) && !socket {
@@ -101,9 +107,8 @@ fn shown(url: &InboxUrl) -> Shown {
         InboxUrl::Memory => Shown::Value("memory:".into()),
         InboxUrl::Postgres(url) => {
             let text = url.expose_secret();
-            // With more than one @ a part of the password may have been taken for the host.
-            let host = Url::parse(text).ok().filter(|_| text.matches('@').count() < 2);
-            let host = host.as_ref().and_then(Url::host_str).filter(|host| !host.is_empty()).map(describe::text);
+            let url = Url::parse(text).ok();
+            let host = url.as_ref().and_then(Url::host_str).filter(|host| !host.is_empty()).map(describe::text);
             Shown::Secret(host.map_or("secret, PostgreSQL".to_owned(), |host| format!("secret, PostgreSQL on {host}")))
         }
     }

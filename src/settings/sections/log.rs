@@ -11,6 +11,13 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// What is logged, in the form of `RUST_LOG`.
     pub filter: String,
+    /// Whether text on a terminal may be coloured; not where `NO_COLOR` is set.
+    #[schemars(skip)]
+    pub colour: bool,
+    /// Crates beside `doorbell` whose events are logged as they are. The author of a bot that is linked to this
+    /// library names the bot's own crate here; events of other crates are withheld.
+    #[schemars(skip)]
+    pub own: Vec<String>,
 }
 
 /// The form of a log line.
@@ -26,8 +33,10 @@ pub enum LogFormat {
 }
 
 impl LogSettings {
-    pub(in crate::settings) fn read(from: &mut Reader) -> Self {
+    pub(in crate::settings) fn read(from: &mut Reader, colour: bool) -> Self {
         Self {
+            colour,
+            own: Vec::new(),
             format: from.choice(
                 "log.format",
                 &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)],

@@ -96,6 +96,9 @@ fn api_url(text: &str) -> Result<String, Refusal> {
 
 /// The base URL of a service that we call: http or https, and nothing in it that is a secret.
 pub(super) fn base_url(text: &str) -> Result<Url, Refusal> {
+    if describe::is_misleading(text) {
+        return Err(describe::misleading());
+    }
     let url = Url::parse(text.trim()).or(Err(Refusal::default()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Refusal { found: None, hint: Some("write http:// or https:// before it".to_owned()) });

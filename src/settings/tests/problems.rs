@@ -50,7 +50,13 @@ fn each_problem_says_what_was_found_and_what_is_wanted() {
         (
             "DATABASE_URL",
             "postgres://me:wo/rd@db/bot",
-            "a PostgreSQL URL of 26 characters that cannot be read",
+            "a URL that does not mean what was written; it is not shown",
+            "postgres://",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://me:word@db:port/bot",
+            "a PostgreSQL URL of 30 characters that cannot be read",
             "postgres://",
         ),
         ("DOORBELL__INBOX__URL", "", "0 characters without a known scheme", "or memory:"),

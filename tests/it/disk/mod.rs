@@ -105,6 +105,10 @@ async fn a_disk_that_fails_gives_503_and_no_false_200_and_heals_by_itself() {
         let took = service.recovers().await;
         tell(&format!("a failing disk: 100 offers, no 200; well again after {took:?}"));
     }
+    let said = std::fs::read_to_string(service.folder.path().join("log")).expect("it has a log");
+    for line in ["the inbox could not be written", "the inbox can be written again"] {
+        assert_eq!(said.matches(line).count(), 1, "{line}: a line a minute");
+    }
     service.nothing_is_lost().await;
 }
 

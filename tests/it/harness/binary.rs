@@ -52,9 +52,16 @@ impl Program {
         let url = command.get_envs().find(|(name, _)| *name == "DATABASE_URL").and_then(|(_, url)| url);
         let inbox = url.and_then(OsStr::to_str).and_then(|url| url.strip_prefix("sqlite:")).map(PathBuf::from);
         let child = command.spawn().expect("the program starts");
+        let mut program = Self::adopt(child, port, log);
+        program.inbox = inbox;
+        program
+    }
+
+    /// A program whose output goes elsewhere; the test writes to `log` what it read of it.
+    pub fn adopt(child: Child, port: u16, log: &Path) -> Self {
         let command_line = std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap_or_default();
         assert_no_secret("the command line", command_line);
-        Self { addr: SocketAddr::from(([127, 0, 0, 1], port)), child, log: log.to_owned(), inbox }
+        Self { addr: SocketAddr::from(([127, 0, 0, 1], port)), child, log: log.to_owned(), inbox: None }
     }
 
     /// Waits until the program takes connections.

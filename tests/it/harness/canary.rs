@@ -65,7 +65,8 @@ impl Watch {
     }
 
     fn log(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
-        let settings = LogSettings { format: LogFormat::Json, filter: "trace".to_owned() };
+        let settings =
+            LogSettings { format: LogFormat::Json, filter: "trace".to_owned(), colour: false, own: Vec::new() };
         telemetry::log(&settings, self.clone()).expect("a filter")
     }
 

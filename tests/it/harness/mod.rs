@@ -20,7 +20,7 @@ mod wire;
 pub use app::{SECRET, TestApp, Wanted, count, free_port, telegram};
 pub use binary::{Ended, Program, run, run_openly, until};
 pub(crate) use bot_api::{BotApi, Sent};
-pub use canary::MARK;
+pub use canary::{MARK, assert_no_secret};
 pub use clock::SteppedClock;
 pub(crate) use collector::{Collector, Exported};
 pub(crate) use does::{does, text};

@@ -1,0 +1,83 @@
+//! The log never blocks the service, and says what it lost.
+
+use std::io::{BufRead, BufReader, PipeReader, Write, pipe};
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::harness::{Line, Program, SECRET, free_port, get, message};
+
+/// A service whose standard error is a pipe, and the end of it that nobody reads yet.
+fn into_a_pipe(filter: &str, folder: &tempfile::TempDir) -> (Program, PipeReader) {
+    let (reader, writer) = pipe().unwrap();
+    let port = free_port();
+    let mut command = Program::command(&["serve"]);
+    command.stdout(Stdio::null()).stderr(writer).envs([
+        ("TELEGRAM_BOT_TOKEN", "123456789:AAtest-CANARY-0123456789-CANARY"),
+        ("TELEGRAM_API_URL", "http://127.0.0.1:1"),
+        ("WEBHOOK_SECRET", SECRET),
+        ("HOST", "127.0.0.1"),
+        ("PORT", &port.to_string()),
+        ("PUBLIC_URL", &format!("http://127.0.0.1:{port}")),
+        ("DATABASE_URL", &format!("sqlite:{}", folder.path().join("inbox.db").display())),
+        ("RUST_LOG", filter),
+        ("LOG_FORMAT", "json"),
+    ]);
+    let child = command.spawn().expect("the program starts");
+    // The command keeps the other end open, and would keep the reader from seeing its end.
+    drop(command);
+    let log = folder.path().join("log");
+    std::fs::write(&log, "").unwrap();
+    let program = Program::adopt(child, port, &log);
+    program.listens();
+    (program, reader)
+}
+
+/// Delivers updates on one connection; each must be acknowledged.
+async fn deliver(program: &Program, updates: impl Iterator<Item = i64>) {
+    let mut line = Line::open(program.addr).await.unwrap();
+    for id in updates {
+        assert_eq!(line.ring(&message(id, id % 200 + 1, "/start")).await.unwrap().status, 200, "update {id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standard_error_that_nobody_reads_stops_nothing() {
+    for filter in ["info", "debug"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut program, unread) = into_a_pipe(filter, &folder);
+        tokio::time::timeout(Duration::from_secs(60), deliver(&program, 1..=2_500)).await.expect("acknowledged");
+        assert_eq!(get(program.addr, "/healthz").status, 200);
+        program.signal("TERM");
+        assert_eq!(program.ended(Duration::from_secs(15)).code(), Some(0), "{filter}");
+        drop(unread);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_comes_late_is_told_how_many_lines_were_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut program, reader) = into_a_pipe("debug", &folder);
+    // Known updates: a line each, and nothing to be handled.
+    deliver(&program, std::iter::repeat_n(1, 12_000)).await;
+    let (found, told) = tokio::sync::oneshot::channel();
+    let mut log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let reading = std::thread::spawn(move || {
+        let mut found = Some(found);
+        for line in BufReader::new(reader).lines() {
+            let line = line.expect("text");
+            assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "whole lines only: {line}");
+            writeln!(log, "{line}").expect("it can be written");
+            if line.contains("lines of the log were lost")
+                && let Some(found) = found.take()
+            {
+                found.send(line).expect("somebody waits");
+            }
+        }
+    });
+    let said = tokio::time::timeout(Duration::from_secs(20), told).await.expect("in time").expect("it is said");
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(said["lines"].as_u64().is_some_and(|lines| lines > 100), "{said}");
+    program.signal("TERM");
+    assert_eq!(program.ended(Duration::from_secs(15)).code(), Some(0));
+    reading.join().expect("the last line was read");
+}

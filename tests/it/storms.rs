@@ -1,0 +1,209 @@
+//! What happens many times at once is told in a few lines: one when it begins, one a minute with a count, one when it
+//! is over.
+
+use std::path::Path as FilePath;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::harness::{
+    Line, Program, SECRET, echo_settings, echo_variables, fetch, free_port, message, post, serve_echo_at, waiting,
+};
+
+/// Starts a bot that answers `/echo N` and registers nothing.
+fn serve(api: &str, folder: &TempDir, more: &[(&str, &str)]) -> Program {
+    let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
+    let quiet = [("LOG_FORMAT", "json"), ("DOORBELL__WEBHOOK__REGISTER", "false")];
+    let more: Vec<_> = quiet.iter().chain(more).copied().collect();
+    serve_echo_at(api, &inbox, folder.path(), &more)
+}
+
+/// Waits until the log has such a line; how many it has.
+async fn logged(log: &FilePath, words: &str) -> usize {
+    let count = async || Some(std::fs::read_to_string(log).ok()?.matches(words).count()).filter(|count| *count > 0);
+    waiting::until(words, count).await
+}
+
+/// A Bot API that can be away, and counts what it is asked.
+#[derive(Clone, Default)]
+struct Away {
+    is_away: Arc<AtomicBool>,
+    /// The chats of the messages that it was asked to send.
+    asked: Arc<Mutex<Vec<i64>>>,
+    /// The same of those that it sent.
+    sent: Arc<Mutex<Vec<i64>>>,
+}
+
+impl Away {
+    async fn start() -> (Self, String) {
+        let api = Self::default();
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answer = |State(api): State<Self>, Path((_, method)): Path<(String, String)>, body: String| async move {
+            api.answer(&method, &body)
+        };
+        let router = axum::Router::new().route("/{bot}/{method}", axum::routing::post(answer)).with_state(api.clone());
+        #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+        tokio::task::spawn(async move { axum::serve(listener, router).await });
+        (api, url)
+    }
+
+    fn answer(&self, method: &str, body: &str) -> (StatusCode, String) {
+        let chat = serde_json::from_str::<Value>(body).ok().and_then(|call| call["chat_id"].as_i64());
+        if method == "sendMessage" {
+            self.asked.lock().unwrap().extend(chat);
+        }
+        if self.is_away.load(Ordering::SeqCst) {
+            return (StatusCode::BAD_GATEWAY, "<html>".to_owned());
+        }
+        if method == "sendMessage" {
+            self.sent.lock().unwrap().extend(chat);
+        }
+        let me = json!({ "ok": true, "result": { "id": 1, "is_bot": true, "first_name": "a", "username": "a_bot" } });
+        (StatusCode::OK, me.to_string())
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+}
+
+/// The lines of a log from `warn` on, without those about the registration.
+fn warnings(log: &FilePath) -> Vec<String> {
+    let log = std::fs::read_to_string(log).unwrap();
+    let grave = |line: &&str| line.contains("\"level\":\"WARN\"") || line.contains("\"level\":\"ERROR\"");
+    log.lines().filter(grave).filter(|line| !line.contains("::registrar")).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_telegram_is_away_one_call_asks_for_all_chats_and_a_few_lines_tell_of_it() {
+    const CHATS: i64 = 200;
+    /// `dispatch.concurrency`: so many calls are under way when the first one fails.
+    const AT_ONCE: usize = 64;
+    let (telegram, url) = Away::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut program = serve(&url, &folder, &[("RUST_LOG", "info")]);
+    telegram.is_away.store(true, Ordering::SeqCst);
+    let mut line = Line::open(program.addr).await.unwrap();
+    for chat in 1..=CHATS {
+        assert_eq!(line.ring(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
+    }
+    // Some were under way when the first one failed; from then on one asks after 1, 2 and 4 seconds.
+    logged(&log, "Telegram does not carry out calls").await;
+    let before = telegram.asked();
+    assert!(before <= AT_ONCE + 1, "{before} calls");
+    waiting::until("three more have asked", async || (telegram.asked() >= before + 3).then_some(())).await;
+    assert!(telegram.asked() <= before + 4, "{} calls", telegram.asked());
+    assert!(telegram.sent.lock().unwrap().is_empty());
+    let said = warnings(&log);
+    assert!((1..=2).contains(&said.len()), "{said:#?}");
+    assert!(said.iter().any(|line| line.contains("Telegram does not carry out calls")), "{said:#?}");
+    telegram.is_away.store(false, Ordering::SeqCst);
+    let all = async || (telegram.sent.lock().unwrap().len() >= usize::try_from(CHATS).unwrap()).then_some(());
+    waiting::until("all are answered", all).await;
+    let mut answered = telegram.sent.lock().unwrap().clone();
+    answered.sort_unstable();
+    assert_eq!(answered, (1..=CHATS).collect::<Vec<_>>(), "each once");
+    assert_eq!(warnings(&log).len(), said.len());
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(said.matches("Telegram is available again").count(), 1);
+    program.signal("TERM");
+    assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_whose_calls_wait_for_telegram_stops_at_once() {
+    let (telegram, url) = Away::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = serve(&url, &folder, &[]);
+    telegram.is_away.store(true, Ordering::SeqCst);
+    let mut line = Line::open(program.addr).await.unwrap();
+    for chat in 1..=100 {
+        assert_eq!(line.ring(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
+    }
+    waiting::until("calls wait", async || (telegram.asked() >= 2).then_some(())).await;
+    program.signal("TERM");
+    assert_eq!(program.ended(Duration::from_secs(5)).code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_secret_tokens_are_one_warning_and_a_debug_line_each() {
+    let (_telegram, url) = Away::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let program = serve(&url, &folder, &[("RUST_LOG", "debug")]);
+    for _ in 0..200 {
+        assert_eq!(post(program.addr, Some("wrong"), b"{}").await.status, 401);
+    }
+    assert_eq!(logged(&log, "had no secret token or a wrong one").await, 1);
+    let each = async || (logged(&log, "a request to the webhook was refused").await == 200).then_some(());
+    waiting::until("each leaves a debug line", each).await;
+    assert_eq!(warnings(&log).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_inbox_says_so_at_once_and_once_and_that_it_has_room_again() {
+    let (telegram, url) = Away::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let program = serve(&url, &folder, &[("RUST_LOG", "info"), ("DOORBELL__INBOX__CAPACITY", "5")]);
+    telegram.is_away.store(true, Ordering::SeqCst);
+    for chat in 1..=100 {
+        let status =
+            post(program.addr, Some(SECRET), message(chat, chat, "/echo 1").to_string().as_bytes()).await.status;
+        assert_eq!(status, if chat <= 5 { 200 } else { 503 });
+    }
+    assert_eq!(logged(&log, "the inbox is full").await, 1);
+    telegram.is_away.store(false, Ordering::SeqCst);
+    let accepted = async || {
+        let update = message(101, 101, "/echo 1").to_string();
+        (post(program.addr, Some(SECRET), update.as_bytes()).await.status == 200).then_some(())
+    };
+    waiting::until("there is room", accepted).await;
+    assert_eq!(logged(&log, "the inbox has room again").await, 1);
+    assert_eq!(logged(&log, "the inbox is full").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_without_descriptors_says_so_once_and_when_it_is_over() {
+    let (_telegram, url) = Away::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (log, inbox) = (folder.path().join("log"), format!("sqlite:{}", folder.path().join("inbox.db").display()));
+    let (port, settings) = (free_port(), echo_settings(folder.path()));
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 40; exec \"$0\" serve", env!("CARGO_BIN_EXE_doorbell")]).env_clear();
+    command.envs(echo_variables(&url, &inbox, &settings)).envs([
+        ("RUST_LOG", "info"),
+        ("LOG_FORMAT", "json"),
+        ("DOORBELL__WEBHOOK__REGISTER", "false"),
+        ("HOST", "127.0.0.1"),
+        ("PORT", &port.to_string()),
+    ]);
+    let program = Program::spawn(command, port, &log);
+    program.listens();
+    let mut held = Vec::new();
+    for _ in 0..60 {
+        held.push(TcpStream::connect(program.addr).await.unwrap());
+    }
+    logged(&log, "connections cannot be accepted").await;
+    // Ten tries a second go on, and nobody new is served.
+    let served = tokio::time::timeout(Duration::from_secs(1), fetch(program.addr, "/healthz")).await;
+    assert!(served.is_err(), "there is no descriptor for it");
+    drop(held);
+    waiting::until("it serves again", async || (fetch(program.addr, "/healthz").await.status == 200).then_some(()))
+        .await;
+    assert_eq!(logged(&log, "connections can be accepted again").await, 1);
+    assert_eq!(logged(&log, "connections cannot be accepted").await, 1);
+    let said = std::fs::read_to_string(&log).unwrap();
+    let over = said.lines().find(|line| line.contains("can be accepted again")).unwrap();
+    let over: Value = serde_json::from_str(over).unwrap();
+    assert!(over["times"].as_u64().is_some_and(|times| times >= 5), "{over}");
+}
