@@ -167,17 +167,13 @@ impl Registrar {
 
     /// What has not healed by itself in time is tried slowly, as other refusals are.
     fn slowed(&self, setback: Setback, tries: &mut Tries) -> Setback {
-        match setback {
-            Setback::Healing { reason, advice } => {
-                let now = self.clock.now();
-                let since = *tries.healing_since.get_or_insert(now);
-                if elapsed(since, now) < backoff::HEALING_TIME {
-                    Setback::Healing { reason, advice }
-                } else {
-                    Setback::Slowly { reason, advice }
-                }
-            }
-            other => other,
+        let Setback::Healing { reason, advice } = setback else { return setback };
+        let now = self.clock.now();
+        let since = *tries.healing_since.get_or_insert(now);
+        if elapsed(since, now) < backoff::HEALING_TIME {
+            Setback::Healing { reason, advice }
+        } else {
+            Setback::Slowly { reason, advice }
         }
     }
 
