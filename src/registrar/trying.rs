@@ -72,6 +72,7 @@ impl Registrar {
             );
         }
         let after = self.api.webhook_info().await.map_err(|error| setback(error).of_a_change())?;
+        let after = self.if_still_gone(after).await;
         debug!(pending = after.pending_update_count, "Telegram says: {remark}");
         Ok(match finding(wanted, &after, Some(&after)) {
             Finding::Foreign { host } => Outcome::Superseded { host },
