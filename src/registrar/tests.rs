@@ -299,6 +299,22 @@ async fn a_service_that_was_refused_takes_nothing_from_one_that_started_later() 
 }
 
 #[tokio::test]
+async fn a_service_whose_start_takes_long_takes_over_what_was_there_before_it_and_nothing_later() {
+    for (later, sets) in [("https://older.example.org/", 2), ("https://later.example.org/", 1)] {
+        let scene = Scene::new([("setWebhook", 502, json!("<html>"))]).await;
+        scene.telegram_has("https://older.example.org/");
+        let test = async {
+            scene.wait(1).await;
+            scene.telegram_has(later);
+            scene.advance(60);
+            assert_eq!(scene.wait(2).await.is_active(), sets == 2);
+        };
+        assert_eq!(scene.play(test).await, Ok(()));
+        assert_eq!(scene.count("setWebhook"), sets);
+    }
+}
+
+#[tokio::test]
 async fn what_waits_at_telegram_is_thrown_away_by_the_first_registration_of_a_start_and_by_no_other() {
     let throttle = json!({"ok": false, "error_code": 429, "parameters": {"retry_after": 1}});
     let lost = ("setWebhook", 502, json!("<html>"));

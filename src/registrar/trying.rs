@@ -52,8 +52,10 @@ impl Registrar {
             Some(Drift::Foreign { host }) => Some(host),
             _ => None,
         };
+        // Whose webhook was there when this service started: another's than that was set later.
+        let older = course.older.get_or_insert_with(|| other.clone().unwrap_or_default());
         if let Some(host) = other.clone() {
-            if !course.starting {
+            if !course.starting || *older != host {
                 return Ok(Outcome::Superseded { host });
             }
             if wanted.claim.leaves(&host).is_some() {
