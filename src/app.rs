@@ -112,9 +112,6 @@ impl App {
         let surveyor = Arc::new(Surveyor::new(Arc::clone(&inbox), Arc::clone(&clock)));
 
         let api = BotApi::new(&settings.telegram, token.clone(), Arc::clone(&clock));
-        if let Some(proxy) = settings.proxy_in_words() {
-            tracing::info!("{proxy}");
-        }
         let counts = Arc::new(Counts::default());
         let secrets =
             Secrets::new(&token.secret_in_force(&settings.webhook), settings.webhook.previous_secret_token.as_ref());

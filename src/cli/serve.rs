@@ -24,6 +24,9 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     let sources = if arguments.takeover { sources.with("webhook.takeover", "always") } else { sources };
     let settings = load(&sources, Need::Token)?;
     telemetry::init(&settings.log)?;
+    if let Some(proxy) = settings.proxy_in_words() {
+        tracing::info!("{proxy}");
+    }
     if let Some(order) = sources.fail_point() {
         fail::arm(order);
     }

@@ -63,6 +63,9 @@ struct Course {
     pace: Pace,
     /// Whether no call of this start has changed the webhook yet: only who starts may take a webhook over.
     starting: bool,
+    /// The host whose webhook the first look found: the only one that is older than this start. Empty
+    /// for none.
+    older: Option<String>,
     /// Whether the next call throws away what waits at Telegram: the first one of a start, if the
     /// settings say so, and never a repair.
     drop_pending_updates: bool,
@@ -167,6 +170,7 @@ impl Registrar {
             deliveries: Deliveries::new(self.clock.now()),
             pace: Pace::new(self.watch_interval),
             starting: true,
+            older: None,
             drop_pending_updates: wanted.drop_pending_updates,
         };
         let mut outcome = self.until_registered(wanted, &mut course).await?;

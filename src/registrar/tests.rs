@@ -299,6 +299,22 @@ async fn a_service_that_was_refused_takes_nothing_from_one_that_started_later() 
 }
 
 #[tokio::test]
+async fn a_service_whose_start_takes_long_takes_over_what_was_there_before_it_and_nothing_later() {
+    for (later, sets) in [("https://older.example.org/", 2), ("https://later.example.org/", 1)] {
+        let scene = Scene::new([("setWebhook", 502, json!("<html>"))]).await;
+        scene.telegram_has("https://older.example.org/");
+        let test = async {
+            scene.wait(1).await;
+            scene.telegram_has(later);
+            scene.advance(60);
+            assert_eq!(scene.wait(2).await.is_active(), sets == 2);
+        };
+        assert_eq!(scene.play(test).await, Ok(()));
+        assert_eq!(scene.count("setWebhook"), sets);
+    }
+}
+
+#[tokio::test]
 async fn what_waits_at_telegram_is_thrown_away_by_the_first_registration_of_a_start_and_by_no_other() {
     let throttle = json!({"ok": false, "error_code": 429, "parameters": {"retry_after": 1}});
     let lost = ("setWebhook", 502, json!("<html>"));
@@ -321,13 +337,15 @@ async fn what_waits_at_telegram_is_thrown_away_by_the_first_registration_of_a_st
             // A repair, and a registration after another service has given it back.
             scene.telegram_has("");
             scene.advance(60);
-            assert!(scene.wait(before + 2).await.is_active());
+            scene.wait(before + 2).await;
+            scene.advance(2);
+            assert!(scene.wait(before + 3).await.is_active());
             scene.telegram_has("https://b.example.org/");
             scene.advance(60);
-            scene.wait(before + 3).await;
+            scene.wait(before + 4).await;
             scene.telegram_has(OURS);
             scene.advance(60);
-            assert!(scene.wait(before + 4).await.is_active());
+            assert!(scene.wait(before + 5).await.is_active());
         };
         assert_eq!(scene.play(test).await, Ok(()));
         let asked = scene.telegram.lock().unwrap().asked.clone();
@@ -367,6 +385,24 @@ async fn another_programs_set_webhook_at_the_same_moment_is_not_told_as_no_webho
 }
 
 #[tokio::test]
+async fn a_webhook_that_is_gone_for_the_moment_in_which_another_is_checked_was_not_removed() {
+    let scene = Scene::new([]).await;
+    let test = async {
+        scene.wait(1).await;
+        scene.telegram_has("");
+        scene.advance(60);
+        assert!(scene.wait(2).await.is_active());
+        scene.telegram.lock().unwrap().webhook =
+            json!({"url": OURS, "max_connections": 40, "allowed_updates": ["message"]});
+        scene.advance(2);
+        assert!(scene.wait(3).await.is_active());
+        assert_eq!(*scene.registrar.notes().borrow(), Notes { pending: Some(0), ..Notes::default() });
+    };
+    assert_eq!(scene.play(test).await, Ok(()));
+    assert_eq!(scene.count("setWebhook"), 1);
+}
+
+#[tokio::test]
 async fn limits_that_are_changed_again_and_again_leave_the_webhook_registered() {
     let scene = Scene::new([]).await;
     let test = async {
@@ -390,9 +426,9 @@ async fn limits_that_are_changed_again_and_again_leave_the_webhook_registered() 
 #[tokio::test]
 async fn a_webhook_that_is_gone_right_after_it_was_set_is_noticed() {
     let none = json!({"ok": true, "result": {"url": ""}});
-    let scene = Scene::new([("getWebhookInfo", 200, none.clone()), ("getWebhookInfo", 200, none)]).await;
+    let scene = Scene::new(vec![("getWebhookInfo", 200, none); 3]).await;
     let test = async {
-        // Telegram takes one call a second.
+        // It is looked at twice.
         scene.wait(1).await;
         assert_eq!(scene.count("setWebhook"), 1);
         scene.advance(2);
@@ -410,21 +446,23 @@ async fn a_webhook_that_was_removed_is_set_again_and_one_that_was_taken_is_left_
         scene.wait(1).await;
         scene.telegram_has("");
         scene.advance(60);
-        assert!(scene.wait(2).await.is_active());
+        scene.wait(2).await;
+        scene.advance(2);
+        assert!(scene.wait(3).await.is_active());
         assert_eq!(scene.count("setWebhook"), 2);
 
         scene.telegram_has("https://b.example.org/secret-path");
         scene.advance(60);
-        let taken = scene.wait(3).await;
+        let taken = scene.wait(4).await;
         assert_eq!(taken, Standing::Superseded { host: "b.example.org".to_owned() });
         scene.advance(60);
-        scene.wait(4).await;
+        scene.wait(5).await;
         assert_eq!(scene.count("setWebhook"), 2);
 
         // Given back, but perhaps with a secret token that is not ours.
         scene.telegram_has(OURS);
         scene.advance(60);
-        assert!(scene.wait(5).await.is_active());
+        assert!(scene.wait(6).await.is_active());
         assert_eq!(scene.count("setWebhook"), 3);
     };
     assert_eq!(scene.play(test).await, Ok(()));

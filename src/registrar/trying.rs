@@ -52,8 +52,10 @@ impl Registrar {
             Some(Drift::Foreign { host }) => Some(host),
             _ => None,
         };
+        // Whose webhook was there when this service started: another's than that was set later.
+        let older = course.older.get_or_insert_with(|| other.clone().unwrap_or_default());
         if let Some(host) = other.clone() {
-            if !course.starting {
+            if !course.starting || *older != host {
                 return Ok(Outcome::Superseded { host });
             }
             if wanted.claim.leaves(&host).is_some() {
@@ -72,6 +74,7 @@ impl Registrar {
             );
         }
         let after = self.api.webhook_info().await.map_err(|error| setback(error).of_a_change())?;
+        let after = self.if_still_gone(after).await;
         debug!(pending = after.pending_update_count, "Telegram says: {remark}");
         Ok(match finding(wanted, &after, Some(&after)) {
             Finding::Foreign { host } => Outcome::Superseded { host },
@@ -167,17 +170,13 @@ impl Registrar {
 
     /// What has not healed by itself in time is tried slowly, as other refusals are.
     fn slowed(&self, setback: Setback, tries: &mut Tries) -> Setback {
-        match setback {
-            Setback::Healing { reason, advice } => {
-                let now = self.clock.now();
-                let since = *tries.healing_since.get_or_insert(now);
-                if elapsed(since, now) < backoff::HEALING_TIME {
-                    Setback::Healing { reason, advice }
-                } else {
-                    Setback::Slowly { reason, advice }
-                }
-            }
-            other => other,
+        let Setback::Healing { reason, advice } = setback else { return setback };
+        let now = self.clock.now();
+        let since = *tries.healing_since.get_or_insert(now);
+        if elapsed(since, now) < backoff::HEALING_TIME {
+            Setback::Healing { reason, advice }
+        } else {
+            Setback::Slowly { reason, advice }
         }
     }
 

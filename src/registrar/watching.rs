@@ -13,6 +13,9 @@ use crate::telegram::WebhookInfo;
 /// So many wrong secret tokens since the last look are a reason for one more.
 const BURST: u64 = 3;
 
+/// Telegram has checked the address of a `setWebhook` after this long, as a rule.
+const CHECKED: Duration = Duration::from_millis(1_500);
+
 /// Telegram's 401 counts as being of now for so long.
 const FRESH: Duration = Duration::from_mins(5);
 
@@ -39,6 +42,7 @@ impl Registrar {
         loop {
             let refused_before = lookout.refused;
             let seen = self.look(&mut lookout).await;
+            let seen = self.if_still_gone(seen).await;
             match finding(wanted, &seen, Some(settled)) {
                 Finding::Foreign { host } => return Outcome::Superseded { host },
                 Finding::Wrong(Drift::Empty) => return Outcome::Damaged(Damage::Removed),
@@ -50,6 +54,16 @@ impl Registrar {
                 Finding::Right => self.note_well(wanted, &seen, course, lookout.at),
             }
         }
+    }
+
+    /// What is seen, or what is seen a moment later if there was no webhook: while Telegram checks the
+    /// address of another `setWebhook`, such as one of `doorbell webhook set`, there is none.
+    pub(super) async fn if_still_gone(&self, seen: WebhookInfo) -> WebhookInfo {
+        if !seen.url.is_empty() {
+            return seen;
+        }
+        self.clock.sleep(CHECKED).await;
+        self.api.webhook_info().await.unwrap_or(seen)
     }
 
     /// Notes what Telegram says of its deliveries.

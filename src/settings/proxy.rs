@@ -45,8 +45,8 @@ impl Proxy {
         &self.address
     }
 
-    pub(super) fn shown(proxy: &Option<Self>) -> Shown {
-        proxy.as_ref().map_or(Shown::NotSet, |proxy| Shown::Secret(format!("secret, a proxy at {}", proxy.address)))
+    pub(super) fn shown(&self) -> Shown {
+        Shown::Secret(format!("secret, a proxy at {}", self.address))
     }
 }
 
@@ -88,13 +88,13 @@ const SOCKS_PORT: u16 = 1080;
 
 /// The environment's proxy for a Bot API at that URL, and the variable that names it.
 pub(super) fn of_environment(environment: &Environment, api_host: &str) -> Option<(SecretString, Origin)> {
-    let text = |variable: &&str| match environment.value(variable) {
+    let text = |variable: &&'static str| match environment.value(variable) {
         Variable::Text(text) if !text.expose_secret().trim().is_empty() => Some(text.clone()),
         Variable::Text(_) | Variable::NotSet => None,
         // No proxy can be read from this, which is then said.
         Variable::NotText => Some("\u{fffd}:".into()),
     };
-    if EXCEPTIONS.iter().find_map(|name| text(name)).is_some_and(|list| excepts(list.expose_secret(), api_host)) {
+    if EXCEPTIONS.iter().find_map(text).is_some_and(|list| excepts(list.expose_secret(), api_host)) {
         return None;
     }
     VARIABLES.iter().find_map(|name| Some((text(name)?, Origin::Variable((*name).to_owned()))))
@@ -139,7 +139,7 @@ mod tests {
         ] {
             let proxy = read(&text.into()).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}")).unwrap();
             assert_eq!(proxy.address(), address, "{text}");
-            let shown = format!("{proxy:?} {}", Proxy::shown(&Some(proxy.clone())));
+            let shown = format!("{proxy:?} {}", proxy.shown());
             assert!(!shown.contains("s3cret") && !shown.contains("user"), "{shown}");
         }
         assert!(read(&"".into()).unwrap().is_none());

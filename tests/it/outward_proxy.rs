@@ -46,6 +46,17 @@ async fn a_bot_api_elsewhere_is_called_through_the_proxy_that_is_set() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_socks_proxy_is_asked_for_the_name_with_the_password() {
+    let sandbox = telegram(&SystemClock).await;
+    let proxy = Proxy::before(sandbox.addr()).await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("socks5h://operator:{MARK}%2F@{}", proxy.addr);
+    let program = program(folder.path(), &[("TELEGRAM_API_URL", "http://bot-api.test"), ("TELEGRAM_PROXY", &url)]);
+    registered(&sandbox, &program).await;
+    assert_eq!(proxy.heads()[0], format!("SOCKS bot-api.test for operator, {} characters", MARK.len() + 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn telegrams_own_bot_api_is_called_through_the_environments_proxy_by_a_tunnel() {
     let proxy = Proxy::before(([127, 0, 0, 1], 9).into()).await;
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -3,6 +3,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::settings::describe;
+use crate::settings::in_force::Shown;
 use crate::settings::proxy::{self, Proxy};
 use crate::settings::reader::{Reader, Refusal};
 
@@ -36,7 +37,8 @@ impl TelegramSettings {
         let bot_token = from.token("telegram.bot_token", BOT_TOKEN, bot_token);
         let api_url =
             from.text("telegram.api_url", "the base URL of a Bot API, such as https://api.telegram.org", api_url);
-        let proxy = from.secret("telegram.proxy", proxy::WANTED, proxy::read, Proxy::shown).flatten();
+        let shown = |proxy: &Option<Proxy>| proxy.as_ref().map_or(Shown::NotSet, Proxy::shown);
+        let proxy = from.secret("telegram.proxy", proxy::WANTED, proxy::read, shown).flatten();
         let proxy = proxy.filter(|_| !proxy::is_loopback(&api_url));
         Self { bot_token, api_url, proxy, test_environment: from.flag("telegram.test_environment") }
     }

@@ -33,6 +33,11 @@ impl Proxy {
     }
 
     async fn pass(self, mut client: TcpStream, server: SocketAddr) {
+        let mut first = [0];
+        if client.peek(&mut first).await.is_ok() && first == [SOCKS] {
+            self.pass_socks(client, server).await.expect("the client speaks SOCKS 5");
+            return;
+        }
         let mut head = Vec::new();
         while !head.windows(4).any(|end| end == b"\r\n\r\n") {
             match client.read_u8().await {
@@ -52,4 +57,40 @@ impl Proxy {
         // The server understands requests that name the host in their first line.
         let _ = copy_bidirectional(&mut client, &mut server).await;
     }
+
+    /// SOCKS 5 (RFC 1928) with a password (RFC 1929), for a host that is given by its name.
+    async fn pass_socks(self, mut client: TcpStream, server: SocketAddr) -> std::io::Result<()> {
+        let [_, methods] = read(&mut client).await?;
+        client.read_exact(&mut vec![0; methods.into()]).await?;
+        client.write_all(&[SOCKS, 2]).await?;
+        let [_] = read(&mut client).await?;
+        let (user, password) = (text(&mut client).await?, text(&mut client).await?);
+        client.write_all(&[1, 0]).await?;
+        let [_, _, _, kind] = read(&mut client).await?;
+        assert_eq!(kind, 3, "a name");
+        let host = text(&mut client).await?;
+        let [_, _] = read(&mut client).await?;
+        self.heads.lock().expect("no panic").push(format!("SOCKS {host} for {user}, {} characters", password.len()));
+        client.write_all(&[SOCKS, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+        let mut server = TcpStream::connect(server).await?;
+        // It ends as either side likes.
+        let _ = copy_bidirectional(&mut client, &mut server).await;
+        Ok(())
+    }
+}
+
+/// How SOCKS 5 begins, and no request of HTTP.
+const SOCKS: u8 = 5;
+
+async fn read<const N: usize>(client: &mut TcpStream) -> std::io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    client.read_exact(&mut bytes).await?;
+    Ok(bytes)
+}
+
+/// A text after its length.
+async fn text(client: &mut TcpStream) -> std::io::Result<String> {
+    let mut text = vec![0; client.read_u8().await?.into()];
+    client.read_exact(&mut text).await?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
