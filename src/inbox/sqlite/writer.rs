@@ -115,14 +115,14 @@ pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -
     let started = thread.spawn(move || {
         // However the thread ends, nobody may wait for it afterwards.
         let ending = Ending(&shared);
-        let looked_at = clock.now();
+        let looked_at = clock.steady();
         let mut writer = Writer { journal, shared: &shared, clock, looked_at };
         let mut batch = Vec::new();
         while let Some(jobs) = shared.next_batch(mem::take(&mut batch)) {
             batch = writer.work_off(jobs);
             writer.tidy_up();
         }
-        if let Err(error) = writer.journal.let_go() {
+        if let Err(error) = writer.journal.let_go(&*writer.clock) {
             tracing::warn!(%error, "the inbox could not be closed in good order; the next start is more careful");
         }
         drop(ending);
@@ -148,10 +148,10 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Once in a while, erases what has ended, and takes up what an operator has revived from another
-    /// process.
+    /// Once in a while, erases what has ended, writes down what the clock shows, and takes up what an operator
+    /// has revived from another process.
     fn tidy_up(&mut self) {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         if !self.journal.is_owner() || elapsed(self.looked_at, now) < LOOK_EVERY {
             return;
         }
@@ -159,8 +159,8 @@ impl Writer<'_> {
         let taken_up = self
             .journal
             .erase()
-            .and_then(|()| self.journal.was_changed_outside())
-            .and_then(|changed| Ok(changed && self.journal.take_up(&mut self.shared.order.lanes())?));
+            .and_then(|()| self.journal.look_at_the_clock(&*self.clock))
+            .and_then(|()| self.journal.take_up(&mut self.shared.order.lanes(), now));
         match taken_up {
             Ok(true) => self.shared.order.changed(),
             Ok(false) => {}
@@ -171,7 +171,7 @@ impl Writer<'_> {
     /// Does all jobs of a batch: one commit for what changes the journal, then the rest. Returns
     /// the emptied vector.
     fn work_off(&mut self, mut jobs: Vec<Job>) -> Vec<Job> {
-        let room = self.shared.capacity.saturating_sub(self.shared.order.lanes().open());
+        let room = self.shared.capacity.saturating_sub(self.shared.order.lanes().open() + self.journal.dead());
         if jobs.iter().any(|job| matches!(job, Job::Accept { .. })) {
             fail::point("before the commit");
         }
@@ -179,10 +179,10 @@ impl Writer<'_> {
             fail::point("before the outcome is recorded");
         }
         let updates = jobs.iter().filter(|job| !matches!(job, Job::Run(_))).count();
-        let begun = self.clock.now();
+        let begun = self.clock.steady();
         let committed = self.journal.commit(&jobs, room, &*self.clock, &self.shared.counts);
         if updates > 0 {
-            self.shared.counts.committed(updates, elapsed(begun, self.clock.now()), committed.is_ok());
+            self.shared.counts.committed(updates, elapsed(begun, self.clock.steady()), committed.is_ok());
         }
         self.shared.failing.store(committed.is_err(), Ordering::Relaxed);
         let (mut answers, mut others) = (Answers::with_capacity(jobs.len()), Vec::new());
@@ -217,7 +217,7 @@ impl Writer<'_> {
             Err(error) => {
                 tracing::error!(error = %error, "the inbox could not be written; nothing of this batch was acknowledged");
                 let error = Arc::new(error);
-                let until = later(self.clock.now(), LEASE);
+                let until = later(self.clock.steady(), LEASE);
                 for job in jobs.drain(..) {
                     match job {
                         Job::Accept { reply, .. } => {
