@@ -142,7 +142,7 @@ impl Health {
     async fn depth(&self) -> Depth {
         match self.surveyor.survey().await {
             Ok(survey) => {
-                let oldest_s = survey.oldest.map(|oldest| elapsed(oldest, self.clock.now()).as_secs());
+                let oldest_s = survey.oldest.map(|oldest| elapsed(oldest, self.clock.steady()).as_secs());
                 Depth::Known { survey, oldest_s }
             }
             Err(error) => Depth::Unknown { error },

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use super::{AFTER_A_FAILURE, Dispatch, schedule, spans};
+use super::{AFTER_A_FAILURE, Dispatch, Moment, schedule, spans};
 use crate::clock::{elapsed, later};
 use crate::fail;
 use crate::handler::HandlerError;
@@ -19,17 +19,17 @@ impl Dispatch {
     /// Makes one attempt at a delivery; returns how it is to be settled.
     pub(super) async fn attempt(&self, delivery: Delivery) -> (Lease, Verdict) {
         let Delivery { update, attempt, lease, calls_left, deaths } = delivery;
-        let begun = self.clock.now();
-        let span = self.traces.of(update.id.0).map(|trace| spans::attempt(&trace, &update, attempt, begun));
+        let begun = Moment::of(&*self.clock);
+        let span = self.traces.of(update.id.0).map(|trace| spans::attempt(&trace, &update, attempt, begun.now));
         fail::point("claimed");
-        let verdict = if update.expires_at <= begun {
+        let verdict = if update.expires_at <= begun.steady {
             Verdict::Expired
         } else if deaths >= self.settings.attempts {
             Verdict::Dead { reason: format!("the process died while handling it, {deaths} times") }
         } else {
             match calls_left {
                 Some(calls) => self.make(calls, &update, begun, span.as_ref()).await,
-                None => match self.handle(&update, attempt, begun).await {
+                None => match self.handle(&update, attempt, begun.steady).await {
                     Ok(calls) => {
                         fail::point("handled");
                         self.make(calls, &update, begun, span.as_ref()).await
@@ -38,7 +38,7 @@ impl Dispatch {
                 },
             }
         };
-        self.report(&update, attempt, begun, &verdict);
+        self.report(&update, attempt, begun.steady, &verdict);
         if let Some(span) = span {
             spans::attempted(span, &verdict, self.clock.now());
         }
@@ -49,7 +49,7 @@ impl Dispatch {
     async fn handle(&self, update: &Update, attempt: u32, begun: Timestamp) -> Result<Vec<Call>, Verdict> {
         fail::point_of("handling", &update.id);
         let handled = AssertUnwindSafe(self.handler.handle(update)).catch_unwind();
-        let handled = handled.inspect(|_| self.counts.handler.took(elapsed(begun, self.clock.now())));
+        let handled = handled.inspect(|_| self.counts.handler.took(elapsed(begun, self.clock.steady())));
         let error = tokio::select! {
             biased;
             handled = handled => match handled {
@@ -69,7 +69,7 @@ impl Dispatch {
     /// What follows from a handler's failure.
     fn after(&self, error: &HandlerError, update: &Update, attempt: u32) -> Verdict {
         let reason = error.to_string();
-        let now = self.clock.now();
+        let now = self.clock.steady();
         match error {
             HandlerError::Retry(_) if attempt >= self.settings.attempts => Verdict::Dead { reason },
             HandlerError::Retry(_) => {
@@ -85,7 +85,7 @@ impl Dispatch {
 
     /// Makes calls in order. What cannot be made now is left for later; what Telegram refuses is
     /// given up, and the next call is made.
-    async fn make(&self, calls: Vec<Call>, update: &Update, begun: Timestamp, span: Option<&Span>) -> Verdict {
+    async fn make(&self, calls: Vec<Call>, update: &Update, begun: Moment, span: Option<&Span>) -> Verdict {
         let mut calls = VecDeque::from(calls);
         let mut moved = false;
         while let Some(call) = calls.front() {
@@ -101,12 +101,12 @@ impl Dispatch {
                     return Verdict::CallsLeft { calls: calls.into(), at, reason };
                 }
             };
-            let now = self.clock.now();
+            let now = Moment::of(&*self.clock);
             if !self.hold.is_good(begun, now) {
                 let reason = "its lease was over: somebody else may have it".to_owned();
-                return Verdict::CallsLeft { calls: calls.into(), at: now, reason };
+                return Verdict::CallsLeft { calls: calls.into(), at: now.steady, reason };
             }
-            let span = span.map(|attempt| spans::call(attempt, call, now));
+            let span = span.map(|attempt| spans::call(attempt, call, now.now));
             let made = tokio::select! {
                 biased;
                 made = self.api.perform(call, turn) => made,
@@ -117,10 +117,10 @@ impl Dispatch {
                     return self.stopped(calls);
                 }
             };
-            let now = self.clock.now();
             if let Some(span) = span {
-                spans::called(span, made.as_ref().err(), now);
+                spans::called(span, made.as_ref().err(), self.clock.now());
             }
+            let now = self.clock.steady();
             let Err(error) = made else {
                 fail::point("sent");
                 calls.pop_front();
@@ -191,7 +191,8 @@ impl Dispatch {
 
     fn report(&self, update: &Update, attempt: u32, begun: Timestamp, verdict: &Verdict) {
         let (id, chat, kind) = (update.id.0, update.chat_key, update.kind.name());
-        let duration_ms = u64::try_from(elapsed(begun, self.clock.now()).as_millis()).unwrap_or(u64::MAX);
+        let now = self.clock.steady();
+        let duration_ms = u64::try_from(elapsed(begun, now).as_millis()).unwrap_or(u64::MAX);
         self.counts.attempts.of(verdict.into()).count();
         match verdict {
             Verdict::Done => {
@@ -200,6 +201,7 @@ impl Dispatch {
             Verdict::Retry { at, reason }
             | Verdict::Postpone { at, reason }
             | Verdict::CallsLeft { at, reason, .. } => {
+                let at = later(self.clock.now(), elapsed(now, *at));
                 tracing::debug!(update.id = id, update.kind = kind, %chat, attempt, duration_ms, %at, reason, "update to be tried again");
                 // Of an absence of Telegram one line tells, for all updates.
                 let told = matches!(verdict, Verdict::CallsLeft { .. }) && self.api.again_at().is_some();

@@ -4,50 +4,71 @@
 //! nothing had happened, while another instance has long had the update. Its outcome is refused then;
 //! this keeps it from making calls that the other one has made.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::clock::elapsed;
+use crate::clock::{Clock, elapsed};
 use crate::inbox::LEASE;
 
 /// How long after a lease began we count on it: less than it lasts, by what a claim may take to reach
 /// us and a call to reach Telegram.
 const COUNTED_ON: Duration = Duration::from_secs(LEASE.as_secs() - 10);
-const COUNTED_ON_MS: i64 = 1_000 * COUNTED_ON.as_secs().cast_signed();
+
+/// A moment on both times of a clock. While the machine is suspended the steady time stands still, and
+/// the time of day can be set back: of two moments, the longer span between them counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) steady: Timestamp,
+    pub(super) now: Timestamp,
+}
+
+impl Moment {
+    pub(super) fn of(clock: &dyn Clock) -> Self {
+        Self { steady: clock.steady(), now: clock.now() }
+    }
+
+    fn until(self, later: Self) -> Duration {
+        elapsed(self.steady, later.steady).max(elapsed(self.now, later.now))
+    }
+}
 
 /// When leases were prolonged.
-pub(super) struct Hold {
-    /// The last time, in milliseconds of Unix time.
-    prolonged_at: AtomicI64,
-    /// Attempts that began before this may have lost their lease between two times.
-    good_since: AtomicI64,
+pub(super) struct Hold(Mutex<Prolonged>);
+
+struct Prolonged {
+    /// The last time.
+    last: Moment,
+    /// The last time that came too late for some: attempts that had begun long before may have lost
+    /// their lease.
+    late: Option<Moment>,
 }
 
 impl Hold {
-    pub(super) fn new(now: Timestamp) -> Self {
-        Self { prolonged_at: now.as_millisecond().into(), good_since: i64::MIN.into() }
+    pub(super) fn new(now: Moment) -> Self {
+        Self(Mutex::new(Prolonged { last: now, late: None }))
     }
 
     /// All leases that still stood at `asked` were prolonged then.
-    pub(super) fn prolonged(&self, asked: Timestamp) {
-        let before = self.prolonged_at.swap(asked.as_millisecond(), Ordering::Relaxed);
-        if elapsed(time(before), asked) > COUNTED_ON {
-            self.good_since.store(asked.as_millisecond() - COUNTED_ON_MS, Ordering::Relaxed);
+    pub(super) fn prolonged(&self, asked: Moment) {
+        let mut prolonged = self.lock();
+        if prolonged.last.until(asked) > COUNTED_ON {
+            prolonged.late = Some(asked);
         }
+        prolonged.last = asked;
     }
 
     /// Whether an attempt that began then is surely nobody else's at `now`.
-    pub(super) fn is_good(&self, begun: Timestamp, now: Timestamp) -> bool {
-        let prolonged_at = time(self.prolonged_at.load(Ordering::Relaxed));
-        begun.as_millisecond() >= self.good_since.load(Ordering::Relaxed)
-            && elapsed(begun.max(prolonged_at), now) < COUNTED_ON
+    pub(super) fn is_good(&self, begun: Moment, now: Moment) -> bool {
+        let prolonged = self.lock();
+        prolonged.late.is_none_or(|late| begun.until(late) <= COUNTED_ON)
+            && begun.until(now).min(prolonged.last.until(now)) < COUNTED_ON
     }
-}
 
-fn time(millis: i64) -> Timestamp {
-    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MIN)
+    fn lock(&self) -> MutexGuard<'_, Prolonged> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
@@ -55,8 +76,14 @@ mod tests {
     use super::*;
     use crate::clock::later;
 
-    fn at(seconds: u64) -> Timestamp {
-        later(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds))
+    fn at(seconds: u64) -> Moment {
+        let now = later(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds));
+        Moment { steady: now, now }
+    }
+
+    /// The same on a clock whose time of day has been set to something else.
+    fn set_to(steady: u64, now: u64) -> Moment {
+        Moment { steady: at(steady).steady, now: at(now).now }
     }
 
     #[test]
@@ -76,5 +103,13 @@ mod tests {
         assert!(hold.is_good(at(60), at(101)), "this one was claimed by whoever slept less");
         hold.prolonged(at(120));
         assert!(!hold.is_good(at(5), at(121)) && hold.is_good(at(60), at(121)));
+    }
+
+    #[test]
+    fn neither_a_machine_that_was_suspended_nor_a_clock_that_was_set_back_prolongs_a_lease() {
+        let hold = Hold::new(at(10_000));
+        assert!(!hold.is_good(at(10_005), set_to(10_006, 13_600)), "an hour of sleep");
+        assert!(!hold.is_good(at(10_005), set_to(10_060, 6_400)), "set back by an hour");
+        assert!(hold.is_good(at(10_005), set_to(10_050, 6_450)), "the lease stands");
     }
 }

@@ -15,18 +15,20 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::SharedClock;
 use crate::handler::Handler;
-use crate::inbox::{Delivery, Inbox, LEASE, Lease};
+use crate::inbox::{Delivery, Inbox, InboxError, LEASE, Lease};
 use crate::lifecycle::Shutdown;
 use crate::settings::DispatchSettings;
 use crate::telegram::PacedApi;
 use crate::telemetry::{self, Storm, Traces};
 use crate::update::UpdateId;
-use hold::Hold;
+use hold::{Hold, Moment};
 
 pub use counts::{Counts, Outcome};
 
 /// How often leases are prolonged: twice may fail before one lapses.
 const EXTEND_EVERY: Duration = Duration::from_secs(LEASE.as_secs() / 3);
+/// How often the inbox is swept.
+const SWEEP_EVERY: Duration = EXTEND_EVERY;
 /// How many outcomes may be on their way into the inbox, for each place but the first: enough for those of
 /// one commit, and a bound on what is repeated when the process dies before it. Where there is one place, an
 /// update leaves it only when it is over and done with.
@@ -103,7 +105,7 @@ impl Dispatch {
         traces: Traces,
     ) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(settings.concurrency));
-        let hold = Hold::new(clock.now());
+        let hold = Hold::new(Moment::of(&*clock));
         let storm = || Storm::new(Arc::clone(&clock));
         let storms = Storms { claim: storm(), settle: storm(), upkeep: storm(), again: storm(), expired: storm() };
         let recording = Semaphore::new((settings.concurrency - 1) * RECORDING);
@@ -251,26 +253,44 @@ impl Dispatch {
         }
     }
 
-    /// Keeps the inbox in order until the hard stop: prolongs the leases of what runs, and sweeps.
+    /// Keeps the inbox in order until the hard stop: prolongs the leases of what runs, and sweeps. The two do
+    /// not wait for one another: a sweep can take longer than a lease lasts.
     pub async fn keep_up(&self) {
-        loop {
-            tokio::select! {
-                () = self.shutdown.hard.cancelled() => return,
-                () = self.clock.sleep(EXTEND_EVERY) => {}
-            }
+        tokio::join!(self.extend_leases(), self.sweep());
+    }
+
+    async fn extend_leases(&self) {
+        while self.passes(EXTEND_EVERY).await {
             let leases: Vec<Lease> = self.running.now().leases.values().copied().collect();
-            let asked = self.clock.now();
-            let extended = self.inbox.extend(&leases).await.inspect(|()| self.hold.prolonged(asked));
-            match extended.and(self.inbox.sweep().await) {
-                Ok(()) => {
-                    let _ = self.storms.upkeep.over();
-                }
-                Err(error) => {
-                    if let Some(times) = self.storms.upkeep.event() {
-                        tracing::warn!(error = %telemetry::chain(&error), times, "the upkeep of the inbox failed; trying again");
-                    }
+            let asked = Moment::of(&*self.clock);
+            self.note_upkeep(self.inbox.extend(&leases).await.inspect(|()| self.hold.prolonged(asked)));
+        }
+    }
+
+    async fn sweep(&self) {
+        while self.passes(SWEEP_EVERY).await {
+            self.note_upkeep(self.inbox.sweep().await);
+        }
+    }
+
+    fn note_upkeep(&self, kept: Result<(), InboxError>) {
+        match kept {
+            Ok(()) => {
+                let _ = self.storms.upkeep.over();
+            }
+            Err(error) => {
+                if let Some(times) = self.storms.upkeep.event() {
+                    tracing::warn!(error = %telemetry::chain(&error), times, "the upkeep of the inbox failed; trying again");
                 }
             }
+        }
+    }
+
+    /// Returns when so much time has passed; whether the service goes on.
+    async fn passes(&self, pause: Duration) -> bool {
+        tokio::select! {
+            () = self.shutdown.hard.cancelled() => false,
+            () = self.clock.sleep(pause) => true,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Keeps updates in memory only, for places without a disk: what is accepted has been *handled*, so
 //! that Telegram's own queue, which keeps for 24 h what was not acknowledged, is the store.
 
+mod dead;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,13 +16,13 @@ use super::lanes::{Lanes, Move};
 use super::order::Order;
 use super::{
     Accepted, Counts, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, UpdateState, Verdict,
-    ended_before,
 };
-use crate::clock::{SharedClock, later};
+use crate::clock::{SharedClock, earlier, elapsed, later};
 use crate::fail;
 use crate::settings::InboxSettings;
 use crate::telegram::Call;
 use crate::update::{Update, UpdateId};
+use dead::Dead;
 
 /// How long an acknowledgement waits for the update to be handled. Telegram waits for 60 s, proxies
 /// often for 30 s; what takes longer is offered again, and finds the work under way or done.
@@ -42,8 +44,7 @@ pub(super) struct MemoryInbox {
 #[derive(Default)]
 struct Kept {
     open: HashMap<UpdateId, Open>,
-    /// The oldest first.
-    dead: VecDeque<Open>,
+    dead: Dead,
     ended: HashMap<UpdateId, Timestamp>,
     ended_in_order: VecDeque<(Timestamp, UpdateId)>,
 }
@@ -68,21 +69,16 @@ impl Kept {
         }
     }
 
-    fn bury(&mut self, open: Open) {
-        let place = self.dead.partition_point(|dead| dead.update.received_at <= open.update.received_at);
-        self.dead.insert(place, open);
+    fn bury(&mut self, open: Open, now: Timestamp) {
+        for gone in self.dead.bury(open) {
+            self.end(gone, now);
+        }
     }
 
     fn forget_oldest(&mut self) {
         if let Some((_, id)) = self.ended_in_order.pop_front() {
             self.ended.remove(&id);
         }
-    }
-
-    fn take_dead(&mut self, which: &Selection) -> Vec<Open> {
-        let (taken, left): (Vec<_>, Vec<_>) = self.dead.drain(..).partition(|dead| which.includes(dead.update.id));
-        self.dead = left.into();
-        taken
     }
 }
 
@@ -111,11 +107,16 @@ impl MemoryInbox {
             open.waiting.push(sender);
             return Ok((Accepted::Known, Some(handled)));
         }
-        if kept.ended.contains_key(&update.id) || kept.dead.iter().any(|dead| dead.update.id == update.id) {
+        if kept.ended.contains_key(&update.id) || kept.dead.has(update.id) {
             return Ok((Accepted::Known, None));
         }
         if kept.open.len() >= self.settings.capacity {
             return Err(InboxError::Full { capacity: self.settings.capacity });
+        }
+        if kept.open.len() + kept.dead.len() >= self.settings.capacity
+            && let Some(gone) = kept.dead.make_room()
+        {
+            kept.end(gone, self.clock.steady());
         }
         self.order.lanes().push_kept(update.chat_key, update.id, update.received_at, None);
         let open = Open { attempts: 0, reason: None, calls_left: None, waiting: vec![sender], update };
@@ -169,7 +170,7 @@ impl Inbox for MemoryInbox {
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let kept = self.kept();
         let claimed = self.order.lanes().claim(now, later(now, LEASE), limit);
         let delivery = |lease: Lease| {
@@ -206,14 +207,14 @@ impl Inbox for MemoryInbox {
         let Some(mut open) = kept.open.remove(&lease.update_id) else { return Ok(()) };
         match verdict {
             Verdict::Done | Verdict::Expired => {
-                kept.end(lease.update_id, self.clock.now());
+                kept.end(lease.update_id, self.clock.steady());
                 open.acknowledge();
             }
             Verdict::Dead { reason } => {
                 open.attempts += 1;
                 open.reason = Some(reason);
                 open.acknowledge();
-                kept.bury(open);
+                kept.bury(open, self.clock.steady());
             }
             Verdict::Retry { reason, .. } => {
                 open.attempts += 1;
@@ -237,7 +238,7 @@ impl Inbox for MemoryInbox {
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {
-        let until = later(self.clock.now(), LEASE);
+        let until = later(self.clock.steady(), LEASE);
         let mut lanes = self.order.lanes();
         for lease in leases {
             lanes.extend(*lease, until);
@@ -254,14 +255,16 @@ impl Inbox for MemoryInbox {
 
     async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError> {
         let kept = self.kept();
-        Ok(kept.dead.iter().filter(|dead| which.includes(dead.update.id)).take(limit).map(Open::record).collect())
+        Ok(kept.dead.of(which).take(limit).map(Open::record).collect())
     }
 
     async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
-        let mut kept = self.kept();
+        let (mut kept, now) = (self.kept(), self.clock.steady());
         let mut revived = Vec::new();
-        for dead in kept.take_dead(which) {
-            let update = &dead.update;
+        for mut dead in kept.dead.take(which) {
+            let update = &mut dead.update;
+            update.expires_at = later(now, elapsed(update.received_at, update.expires_at));
+            update.received_at = now;
             revived.push(update.id);
             self.order.lanes().push_kept(update.chat_key, update.id, update.received_at, None);
             kept.open.insert(dead.update.id, Open { attempts: 0, reason: None, ..dead });
@@ -273,21 +276,21 @@ impl Inbox for MemoryInbox {
 
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
         let mut kept = self.kept();
-        let discarded: Vec<_> = kept.take_dead(which).iter().map(|dead| dead.update.id).collect();
+        let discarded: Vec<_> = kept.dead.take(which).iter().map(|dead| dead.update.id).collect();
         for id in &discarded {
-            kept.end(*id, self.clock.now());
+            kept.end(*id, self.clock.steady());
         }
         Ok(discarded)
     }
 
     async fn sweep(&self) -> Result<(), InboxError> {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let lapsed = self.order.lanes().lapse(now);
         self.counts.leases_lapsed.add(lapsed as u64);
         if lapsed > 0 {
             self.order.changed();
         }
-        let before = ended_before(now, self.settings.keep_done);
+        let before = earlier(now, self.settings.keep_done);
         let mut kept = self.kept();
         while kept.ended_in_order.front().is_some_and(|(ended_at, _)| *ended_at < before) {
             kept.forget_oldest();

@@ -12,12 +12,13 @@ mod postgres;
 mod record;
 mod sqlite;
 mod surveyor;
+mod sweeping;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,7 +49,9 @@ pub trait Inbox: Send + Sync {
     /// Returns when there may be something to claim. Dropping the future loses nothing.
     async fn due(&self);
 
-    /// Takes up to `limit` updates whose turn it is, and holds each under a lease.
+    /// Takes up to `limit` updates whose turn it is, and holds each under a lease. One that cannot be read any
+    /// more is dead from then on, and harms no other. What was claimed here and is at work, as far as
+    /// [`Inbox::extend`] says it, is not given out again here.
     ///
     /// No two of one chat are held at once, over all instances; within a chat they come in the
     /// order of acceptance. Never waits for more to arrive.
@@ -62,7 +65,8 @@ pub trait Inbox: Send + Sync {
     /// nothing is recorded then.
     async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError>;
 
-    /// Prolongs leases, each to a full [`LEASE`] from now. Those that were lost are passed over.
+    /// Prolongs leases, each to a full [`LEASE`] from now: all that are at work here, and no others. Those that
+    /// were lost are passed over.
     async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError>;
 
     /// Counts what is kept.
@@ -71,11 +75,12 @@ pub trait Inbox: Send + Sync {
     /// The updates of a state, the oldest first.
     async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError>;
 
-    /// Puts dead updates back to waiting, with all their attempts before them; each goes to the end
-    /// of its chat's line. Returns the ids that were.
+    /// Puts the updates that are dead now back to waiting, with all their attempts before them and a new life
+    /// from now on, as long as their first was; each goes to the end of its chat's line. Of two that ask for
+    /// one at the same time, one has it. Returns the ids that were put back.
     async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError>;
 
-    /// Forgets the bodies of dead updates for good; their ids stay known. Returns the ids that were.
+    /// Forgets the bodies of dead updates for good; their ids stay known. Returns the ids that were forgotten.
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError>;
 
     /// Puts updates with lapsed leases back to waiting and forgets, in bounded steps, what ended
@@ -102,8 +107,8 @@ pub fn open(
         InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, bot, clock, counts)?)),
         InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, stopping, counts))),
         InboxUrl::Postgres(url) => {
-            let (bot, tasks) = (Some(bot), tasks.clone());
-            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, bot, clock, stopping, tasks, counts)?))
+            let (user, tasks) = (postgres::User::Service(bot), tasks.clone());
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, user, clock, stopping, tasks, counts)?))
         }
     }
 }
@@ -128,7 +133,8 @@ pub fn visit(settings: &InboxSettings, bot: Option<BotId>, clock: SharedClock) -
         }),
         InboxUrl::Postgres(url) => {
             let (stopping, tasks, counts) = (CancellationToken::new(), TaskTracker::new(), Arc::default());
-            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, bot, clock, stopping, tasks, counts)?))
+            let user = postgres::User::Visitor(bot);
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, user, clock, stopping, tasks, counts)?))
         }
     }
 }
@@ -170,11 +176,6 @@ pub fn ephemeral(settings: &InboxSettings, platform: &Platform) -> Option<String
              to sqlite:PATH on a mounted disk, or to a PostgreSQL URL."
         )
     })
-}
-
-/// What ended before this moment may be forgotten.
-fn ended_before(now: Timestamp, keep_done: Duration) -> Timestamp {
-    SignedDuration::try_from(keep_done).ok().and_then(|kept| now.checked_sub(kept).ok()).unwrap_or(Timestamp::MIN)
 }
 
 /// How long a claimed update is held without a sign of life from whoever claimed it.
@@ -293,9 +294,9 @@ impl InboxError {
 #[derive(Debug, thiserror::Error)]
 pub enum InboxError {
     /// As many updates wait as may: offer it again later.
-    #[error("the inbox is full: {capacity} updates wait")]
+    #[error("the inbox is full: {capacity} updates wait or are dead")]
     Full {
-        /// The most updates that may wait.
+        /// The most updates that may wait or be dead.
         capacity: usize,
     },
     /// The store cannot be used now: offer it again later.

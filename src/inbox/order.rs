@@ -34,7 +34,7 @@ impl Order {
             changed.as_mut().enable();
             let next = {
                 let mut lanes = self.lanes();
-                if lanes.is_due(clock.now()) {
+                if lanes.is_due(clock.steady()) {
                     return;
                 }
                 lanes.next_due()
@@ -43,7 +43,7 @@ impl Order {
                 None => changed.await,
                 Some(at) => tokio::select! {
                     () = changed => {}
-                    () = clock.sleep(elapsed(clock.now(), at)) => {}
+                    () = clock.sleep(elapsed(clock.steady(), at)) => {}
                 },
             }
         }

@@ -37,14 +37,14 @@ impl Surveyor {
     /// Why the inbox does not say it, in words that strangers may read; the log has the others.
     pub async fn survey(&self) -> Result<Survey, String> {
         let mut surveyed = self.surveyed.lock().await;
-        let now = self.clock.now();
+        let now = self.clock.steady();
         if let Some((at, survey)) = &*surveyed
             && (*at..later(*at, FRESH)).contains(&now)
         {
             return survey.clone();
         }
         let survey = self.ask().await;
-        *surveyed = Some((self.clock.now(), survey.clone()));
+        *surveyed = Some((self.clock.steady(), survey.clone()));
         survey
     }
 

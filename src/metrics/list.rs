@@ -63,7 +63,7 @@ pub const LIST: &[Metric] = &[
         Unit::Seconds,
         "Age of the oldest update that waits or is held; 0 when there is none.",
         |at, to| {
-            let age = |oldest| elapsed(oldest, at.now).as_secs_f64();
+            let age = |oldest| elapsed(oldest, at.steady).as_secs_f64();
             to.known(at.survey.map(|survey| survey.oldest.map_or(0.0, age)));
         },
     ),

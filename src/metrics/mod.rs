@@ -66,6 +66,7 @@ pub fn router(metrics: Metrics, token: Option<&SecretString>) -> Router {
 struct Moment<'a> {
     counted: &'a Metrics,
     now: Timestamp,
+    steady: Timestamp,
     survey: Option<Survey>,
     standing: Standing,
     notes: Notes,
@@ -77,6 +78,7 @@ async fn show(State(metrics): State<Arc<Metrics>>) -> Response {
     let moment = Moment {
         counted: &metrics,
         now: metrics.clock.now(),
+        steady: metrics.clock.steady(),
         survey,
         standing: metrics.standing.borrow().clone(),
         notes: metrics.notes.borrow().clone(),

@@ -61,6 +61,10 @@ impl Clock for CountingClock {
         self.clock.now()
     }
 
+    fn steady(&self) -> Timestamp {
+        self.clock.steady()
+    }
+
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let sleep = self.clock.sleep(duration);
         self.waits.send_modify(|waits| *waits += 1);

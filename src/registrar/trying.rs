@@ -33,7 +33,7 @@ impl Registrar {
     ) -> Result<Outcome, RefusedToken> {
         let mut tries = Tries::default();
         loop {
-            let wait = course.pace.wait(self.clock.now());
+            let wait = course.pace.wait(self.clock.steady());
             if !wait.is_zero() {
                 self.clock.sleep(wait).await;
             }
@@ -62,7 +62,7 @@ impl Registrar {
                 return Ok(Outcome::LeftAlone { host });
             }
         }
-        course.pace.made(self.clock.now());
+        course.pace.made(self.clock.steady());
         let set = self.api.set_webhook(&wanted.parameters(course.drop_pending_updates)).await;
         course.answered(&set);
         let remark = set.map_err(|error| setback(error).of_a_change())?;

@@ -78,7 +78,7 @@ impl Registrar {
         if !self.standing.borrow().is_active() {
             self.stand(Standing::Active { host: wanted.host() }, Level::INFO);
         }
-        if let Some(times) = course.healing.held(now) {
+        if let Some(times) = course.healing.held(self.clock.steady()) {
             info!("The webhook has been left in peace for a while. It had been set again {times} times.");
             self.notes.send_modify(|notes| notes.conflict = None);
         }
@@ -146,7 +146,7 @@ impl Registrar {
     }
 
     fn lookout(&self) -> Lookout {
-        Lookout { at: self.clock.now(), refused: *self.refusals.borrow(), blind: None }
+        Lookout { at: self.clock.steady(), refused: *self.refusals.borrow(), blind: None }
     }
 
     /// The next look that is answered.
@@ -155,7 +155,7 @@ impl Registrar {
             self.next_look(lookout).await;
             let refused = *self.refusals.borrow();
             let answer = self.api.webhook_info().await;
-            (lookout.at, lookout.refused) = (self.clock.now(), refused);
+            (lookout.at, lookout.refused) = (self.clock.steady(), refused);
             match answer {
                 Ok(seen) => {
                     lookout.blind = None;
@@ -189,7 +189,7 @@ impl Registrar {
         tokio::select! {
             () = self.clock.sleep(self.watch_interval) => {}
             () = burst => {
-                let since = elapsed(lookout.at, self.clock.now());
+                let since = elapsed(lookout.at, self.clock.steady());
                 let wait = (self.watch_interval / 6).saturating_sub(since);
                 if !wait.is_zero() {
                     self.clock.sleep(wait).await;

@@ -158,9 +158,9 @@ impl BotApi {
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<Done<T>, ApiError> {
-        let begun = self.0.clock.now();
+        let begun = self.0.clock.steady();
         let answer = self.exchange(method, params).await;
-        self.0.counts.note(method, &answer, elapsed(begun, self.0.clock.now()));
+        self.0.counts.note(method, &answer, elapsed(begun, self.0.clock.steady()));
         self.0.without_token(answer)
     }
 

@@ -69,7 +69,7 @@ impl Gate {
             tokio::pin!(changed);
             changed.as_mut().enable();
             let patience = {
-                let (mut away, now) = (self.away(), self.clock.now());
+                let (mut away, now) = (self.away(), self.clock.steady());
                 let Some(away) = away.as_mut() else { break };
                 // A clock that was set back keeps nobody waiting.
                 let asking = away.asking.filter(|since| (*since..later(*since, PATIENCE)).contains(&now));
@@ -116,7 +116,7 @@ impl Gate {
     }
 
     fn unanswered(&self, asked: bool, error: &ApiError) {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         {
             let mut state = self.away();
             match state.as_mut() {

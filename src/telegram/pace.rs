@@ -1,8 +1,10 @@
 //! Keeps calls within the limits: what Telegram asked us to wait for is not called before, and what
 //! the operator capped goes no faster than that.
 
-use std::collections::HashMap;
+use std::collections::hash_map::{DefaultHasher, Entry};
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,9 +16,10 @@ use super::{ApiError, BotApi, Call};
 use crate::clock::{SharedClock, elapsed, later};
 use crate::settings::OutboundSettings;
 
-/// The longest a call waits here for its turn under a cap; one that would wait longer is put off.
+/// The longest a call waits here for its turn under a cap; one that would wait longer is put off until then.
+/// So late may it come back as well: after that its turn is over.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// From so many chats on, those whose time is over are forgotten.
+/// With fewer chats none is forgotten.
 const CHATS: usize = 1024;
 
 /// Makes calls as fast as the limits let it, for everybody who makes calls of updates.
@@ -62,14 +65,14 @@ impl PacedApi {
         let put_off = |_: &ApiError| {
             self.api.counts().put_off.count();
         };
-        let wait = self.limits().turn(call, self.clock.now()).inspect_err(put_off)?;
+        let wait = self.limits().turn(call, self.clock.steady()).inspect_err(put_off)?;
         if !wait.is_zero() {
             self.clock.sleep(wait).await;
         }
         // The places are never closed; were they, nothing would keep count of them.
         let place = self.in_flight.acquire().await.ok();
         // While this one waited, another may have been told to wait.
-        self.limits().free(call, self.clock.now()).inspect_err(put_off)?;
+        self.limits().free(call, self.clock.steady()).inspect_err(put_off)?;
         if turn.is_outdated() {
             return Err(ApiError::Throttled { retry_after: Duration::ZERO }).inspect_err(put_off);
         }
@@ -77,7 +80,7 @@ impl PacedApi {
         drop(place);
         turn.ended(&made);
         if let Err(ApiError::Throttled { retry_after }) = made {
-            self.limits().hold(call, self.clock.now(), retry_after);
+            self.limits().hold(call, self.clock.steady(), retry_after);
         }
         made
     }
@@ -110,33 +113,48 @@ impl Chat {
     }
 }
 
-/// A span in which nothing is called. It has a beginning so that it ends as well when the clock is
-/// set back.
-#[derive(Clone, Copy, Debug)]
-struct Hold {
-    since: Timestamp,
-    until: Timestamp,
+/// When the turn of a call is, as far as it was given one: under the cap of its chat, and under that of all.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reservation {
+    of_chat: Option<Timestamp>,
+    of_all: Option<Timestamp>,
 }
 
-impl Hold {
-    fn left(self, now: Timestamp) -> Option<Duration> {
-        (self.since <= now && now < self.until).then(|| elapsed(now, self.until))
+impl Reservation {
+    fn at(self) -> Option<Timestamp> {
+        self.of_chat.max(self.of_all)
     }
+
+    fn is_over(self, now: Timestamp) -> bool {
+        self.at().is_none_or(|at| later(at, LONGEST_WAIT) < now)
+    }
+}
+
+/// Tells calls apart.
+fn fingerprint(call: &Call) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    call.method.hash(&mut hasher);
+    serde_json::to_string(&call.params).unwrap_or_default().hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Who may be called when. Pure: it is told the time.
 #[derive(Debug)]
 struct Limits {
     /// Telegram asked to wait with everything.
-    everybody: Option<Hold>,
-    /// Telegram asked to wait with these chats.
-    held: HashMap<Chat, Hold>,
+    everybody: Option<Timestamp>,
+    /// Telegram asked to wait with these chats, each until then.
+    held: HashMap<Chat, Timestamp>,
     /// The time between two calls, and when the next may be.
     every: Option<Duration>,
     next: Timestamp,
     /// The same for each chat.
     every_of_chat: Option<Duration>,
     next_of_chat: HashMap<Chat, Timestamp>,
+    /// The turns of calls that were put off, the next one first: each call comes back, as it was, when its turn is.
+    put_off: HashMap<u64, VecDeque<Reservation>>,
+    /// From so many chats on, those whose time is over are forgotten.
+    most_chats: usize,
 }
 
 impl Limits {
@@ -149,6 +167,8 @@ impl Limits {
             next: Timestamp::MIN,
             every_of_chat: every(settings.per_chat_per_second),
             next_of_chat: HashMap::new(),
+            put_off: HashMap::new(),
+            most_chats: CHATS,
         }
     }
 
@@ -158,57 +178,80 @@ impl Limits {
             return Ok(());
         }
         let of_chat = Chat::of(call).and_then(|chat| self.held.get(&chat));
-        let left = [self.everybody.as_ref(), of_chat].into_iter().flatten().filter_map(|hold| hold.left(now)).max();
-        left.map_or(Ok(()), |retry_after| Err(ApiError::Throttled { retry_after }))
+        let until = self.everybody.as_ref().max(of_chat).filter(|until| **until > now);
+        until.map_or(Ok(()), |until| Err(ApiError::Throttled { retry_after: elapsed(now, *until) }))
     }
 
-    /// Takes the next turn of this call under the caps, and says how far away it is. None is taken
-    /// where the call has to be put off.
+    /// Gives this call its turn under the caps, and says how far away it is. One that is far away is kept for it:
+    /// the call is put off until then, and no other is given that turn.
     fn turn(&mut self, call: &Call, now: Timestamp) -> Result<Duration, ApiError> {
         self.free(call, now)?;
-        let chat = self.every_of_chat.and_then(|every| Some((Chat::of(call)?, every)));
-        if self.every.is_none() && chat.is_none() {
+        if self.every.is_none() && self.every_of_chat.is_none() {
             return Ok(Duration::ZERO);
         }
-        // A turn further away than one can be was given out before the clock was set back.
-        let bounded = |next: Timestamp, every: Duration| next.min(later(now, LONGEST_WAIT + every)).max(now);
-        let mut at = self.every.map_or(now, |every| bounded(self.next, every));
-        if let Some((chat, every)) = &chat {
-            at = at.max(self.next_of_chat.get(chat).map_or(now, |next| bounded(*next, *every)));
+        let chat = Chat::of(call);
+        let mut turn = self.kept(call, now).unwrap_or_default();
+        if let (None, Some(every), Some(chat)) = (turn.of_chat, self.every_of_chat, &chat) {
+            let at = self.next_of_chat.get(chat).map_or(now, |next| (*next).max(now));
+            self.next_of_chat.insert(chat.clone(), later(at, every));
+            turn.of_chat = Some(at);
         }
-        let wait = elapsed(now, at);
+        // A chat's own turn may be far away: until then the others have theirs.
+        let near = turn.of_chat.is_none_or(|at| elapsed(now, at) <= LONGEST_WAIT);
+        if let (None, Some(every), true) = (turn.of_all, self.every, near) {
+            let at = self.next.max(turn.of_chat.unwrap_or(now)).max(now);
+            self.next = later(at, every);
+            turn.of_all = Some(at);
+        }
+        let wait = turn.at().map_or(Duration::ZERO, |at| elapsed(now, at));
+        self.forget(now);
         if wait > LONGEST_WAIT {
+            self.put_off.entry(fingerprint(call)).or_default().push_back(turn);
             return Err(ApiError::Throttled { retry_after: wait });
         }
-        if let Some(every) = self.every {
-            self.next = later(at, every);
-        }
-        if let Some((chat, every)) = chat {
-            if self.next_of_chat.len() >= CHATS {
-                self.next_of_chat.retain(|_, next| *next > now);
-            }
-            self.next_of_chat.insert(chat, later(at, every));
-        }
         Ok(wait)
+    }
+
+    /// The turn that was kept for this call, or for one that is the same, if it has come.
+    fn kept(&mut self, call: &Call, now: Timestamp) -> Option<Reservation> {
+        let Entry::Occupied(mut turns) = self.put_off.entry(fingerprint(call)) else { return None };
+        while turns.get().front().is_some_and(|turn| turn.is_over(now)) {
+            turns.get_mut().pop_front();
+        }
+        let near = |turn: &Reservation| turn.at().is_some_and(|at| elapsed(now, at) <= LONGEST_WAIT);
+        let turn = if turns.get().front().is_some_and(near) { turns.get_mut().pop_front() } else { None };
+        if turns.get().is_empty() {
+            turns.remove();
+        }
+        turn
+    }
+
+    /// Forgets chats whose time is over, when there are many.
+    fn forget(&mut self, now: Timestamp) {
+        let chats = |limits: &Self| limits.held.len().max(limits.next_of_chat.len()).max(limits.put_off.len());
+        if chats(self) >= self.most_chats {
+            self.held.retain(|_, until| *until > now);
+            self.next_of_chat.retain(|_, next| *next > now);
+            self.put_off.retain(|_, turns| turns.back().is_some_and(|turn| !turn.is_over(now)));
+            self.most_chats = CHATS.max(2 * chats(self));
+        }
     }
 
     /// Remembers that Telegram asked to wait: with a chat, where the call was for one, else with
     /// everything. What sets up the bot, such as `setMyCommands`, has limits of its own and concerns
     /// nobody else.
     fn hold(&mut self, call: &Call, now: Timestamp, retry_after: Duration) {
-        let hold = Hold { since: now, until: later(now, retry_after) };
+        let until = later(now, retry_after);
         if let Some(chat) = Chat::of(call) {
-            if self.held.len() >= CHATS {
-                self.held.retain(|_, hold| hold.left(now).is_some());
-            }
-            self.held.insert(chat, hold);
+            self.forget(now);
+            self.held.insert(chat, until);
         } else if !["set", "get", "delete"].iter().any(|verb| call.method.to_lowercase().starts_with(verb)) {
             tracing::warn!(
                 method = call.method,
                 retry_after_s = retry_after.as_secs(),
                 "Telegram asks to wait with all calls"
             );
-            self.everybody = Some(hold);
+            self.everybody = Some(until);
         }
     }
 }

@@ -55,7 +55,7 @@ impl Storm {
 
     /// Counts one event. When a line is due, returns how many events it stands for: those since the last line.
     pub fn event(&self) -> Option<u64> {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let mut state = self.state();
         state.withheld += 1;
         // A clock that was set back silences nothing.
@@ -79,7 +79,7 @@ impl Storm {
         let mut state = self.state();
         self.begun.store(false, Ordering::Relaxed);
         let begun = state.now.take().filter(|begun| begun.told)?;
-        Some(Over { times: begun.times, lasted: elapsed(begun.at, self.clock.now()) })
+        Some(Over { times: begun.times, lasted: elapsed(begun.at, self.clock.steady()) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

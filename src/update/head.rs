@@ -76,6 +76,8 @@ pub(super) struct Content {
     pub(super) chat: Option<i64>,
     pub(super) user: Option<i64>,
     pub(super) date: Option<i64>,
+    /// The latest date that Telegram wrote into it, its own or that of a message in it.
+    pub(super) latest: Option<i64>,
 }
 
 impl<'de> Deserialize<'de> for Head {
@@ -186,7 +188,7 @@ impl Glean for Id {
 impl Glean for Content {
     fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
         let mut content = Self::default();
-        let (mut chat_of_message, mut edited) = (None, None);
+        let (mut message, mut edited) = (Self::default(), None);
         while let Some(field) = map.next_key()? {
             match field {
                 Field::Chat => content.chat = map.next_value::<Lenient<Id>>()?.0.map(|chat| chat.0),
@@ -196,13 +198,14 @@ impl Glean for Content {
                 // A callback query happens in the chat of the message that has the button; that
                 // message's date says nothing about the query.
                 Field::Message => {
-                    chat_of_message = map.next_value::<Lenient<Self>>()?.0.and_then(|message| message.chat);
+                    message = map.next_value::<Lenient<Self>>()?.0.unwrap_or_default();
                 }
                 Field::Id | Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        content.chat = content.chat.or(chat_of_message);
+        content.chat = content.chat.or(message.chat);
         content.date = edited.or(content.date);
+        content.latest = content.date.max(message.latest);
         Ok(Some(content))
     }
 }

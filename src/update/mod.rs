@@ -91,10 +91,13 @@ pub struct Update {
     pub kind: Kind,
     /// Whom it waits behind.
     pub chat_key: ChatKey,
-    /// When it arrived here.
+    /// When it arrived here, or was last revived, on the clock's steady time.
     pub received_at: Timestamp,
     /// When Telegram would have given up delivering it: after this it is not handled any more.
     pub expires_at: Timestamp,
+    /// The latest time that Telegram wrote into it. It is never later than the true time: where it is later
+    /// than our clock, our clock is behind. An inbox need not keep it.
+    pub sent_at: Option<Timestamp>,
     /// The request body, unchanged; it may hold bytes that are not UTF-8.
     pub body: Bytes,
 }
@@ -130,12 +133,15 @@ impl Update {
         };
         let lifetime = kind.lifetime();
         let dated = head.content.date.filter(|_| kind.is_dated());
-        // Telegram sends nothing it would have dropped by now, nor anything from the future: a date
-        // that says so comes from a clock that is not ours, and the life begins on arrival.
+        // Telegram sends nothing it would have dropped by now, nor anything from the future. Where a date
+        // says so our clock is wrong, and the life begins on arrival.
         let born = dated.and_then(|date| Timestamp::from_second(date).ok());
         let born = born.filter(|born| *born <= received_at && clock::later(*born, lifetime) > received_at);
         let expires_at = clock::later(born.unwrap_or(received_at), lifetime);
-        Ok(Self { id: UpdateId(id), kind, chat_key, received_at, expires_at, body })
+        // Dates of Telegram's have 32 bits; anything else is none.
+        let sent_at = head.content.latest.filter(|date| (1..=i64::from(u32::MAX)).contains(date));
+        let sent_at = sent_at.and_then(|date| Timestamp::from_second(date).ok());
+        Ok(Self { id: UpdateId(id), kind, chat_key, received_at, expires_at, sent_at, body })
     }
 
     /// The content of the update, the value of its one field beside `update_id`, as a type of

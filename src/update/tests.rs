@@ -91,3 +91,14 @@ fn a_life_is_counted_as_telegram_counts_it() {
     assert_eq!(life(&format!(r#"{{"update_id":1,"edited_message":{{"date":5,"edit_date":{}}}}}"#, NOW - 7)), 86_393);
     assert_eq!(life(r#"{"update_id":1,"business_connection":{"date":5}}"#), 86_400);
 }
+
+#[test]
+fn the_latest_date_of_telegrams_is_known_wherever_it_stands() {
+    let sent = |body: &str| read(body).unwrap().sent_at.map(Timestamp::as_second);
+    assert_eq!(sent(r#"{"update_id":1,"message":{"date":5}}"#), Some(5));
+    assert_eq!(sent(r#"{"update_id":1,"edited_message":{"date":5,"edit_date":7}}"#), Some(7));
+    assert_eq!(sent(r#"{"update_id":1,"callback_query":{"message":{"chat":{"id":1},"date":9}}}"#), Some(9));
+    for body in ["{}", r#"{"date":0}"#, r#"{"date":-5}"#, r#"{"date":4294967296}"#, r#"{"date":"5"}"#] {
+        assert_eq!(sent(&format!(r#"{{"update_id":1,"message":{body}}}"#)), None, "{body}");
+    }
+}

@@ -33,7 +33,7 @@ impl Drop for Instance {
 impl Instance {
     fn open(database: &Database) -> Self {
         let url = InboxUrl::Postgres(database.url.clone().into());
-        let settings = InboxSettings { url, capacity: 10_000, keep_done: Duration::from_hours(48) };
+        let settings = InboxSettings { url, capacity: 10_000, keep_done: Duration::from_hours(48), max_connections: 5 };
         let shutdown = Shutdown::new();
         let stopping = shutdown.soft.clone();
         let (clock, tasks) = (Arc::new(SystemClock), &shutdown.tasks);
@@ -75,6 +75,7 @@ fn message(id: i64, chat: i64) -> Update {
         chat_key: ChatKey::Chat(chat),
         received_at: now,
         expires_at: later(now, Duration::from_hours(24)),
+        sent_at: None,
         body: Bytes::from_static(b"{}"),
     }
 }

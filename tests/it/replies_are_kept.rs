@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use doorbell::clock::{Clock, ManualClock, SystemClock};
+use doorbell::dispatch::Outcome;
 use doorbell::handler::Handler;
 use doorbell::sandbox::{Answer, Fault, TOKEN};
 use doorbell::telegram::Call;
@@ -217,4 +218,28 @@ async fn the_cap_of_a_chat_is_kept() {
     waiting::soon("all are sent", app.drain()).await;
     assert_eq!(app.replies(7).len(), 4);
     assert!(began.elapsed() >= Duration::from_millis(300), "after {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn under_a_cap_each_call_that_waits_is_put_off_once_and_made_when_its_turn_is() {
+    let handler = does(|update| async move {
+        Ok(vec![Call::send_message(update.chat_key.chat_id().unwrap_or_default(), "hello")])
+    });
+    let clock = ManualClock::new(SystemClock.now());
+    let mut wanted = Wanted::default().handled_by(handler).with("outbound.per_second", 1.0);
+    wanted.clock = Arc::new(clock.clone());
+    let app = wanted.start().await;
+    app.registered().await;
+    let chats = 30;
+    // What has a turn within two seconds waits for it where it runs.
+    for chat in 1..=chats {
+        assert_eq!(app.ring(&message(chat, chat, "/start")).await.status, 200);
+    }
+    let ended = |outcome| app.attempts().of(outcome).total();
+    for made in 1..=30 {
+        let so_far = || (ended(Outcome::Done), ended(Outcome::CallsLeft));
+        waiting::until("one call a second", async || (so_far() == (made, 27)).then_some(())).await;
+        clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(calls(&app, "sendMessage"), 30);
 }

@@ -2,6 +2,7 @@
 //! what was offered first is stored first.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use tokio::sync::oneshot;
 
 use super::super::{Accepted, Counts, InboxError};
 use super::batch::{self, Batches, Worker};
-use super::link::{Line, Link};
+use super::line::Line;
+use super::link::Link;
 use super::listen::Bell;
 use super::text;
 use crate::clock::{elapsed, later};
@@ -36,6 +38,8 @@ pub(super) struct Accepting {
     link: Arc<Link>,
     bell: Arc<Bell>,
     capacity: usize,
+    /// How many updates are dead, as far as is known here: they take room too.
+    dead: Arc<AtomicU64>,
     slot: i32,
     /// When other instances may be told again.
     ring_from: Mutex<Timestamp>,
@@ -47,6 +51,7 @@ impl Accepting {
         link: &Arc<Link>,
         bell: &Arc<Bell>,
         capacity: usize,
+        dead: &Arc<AtomicU64>,
         slot: i32,
         counts: Arc<Counts>,
     ) -> Arc<Self> {
@@ -56,6 +61,7 @@ impl Accepting {
             link: Arc::clone(link),
             bell: Arc::clone(bell),
             capacity,
+            dead: Arc::clone(dead),
             slot,
             ring_from: Mutex::new(Timestamp::MIN),
             counts,
@@ -77,6 +83,7 @@ impl Accepting {
         fn column<T>(offers: &[&Offer], of: impl Fn(&Update) -> T) -> Vec<T> {
             offers.iter().map(|offer| of(&offer.update)).collect()
         }
+        let room = (self.capacity as u64).saturating_sub(self.dead.load(Ordering::Relaxed));
         let accept = sqlx::query("SELECT stored, refused FROM accept_1($1, $2, $3, $4, $5, $6, $7, $8, $9)")
             .bind(column(offers, |update| update.id.0))
             .bind(column(offers, |update| update.chat_key.to_string()))
@@ -84,7 +91,7 @@ impl Accepting {
             .bind(column(offers, |update| update.received_at.as_millisecond()))
             .bind(column(offers, |update| update.expires_at.as_millisecond()))
             .bind(offers.iter().map(|offer| &offer.update.body[..]).collect::<Vec<_>>())
-            .bind(i64::try_from(self.capacity).unwrap_or(i64::MAX))
+            .bind(i64::try_from(room).unwrap_or(i64::MAX))
             .bind(self.slot)
             .bind(self.ringer());
         let rows = self.line.run(accept).await?;
@@ -98,7 +105,7 @@ impl Accepting {
 
     /// Our name, when other instances are to be told now.
     fn ringer(&self) -> Option<&str> {
-        let now = self.link.clock.now();
+        let now = self.link.clock.steady();
         let mut from = self.ring_from.lock().unwrap_or_else(PoisonError::into_inner);
         (*from <= now).then(|| {
             *from = later(now, RING_EVERY);
@@ -126,9 +133,9 @@ impl Worker for Accepting {
         if ones.is_empty() {
             return;
         }
-        let (updates, begun) = (ones.len(), self.link.clock.now());
+        let (updates, begun) = (ones.len(), self.link.clock.steady());
         let stored = self.store(&ones).await;
-        self.counts.committed(updates, elapsed(begun, self.link.clock.now()), stored.is_ok());
+        self.counts.committed(updates, elapsed(begun, self.link.clock.steady()), stored.is_ok());
         match stored {
             Ok((mut stored, refused)) => {
                 if !stored.is_empty() {

@@ -1,10 +1,12 @@
 //! What the operator does with dead updates.
 
+use jiff::Timestamp;
 use sqlx::Row;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::query::Query;
 
 use super::super::{InboxError, Record, Selection, UpdateState};
-use super::link::Line;
+use super::line::Line;
 use super::{STEP, time, unreadable};
 use crate::update::{Kind, UpdateId};
 
@@ -12,6 +14,9 @@ const LIST: &str = "
     SELECT u.id, u.kind, u.chat_key, u.received_at, u.attempts, u.reason, u.body, u.calls_left
     FROM dead d JOIN updates u ON u.id = d.id
     WHERE $1 IS NULL OR d.id = ANY ($1) ORDER BY u.seq LIMIT $2";
+
+const DEAD: &str = "
+    SELECT d.id FROM dead d JOIN updates u ON u.id = d.id WHERE $1 IS NULL OR d.id = ANY ($1) ORDER BY u.seq";
 
 /// The ids that are meant; none means all.
 fn ids(which: &Selection) -> Option<Vec<i64>> {
@@ -27,42 +32,43 @@ pub(super) async fn list(line: &Line, which: &Selection, limit: usize) -> Result
     rows.iter().map(record).collect::<Result<_, _>>().map_err(unreadable)
 }
 
-pub(super) async fn revive(line: &Line, which: &Selection, slot: i32) -> Result<Vec<UpdateId>, InboxError> {
-    let revive = || sqlx::query("SELECT revive_1($1, $2, $3)").bind(ids(which)).bind(STEP).bind(slot);
-    let mut revived = Vec::new();
-    loop {
-        let rows = line.run(revive()).await?;
-        if !taken(&rows, &mut revived)? {
-            return Ok(revived);
-        }
-    }
+/// Puts back what is dead when this is asked: not what dies again meanwhile.
+pub(super) async fn revive(
+    line: &Line,
+    which: &Selection,
+    now: Timestamp,
+    slot: i32,
+) -> Result<Vec<UpdateId>, InboxError> {
+    let revive = || sqlx::query("SELECT revive_2($1, $2, $3)");
+    in_steps(line, which, |ids| revive().bind(ids).bind(now.as_millisecond()).bind(slot)).await
 }
 
 pub(super) async fn discard(line: &Line, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
-    let discard = || sqlx::query("SELECT discard_1($1, $2)").bind(ids(which)).bind(STEP);
-    let mut discarded = Vec::new();
-    loop {
-        let rows = line.run(discard()).await?;
-        if !taken(&rows, &mut discarded)? {
-            return Ok(discarded);
-        }
+    in_steps(line, which, |ids| sqlx::query("SELECT discard_2($1)").bind(ids)).await
+}
+
+/// Asks for so many ids at a time; those that were still dead then.
+async fn in_steps(
+    line: &Line,
+    which: &Selection,
+    query: impl Fn(Vec<i64>) -> Query<'static, Postgres, PgArguments>,
+) -> Result<Vec<UpdateId>, InboxError> {
+    let rows = line.run(sqlx::query(DEAD).bind(ids(which))).await?;
+    let dead: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(unreadable)?;
+    let mut moved = Vec::new();
+    for step in dead.chunks(STEP) {
+        let rows = line.run(query(step.to_vec())).await?;
+        let ids: Option<Vec<i64>> = rows.first().map(|row| row.try_get(0)).transpose().map_err(unreadable)?.flatten();
+        moved.extend(ids.unwrap_or_default().into_iter().map(UpdateId));
     }
+    Ok(moved)
 }
 
-/// Adds the ids that a step took; whether there may be more.
-fn taken(rows: &[PgRow], all: &mut Vec<UpdateId>) -> Result<bool, InboxError> {
-    let ids: Option<Vec<i64>> = rows.first().map(|row| row.try_get(0)).transpose().map_err(unreadable)?.flatten();
-    let ids = ids.unwrap_or_default();
-    let full = i64::try_from(ids.len()).is_ok_and(|taken| taken == STEP);
-    all.extend(ids.into_iter().map(UpdateId));
-    Ok(full)
-}
-
+/// As much of a row as can be read.
 fn record(row: &PgRow) -> Result<Record, sqlx::Error> {
     let attempts: i32 = row.try_get(4)?;
     let body: Option<&[u8]> = row.try_get(6)?;
     let calls_left: Option<&str> = row.try_get(7)?;
-    let calls_left = calls_left.map(serde_json::from_str).transpose();
     Ok(Record {
         id: UpdateId(row.try_get(0)?),
         kind: Kind::named(row.try_get(1)?),
@@ -72,6 +78,6 @@ fn record(row: &PgRow) -> Result<Record, sqlx::Error> {
         attempts: u32::try_from(attempts).unwrap_or(0),
         reason: row.try_get(5)?,
         body: body.map(|body| String::from_utf8_lossy(body).into_owned()),
-        calls_left: calls_left.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        calls_left: calls_left.and_then(|calls| serde_json::from_str(calls).ok()),
     })
 }

@@ -1,34 +1,35 @@
 //! The way to the database: connects, notices when it is away and when it is back, and runs one batch
-//! at a time on each of a few connections.
+//! at a time for each purpose, on a few connections.
 //!
 //! No connection has a state that matters. Whatever is run is one transaction of statements without
 //! names, so that a pooler may stand in between and give each transaction another connection of the
-//! server; time limits are set within the transaction, for a pooler lets no others through.
+//! server. What it relies on is set within the transaction, for a pooler lets nothing else through, and a role
+//! or a database can have other defaults.
 
 use std::mem;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::error::DatabaseError;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow, Postgres};
-use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
-use tokio::sync::{Mutex, watch};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::super::{Away, InboxError};
 use super::options;
-use super::schema::{self, NotReady};
-use crate::clock::{SharedClock, elapsed};
-use crate::telegram::BotId;
+use super::pool::{Place, Pool};
+use super::schema::{self, NotReady, User};
+use super::trouble::{has_no_more, hint, is_away, words};
+use crate::clock::{SharedClock, elapsed, later};
 use crate::telemetry::Storm;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long a batch may take, with all that goes over the network; longer than the server's own limit.
-const BATCH: Duration = Duration::from_secs(6);
+pub(super) const BATCH: Duration = Duration::from_secs(6);
 /// How long a migration may take; the server's limits within it are shorter.
 const MIGRATE: Duration = Duration::from_mins(3);
 /// How long somebody waits for a database that is away before being told so.
@@ -37,12 +38,18 @@ const AWAY: Duration = Duration::from_secs(2);
 const FIRST_TRY: Duration = Duration::from_millis(100);
 const SLOWEST_TRY: Duration = Duration::from_secs(1);
 
-const LIMITS: &str = "BEGIN; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000; \
-     SET LOCAL idle_in_transaction_session_timeout = 10000";
+/// How long after an outage nobody's lapsed leases are taken: who has them prolongs them first.
+const GRACE: Duration = Duration::from_secs(5);
+/// With fewer connections none is spent on hearing of other instances.
+const ENOUGH_TO_LISTEN: usize = 4;
+
+/// Begins a transaction that is durable once it is committed, and in which each statement sees what was
+/// committed before.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = on";
 
 /// Whether the database can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+pub(super) enum Standing {
     Away,
     Ready,
 }
@@ -52,13 +59,19 @@ pub(super) struct Link {
     pub(super) options: PgConnectOptions,
     /// Host and database, for the log.
     name: String,
-    /// Whose updates are kept; an operator need not say it where there is only one.
-    bot: Option<BotId>,
+    user: User,
+    pool: Pool,
+    /// Whether a connection may be spent on hearing of other instances.
+    pub(super) listens: bool,
     /// The bot's schema, once it is known.
     schema: std::sync::Mutex<Option<Arc<str>>>,
     standing: watch::Sender<Standing>,
+    /// Until when nobody's lapsed leases are taken.
+    grace: std::sync::Mutex<Timestamp>,
     /// What the operator can do while the database is away; fit to be seen by strangers.
     advice: std::sync::Mutex<&'static str>,
+    /// The same, whole, for the operator.
+    why: std::sync::Mutex<String>,
     /// Batches that failed.
     failing: Storm,
     pub(super) clock: SharedClock,
@@ -74,7 +87,8 @@ impl Link {
     /// [`InboxError::Unusable`] when the URL says something that no database can understand.
     pub(super) fn open(
         url: &SecretString,
-        bot: Option<BotId>,
+        most_connections: usize,
+        user: User,
         clock: SharedClock,
         stopping: CancellationToken,
         tasks: TaskTracker,
@@ -95,9 +109,24 @@ impl Link {
             .disable_statement_logging();
         let name = format!("{}/{}", options.get_host(), options.get_database().unwrap_or(options.get_username()));
         let standing = watch::Sender::new(Standing::Away);
-        let (schema, failing) = (std::sync::Mutex::default(), Storm::new(Arc::clone(&clock)));
-        let advice = std::sync::Mutex::new("it is being looked for");
-        let link = Arc::new(Self { options, name, bot, schema, standing, advice, failing, clock, stopping, tasks });
+        let listens = matches!(user, User::Service(_)) && most_connections >= ENOUGH_TO_LISTEN;
+        let failing = Storm::new(Arc::clone(&clock));
+        let link = Arc::new(Self {
+            options,
+            name,
+            user,
+            pool: Pool::new(most_connections - usize::from(listens)),
+            listens,
+            schema: std::sync::Mutex::default(),
+            standing,
+            grace: std::sync::Mutex::new(Timestamp::MIN),
+            advice: std::sync::Mutex::new("it is being looked for"),
+            why: std::sync::Mutex::default(),
+            failing,
+            clock,
+            stopping,
+            tasks,
+        });
         link.tasks.spawn(Arc::clone(&link).reach(false));
         Ok(link)
     }
@@ -105,7 +134,8 @@ impl Link {
     /// Tries until the database can be used, or the service stops. Says so once, and again only when
     /// the reason changes.
     async fn reach(self: Arc<Self>, mut known: bool) {
-        let (began, mut said, mut pause) = (self.clock.now(), String::new(), FIRST_TRY);
+        let was_there = known;
+        let (began, mut said, mut pause) = (self.clock.steady(), String::new(), FIRST_TRY);
         loop {
             let why = match self.prepared().await {
                 Ok(()) => break,
@@ -113,6 +143,7 @@ impl Link {
             };
             let (words, hint) = (words(&why), hint(&why));
             *self.advice.lock().unwrap_or_else(PoisonError::into_inner) = hint;
+            self.why.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&words);
             // A blink is not worth a line.
             if words != said && (!known || pause > FIRST_TRY) {
                 tracing::warn!(
@@ -131,21 +162,83 @@ impl Link {
             pause = SLOWEST_TRY.min(pause * 2);
         }
         if !known {
-            let seconds = elapsed(began, self.clock.now()).as_secs();
+            let seconds = elapsed(began, self.clock.steady()).as_secs();
             tracing::info!(database = self.name, seconds, "the database of the inbox can be used");
         }
         let _ = self.failing.over();
+        if was_there {
+            *self.grace.lock().unwrap_or_else(PoisonError::into_inner) = later(self.clock.steady(), GRACE);
+        }
         self.standing.send_replace(Standing::Ready);
     }
 
     async fn prepared(&self) -> Result<(), NotReady> {
-        let mut connection = self.connect().await?;
-        let mut place = self.within(CONNECT, schema::find(&mut connection, self.bot)).await?;
-        if !place.is_current() {
-            place = self.within(MIGRATE, schema::migrate(&mut connection, self.bot)).await?;
+        let (mut place, _) = self.within(CONNECT, self.place()).await?;
+        let Some(connection) = &mut place.connection else { return Ok(()) };
+        let mut found = self.within(CONNECT, schema::find(connection, self.user.bot())).await?;
+        match self.user {
+            User::Service(bot) if !found.is_current() => {
+                found = self.within(MIGRATE, schema::migrate(connection, bot)).await?;
+            }
+            User::Visitor(_) => found.is_made()?,
+            User::Service(_) => {}
         }
-        *self.schema.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.schema.into());
+        *self.schema.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.schema.into());
+        self.give_back(place);
         Ok(())
+    }
+
+    /// A connection, and whether it was opened for this. One that was idle may have broken meanwhile.
+    pub(super) async fn place(&self) -> Result<(Place<'_>, bool), sqlx::Error> {
+        loop {
+            let mut place = self.pool.place(self.clock.steady()).await;
+            if place.connection.is_some() {
+                return Ok((place, false));
+            }
+            match self.connect().await {
+                Ok(connection) => {
+                    place.connection = Some(connection);
+                    return Ok((place, true));
+                }
+                Err(error) => {
+                    let others = has_no_more(&error).then(|| self.pool.make_do(self.clock.steady())).flatten();
+                    let Some(connections) = others else { return Err(error) };
+                    tracing::warn!(
+                        database = self.name,
+                        connections,
+                        "the server has no more connections for this instance, which goes on with those that it has. \
+                         Raise max_connections of the server, or lower inbox.max_connections of the instances"
+                    );
+                }
+            }
+        }
+    }
+
+    pub(super) fn give_back(&self, place: Place<'_>) {
+        if let Some(unneeded) = place.give_back(self.clock.steady()) {
+            self.tasks.spawn(async move {
+                // The server may have closed it already.
+                let _ = unneeded.close().await;
+            });
+        }
+    }
+
+    /// Whether leases that lapsed may be taken: not right after an outage, in which everybody's did.
+    pub(super) fn takes_lapsed(&self) -> bool {
+        *self.grace.lock().unwrap_or_else(PoisonError::into_inner) <= self.clock.steady()
+    }
+
+    /// Returns each time when the database can be used again.
+    pub(super) async fn back(&self, standing: &mut watch::Receiver<Standing>) {
+        while standing.changed().await.is_ok() {
+            if *standing.borrow_and_update() == Standing::Ready {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
     }
 
     /// The schema in which the bot's updates are.
@@ -159,7 +252,7 @@ impl Link {
     }
 
     /// What comes of it, unless it takes longer than `limit`.
-    async fn within<T, E: From<sqlx::Error>>(
+    pub(super) async fn within<T, E: From<sqlx::Error>>(
         &self,
         limit: Duration,
         work: impl Future<Output = Result<T, E>>,
@@ -209,13 +302,20 @@ impl Link {
     }
 
     fn away(&self) -> InboxError {
+        if let User::Visitor(_) = self.user {
+            let message = self.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let message = if message.is_empty() { "it does not answer".to_owned() } else { message };
+            let hint = (*self.advice.lock().unwrap_or_else(PoisonError::into_inner)).to_owned();
+            let message = format!("the database of the inbox cannot be used: {message}");
+            return InboxError::Unusable { message, hint, source: None };
+        }
         let advice = *self.advice.lock().unwrap_or_else(PoisonError::into_inner);
         InboxError::Unavailable(Arc::new(Away(advice)))
     }
 
     /// Makes of an error of the database what it means for whoever asked, and begins to look for the
     /// database if it has gone away.
-    fn trouble(self: &Arc<Self>, error: sqlx::Error) -> InboxError {
+    pub(super) fn trouble(self: &Arc<Self>, error: sqlx::Error) -> InboxError {
         if let Some(batches) = self.failing.event() {
             tracing::warn!(
                 database = self.name,
@@ -228,6 +328,7 @@ impl Link {
             let was_ready =
                 self.standing.send_if_modified(|standing| mem::replace(standing, Standing::Away) == Standing::Ready);
             if was_ready {
+                self.pool.clear();
                 self.tasks.spawn(Arc::clone(self).reach(true));
             }
         }
@@ -235,92 +336,6 @@ impl Link {
     }
 }
 
-/// One connection, used by one at a time; made when it is needed, and again after an error.
-pub(super) struct Line {
-    link: Arc<Link>,
-    connection: Mutex<Option<PgConnection>>,
-}
-
-impl Line {
-    pub(super) fn new(link: &Arc<Link>) -> Self {
-        Self { link: Arc::clone(link), connection: Mutex::new(None) }
-    }
-
-    /// Runs one statement in a transaction of its own; returns once that is durable.
-    pub(super) async fn run(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, InboxError> {
-        let query = query.persistent(false);
-        let done = async {
-            let mut kept = self.connection.lock().await;
-            // Taken out: whatever interrupts us, no connection stays that is in the middle of something.
-            let mut connection = match kept.take() {
-                Some(connection) => connection,
-                None => self.link.connect().await?,
-            };
-            // The bot's schema is named in the transaction too: statements and functions say none.
-            let begin = format!("{LIMITS}; SET LOCAL search_path = {}, pg_temp", self.link.schema()?);
-            let begin = || sqlx::raw_sql(AssertSqlSafe(begin.as_str()));
-            if let Err(error) = begin().execute(&mut connection).await {
-                if !is_away(&error) {
-                    return Err(error);
-                }
-                // It had died since it was used; nothing has happened yet, so another one may serve.
-                connection = self.link.connect().await?;
-                begin().execute(&mut connection).await?;
-            }
-            let rows = query.fetch_all(&mut connection).await?;
-            sqlx::raw_sql("COMMIT").execute(&mut connection).await?;
-            *kept = Some(connection);
-            Ok(rows)
-        };
-        self.link.within(BATCH, done).await.map_err(|error| self.link.trouble(error))
-    }
-}
-
 fn too_slow(words: &str) -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, words.to_owned()))
-}
-
-/// Whether the error is about the way to the database, not about what was asked of it.
-fn is_away(error: &sqlx::Error) -> bool {
-    // Connection exceptions, resources, the operator's doing, wrong passwords, no such database, no
-    // such schema, no rights or no such thing, a transaction that is over or read-only.
-    const CLASSES: [&str; 8] = ["08", "53", "57P", "28", "3D", "3F", "42", "25"];
-    if let Some(error) = error.as_database_error() {
-        return error.code().is_none_or(|code| CLASSES.iter().any(|class| code.starts_with(class)));
-    }
-    matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed)
-}
-
-/// What is wrong, without the line of the server's source that the library adds.
-fn words(why: &NotReady) -> String {
-    if let NotReady::Database(sqlx::Error::Database(error)) = why {
-        error.message().to_owned()
-    } else {
-        why.to_string()
-    }
-}
-
-/// What the operator can do.
-fn hint(why: &NotReady) -> &'static str {
-    let error = match why {
-        NotReady::Newer { .. } => return "Run the newer Doorbell, or use another database.",
-        NotReady::Encoding(_) => return "Create a database with ENCODING 'UTF8' and name it in DATABASE_URL.",
-        NotReady::WhichBot | NotReady::OtherBot => return "Say which bot is meant: set TELEGRAM_BOT_TOKEN.",
-        NotReady::ReadOnly => return "Name the primary server in DATABASE_URL, not a replica of it.",
-        NotReady::Database(error) => error,
-    };
-    if matches!(error, sqlx::Error::Tls(_)) {
-        return "Check sslmode in DATABASE_URL: require where the server offers TLS, disable where it does not.";
-    }
-    let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
-    match code.get(..2) {
-        Some("28") => "Check the user and the password in DATABASE_URL.",
-        Some("3D") => "Check the name of the database in DATABASE_URL, or create it.",
-        Some("42") => {
-            "The user needs the right to make a schema in the database (GRANT CREATE ON DATABASE), or all rights on the one \
-             that is there."
-        }
-        Some("53") => "The server has no connection or no space left: look at its limits.",
-        _ => "Check the host and the port in DATABASE_URL, and that the database runs and lets this machine in.",
-    }
 }

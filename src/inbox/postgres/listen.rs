@@ -54,12 +54,14 @@ impl Bell {
             next: Mutex::new(Next { look_at: Timestamp::MIN, pause: FIRST_LOOK }),
         });
         let (listening, stopping) = (Arc::clone(&bell), link.stopping.clone());
-        link.tasks.spawn(async move {
-            tokio::select! {
-                () = stopping.cancelled() => {}
-                () = listening.listen() => {}
-            }
-        });
+        if link.listens {
+            link.tasks.spawn(async move {
+                tokio::select! {
+                    () = stopping.cancelled() => {}
+                    () = listening.listen() => {}
+                }
+            });
+        }
         bell
     }
 
@@ -83,7 +85,7 @@ impl Bell {
         if self.rung.load(Ordering::SeqCst) {
             return;
         }
-        let wait = elapsed(self.link.clock.now(), self.next().look_at);
+        let wait = elapsed(self.link.clock.steady(), self.next().look_at);
         tokio::select! {
             () = changed => {}
             () = self.link.clock.sleep(wait) => {}
@@ -100,7 +102,7 @@ impl Bell {
         if more {
             self.ring();
         }
-        let now = self.link.clock.now();
+        let now = self.link.clock.steady();
         let mut next = self.next();
         next.pause = if rung || found > 0 { FIRST_LOOK } else { LONGEST_LOOK.min(next.pause * 2) };
         next.look_at = later(now, next_due.map_or(next.pause, |due| due.min(next.pause)));

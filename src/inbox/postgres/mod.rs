@@ -5,20 +5,26 @@
 //! database's clock, with a fencing token that settling has to show. What an instance needs to be right
 //! is in those rows alone: no session, no notification, no memory of its own.
 //!
-//! An instance has at most six connections: one each for accepting, settling, claiming, everything
-//! else, hearing of the others, and looking whether the database is there.
+//! An instance has at most `inbox.max_connections` connections. It has use for five: accepting, settling,
+//! claiming and everything else run side by side, and one hears of the other instances. With fewer they take
+//! turns.
 
 mod accept;
 mod batch;
 mod claim;
 mod dead;
+mod held;
+mod line;
 mod link;
 mod listen;
 mod options;
+mod pool;
 mod schema;
 mod settle;
+mod trouble;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,21 +34,24 @@ use sqlx::Row;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Accepted, Counts, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
+use super::sweeping::{Step as SweepStep, Sweeping};
+use super::{Accepted, Counts, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
 use crate::clock::SharedClock;
 use crate::settings::InboxSettings;
-use crate::telegram::BotId;
 use crate::update::{Update, UpdateId};
 use accept::Accepting;
-use claim::Claiming;
-use link::{Line, Link};
+use claim::{Claimed, Claiming};
+use held::Held;
+use line::Line;
+use link::Link;
 use listen::Bell;
+pub(super) use schema::User;
 use settle::Settling;
 
 /// Instances count in slots of their own as far as there are enough: pairs of rows of `tally`.
 const SLOT_PAIRS: i32 = 32;
 /// Rows that one statement changes at most where much is to be done.
-const STEP: i64 = 1_000;
+const STEP: usize = 1_000;
 /// Steps of one sweep.
 const SWEEP_STEPS: usize = 40;
 
@@ -51,19 +60,20 @@ pub(super) struct PostgresInbox {
     link: Arc<Link>,
     accepting: Arc<Accepting>,
     settling: Arc<Settling>,
-    claiming: Claiming,
+    claiming: Arc<Claiming>,
     bell: Arc<Bell>,
     /// For all that is not on the way of an update.
     aside: Line,
     settle_slot: i32,
     keep_done: Duration,
-    /// Where the next sweep goes on looking for what lower ids hide.
-    sweep_from: std::sync::atomic::AtomicI64,
+    held: Arc<Held>,
+    /// How many updates are dead, as far as is known here.
+    dead: Arc<AtomicU64>,
+    sweeping: Sweeping,
 }
 
 impl PostgresInbox {
-    /// Returns at once; the database is looked for in the background, for as long as it takes. Without a
-    /// bot, the inbox must be the only one there.
+    /// Returns at once; the database is looked for in the background, for as long as it takes.
     ///
     /// # Errors
     ///
@@ -71,24 +81,31 @@ impl PostgresInbox {
     pub(super) fn open(
         url: &SecretString,
         settings: &InboxSettings,
-        bot: Option<BotId>,
+        user: User,
         clock: SharedClock,
         stopping: CancellationToken,
         tasks: TaskTracker,
         counts: Arc<Counts>,
     ) -> Result<Self, InboxError> {
-        let link = Link::open(url, bot, clock, stopping, tasks)?;
+        let link = Link::open(url, settings.max_connections, user, clock, stopping, tasks)?;
         let bell = Bell::hang(&link);
         let slot = rand::random_range(0..SLOT_PAIRS) * 2;
+        let (held, dead) = (Arc::<Held>::default(), Arc::default());
+        let claiming = Arc::new(Claiming::new(&link, &held));
+        if let User::Service(_) = user {
+            link.tasks.spawn(hold_on(Arc::clone(&link), Arc::clone(&claiming), Arc::clone(&held)));
+        }
         Ok(Self {
-            accepting: Accepting::new(&link, &bell, settings.capacity, slot, Arc::clone(&counts)),
-            settling: Settling::new(&link, &bell, slot + 1, counts),
-            claiming: Claiming::new(&link),
+            accepting: Accepting::new(&link, &bell, settings.capacity, &dead, slot, Arc::clone(&counts)),
+            settling: Settling::new(&link, &bell, slot + 1, &dead, counts),
+            claiming,
             bell,
             aside: Line::new(&link),
             settle_slot: slot + 1,
             keep_done: settings.keep_done,
-            sweep_from: i64::MIN.into(),
+            held,
+            dead,
+            sweeping: Sweeping::new(),
             link,
         })
     }
@@ -107,23 +124,30 @@ impl Inbox for PostgresInbox {
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
         let heard = self.bell.begin_looking();
-        let (deliveries, next_due) = self.claiming.claim(limit).await?;
-        self.bell.end_looking(heard, deliveries.len(), deliveries.len() == limit && limit > 0, next_due);
+        let Claimed { deliveries, faulty, next_due } = self.claiming.claim(limit).await?;
+        let found = deliveries.len() + faulty.len();
+        self.bell.end_looking(heard, found, found == limit && limit > 0, next_due);
+        for faulty in faulty {
+            // One row that cannot be read harms no other. What is not recorded now is when its lease has lapsed.
+            if let Err(error) = self.settling.set_aside(faulty).await {
+                tracing::warn!(%error, "an update that cannot be read could not be set aside; trying again");
+            }
+        }
         Ok(deliveries)
     }
 
     async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
-        self.settling.settle(lease, verdict).await
+        self.held.at_work([lease], self.link.clock.steady());
+        let settled = self.settling.settle(lease, verdict).await;
+        if matches!(settled, Ok(()) | Err(InboxError::LeaseLost(_))) {
+            self.held.over(lease);
+        }
+        settled
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {
-        if leases.is_empty() {
-            return Ok(());
-        }
-        let (keys, tokens): (Vec<_>, Vec<_>) =
-            leases.iter().map(|lease| (lease.chat_key.to_string(), lease.token)).unzip();
-        let extend = sqlx::query("SELECT extend_1($1, $2, $3)");
-        self.aside.run(extend.bind(keys).bind(tokens).bind(millis(LEASE))).await.map(drop)
+        self.held.all_at_work(leases, self.link.clock.steady());
+        self.claiming.extend(leases).await
     }
 
     async fn survey(&self) -> Result<Survey, InboxError> {
@@ -135,6 +159,7 @@ impl Inbox for PostgresInbox {
             let (open, held): (Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?);
             let (dead, oldest): (i64, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
             let count = |number: i64| u64::try_from(number).unwrap_or(0);
+            self.dead.store(count(dead), Ordering::Relaxed);
             Ok(Survey {
                 waiting: count(open.unwrap_or(0) - held),
                 held: count(held),
@@ -152,50 +177,63 @@ impl Inbox for PostgresInbox {
 
     async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
         self.link.ready_soon().await?;
-        let revived = dead::revive(&self.aside, which, self.settle_slot).await;
+        let revived = dead::revive(&self.aside, which, self.link.clock.steady(), self.settle_slot).await;
         self.bell.ring();
+        self.count_dead().await?;
         revived
     }
 
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
         self.link.ready_soon().await?;
-        dead::discard(&self.aside, which).await
+        let discarded = dead::discard(&self.aside, which).await;
+        self.count_dead().await?;
+        discarded
     }
 
-    /// Leases lapse by themselves; only what ended is to be forgotten. Ids grow with time, so what is
-    /// old lies in front. When Telegram begins anew with lower ones, what had higher ones is found by a
-    /// step of each sweep that goes round through all.
+    /// Leases lapse by themselves; what ended is to be forgotten.
     async fn sweep(&self) -> Result<(), InboxError> {
-        use std::sync::atomic::Ordering::Relaxed;
-        let mut from = i64::MIN;
-        for _ in 1..SWEEP_STEPS {
-            let step = self.forget(from).await?;
-            match step.last.and_then(|last| last.checked_add(1)) {
-                Some(next) if step.forgotten > 0 || step.young == 0 => from = next,
-                _ => break,
-            }
-        }
-        let step = self.forget(self.sweep_from.load(Relaxed)).await?;
-        let next = step.last.and_then(|last| last.checked_add(1)).unwrap_or(i64::MIN);
-        self.sweep_from.store(next, Relaxed);
+        self.count_dead().await?;
+        self.aside.run(sqlx::query("SELECT set_back_1()")).await?;
+        self.sweeping.sweep(SWEEP_STEPS, |from| self.forget(from)).await
+    }
+}
+
+impl PostgresInbox {
+    async fn forget(&self, from: i64) -> Result<SweepStep, InboxError> {
+        let forget = sqlx::query("SELECT last, forgotten, young FROM forget_1($1, $2, $3)");
+        let rows = self
+            .aside
+            .run(forget.bind(from).bind(i64::try_from(STEP).unwrap_or(i64::MAX)).bind(millis(self.keep_done)))
+            .await?;
+        let row = rows.first().ok_or_else(|| unreadable(sqlx::Error::RowNotFound))?;
+        let read = || {
+            let (forgotten, young): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
+            Ok(SweepStep { last: row.try_get(0)?, forgotten: forgotten.cast_unsigned(), young: young.cast_unsigned() })
+        };
+        read().map_err(unreadable)
+    }
+
+    /// Counts the dead updates: other instances and operators' commands move them too.
+    async fn count_dead(&self) -> Result<(), InboxError> {
+        let rows = self.aside.run(sqlx::query("SELECT count(*) FROM dead")).await?;
+        let row = rows.first().ok_or_else(|| unreadable(sqlx::Error::RowNotFound))?;
+        self.dead.store(row.try_get::<i64, _>(0).map_err(unreadable)?.cast_unsigned(), Ordering::Relaxed);
         Ok(())
     }
 }
 
-/// What a step of a sweep found.
-struct Step {
-    last: Option<i64>,
-    forgotten: i64,
-    young: i64,
-}
-
-impl PostgresInbox {
-    async fn forget(&self, from: i64) -> Result<Step, InboxError> {
-        let forget = sqlx::query("SELECT last, forgotten, young FROM forget_1($1, $2, $3)");
-        let rows = self.aside.run(forget.bind(from).bind(STEP).bind(millis(self.keep_done))).await?;
-        let row = rows.first().ok_or_else(|| unreadable(sqlx::Error::RowNotFound))?;
-        let read = || Ok(Step { last: row.try_get(0)?, forgotten: row.try_get(1)?, young: row.try_get(2)? });
-        read().map_err(unreadable)
+/// Prolongs what is held as soon as the database is back from an outage, in which it may have lapsed: other
+/// instances leave it alone for a moment.
+async fn hold_on(link: Arc<Link>, claiming: Arc<Claiming>, held: Arc<Held>) {
+    let mut standing = link.standing();
+    loop {
+        tokio::select! {
+            () = link.stopping.cancelled() => return,
+            () = link.back(&mut standing) => {}
+        }
+        if let Err(error) = claiming.extend(&held.leases()).await {
+            tracing::debug!(error = %crate::telemetry::chain(&error), "leases could not be prolonged; trying again");
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Executor, Row};
 
+use super::link::BEGIN;
 use crate::telegram::BotId;
 
 /// One step from a version of the database to the next.
@@ -22,15 +23,35 @@ struct Migration {
 
 /// Each step brings the database from one version to the next. One that was shipped is never changed.
 /// The word `doorbell` in them stands for the schema.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { sql: &[include_str!("sql/0001_tables.sql"), include_str!("sql/0001_functions.sql")], oldest: 1 },
     Migration { sql: &[include_str!("sql/0002.sql")], oldest: 1 },
+    Migration { sql: &[include_str!("sql/0003.sql")], oldest: 1 },
 ];
 
 /// Instances that start at the same time migrate one after the other. A lock of the transaction, not of
 /// the session: it works behind a pooler too. The number says "Bell".
-const ONE_AT_A_TIME: &str = "BEGIN; SET LOCAL lock_timeout = 60000; SET LOCAL statement_timeout = 120000; \
+const ONE_AT_A_TIME: &str = "SET LOCAL lock_timeout = 60000; SET LOCAL statement_timeout = 120000; \
      SET LOCAL idle_in_transaction_session_timeout = 120000; SELECT pg_advisory_xact_lock(x'42656c6c'::bigint)";
+
+/// Who uses the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::inbox) enum User {
+    /// The service of this bot.
+    Service(BotId),
+    /// An operator's command, which makes and changes no table. It need not name the bot where there is only
+    /// one.
+    Visitor(Option<BotId>),
+}
+
+impl User {
+    pub(super) fn bot(self) -> Option<BotId> {
+        match self {
+            Self::Service(bot) => Some(bot),
+            Self::Visitor(bot) => bot,
+        }
+    }
+}
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +60,8 @@ pub(super) enum NotReady {
     Database(#[from] sqlx::Error),
     #[error("its inbox was made by a newer Doorbell (version {found}), which only programs that know version {oldest} may use; this one knows {known}", known = MIGRATIONS.len())]
     Newer { found: i32, oldest: i32 },
+    #[error("its inbox is of an older Doorbell, or not made yet (version {found}; this one knows {known})", known = MIGRATIONS.len())]
+    Older { found: i32 },
     #[error("it stores text as {0}, not as UTF8")]
     Encoding(String),
     #[error("it can only be read")]
@@ -63,13 +86,22 @@ impl Place {
     pub(super) fn is_current(&self) -> bool {
         self.version == known() && self.taken
     }
+
+    /// Whether the tables and functions are there that this program needs.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady::Older`] when some are not.
+    pub(super) fn is_made(&self) -> Result<(), NotReady> {
+        if self.version == known() { Ok(()) } else { Err(NotReady::Older { found: self.version }) }
+    }
 }
 
 /// Makes what is missing for the bot.
-pub(super) async fn migrate(connection: &mut PgConnection, bot: Option<BotId>) -> Result<Place, NotReady> {
-    sqlx::raw_sql(ONE_AT_A_TIME).execute(&mut *connection).await?;
+pub(super) async fn migrate(connection: &mut PgConnection, bot: BotId) -> Result<Place, NotReady> {
+    sqlx::raw_sql(AssertSqlSafe(format!("{BEGIN}; {ONE_AT_A_TIME}"))).execute(&mut *connection).await?;
     // Somebody else may have done it while we waited.
-    let mut place = find(connection, bot).await?;
+    let mut place = find(connection, Some(bot)).await?;
     let schema = place.schema.clone();
     for (migration, version) in MIGRATIONS.iter().zip(1..).skip(usize::try_from(place.version).unwrap_or(0)) {
         for sql in migration.sql {
@@ -80,10 +112,8 @@ pub(super) async fn migrate(connection: &mut PgConnection, bot: Option<BotId>) -
         sqlx::raw_sql(AssertSqlSafe(record)).execute(&mut *connection).await?;
         tracing::info!(schema, version, "the inbox in the database was brought to this version");
     }
-    if let Some(bot) = bot {
-        let take = format!("UPDATE {schema}.schema_version SET bot = {bot} WHERE bot IS NULL");
-        sqlx::raw_sql(AssertSqlSafe(take)).execute(&mut *connection).await?;
-    }
+    let take = format!("UPDATE {schema}.schema_version SET bot = {bot} WHERE bot IS NULL");
+    sqlx::raw_sql(AssertSqlSafe(take)).execute(&mut *connection).await?;
     sqlx::raw_sql("COMMIT").execute(&mut *connection).await?;
     (place.version, place.taken) = (known(), true);
     Ok(place)
@@ -100,7 +130,7 @@ pub(super) async fn find(connection: &mut PgConnection, bot: Option<BotId>) -> R
     let own = bot.map_or_else(|| FIRST.to_owned(), |bot| format!("{FIRST}_{bot}"));
     // Simple statements: there is no session whose prepared ones could be relied on.
     let looks = format!(
-        "SELECT current_setting('server_encoding'), current_setting('transaction_read_only'), \
+        "SELECT current_setting('server_encoding'), pg_is_in_recovery(), \
          to_regclass('{FIRST}.schema_version') IS NOT NULL, to_regclass('{own}.schema_version') IS NOT NULL, \
          EXISTS (SELECT FROM pg_namespace WHERE nspname ~ '^{FIRST}_[0-9]+$')"
     );
@@ -109,7 +139,8 @@ pub(super) async fn find(connection: &mut PgConnection, bot: Option<BotId>) -> R
     if encoding != "UTF8" {
         return Err(NotReady::Encoding(encoding));
     }
-    if read_only == "on" {
+    // That a role may only read by default does not matter: each transaction says that it writes.
+    if read_only == "t" {
         return Err(NotReady::ReadOnly);
     }
     let is = |column| Ok::<_, NotReady>(text(&row, column)? == "t");

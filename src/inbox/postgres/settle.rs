@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::Row;
@@ -9,16 +10,22 @@ use tokio::sync::oneshot;
 
 use super::super::{Counts, InboxError, Lease, Verdict};
 use super::batch::{self, Batches, Worker};
-use super::link::{Line, Link};
+use super::claim::Faulty;
+use super::line::Line;
+use super::link::Link;
 use super::listen::Bell;
 use super::{millis, text, unreadable};
 use crate::clock::elapsed;
+use crate::update::UpdateId;
 
 /// An attempt that ended, and whoever made it.
 pub(super) struct Ended {
-    lease: Lease,
+    id: UpdateId,
+    chat_key: String,
+    token: i64,
     entry: Entry,
-    reply: oneshot::Sender<Result<(), InboxError>>,
+    /// Told whether the lease still stood.
+    reply: oneshot::Sender<Result<bool, InboxError>>,
 }
 
 /// A verdict as the database takes it.
@@ -37,13 +44,27 @@ pub(super) struct Settling {
     link: Arc<Link>,
     bell: Arc<Bell>,
     slot: i32,
+    dead: Arc<AtomicU64>,
     counts: Arc<Counts>,
 }
 
 impl Settling {
-    pub(super) fn new(link: &Arc<Link>, bell: &Arc<Bell>, slot: i32, counts: Arc<Counts>) -> Arc<Self> {
-        let batches = Batches::default();
-        Arc::new(Self { batches, line: Line::new(link), link: Arc::clone(link), bell: Arc::clone(bell), slot, counts })
+    pub(super) fn new(
+        link: &Arc<Link>,
+        bell: &Arc<Bell>,
+        slot: i32,
+        dead: &Arc<AtomicU64>,
+        counts: Arc<Counts>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            batches: Batches::default(),
+            line: Line::new(link),
+            link: Arc::clone(link),
+            bell: Arc::clone(bell),
+            slot,
+            dead: Arc::clone(dead),
+            counts,
+        })
     }
 
     /// Returns once the verdict is durable, or was refused.
@@ -51,14 +72,33 @@ impl Settling {
     /// When the connection breaks during the commit nobody can say whether it was recorded. It is an
     /// error then; settled again, it is done or the lease is lost, and both are well.
     pub(super) async fn settle(self: &Arc<Self>, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
+        let stood = self.end(lease.update_id, lease.chat_key.to_string(), lease.token, verdict).await?;
+        if stood { Ok(()) } else { Err(InboxError::LeaseLost(lease)) }
+    }
+
+    /// Sets an update aside that was claimed and cannot be read.
+    pub(super) async fn set_aside(self: &Arc<Self>, faulty: Faulty) -> Result<(), InboxError> {
+        let reason = "its row in the inbox cannot be read: something else has written to the table".to_owned();
+        let Faulty { id, chat_key, token } = faulty;
+        tracing::error!(update.id = id.0, reason, "update given up: it lies with the dead ones");
+        self.end(id, chat_key, token, Verdict::Dead { reason }).await.map(drop)
+    }
+
+    async fn end(
+        self: &Arc<Self>,
+        id: UpdateId,
+        chat_key: String,
+        token: i64,
+        verdict: Verdict,
+    ) -> Result<bool, InboxError> {
         let (reply, answer) = oneshot::channel();
-        batch::add(self, Ended { lease, entry: self.entry(verdict), reply }, &self.link.tasks);
+        batch::add(self, Ended { id, chat_key, token, entry: self.entry(verdict), reply }, &self.link.tasks);
         let given_up = || InboxError::Unavailable(Arc::new(std::io::Error::other("the batch was given up")));
         answer.await.unwrap_or_else(|_| Err(given_up()))
     }
 
     fn entry(&self, verdict: Verdict) -> Entry {
-        let now = self.link.clock.now();
+        let now = self.link.clock.steady();
         let plain = |verdict| Entry { verdict, delay: Duration::ZERO, reason: None, calls: None };
         match verdict {
             Verdict::Done => plain("done"),
@@ -85,9 +125,10 @@ impl Settling {
         fn column<T>(ended: &[&Ended], of: impl Fn(&Ended) -> T) -> Vec<T> {
             ended.iter().map(|one| of(one)).collect()
         }
-        let settle = sqlx::query("SELECT settle_1($1, $2, $3, $4, $5, $6, $7)")
-            .bind(column(ended, |ended| ended.lease.chat_key.to_string()))
-            .bind(column(ended, |ended| ended.lease.token))
+        let settle = sqlx::query("SELECT settle_2($1, $2, $3, $4, $5, $6, $7, $8)")
+            .bind(column(ended, |ended| ended.chat_key.clone()))
+            .bind(column(ended, |ended| ended.token))
+            .bind(column(ended, |ended| ended.id.0))
             .bind(column(ended, |ended| ended.entry.verdict))
             .bind(column(ended, |ended| millis(ended.entry.delay)))
             .bind(column(ended, |ended| ended.entry.reason.clone()))
@@ -114,18 +155,21 @@ impl Worker for Settling {
     async fn work_off(&self, batch: Vec<Ended>) {
         // An attempt is settled once: whoever comes second with the same token has lost it.
         let mut tokens = HashSet::new();
-        let ones: Vec<&Ended> = batch.iter().filter(|ended| tokens.insert(ended.lease.token)).collect();
-        let (updates, begun) = (ones.len(), self.link.clock.now());
+        let ones: Vec<&Ended> = batch.iter().filter(|ended| tokens.insert(ended.token)).collect();
+        let (updates, begun) = (ones.len(), self.link.clock.steady());
         let settled = self.record(&ones).await;
-        self.counts.committed(updates, elapsed(begun, self.link.clock.now()), settled.is_ok());
+        self.counts.committed(updates, elapsed(begun, self.link.clock.steady()), settled.is_ok());
         match settled {
             Ok(mut settled) => {
                 // What waited behind them may be due.
                 self.bell.ring();
-                for Ended { lease, reply, .. } in batch {
-                    let stood = settled.remove(&lease.token);
+                for Ended { token, entry, reply, .. } in batch {
+                    let stood = settled.remove(&token);
+                    if stood && entry.verdict == "dead" {
+                        self.dead.fetch_add(1, Ordering::Relaxed);
+                    }
                     // Whoever has gone away does not mind.
-                    let _ = reply.send(if stood { Ok(()) } else { Err(InboxError::LeaseLost(lease)) });
+                    let _ = reply.send(Ok(stood));
                 }
             }
             Err(error) => {

@@ -1,19 +1,23 @@
 //! The file: every statement that is run on it.
 
+mod dead;
+
 use std::collections::HashSet;
 use std::fs::File;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use super::super::Counts;
 use super::super::lanes::Lanes;
-use super::super::{Counts, Record, Selection};
-use super::row::{Kept, chat_key, kept, millis, record, time};
+use super::super::sweeping::Step;
+use super::row::{Kept, chat_key, fault, kept, millis, time};
 use super::settle::{Settle, erase};
 use super::tenure::{self, Before};
 use super::writer::Job;
-use crate::clock::{Clock, elapsed};
+use crate::clock::{Clock, elapsed, later};
 use crate::update::{ChatKey, UpdateId};
+use dead::set_aside;
 
 /// What a commit made of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,14 @@ pub(super) struct Journal {
     highest_id: i64,
     /// What SQLite counts of other processes' changes.
     outside_version: i64,
+    /// Whether there may be revived updates that nobody has lined up.
+    revived: bool,
+    /// How many updates are dead.
+    dead: usize,
+    /// By how many milliseconds our times are behind the true time: as far as Telegram's dates show it, and as
+    /// it was last written down.
+    behind: i64,
+    noted_behind: i64,
     /// How many updates have ended since the last [`erase`].
     spent: usize,
     /// What was written down as being in hand: mostly nothing.
@@ -56,14 +68,13 @@ const IS_OPEN: &str = "SELECT EXISTS (SELECT 1 FROM updates WHERE id = ?1)";
 const HAS_ENDED: &str = "SELECT EXISTS (SELECT 1 FROM ended WHERE id = ?1)";
 const HIGHEST_ID: &str = "
     SELECT max(coalesce((SELECT max(id) FROM updates), 0), coalesce((SELECT max(id) FROM ended), 0))";
-const REVIVE: &str = "
-    UPDATE updates SET state = 2, attempts = 0, due_at = 0, reason = NULL, expires_at = ?2 + expires_at - received_at
-    WHERE id = ?1";
+const WAITING: &str = "
+    SELECT id, chat_key, received_at, due_at, deaths, wait FROM updates LEFT JOIN suspects USING (id)
+    WHERE state = 0 ORDER BY seq";
+/// How far our times may be behind what is written down, in milliseconds.
+const BEHIND: i64 = 1_000;
 const LOAD: &str = "
     SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body FROM updates WHERE id = ?1";
-const LIST: &str = "
-    SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body FROM updates
-    WHERE state <> 0 AND state = 1 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY seq LIMIT ?1";
 
 impl Journal {
     /// The file, with the lock of whoever owns it.
@@ -72,7 +83,22 @@ impl Journal {
         let highest_id = connection.query_row(HIGHEST_ID, [], |row| row.get(0))?;
         let outside_version = connection.query_row("PRAGMA data_version", [], |row| row.get(0))?;
         let (lock, before) = owned.map_or((None, Before::Ended), |(lock, before)| (Some(lock), before));
-        Ok(Self { connection, last_seq, highest_id, outside_version, spent: 0, in_hand: HashSet::new(), lock, before })
+        let mut journal = Self {
+            connection,
+            last_seq,
+            highest_id,
+            outside_version,
+            revived: true,
+            dead: 0,
+            behind: 0,
+            noted_behind: 0,
+            spent: 0,
+            in_hand: HashSet::new(),
+            lock,
+            before,
+        };
+        journal.count_dead()?;
+        Ok(journal)
     }
 
     /// Whether this process owns the file, and so its order of work.
@@ -82,23 +108,25 @@ impl Journal {
 
     /// Lines up every update that waits, as an earlier process left them. If that one died, it may
     /// have died of any of them.
-    pub(super) fn restore(&mut self, lanes: &mut Lanes) -> rusqlite::Result<()> {
-        let mut waiting = self.connection.prepare(
-            "SELECT id, chat_key, received_at, due_at, deaths FROM updates LEFT JOIN suspects USING (id) \
-             WHERE state = 0 ORDER BY seq",
-        )?;
+    pub(super) fn restore(&mut self, lanes: &mut Lanes, now: Timestamp) -> rusqlite::Result<()> {
         let died = (self.before == Before::Died).then_some(0);
-        let mut rows = waiting.query([])?;
-        while let Some(row) = rows.next()? {
-            let due_at: i64 = row.get(3)?;
-            let due_at = (due_at > 0).then(|| time(due_at));
-            let (key, id, received_at) = (chat_key(row, 1)?, UpdateId(row.get(0)?), time(row.get(2)?));
-            match row.get::<_, Option<u32>>(4)?.or(died) {
-                Some(deaths) => lanes.push_unsure(key, id, received_at, due_at, deaths),
-                None => lanes.push_kept(key, id, received_at, due_at),
+        let mut faulty = Vec::new();
+        {
+            let mut waiting = self.connection.prepare(WAITING)?;
+            let mut rows = waiting.query([])?;
+            while let Some(row) = rows.next()? {
+                let id = UpdateId(row.get(0)?);
+                match waits(row, now) {
+                    Ok((key, received_at, due_at, deaths)) => match deaths.or(died) {
+                        Some(deaths) => lanes.push_unsure(key, id, received_at, due_at, deaths),
+                        None => lanes.push_kept(key, id, received_at, due_at),
+                    },
+                    Err(error) => faulty.push((id, fault(&error).ok_or(error)?)),
+                }
             }
         }
-        Ok(())
+        set_aside(&self.connection, &faulty)?;
+        self.count_dead().map(drop)
     }
 
     /// Commits a batch; returns once it would survive a crash. Up to `room` updates are stored.
@@ -117,12 +145,19 @@ impl Journal {
         let (mut stored, mut seq, mut highest_id) = (0, self.last_seq, self.highest_id);
         let erasing = self.spent >= ERASE_AT;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let ended = {
+        let mut behind = self.behind;
+        let (ended, buried) = {
             let mut insert = transaction.prepare_cached(INSERT)?;
             let mut is_open = transaction.prepare_cached(IS_OPEN)?;
             let mut has_ended = transaction.prepare_cached(HAS_ENDED)?;
-            let mut settle = Settle::prepare(&transaction, clock.now())?;
+            let now = clock.steady();
+            let mut settle = Settle::prepare(&transaction, now)?;
             for job in jobs {
+                if let Job::Accept { update, .. } = job
+                    && let Some(sent_at) = update.sent_at
+                {
+                    behind = behind.max(millis(sent_at) - millis(now));
+                }
                 entries.push(match job {
                     // Ids mostly grow: one beyond all others needs no looking up.
                     Job::Accept { update, .. } if update.id.0 <= self.highest_id && is(&mut has_ended, update.id)? => {
@@ -160,16 +195,23 @@ impl Journal {
                     Job::Run(_) => Entry::Stored,
                 });
             }
-            settle.ended
+            (settle.ended, settle.buried)
         };
+        if behind - self.noted_behind > BEHIND {
+            tenure::note_behind(&transaction, behind)?;
+        }
         if erasing {
             erase(&transaction)?;
         }
-        let written = clock.now();
+        let written = clock.steady();
         transaction.commit()?;
-        counts.sync_took.took(elapsed(written, clock.now()));
+        counts.sync_took.took(elapsed(written, clock.steady()));
         self.spent = if erasing { 0 } else { self.spent + ended };
         (self.last_seq, self.highest_id) = (seq, highest_id);
+        (self.behind, self.dead) = (behind, self.dead + buried);
+        if behind - self.noted_behind > BEHIND {
+            self.noted_behind = behind;
+        }
         if !self.in_hand.is_empty() {
             for job in jobs {
                 if let Job::Settle { lease, .. } = job {
@@ -180,9 +222,29 @@ impl Journal {
         Ok(entries)
     }
 
+    /// Writes down by how much the clock shows that our times are behind, or Telegram's dates do, if that has
+    /// changed.
+    pub(super) fn look_at_the_clock(&mut self, clock: &dyn Clock) -> rusqlite::Result<()> {
+        let behind = self.behind.max(millis(clock.now()) - millis(clock.steady())).max(0);
+        if (behind - self.noted_behind).abs() > BEHIND {
+            tenure::note_behind(&self.connection, behind)?;
+            self.noted_behind = behind;
+        }
+        Ok(())
+    }
+
+    /// How many updates are dead.
+    pub(super) fn dead(&self) -> usize {
+        self.dead
+    }
+
     /// Lets go of the file in good order, if it is ours.
-    pub(super) fn let_go(&mut self) -> rusqlite::Result<()> {
-        if self.is_owner() { tenure::let_go(&self.connection) } else { Ok(()) }
+    pub(super) fn let_go(&mut self, clock: &dyn Clock) -> rusqlite::Result<()> {
+        if !self.is_owner() {
+            return Ok(());
+        }
+        self.look_at_the_clock(clock)?;
+        tenure::let_go(&self.connection)
     }
 
     /// Erases what is left of updates that have ended.
@@ -196,9 +258,10 @@ impl Journal {
         Ok(())
     }
 
-    /// Reads claimed updates back, in their order; none for one that is not there. Those that a process
-    /// may have died of, which are marked, are written down as being in hand first.
-    pub(super) fn load(&mut self, claimed: &[(UpdateId, bool)]) -> rusqlite::Result<Vec<Option<Kept>>> {
+    /// Reads claimed updates back, in their order; none for one that is not there, and of one that cannot be
+    /// read what is wrong with it. Those that a process may have died of, which are marked, are written down
+    /// as being in hand first.
+    pub(super) fn load(&mut self, claimed: &[(UpdateId, bool)]) -> rusqlite::Result<Vec<Option<Result<Kept, String>>>> {
         let unsure: Vec<UpdateId> = claimed.iter().filter(|(_, unsure)| *unsure).map(|(id, _)| *id).collect();
         if !unsure.is_empty() {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -207,7 +270,11 @@ impl Journal {
             self.in_hand.extend(unsure);
         }
         let mut load = self.connection.prepare_cached(LOAD)?;
-        claimed.iter().map(|(id, _)| load.query_row([id.0], kept).optional()).collect()
+        let mut read = |id: UpdateId| match load.query_row([id.0], kept).optional() {
+            Ok(kept) => Ok(kept.map(Ok)),
+            Err(error) => fault(&error).map(|fault| Some(Err(fault))).ok_or(error),
+        };
+        claimed.iter().map(|(id, _)| read(*id)).collect()
     }
 
     /// Writes what changes nothing, to see whether a commit would succeed now.
@@ -218,90 +285,30 @@ impl Journal {
         transaction.commit()
     }
 
-    /// How many updates are dead.
-    pub(super) fn count_dead(&mut self) -> rusqlite::Result<u64> {
-        let count = "SELECT count(*) FROM updates WHERE state <> 0 AND state = 1";
-        self.connection.prepare_cached(count)?.query_row([], |row| row.get(0)).map(i64::cast_unsigned)
+    /// Forgets, of up to `step` updates from the id `from` on, those that ended before `before`.
+    pub(super) fn forget(&mut self, from: i64, before: Timestamp, step: i64) -> rusqlite::Result<Step> {
+        let looked_at = "SELECT count(*), max(id) FROM (SELECT id FROM ended WHERE id >= ?1 ORDER BY id LIMIT ?2)";
+        let (ended, last): (u64, Option<i64>) = self
+            .connection
+            .prepare_cached(looked_at)?
+            .query_row([from, step], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)))?;
+        let Some(last_id) = last else { return Ok(Step { last, forgotten: 0, young: 0 }) };
+        let forgotten = self
+            .connection
+            .prepare_cached("DELETE FROM ended WHERE id BETWEEN ?1 AND ?2 AND ended_at < ?3")?
+            .execute([from, last_id, millis(before)])? as u64;
+        Ok(Step { last, forgotten, young: ended - forgotten })
     }
+}
 
-    /// The dead updates, the oldest first.
-    pub(super) fn list_dead(&mut self, which: &Selection, limit: usize) -> rusqlite::Result<Vec<Record>> {
-        let ids = match which {
-            Selection::All => None,
-            Selection::Ids(ids) => Some(serde_json::to_string(ids).expect("numbers are JSON")),
-        };
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.connection.prepare_cached(LIST)?.query_map(params![limit, ids], record)?.collect()
-    }
+/// Whom an update waits behind, when it arrived, when it may be given out, and how often a process died that
+/// had it in hand. It waits no longer than it was to wait when that was written down.
+type Waits = (ChatKey, Timestamp, Option<Timestamp>, Option<u32>);
 
-    /// Puts dead updates back, for whoever owns the file to take up: another process may ask for it.
-    /// Each has a new life, as long as its first was.
-    pub(super) fn revive(&mut self, which: &Selection, now: Timestamp) -> rusqlite::Result<Vec<UpdateId>> {
-        let ids = self.dead_ids(which)?;
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for id in &ids {
-            transaction.prepare_cached(REVIVE)?.execute([*id, millis(now)])?;
-        }
-        transaction.commit()?;
-        Ok(ids.into_iter().map(UpdateId).collect())
-    }
-
-    /// Lines up what was revived, behind everything that waits now; whether there was anything.
-    pub(super) fn take_up(&mut self, lanes: &mut Lanes) -> rusqlite::Result<bool> {
-        let mut seq = self.last_seq;
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let revived: Vec<(UpdateId, ChatKey, Timestamp)> = transaction
-            .prepare_cached(
-                "SELECT id, chat_key, received_at FROM updates WHERE state <> 0 AND state = 2 ORDER BY seq",
-            )?
-            .query_map([], |row| Ok((UpdateId(row.get(0)?), chat_key(row, 1)?, time(row.get(2)?))))?
-            .collect::<rusqlite::Result<_>>()?;
-        for (id, ..) in &revived {
-            seq += 1;
-            transaction.prepare_cached("UPDATE updates SET state = 0, seq = ?2 WHERE id = ?1")?.execute([id.0, seq])?;
-        }
-        transaction.commit()?;
-        self.last_seq = seq;
-        for (id, key, received_at) in &revived {
-            lanes.push_kept(*key, *id, *received_at, None);
-        }
-        Ok(!revived.is_empty())
-    }
-
-    /// Whether another process has changed the file since this was asked last.
-    pub(super) fn was_changed_outside(&mut self) -> rusqlite::Result<bool> {
-        let version = self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        Ok(std::mem::replace(&mut self.outside_version, version) != version)
-    }
-
-    /// Ends dead updates without a trace of what was in them.
-    pub(super) fn discard(&mut self, which: &Selection, now: Timestamp) -> rusqlite::Result<Vec<UpdateId>> {
-        let ids = self.dead_ids(which)?;
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for id in &ids {
-            Settle::prepare(&transaction, now)?.end(UpdateId(*id), "discarded")?;
-        }
-        erase(&transaction)?;
-        transaction.commit()?;
-        Ok(ids.into_iter().map(UpdateId).collect())
-    }
-
-    fn dead_ids(&mut self, which: &Selection) -> rusqlite::Result<Vec<i64>> {
-        let all = "SELECT id FROM updates WHERE state <> 0 AND state = 1 ORDER BY seq";
-        let dead: Vec<i64> =
-            self.connection.prepare_cached(all)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        Ok(dead.into_iter().filter(|id| which.includes(UpdateId(*id))).collect())
-    }
-
-    /// Forgets up to `step` updates that ended before `before`: ids grow with time but for Telegram's
-    /// rare new beginnings, so the first that is too young ends the search.
-    pub(super) fn forget(&mut self, before: Timestamp, step: usize) -> rusqlite::Result<usize> {
-        self.connection
-            .prepare_cached(
-                "DELETE FROM ended WHERE id IN (SELECT id FROM ended ORDER BY id LIMIT ?1) AND ended_at < ?2",
-            )?
-            .execute(params![i64::try_from(step).unwrap_or(i64::MAX), millis(before)])
-    }
+fn waits(row: &rusqlite::Row<'_>, now: Timestamp) -> rusqlite::Result<Waits> {
+    let (due_at, wait): (i64, u64) = (row.get(3)?, row.get::<_, i64>(5)?.cast_unsigned());
+    let due_at = (due_at > 0).then(|| time(due_at).min(later(now, std::time::Duration::from_millis(wait))));
+    Ok((chat_key(row, 1)?, time(row.get(2)?), due_at, row.get(4)?))
 }
 
 /// What a statement says about an update that answers yes or no.

@@ -21,10 +21,9 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::lanes::Claimed;
-use super::{
-    Accepted, Counts, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict, ended_before,
-};
-use crate::clock::{SharedClock, later};
+use super::sweeping::Sweeping;
+use super::{Accepted, Counts, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
+use crate::clock::{SharedClock, earlier, later};
 use crate::fail;
 use crate::settings::InboxSettings;
 use crate::telegram::BotId;
@@ -34,8 +33,8 @@ use journal::Journal;
 pub(super) use open::is_on_system_disk;
 use writer::{Job, Shared};
 
-/// Rows a sweep forgets in one step, so that no commit waits long behind it.
-const SWEEP_STEP: usize = 2_000;
+/// Rows a sweep looks at in one step, so that no commit waits long behind it.
+const SWEEP_STEP: i64 = 2_000;
 /// Steps of one sweep.
 const SWEEP_STEPS: usize = 20;
 
@@ -45,6 +44,7 @@ pub(super) struct SqliteInbox {
     settings: InboxSettings,
     clock: SharedClock,
     writer: Option<JoinHandle<()>>,
+    sweeping: Sweeping,
 }
 
 impl SqliteInbox {
@@ -61,15 +61,16 @@ impl SqliteInbox {
         clock: SharedClock,
         counts: Arc<Counts>,
     ) -> Result<Self, InboxError> {
-        let mut journal = open::journal(path, bot)?;
+        let now = clock.steady();
+        let mut journal = open::journal(path, bot, now)?;
         let shared = Arc::new(Shared::new(settings.capacity, counts));
         let restored = {
             let mut lanes = shared.order.lanes();
-            journal.restore(&mut lanes).and_then(|()| journal.take_up(&mut lanes))
+            journal.restore(&mut lanes, now).and_then(|()| journal.take_up(&mut lanes, now))
         };
         restored.map_err(|error| open::unusable(path, error))?;
         let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock));
-        Ok(Self { shared, settings: settings.clone(), clock, writer: Some(writer) })
+        Ok(Self { shared, settings: settings.clone(), clock, writer: Some(writer), sweeping: Sweeping::new() })
     }
 
     /// Opens the file beside the process that owns it, to look and to revive or discard dead updates:
@@ -82,7 +83,7 @@ impl SqliteInbox {
         let journal = open::visitor(path)?;
         let shared = Arc::new(Shared::new(settings.capacity, Arc::default()));
         let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock));
-        Ok(Self { shared, settings: settings.clone(), clock, writer: Some(writer) })
+        Ok(Self { shared, settings: settings.clone(), clock, writer: Some(writer), sweeping: Sweeping::new() })
     }
 
     /// Runs `work` on the writer's thread, between two commits.
@@ -116,13 +117,22 @@ impl SqliteInbox {
                     deliveries.push(Delivery { update: *update, attempt: 1, lease, calls_left: None, deaths });
                 }
                 None => match kept.next().flatten() {
-                    Some(kept) => deliveries.push(Delivery {
+                    Some(Ok(kept)) => deliveries.push(Delivery {
                         update: kept.update,
                         attempt: kept.attempts + 1,
                         lease,
                         calls_left: kept.calls_left,
                         deaths,
                     }),
+                    // One row that cannot be read harms no other.
+                    Some(Err(reason)) => {
+                        tracing::error!(
+                            update.id = lease.update_id.0,
+                            reason,
+                            "update given up: it lies with the dead ones"
+                        );
+                        self.settle(lease, Verdict::Dead { reason }).await?;
+                    }
                     // Somebody took it out of the file behind our back: there is nothing to do.
                     None => self.shared.order.lanes().settle(lease, super::lanes::Move::Gone),
                 },
@@ -148,7 +158,7 @@ impl Inbox for SqliteInbox {
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let claimed = self.shared.order.lanes().claim(now, later(now, LEASE), limit);
         let leases: Vec<Lease> = claimed.iter().map(|claimed| claimed.lease).collect();
         self.load(claimed).await.inspect_err(|_| {
@@ -178,7 +188,7 @@ impl Inbox for SqliteInbox {
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {
-        let until = later(self.clock.now(), LEASE);
+        let until = later(self.clock.steady(), LEASE);
         let mut lanes = self.shared.order.lanes();
         for lease in leases {
             lanes.extend(*lease, until);
@@ -206,39 +216,38 @@ impl Inbox for SqliteInbox {
     }
 
     async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
-        let (which, now) = (which.clone(), self.clock.now());
-        self.run(move |journal, shared| {
-            let revived = journal.revive(&which, now)?;
-            if journal.is_owner() {
-                journal.take_up(&mut shared.order.lanes())?;
+        let which = which.clone();
+        let revived = self.run(move |journal, _| journal.revive(&which)).await?;
+        let now = self.clock.steady();
+        let taken_up = self.run(move |journal, shared| {
+            if journal.is_owner() && journal.take_up(&mut shared.order.lanes(), now)? {
                 shared.order.changed();
             }
-            Ok(revived)
-        })
-        .await
+            Ok(())
+        });
+        if let Err(error) = taken_up.await {
+            // They are revived all the same: the writer tries this again within a second.
+            tracing::warn!(error = %crate::telemetry::chain(&error), "revived updates could not be lined up; trying again");
+        }
+        Ok(revived)
     }
 
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
-        let (which, now) = (which.clone(), self.clock.now());
+        let (which, now) = (which.clone(), self.clock.steady());
         self.run(move |journal, _| journal.discard(&which, now)).await
     }
 
     async fn sweep(&self) -> Result<(), InboxError> {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let lapsed = self.shared.order.lanes().lapse(now);
         self.shared.counts.leases_lapsed.add(lapsed as u64);
         if lapsed > 0 {
             self.shared.order.changed();
         }
-        let before = ended_before(now, self.settings.keep_done);
+        let before = earlier(now, self.settings.keep_done);
         self.run(|journal, _| journal.erase()).await?;
-        for _ in 0..SWEEP_STEPS {
-            let forgotten = self.run(move |journal, _| journal.forget(before, SWEEP_STEP)).await?;
-            if forgotten == 0 {
-                break;
-            }
-        }
-        Ok(())
+        let forget = |from| self.run(move |journal, _| journal.forget(from, before, SWEEP_STEP));
+        self.sweeping.sweep(SWEEP_STEPS, forget).await
     }
 }
 

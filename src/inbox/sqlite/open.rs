@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode};
 
 use super::super::InboxError;
@@ -17,7 +18,7 @@ use crate::telegram::BotId;
 /// Marks a file as ours (`PRAGMA application_id`): "Bell".
 const APPLICATION_ID: i64 = 0x4265_6c6c;
 /// Each step brings the file from one version to the next (`PRAGMA user_version` counts them).
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 /// What SQLite may keep of the file in memory, in KiB (so the minus says): the pages of a backlog of
 /// some thousand updates.
 const CACHE: i64 = -8_192;
@@ -25,15 +26,15 @@ const CACHE: i64 = -8_192;
 const CHECKPOINT_PAGES: i64 = 4_000;
 
 /// Opens the file at `path` for this process and this bot alone, and brings it to the present version.
-pub(super) fn journal(path: &Path, bot: BotId) -> Result<Journal, InboxError> {
+pub(super) fn journal(path: &Path, bot: BotId, now: Timestamp) -> Result<Journal, InboxError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
         fs::create_dir_all(folder).map_err(|error| no_folder(folder, error))?;
     }
     let lock = lock(path)?;
     let mut connection = Connection::open(path).map_err(|error| unusable(path, error))?;
-    prepare(&connection, path)?;
-    let before = tenure::take(&mut connection, bot).map_err(|error| unusable(path, error))?;
+    migrate(&connection, path)?;
+    let before = tenure::take(&mut connection, bot, now).map_err(|error| unusable(path, error))?;
     let before = before.map_err(|other| other.unusable(path))?;
     Journal::new(connection, Some((lock, before))).map_err(|error| unusable(path, error))
 }
@@ -49,7 +50,20 @@ pub(super) fn visitor(path: &Path) -> Result<Journal, InboxError> {
         });
     }
     let connection = Connection::open(path).map_err(|error| unusable(path, error))?;
-    prepare(&connection, path)?;
+    let version = prepare(&connection, path)?;
+    // The service may be of an older version, and running.
+    if version < MIGRATIONS.len() {
+        return Err(InboxError::Unusable {
+            message: format!(
+                "the inbox {} is of an older Doorbell (version {version} of the file; this one knows {})",
+                path.display(),
+                MIGRATIONS.len()
+            ),
+            hint: "Start the service of this version first: it brings the file up to date, and commands leave it as it is."
+                .to_owned(),
+            source: None,
+        });
+    }
     Journal::new(connection, None).map_err(|error| unusable(path, error))
 }
 
@@ -92,11 +106,11 @@ fn lock(path: &Path) -> Result<File, InboxError> {
     }
 }
 
-fn prepare(connection: &Connection, path: &Path) -> Result<(), InboxError> {
+/// Sets the connection up; the version of the file.
+fn prepare(connection: &Connection, path: &Path) -> Result<usize, InboxError> {
     let found = |error| unusable(path, error);
     connection.busy_timeout(Duration::from_secs(5)).map_err(found)?;
     let version = check(connection, path)?;
-    let steps = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version..)).unwrap_or_default();
     let mode: String = connection.query_row("PRAGMA journal_mode = wal", [], |row| row.get(0)).map_err(found)?;
     if mode != "wal" {
         return Err(InboxError::Unusable {
@@ -111,7 +125,14 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), InboxError> {
     {
         connection.pragma_update(None, name, value).map_err(found)?;
     }
-    for (step, version) in steps.iter().zip(version + 1..) {
+    Ok(usize::try_from(version).unwrap_or(0))
+}
+
+/// Sets the connection up, and brings the file to the version that this program knows.
+fn migrate(connection: &Connection, path: &Path) -> Result<(), InboxError> {
+    let found = |error| unusable(path, error);
+    let version = prepare(connection, path)?;
+    for (step, version) in MIGRATIONS.iter().zip(1..).skip(version) {
         connection
             .execute_batch(&format!(
                 "BEGIN IMMEDIATE; {step}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}; COMMIT;"

@@ -7,9 +7,10 @@ use crate::update::UpdateId;
 
 const END: &str = "INSERT OR IGNORE INTO settled (id, ended_at, outcome) VALUES (?1, ?2, ?3)";
 const AGAIN: &str = "
-    UPDATE updates SET due_at = ?2, reason = ?3, attempts = attempts + ?4, calls_left = coalesce(?5, calls_left)
+    UPDATE updates SET
+        due_at = ?2, wait = ?6, reason = ?3, attempts = attempts + ?4, calls_left = coalesce(?5, calls_left)
     WHERE id = ?1";
-const BURY: &str = "UPDATE updates SET state = 1, attempts = attempts + 1, reason = ?2 WHERE id = ?1";
+const BURY: &str = "UPDATE updates SET state = 1, attempts = attempts + 1, reason = ?2 WHERE id = ?1 AND state = 0";
 
 /// The statements that record a verdict.
 pub(super) struct Settle<'a> {
@@ -19,6 +20,8 @@ pub(super) struct Settle<'a> {
     now: i64,
     /// How many updates were ended here.
     pub(super) ended: usize,
+    /// How many died here.
+    pub(super) buried: usize,
 }
 
 impl<'a> Settle<'a> {
@@ -29,6 +32,7 @@ impl<'a> Settle<'a> {
             bury: connection.prepare_cached(BURY)?,
             now: millis(now),
             ended: 0,
+            buried: 0,
         })
     }
 
@@ -42,7 +46,10 @@ impl<'a> Settle<'a> {
                 let calls = serde_json::to_string(calls).expect("calls are JSON already");
                 self.again(id, *at, reason, 0, Some(&calls))
             }
-            Verdict::Dead { reason } => self.bury.execute(params![id.0, reason]).map(drop),
+            Verdict::Dead { reason } => {
+                self.buried += self.bury.execute(params![id.0, reason])?;
+                Ok(())
+            }
             Verdict::Released => Ok(()),
         }
     }
@@ -62,7 +69,8 @@ impl<'a> Settle<'a> {
         counted: u32,
         calls: Option<&str>,
     ) -> rusqlite::Result<()> {
-        let values: [&dyn ToSql; 5] = [&id.0, &millis(at), &reason, &counted, &calls];
+        let wait = millis(at).saturating_sub(self.now).max(0);
+        let values: [&dyn ToSql; 6] = [&id.0, &millis(at), &reason, &counted, &calls, &wait];
         self.again.execute(values).map(drop)
     }
 }

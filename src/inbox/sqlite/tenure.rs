@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::super::InboxError;
+use super::row::millis;
 use super::settle::erase;
 use crate::telegram::BotId;
 use crate::update::UpdateId;
@@ -45,7 +47,7 @@ impl Other {
 
 /// Takes the file for this process and this bot. Of another bot that left nothing to be done the
 /// known ids are forgotten: they say nothing about this bot's.
-pub(super) fn take(connection: &mut Connection, bot: BotId) -> rusqlite::Result<Result<Before, Other>> {
+pub(super) fn take(connection: &mut Connection, bot: BotId, now: Timestamp) -> rusqlite::Result<Result<Before, Other>> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     erase(&transaction)?;
     if let Some(owner) = owner(&transaction)?.filter(|owner| *owner != bot) {
@@ -58,9 +60,30 @@ pub(super) fn take(connection: &mut Connection, bot: BotId) -> rusqlite::Result<
     let died: bool = transaction.query_row("SELECT running FROM service", [], |row| row.get(0))?;
     transaction.execute("UPDATE suspects SET deaths = deaths + in_hand * ?1, in_hand = 0", [died])?;
     transaction.execute("DELETE FROM suspects WHERE id NOT IN (SELECT id FROM updates WHERE state = 0)", [])?;
-    transaction.execute("UPDATE service SET bot = ?1, running = 1", [bot.0])?;
+    let behind: i64 = transaction.query_row("SELECT behind FROM service", [], |row| row.get(0))?;
+    if behind > 0 {
+        for statement in [MOVE_OPEN, MOVE_ENDED] {
+            transaction.execute(statement, [behind, millis(now)])?;
+        }
+    }
+    transaction.execute("UPDATE service SET bot = ?1, running = 1, behind = 0", [bot.0])?;
     transaction.commit()?;
     Ok(Ok(if died { Before::Died } else { Before::Ended }))
+}
+
+/// Moves times on that were written down with a clock that was behind; none beyond now.
+const MOVE_OPEN: &str = "
+    UPDATE updates SET
+        received_at = max(received_at, min(received_at + ?1, ?2)),
+        expires_at = max(received_at, min(received_at + ?1, ?2)) + expires_at - received_at";
+const MOVE_ENDED: &str = "
+    UPDATE ended SET
+        received_at = max(received_at, min(received_at + ?1, ?2)),
+        ended_at = max(ended_at, min(ended_at + ?1, ?2))";
+
+/// Writes down by how much the times of this process are behind the true time.
+pub(super) fn note_behind(connection: &Connection, behind: i64) -> rusqlite::Result<()> {
+    connection.execute("UPDATE service SET behind = ?1", [behind]).map(drop)
 }
 
 /// The bot that would be in the way of this one.

@@ -116,7 +116,7 @@ pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -
     let started = thread.spawn(move || {
         // However the thread ends, nobody may wait for it afterwards.
         let ending = Ending(&shared);
-        let looked_at = clock.now();
+        let looked_at = clock.steady();
         let storms = [(); 2].map(|()| Storm::new(Arc::clone(&clock)));
         let [failing, untidy] = storms;
         let mut writer = Writer { journal, shared: &shared, clock, looked_at, failing, untidy };
@@ -125,7 +125,7 @@ pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -
             batch = writer.work_off(jobs);
             writer.tidy_up();
         }
-        if let Err(error) = writer.journal.let_go() {
+        if let Err(error) = writer.journal.let_go(&*writer.clock) {
             tracing::warn!(%error, "the inbox could not be closed in good order; the next start is more careful");
         }
         drop(ending);
@@ -155,10 +155,10 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Once in a while, erases what has ended, and takes up what an operator has revived from another
-    /// process.
+    /// Once in a while, erases what has ended, writes down what the clock shows, and takes up what an operator
+    /// has revived from another process.
     fn tidy_up(&mut self) {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         if !self.journal.is_owner() || elapsed(self.looked_at, now) < LOOK_EVERY {
             return;
         }
@@ -166,8 +166,8 @@ impl Writer<'_> {
         let taken_up = self
             .journal
             .erase()
-            .and_then(|()| self.journal.was_changed_outside())
-            .and_then(|changed| Ok(changed && self.journal.take_up(&mut self.shared.order.lanes())?));
+            .and_then(|()| self.journal.look_at_the_clock(&*self.clock))
+            .and_then(|()| self.journal.take_up(&mut self.shared.order.lanes(), now));
         match taken_up {
             Ok(changed) => {
                 let _ = self.untidy.over();
@@ -186,7 +186,7 @@ impl Writer<'_> {
     /// Does all jobs of a batch: one commit for what changes the journal, then the rest. Returns
     /// the emptied vector.
     fn work_off(&mut self, mut jobs: Vec<Job>) -> Vec<Job> {
-        let room = self.shared.capacity.saturating_sub(self.shared.order.lanes().open());
+        let room = self.shared.capacity.saturating_sub(self.shared.order.lanes().open() + self.journal.dead());
         if jobs.iter().any(|job| matches!(job, Job::Accept { .. })) {
             fail::point("before the commit");
         }
@@ -194,10 +194,10 @@ impl Writer<'_> {
             fail::point("before the outcome is recorded");
         }
         let updates = jobs.iter().filter(|job| !matches!(job, Job::Run(_))).count();
-        let begun = self.clock.now();
+        let begun = self.clock.steady();
         let committed = self.journal.commit(&jobs, room, &*self.clock, &self.shared.counts);
         if updates > 0 {
-            self.shared.counts.committed(updates, elapsed(begun, self.clock.now()), committed.is_ok());
+            self.shared.counts.committed(updates, elapsed(begun, self.clock.steady()), committed.is_ok());
         }
         self.shared.failing.store(committed.is_err(), Ordering::Relaxed);
         let (mut answers, mut others) = (Answers::with_capacity(jobs.len()), Vec::new());
@@ -241,7 +241,7 @@ impl Writer<'_> {
                     tracing::error!(%error, batches, "the inbox could not be written; nothing of these batches was acknowledged");
                 }
                 let error = Arc::new(error);
-                let until = later(self.clock.now(), LEASE);
+                let until = later(self.clock.steady(), LEASE);
                 for job in jobs.drain(..) {
                     match job {
                         Job::Accept { reply, .. } => {

@@ -23,6 +23,9 @@ pub struct InboxSettings {
     /// How long an update that is done is remembered, 48 h at least.
     #[schemars(with = "String")]
     pub keep_done: Duration,
+    /// The most connections that one instance opens to PostgreSQL, 2 at least.
+    #[schemars(range(min = 2, max = 100))]
+    pub max_connections: usize,
 }
 
 /// Where updates are kept.
@@ -52,8 +55,22 @@ impl InboxSettings {
             url: url.unwrap_or(InboxUrl::Memory),
             capacity: from.whole("inbox.capacity", 1..=1_000_000_000),
             keep_done: from.duration("inbox.keep_done", SHORTEST_MEMORY..=YEAR),
+            max_connections: from.value("inbox.max_connections", "a whole number from 2 to 100", connections),
         }
     }
+}
+
+/// One takes updates in while another does all the rest: a long clean-up must not keep Telegram waiting.
+const LEAST_CONNECTIONS: i64 = 2;
+
+fn connections(value: &toml::Value) -> Result<usize, Refusal> {
+    let connections = value.as_integer().unwrap_or(0);
+    if (0..LEAST_CONNECTIONS).contains(&connections) {
+        let hint =
+            "an instance needs 2 connections at least: one to accept updates, one for all the rest; 5 serve it best";
+        return Err(Refusal::hint(hint));
+    }
+    usize::try_from(connections).ok().filter(|connections| *connections <= 100).ok_or_else(Refusal::default)
 }
 
 fn inbox_url(secret: &SecretString) -> Result<InboxUrl, Refusal> {

@@ -46,26 +46,67 @@ fn a_wait_that_names_no_chat_is_for_all_unless_it_is_about_the_bot_itself() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_holds_nobody_longer() {
-    let caps = OutboundSettings { per_second: Some(1.0), ..NONE };
-    let mut limits = Limits::new(&caps);
-    limits.hold(&to(7), at(86_400), Duration::from_secs(30));
-    limits.turn(&to(8), at(86_400)).expect("the first goes at once");
-    assert_eq!(limits.free(&to(7), NOW), Ok(()));
-    let wait = limits.turn(&to(8), NOW);
-    assert!(
-        matches!(wait, Err(ApiError::Throttled { retry_after }) if retry_after < Duration::from_secs(4)),
-        "{wait:?}"
-    );
-}
-
-#[test]
 fn the_cap_of_a_chat_spreads_its_calls_and_no_others() {
     let caps = OutboundSettings { per_chat_per_second: Some(1.0), ..NONE };
     let mut limits = Limits::new(&caps);
     let waits: Vec<_> = (0..4).map(|_| limits.turn(&to(7), NOW)).collect();
     assert_eq!(waits, [Ok(Duration::ZERO), Ok(Duration::from_secs(1)), Ok(Duration::from_secs(2)), put_off(3)]);
     assert_eq!(limits.turn(&to(8), NOW), Ok(Duration::ZERO));
+}
+
+#[test]
+fn a_call_that_is_put_off_comes_back_once_when_its_turn_is() {
+    let caps = OutboundSettings { per_second: Some(1.0), ..NONE };
+    let mut limits = Limits::new(&caps);
+    let waits: Vec<_> = (0..100).map(|chat| limits.turn(&to(chat), NOW)).collect();
+    assert_eq!(waits[2], Ok(Duration::from_secs(2)));
+    for (chat, wait) in (3..).zip(&waits[3..]) {
+        assert_eq!(*wait, put_off(chat));
+    }
+    assert_eq!(limits.turn(&to(1_000), at(50)), put_off(50), "whoever comes later comes after them");
+    for chat in 3..100 {
+        let call = to(i64::try_from(chat).expect("a small number"));
+        assert_eq!(limits.turn(&call, at(chat)), Ok(Duration::ZERO), "chat {chat}");
+    }
+    assert_eq!(limits.turn(&to(1_000), at(100)), Ok(Duration::ZERO));
+}
+
+#[test]
+fn calls_without_a_chat_and_calls_that_are_the_same_have_turns_of_their_own() {
+    let caps = OutboundSettings { per_second: Some(1.0), ..NONE };
+    let answer = |id: u64| Call::new("answerCallbackQuery").with("callback_query_id", id);
+    for calls in [(0..20).map(answer).collect::<Vec<_>>(), vec![to(7); 20]] {
+        let mut limits = Limits::new(&caps);
+        for call in &calls {
+            let _ = limits.turn(call, NOW);
+        }
+        for (second, call) in (3..).zip(&calls[3..]) {
+            assert_eq!(limits.turn(call, at(second)), Ok(Duration::ZERO), "{call:?} at {second}");
+        }
+    }
+}
+
+#[test]
+fn a_chat_whose_turn_is_far_away_keeps_no_other_waiting() {
+    let caps = OutboundSettings { per_second: Some(1.0), per_chat_per_second: Some(0.01), ..NONE };
+    let mut limits = Limits::new(&caps);
+    assert_eq!(limits.turn(&to(7), NOW), Ok(Duration::ZERO));
+    assert_eq!(limits.turn(&to(7), NOW), put_off(100));
+    assert_eq!(limits.turn(&to(8), at(1)), Ok(Duration::ZERO));
+    assert_eq!(limits.turn(&to(7), at(100)), Ok(Duration::ZERO));
+}
+
+#[test]
+fn a_turn_that_nobody_came_for_is_over() {
+    let caps = OutboundSettings { per_second: Some(1.0), ..NONE };
+    let mut limits = Limits::new(&caps);
+    for chat in 0..10 {
+        let _ = limits.turn(&to(chat), NOW);
+    }
+    // All of them come back late, together: they do not go together.
+    let waits: Vec<_> = (3..10).map(|chat| limits.turn(&to(chat), at(60))).collect();
+    let seconds = |seconds| Ok(Duration::from_secs(seconds));
+    assert_eq!(waits, [seconds(0), seconds(1), seconds(2), put_off(3), put_off(4), put_off(5), put_off(6)]);
 }
 
 proptest! {

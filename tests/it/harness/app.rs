@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use doorbell::app::{App, Parts};
 use doorbell::clock::{Clock, SharedClock, SystemClock};
-use doorbell::dispatch::Dispatch;
+use doorbell::dispatch::{Dispatch, Outcome};
 use doorbell::handler::Handler;
 use doorbell::inbox::{Inbox, Survey};
 use doorbell::lifecycle::Shutdown;
@@ -12,6 +12,7 @@ use doorbell::registrar::{RefusedToken, Standing};
 use doorbell::sandbox::{Sandbox, TOKEN};
 use doorbell::server::Limits;
 use doorbell::settings::{Need, Settings, Sources};
+use doorbell::telemetry::{Counter, Family};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -176,6 +177,11 @@ impl TestApp {
             .filter(|message| message.bot)
             .map(|message| message.text)
             .collect()
+    }
+
+    /// How attempts ended so far.
+    pub fn attempts(&self) -> &Family<Outcome, Counter> {
+        &self.dispatch.counts().attempts
     }
 
     pub async fn survey(&self) -> Survey {

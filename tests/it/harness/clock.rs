@@ -33,12 +33,12 @@ impl SteppedClock {
         }
     }
 
-    /// Returns once every service has nothing to do but wait: its registrar, its upkeep and its
-    /// listener sleep.
+    /// Returns once every service has nothing to do but wait: its registrar, both parts of
+    /// its upkeep and its listener sleep.
     pub async fn rest(&self, services: usize) {
         let mut changed = self.changed.subscribe();
         let rests = async {
-            while self.sleeping() < 3 * services {
+            while self.sleeping() < 4 * services {
                 changed.changed().await.expect("the clock is there");
             }
         };
@@ -46,7 +46,7 @@ impl SteppedClock {
     }
 
     fn sleeping(&self) -> usize {
-        let now = self.now();
+        let now = self.steady();
         self.sleepers.lock().expect("no panic").1.values().filter(|until| **until > now).count()
     }
 }
@@ -56,13 +56,17 @@ impl Clock for SteppedClock {
         self.manual.now()
     }
 
+    fn steady(&self) -> Timestamp {
+        self.manual.steady()
+    }
+
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let sleep = self.manual.sleep(duration);
         let sleeper = {
             let mut sleepers = self.sleepers.lock().expect("no panic");
             sleepers.0 += 1;
             let number = sleepers.0;
-            sleepers.1.insert(number, later(self.now(), duration));
+            sleepers.1.insert(number, later(self.steady(), duration));
             Sleeper { clock: self.clone(), number }
         };
         self.changed.send_replace(());

@@ -1,11 +1,14 @@
 //! Dead updates lie there until somebody decides.
 
-use doorbell::inbox::{Accepted, Record, Selection, UpdateState, Verdict};
+use std::time::Duration;
+
+use doorbell::inbox::{Accepted, InboxError, Record, Selection, UpdateState, Verdict};
 use doorbell::telegram::Call;
 use doorbell::update::UpdateId;
 
 use super::fixture::{Fixture, dead, retry};
 use super::ids;
+use crate::harness::waiting::until;
 
 fn these(ids: &[i64]) -> Selection {
     Selection::Ids(ids.iter().copied().map(UpdateId).collect())
@@ -125,4 +128,115 @@ pub(super) async fn dead_updates_are_listed_the_oldest_first_and_no_more_than_as
         f.settle(delivery.lease, dead()).await;
     }
     assert_eq!(listed(f, &Selection::All, 10).await, [2, 3]);
+}
+
+pub(super) async fn a_revived_update_has_a_new_life_as_long_as_its_first(f: &mut Fixture) {
+    let life = |update: &doorbell::update::Update, now| doorbell::clock::elapsed(now, update.expires_at).as_secs();
+    f.store(&[(1, 1)]).await;
+    // Once more at the end: no life is longer than the one before.
+    for _ in 0..3 {
+        bury(f).await;
+        f.pass(Duration::from_hours(30)).await;
+        let visitor = f.visitor().await;
+        assert_eq!(numbers(visitor.revive(&Selection::All).await.unwrap()), [1]);
+        drop(visitor);
+        f.pass(Duration::from_secs(1)).await;
+        let delivery = f.next().await;
+        assert!((86_390..=86_400).contains(&life(&delivery.update, f.now())), "{:?}", delivery.update);
+        f.settle(delivery.lease, Verdict::Released).await;
+    }
+    f.reopen().await;
+    if f.survives_a_restart() {
+        assert!(life(&f.next().await.update, f.now()) > 86_000);
+    }
+}
+
+pub(super) async fn of_two_that_revive_or_discard_at_once_one_has_each_update(f: &mut Fixture) {
+    f.store(&[(1, 1), (2, 2), (3, 3), (4, 4)]).await;
+    for _ in 0..4 {
+        bury(f).await;
+    }
+    let (one, other) = (f.visitor().await, f.visitor().await);
+    let all = Selection::All;
+    let (revived, again) = tokio::join!(one.revive(&all), other.revive(&all));
+    assert_eq!(sorted([revived.unwrap(), again.unwrap()].concat()), [1, 2, 3, 4]);
+    f.pass(Duration::from_secs(1)).await;
+    let mut served = [f.work_one().await, f.work_one().await, f.work_one().await, f.work_one().await];
+    served.sort_unstable();
+    assert_eq!(served, [1, 2, 3, 4], "each once");
+    assert_eq!(f.claim().await.len(), 0);
+    f.store(&[(5, 5)]).await;
+    bury(f).await;
+    let (revived, discarded) = tokio::join!(one.revive(&all), other.discard(&all));
+    let (revived, discarded) = (revived.unwrap(), discarded.unwrap());
+    assert_eq!(revived.len() + discarded.len(), 1, "{revived:?} {discarded:?}");
+    f.pass(Duration::from_secs(1)).await;
+    if discarded.is_empty() {
+        assert_eq!(f.work_one().await, 5);
+    }
+    assert_eq!(f.counts().await, (0, 0, 0));
+}
+
+pub(super) async fn what_was_revived_is_neither_revived_nor_discarded_while_it_runs(f: &mut Fixture) {
+    f.store(&[(1, 1)]).await;
+    bury(f).await;
+    f.inbox().revive(&these(&[1])).await.unwrap();
+    let running = f.next().await;
+    let visitor = f.visitor().await;
+    assert_eq!(visitor.revive(&these(&[1])).await.unwrap(), []);
+    assert_eq!(visitor.discard(&these(&[1])).await.unwrap(), []);
+    assert_eq!(f.claim().await.len(), 0);
+    f.settle(running.lease, dead()).await;
+    assert_eq!(listed(f, &Selection::All, 10).await, [1]);
+}
+
+pub(super) async fn dead_updates_take_room_and_are_bounded(f: &mut Fixture) {
+    f.settings.capacity = 2;
+    f.reopen().await;
+    for id in [1, 2] {
+        f.store(&[(id, id)]).await;
+        bury(f).await;
+    }
+    let third = f.offer(f.message(3, 3)).await;
+    if f.survives_a_restart() {
+        let full = third.answer().await;
+        assert!(matches!(full, Err(InboxError::Full { capacity: 2 })), "{full:?}");
+        assert_eq!(listed(f, &Selection::All, 10).await, [1, 2]);
+        f.inbox().discard(&these(&[1])).await.unwrap();
+        f.store(&[(3, 3)]).await;
+    } else {
+        // Nobody could discard one: the oldest goes, and stays known.
+        assert_eq!(listed(f, &Selection::All, 10).await, [2]);
+        assert_eq!(f.offer(f.message(1, 1)).await.answer().await.unwrap(), Accepted::Known);
+    }
+    assert_eq!(bury(f).await, 3);
+    assert_eq!(listed(f, &Selection::All, 10).await, [2, 3]);
+    f.reopen().await;
+    if f.survives_a_restart() {
+        let full = f.offer(f.message(4, 4)).await.answer().await;
+        assert!(matches!(full, Err(InboxError::Full { capacity: 2 })), "after a restart too: {full:?}");
+    }
+}
+
+pub(super) async fn a_row_that_cannot_be_read_harms_no_other(f: &mut Fixture) {
+    f.store(&[(1, 1), (2, 2), (3, 3), (4, 2)]).await;
+    for delivery in f.claim().await {
+        f.settle(delivery.lease, retry(f.now())).await;
+    }
+    if !f.spoil(2).await {
+        return;
+    }
+    let mut served = [f.work_one().await, f.work_one().await, f.work_one().await];
+    served.sort_unstable();
+    assert_eq!(served, [1, 3, 4], "its chat goes on too");
+    let listed = f.inbox().list(&Selection::All, 10).await.unwrap().remove(0);
+    assert_eq!((listed.id.0, listed.state), (2, UpdateState::Dead));
+    assert!(listed.reason.unwrap().contains("cannot be read"));
+    assert!(listed.body.unwrap().contains("update_id"), "what can be read is shown");
+    // An operator who tries again finds it there again, and can discard it.
+    assert_eq!(numbers(f.inbox().revive(&Selection::All).await.unwrap()), [2]);
+    f.store(&[(5, 5)]).await;
+    assert_eq!(f.work_one().await, 5);
+    until("it is dead again", async || (f.survey().await.dead == 1).then_some(())).await;
+    assert_eq!(numbers(f.inbox().discard(&Selection::All).await.unwrap()), [2]);
 }

@@ -1,6 +1,7 @@
 //! A keeper to try, and the means to move its time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,8 @@ use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{InboxSettings, InboxUrl};
 use doorbell::telegram::BotId;
 use doorbell::update::{ChatKey, Kind, Update, UpdateId};
-use jiff::Timestamp;
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -47,7 +49,31 @@ pub(super) struct Fixture {
 /// The time of a keeper: moved by hand, or the database's own.
 enum TestClock {
     Manual(ManualClock),
-    System,
+    Database(Ahead),
+}
+
+/// The time of the machine, and of a database that is on it, as if so much more had passed.
+#[derive(Clone, Debug, Default)]
+struct Ahead(Arc<AtomicU64>);
+
+impl Ahead {
+    fn of(&self, at: Timestamp) -> Timestamp {
+        later(at, Duration::from_millis(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        self.of(SystemClock.now())
+    }
+
+    fn steady(&self) -> Timestamp {
+        self.of(SystemClock.steady())
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        SystemClock.sleep(duration)
+    }
 }
 
 /// An update that was offered; memory answers when it has been handled.
@@ -86,15 +112,15 @@ impl Fixture {
                 let folder = tempfile::tempdir().expect("a temporary folder");
                 (Store::File(folder), TestClock::Manual(ManualClock::new(start)))
             }
-            Keeper::Postgres => (Store::Database(Database::fresh().await?), TestClock::System),
-            Keeper::Pooled => (Store::Database(Database::pooled().await?), TestClock::System),
+            Keeper::Postgres => (Store::Database(Database::fresh().await?), TestClock::Database(Ahead::default())),
+            Keeper::Pooled => (Store::Database(Database::pooled().await?), TestClock::Database(Ahead::default())),
         };
         let url = match &store {
             Store::Memory => InboxUrl::Memory,
             Store::File(folder) => InboxUrl::Sqlite(folder.path().join("inbox.db")),
             Store::Database(database) => InboxUrl::Postgres(database.url.clone().into()),
         };
-        let settings = InboxSettings { url, capacity: 10_000, keep_done: Duration::from_hours(48) };
+        let settings = InboxSettings { url, capacity: 10_000, keep_done: Duration::from_hours(48), max_connections: 5 };
         let mut fixture = Self { inbox: None, store, settings, bot: 1, clock, shutdown: Shutdown::new() };
         fixture.open().await;
         Some(fixture)
@@ -104,7 +130,7 @@ impl Fixture {
         self.shutdown = Shutdown::new();
         let clock: SharedClock = match &self.clock {
             TestClock::Manual(clock) => Arc::new(clock.clone()),
-            TestClock::System => Arc::new(SystemClock),
+            TestClock::Database(clock) => Arc::new(clock.clone()),
         };
         let stopping = self.shutdown.soft.clone();
         let (bot, tasks) = (BotId(self.bot), &self.shutdown.tasks);
@@ -113,7 +139,7 @@ impl Fixture {
         self.inbox = Some(inbox);
     }
 
-    async fn close(&mut self) {
+    pub(super) async fn close(&mut self) {
         self.shutdown.stop_hard();
         self.inbox = None;
         self.shutdown.tasks.close();
@@ -124,6 +150,57 @@ impl Fixture {
     pub(super) async fn reopen(&mut self) {
         self.close().await;
         self.open().await;
+    }
+
+    /// The inbox as an operator's command beside the service has it; of memory there is only the service's.
+    pub(super) async fn visitor(&self) -> Arc<dyn Inbox> {
+        if !self.survives_a_restart() {
+            return self.inbox();
+        }
+        let clock: SharedClock = match &self.clock {
+            TestClock::Manual(clock) => Arc::new(clock.clone()),
+            TestClock::Database(clock) => Arc::new(clock.clone()),
+        };
+        let visitor = inbox::visit(&self.settings, Some(BotId(self.bot)), clock).expect("it is there");
+        until("the visitor to be let in", async || visitor.survey().await.ok()).await;
+        visitor
+    }
+
+    /// Sets the time of day, with no time passing, where it is the service's; a database is told what a service
+    /// with such a clock would have written.
+    pub(super) async fn set_clock(&self, seconds: i64) {
+        let step = SignedDuration::from_secs(seconds);
+        match (&self.clock, &self.store) {
+            (TestClock::Manual(clock), _) => clock.set(clock.now().checked_add(step).expect("a date")),
+            (TestClock::Database(_), Store::Database(database)) => {
+                let written = "UPDATE doorbell.updates SET received_at = received_at - 1000 * ";
+                database.run(&format!("{written}({seconds}), expires_at = expires_at - 1000 * ({seconds})")).await;
+            }
+            (TestClock::Database(_), Store::Memory | Store::File(_)) => unreachable!("these have a clock of ours"),
+        }
+    }
+
+    /// Ends the keeper and starts it again as another process would: with the clock as it shows the time now.
+    pub(super) async fn restart(&mut self) {
+        self.close().await;
+        if let TestClock::Manual(clock) = &self.clock {
+            self.clock = TestClock::Manual(ManualClock::new(clock.now()));
+        }
+        self.open().await;
+    }
+
+    /// Writes nonsense into the row of an update; whether there are rows.
+    pub(super) async fn spoil(&self, id: i64) -> bool {
+        let spoil = format!("UPDATE updates SET calls_left = 'no JSON' WHERE id = {id}");
+        match &self.store {
+            Store::Memory => return false,
+            Store::File(folder) => {
+                let file = rusqlite::Connection::open(folder.path().join("inbox.db")).expect("it is a database");
+                file.execute_batch(&spoil).expect("it has this row");
+            }
+            Store::Database(database) => database.run(&spoil.replace("updates", "doorbell.updates")).await,
+        }
+        true
     }
 
     pub(super) fn inbox(&self) -> Arc<dyn Inbox> {
@@ -142,8 +219,8 @@ impl Fixture {
 
     pub(super) fn now(&self) -> Timestamp {
         match &self.clock {
-            TestClock::Manual(clock) => clock.now(),
-            TestClock::System => SystemClock.now(),
+            TestClock::Manual(clock) => clock.steady(),
+            TestClock::Database(clock) => clock.steady(),
         }
     }
 
@@ -157,13 +234,16 @@ impl Fixture {
     pub(super) async fn pass(&self, span: Duration) {
         match (&self.clock, &self.store) {
             (TestClock::Manual(clock), _) => clock.advance(span),
-            (TestClock::System, Store::Database(database)) => {
+            (TestClock::Database(clock), Store::Database(database)) => {
+                clock.0.fetch_add(u64::try_from(span.as_millis()).expect("a short span"), Ordering::Relaxed);
                 let span = format!("interval '{} milliseconds'", span.as_millis());
                 let chats = format!("UPDATE doorbell.chats SET due_at = due_at - {span}");
-                let ended = format!("UPDATE doorbell.updates SET ended_at = ended_at - {span}");
+                let ended = format!(
+                    "UPDATE doorbell.updates SET ended_at = ended_at - {span}, accepted_at = accepted_at - {span}"
+                );
                 database.run(&format!("{chats}; {ended}")).await;
             }
-            (TestClock::System, Store::Memory | Store::File(_)) => unreachable!("these have a clock of ours"),
+            (TestClock::Database(_), Store::Memory | Store::File(_)) => unreachable!("these have a clock of ours"),
         }
     }
 
@@ -178,7 +258,15 @@ impl Fixture {
         // Keepers write milliseconds down.
         let now = Timestamp::from_millisecond(self.now().as_millisecond()).expect("a moment of today");
         let expires_at = later(now, Duration::from_hours(24));
-        Update { id: UpdateId(id), kind: Kind::named(kind), chat_key, received_at: now, expires_at, body }
+        Update {
+            id: UpdateId(id),
+            kind: Kind::named(kind),
+            chat_key,
+            received_at: now,
+            expires_at,
+            sent_at: None,
+            body,
+        }
     }
 
     /// Offers an update; returns once the keeper has it, or has refused it.
@@ -252,7 +340,9 @@ impl Fixture {
         (survey.waiting, survey.held, survey.dead)
     }
 
+    /// The upkeep of a dispatch that is at work on nothing.
     pub(super) async fn sweep(&self) {
+        self.inbox().extend(&[]).await.expect("the keeper can be asked");
         self.inbox().sweep().await.expect("the keeper can be asked");
     }
 }

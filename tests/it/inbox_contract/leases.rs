@@ -77,3 +77,17 @@ pub(super) async fn an_attempt_is_settled_once(f: &mut Fixture) {
     let again = f.inbox().settle(delivery.lease, Verdict::Done).await;
     assert!(matches!(again, Err(InboxError::LeaseLost(_))), "{again:?}");
 }
+
+pub(super) async fn what_is_at_work_here_is_not_given_out_here_again(f: &mut Fixture) {
+    f.store(&[(1, 1), (2, 1)]).await;
+    let delivery = f.next().await;
+    // An outage: no sign of life reaches the keeper, but nobody has died.
+    f.pass(LEASE * 5).await;
+    assert_eq!(ids(&f.claim().await), [0; 0]);
+    f.inbox().extend(&[delivery.lease]).await.unwrap();
+    f.sweep().await;
+    assert_eq!(ids(&f.claim().await), [0; 0]);
+    f.settle(delivery.lease, Verdict::Done).await;
+    let next = f.next().await;
+    assert_eq!((next.update.id.0, next.deaths), (2, 0));
+}

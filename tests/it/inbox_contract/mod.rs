@@ -1,6 +1,7 @@
 //! What every keeper promises, run against each of them.
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
+mod clocks;
 mod dead;
 mod fixture;
 mod leases;
@@ -41,7 +42,12 @@ every_keeper! {
         a_survey_counts_what_is_kept
         what_ended_is_forgotten_after_keep_done_and_not_before
         a_restart_finds_everything_as_it_was
-        what_another_bot_had_is_not_taken_for_known;
+        what_another_bot_had_is_not_taken_for_known
+        what_is_young_hides_nothing_old_from_a_sweep;
+    clocks:
+        a_clock_that_was_behind_and_is_set_right_ages_nothing
+        a_clock_that_telegrams_dates_show_to_be_behind_ages_nothing
+        a_clock_that_is_set_back_keeps_nothing_waiting;
     order:
         a_chat_is_served_in_the_order_of_acceptance_one_at_a_time
         chats_are_served_side_by_side
@@ -63,11 +69,17 @@ every_keeper! {
         a_revived_update_goes_to_the_end_of_its_line_with_all_its_attempts
         a_discarded_update_stays_known
         only_dead_updates_are_revived_or_discarded
-        dead_updates_are_listed_the_oldest_first_and_no_more_than_asked;
+        dead_updates_are_listed_the_oldest_first_and_no_more_than_asked
+        a_revived_update_has_a_new_life_as_long_as_its_first
+        of_two_that_revive_or_discard_at_once_one_has_each_update
+        what_was_revived_is_neither_revived_nor_discarded_while_it_runs
+        dead_updates_take_room_and_are_bounded
+        a_row_that_cannot_be_read_harms_no_other;
     leases:
         a_late_worker_is_refused_once_another_has_the_update
         a_late_worker_may_settle_while_nobody_else_has_the_update
         a_lease_that_is_prolonged_does_not_lapse
         a_lapsed_lease_costs_no_attempt
-        an_attempt_is_settled_once;
+        an_attempt_is_settled_once
+        what_is_at_work_here_is_not_given_out_here_again;
 }

@@ -195,3 +195,33 @@ pub(super) async fn what_another_bot_had_is_not_taken_for_known(f: &mut Fixture)
     assert_eq!(f.work_one().await, 1, "the id is new to this bot");
     assert_eq!(offer.answer().await.unwrap(), Accepted::Stored);
 }
+
+pub(super) async fn what_is_young_hides_nothing_old_from_a_sweep(f: &mut Fixture) {
+    f.store(&[(9_000_001, 1), (9_000_002, 2)]).await;
+    for _ in 0..2 {
+        f.work_one().await;
+    }
+    f.pass(Duration::from_hours(49)).await;
+    // Telegram begins anew with lower ids: more of them than a sweep looks at in one step.
+    let young: Vec<(i64, i64)> = (1..=2_200).map(|id| (id, id)).collect();
+    let inbox = f.inbox();
+    let offers = futures_util::future::join_all(young.iter().map(|(id, chat)| inbox.accept(f.message(*id, *chat))));
+    let working_off = async {
+        let mut done = 0;
+        while done < young.len() {
+            inbox.due().await;
+            let claimed = inbox.claim(300).await.unwrap();
+            done += claimed.len();
+            let settled = claimed.into_iter().map(|delivery| inbox.settle(delivery.lease, Verdict::Done));
+            futures_util::future::join_all(settled).await;
+        }
+    };
+    let (answers, ()) = tokio::join!(offers, working_off);
+    assert!(answers.iter().all(Result::is_ok));
+    for _ in 0..4 {
+        f.sweep().await;
+    }
+    assert_eq!(f.offer(f.message(1, 1)).await.answer().await.unwrap(), Accepted::Known, "it is young");
+    f.store(&[(9_000_001, 1), (9_000_002, 2)]).await;
+    assert_eq!(f.survey().await.waiting, 2, "both were forgotten");
+}
