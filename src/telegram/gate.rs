@@ -100,12 +100,11 @@ impl Gate {
     }
 
     fn answered(&self) {
-        if !self.is_away.load(Ordering::Acquire) {
-            return;
+        if self.is_away.load(Ordering::Acquire) {
+            *self.away() = None;
+            self.is_away.store(false, Ordering::Release);
+            self.changed.notify_waiters();
         }
-        *self.away() = None;
-        self.is_away.store(false, Ordering::Release);
-        self.changed.notify_waiters();
         if let Some(over) = self.storm.over() {
             tracing::info!(
                 away_s = over.lasted.as_secs(),
@@ -253,7 +252,7 @@ mod tests {
         assert!(other.as_mut().now_or_never().is_none());
         drop(asking);
         assert!(other.now_or_never().expect("at once").unwrap().asks);
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         let refused = ApiError::Refused { code: 400, description: String::new(), migrate_to_chat_id: None };
         gate.turn().await.unwrap().ended(&Err(refused));
         assert!(!gate.turn().await.unwrap().asks, "a refusal is an answer");

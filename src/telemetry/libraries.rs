@@ -22,7 +22,7 @@ pub(super) struct OursOnly {
 }
 
 /// The crate that an event comes from.
-fn origin(metadata: &Metadata<'static>) -> &'static str {
+fn origin<'a>(metadata: &Metadata<'a>) -> &'a str {
     metadata.target().split("::").next().unwrap_or_default()
 }
 
@@ -32,11 +32,11 @@ impl OursOnly {
         Self { crates, withheld: Mutex::default() }
     }
 
-    fn is_ours(&self, metadata: &Metadata<'static>) -> bool {
+    fn is_ours(&self, metadata: &Metadata<'_>) -> bool {
         self.crates.iter().any(|name| name == origin(metadata))
     }
 
-    fn is_mentioned(metadata: &Metadata<'static>) -> bool {
+    fn is_mentioned(metadata: &Metadata<'_>) -> bool {
         metadata.is_event() && *metadata.level() <= Level::WARN
     }
 
@@ -69,8 +69,7 @@ impl<S: Subscriber> Layer<S> for OursOnly {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        let origin = metadata.target().split("::").next().unwrap_or_default();
-        self.crates.iter().any(|name| name == origin) || (metadata.is_event() && *metadata.level() <= Level::WARN)
+        self.is_ours(metadata) || Self::is_mentioned(metadata)
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
@@ -79,5 +78,61 @@ impl<S: Subscriber> Layer<S> for OursOnly {
             self.mention(event.metadata());
         }
         ours
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use crate::settings::{LogFormat, LogSettings};
+
+    #[derive(Clone, Default)]
+    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    #[test]
+    fn events_and_spans_of_ours_are_in_the_log_and_those_of_a_library_at_no_level() {
+        // With a single subscriber, tracing lets the first thread that comes by decide for all.
+        let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let lines = Lines::default();
+            let filter = "trace,sqlx=trace,hyper::proto=trace,log=trace".to_owned();
+            let settings = LogSettings { format, filter, colour: false, own: vec!["a_bot".to_owned()] };
+            let log = crate::telemetry::log(&settings, lines.clone()).unwrap();
+            tracing::subscriber::with_default(log, || {
+                let span = tracing::error_span!(target: "sqlx::query", "a_span", statement = "MARKED");
+                let _entered = span.enter();
+                tracing::error!(target: "sqlx::query", statement = "MARKED", "MARKED");
+                tracing::warn!(target: "doorbell_of_somebody", "MARKED");
+                tracing::info!(target: "hyper::proto", "MARKED");
+                tracing::trace!(target: "log", "MARKED");
+                tracing::trace!("an event of ours");
+                tracing::debug!(target: "a_bot::handler", "an event of the bot's");
+            });
+            let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+            assert!(said.contains("an event of ours") && said.contains("an event of the bot's"), "{said}");
+            assert!(!said.contains("MARKED") && !said.contains("a_span"), "{said}");
+        }
     }
 }

@@ -8,6 +8,8 @@ use crate::clock::{SharedClock, elapsed, later};
 
 /// How long a line stands for all events of its kind that follow it.
 const EVERY: Duration = Duration::from_mins(1);
+/// How long there must be no event before it counts as over: one success among failures is no end.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// Keeps one kind of event to one line when it begins, one line a minute with a count while it goes on, and one
 /// line when it is over. It decides when a line is due; the caller writes it. What begins and ends again and again has
@@ -32,6 +34,7 @@ struct State {
 #[derive(Debug)]
 struct Begun {
     at: Timestamp,
+    last: Timestamp,
     times: u64,
     /// Whether a line was due since the beginning: what nobody was told of is over without a line.
     told: bool,
@@ -60,7 +63,8 @@ impl Storm {
         state.withheld += 1;
         // A clock that was set back silences nothing.
         let due = state.said.is_none_or(|said| !(said..later(said, EVERY)).contains(&now));
-        let begun = state.now.get_or_insert(Begun { at: now, times: 0, told: false });
+        let begun = state.now.get_or_insert(Begun { at: now, last: now, times: 0, told: false });
+        begun.last = now;
         begun.times += 1;
         begun.told |= due;
         self.begun.store(true, Ordering::Relaxed);
@@ -71,15 +75,17 @@ impl Storm {
         Some(std::mem::take(&mut state.withheld))
     }
 
-    /// Ends the storm, if there is one that was told of. Costs one load when there is none.
+    /// Ends the storm, if there is one and its last event is a second ago; returns it if it was told of. The caller
+    /// asks at each success. Costs one load when there is no storm.
     pub fn over(&self) -> Option<Over> {
         if !self.begun.load(Ordering::Relaxed) {
             return None;
         }
-        let mut state = self.state();
-        self.begun.store(false, Ordering::Relaxed);
-        let begun = state.now.take().filter(|begun| begun.told)?;
-        Some(Over { times: begun.times, lasted: elapsed(begun.at, self.clock.steady()) })
+        let (mut state, now) = (self.state(), self.clock.steady());
+        state.now.take_if(|begun| !(begun.last..later(begun.last, QUIET)).contains(&now)).and_then(|begun| {
+            self.begun.store(false, Ordering::Relaxed);
+            begun.told.then(|| Over { times: begun.times, lasted: elapsed(begun.at, now) })
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -116,8 +122,9 @@ mod tests {
         let (mut lines, mut ends) = (Vec::new(), 0);
         for _ in 0..150 {
             lines.extend(storm.event());
-            ends += usize::from(storm.over().is_some());
+            assert_eq!(storm.over(), None, "a success at once after a failure is no end");
             clock.advance(Duration::from_secs(1));
+            ends += usize::from(storm.over().is_some());
         }
         assert_eq!((lines, ends), (vec![1, 60, 60], 3));
     }

@@ -32,9 +32,9 @@ impl Waiting {
         })
         .await;
         assert_eq!((not_ready.status, waiting.ask("/healthz").status), (503, 200));
-        let live = waiting.ask("/healthz").body;
+        let health = waiting.ask("/healthz").body;
         for name in ["locked", "made_later", "visitor", "stranger", "doorbell@", "authentication"] {
-            assert!(!not_ready.body.contains(name) && !live.contains(name), "strangers are told no name: {live}");
+            assert!(!not_ready.body.contains(name) && !health.contains(name), "strangers are told no name: {health}");
         }
         let mut line = Line::open(waiting.program.addr).await.unwrap();
         let refused = line.ring(&message(1, 7, "/echo 1")).await.unwrap();

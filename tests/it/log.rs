@@ -45,7 +45,7 @@ async fn a_standard_error_that_nobody_reads_stops_nothing() {
     for filter in ["info", "debug"] {
         let folder = tempfile::tempdir().unwrap();
         let (mut program, unread) = into_a_pipe(filter, &folder);
-        tokio::time::timeout(Duration::from_secs(60), deliver(&program, 1..=2_500)).await.expect("acknowledged");
+        tokio::time::timeout(Duration::from_mins(1), deliver(&program, 1..=2_500)).await.expect("acknowledged");
         assert_eq!(get(program.addr, "/healthz").status, 200);
         program.signal("TERM");
         assert_eq!(program.ended(Duration::from_secs(15)).code(), Some(0), "{filter}");

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -237,6 +238,23 @@ fn a_password_of_the_database_and_its_unknown_parameters_are_in_no_log_page_or_c
     for command in [&["settings"][..], &["settings", "--json"], &["doctor"], &["dead", "list"]] {
         run(command, &settings, folder.path());
     }
+    program.signal("TERM");
+    assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
+}
+
+#[test]
+fn of_a_warning_of_a_library_the_log_has_that_there_was_one_and_not_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    // A file of passwords that others may read: the library warns of it, with its path.
+    let (log, passwords) = (folder.path().join("log"), folder.path().join("CANARY.pgpass"));
+    fs::write(&passwords, "127.0.0.1:*:*:*:CANARY\n").unwrap();
+    fs::set_permissions(&passwords, fs::Permissions::from_mode(0o644)).unwrap();
+    let url = format!("postgres://me@127.0.0.1:{}/bot", crate::harness::free_port());
+    let mut settings = variables("http://127.0.0.1:1", &url);
+    settings.push(("PGPASSFILE", passwords.to_str().unwrap()));
+    let mut program = Program::serve(&settings, &log);
+    let said = logged(&log, "a library reported a problem");
+    assert!(said.contains("\"library\":\"sqlx_postgres\""), "{said}");
     program.signal("TERM");
     assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
 }

@@ -168,3 +168,11 @@ fn an_inbox_has_one_of_three_keepers() {
     }
     assert!(matches!(kept("memory:"), InboxUrl::Memory));
 }
+
+#[test]
+fn nothing_is_coloured_where_no_color_holds_anything() {
+    for (value, colour) in [("1", false), ("false", false), ("", true)] {
+        assert_eq!(load(&[("NO_COLOR", value)]).log.colour, colour, "{value:?}");
+    }
+    assert!(load(&[]).log.colour);
+}

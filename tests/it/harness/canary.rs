@@ -65,8 +65,12 @@ impl Watch {
     }
 
     fn log(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
-        let settings =
-            LogSettings { format: LogFormat::Json, filter: "trace".to_owned(), colour: false, own: Vec::new() };
+        let settings = LogSettings {
+            format: LogFormat::Json,
+            filter: "trace".to_owned(),
+            colour: false,
+            own: vec!["it".to_owned()],
+        };
         telemetry::log(&settings, self.clone()).expect("a filter")
     }
 
