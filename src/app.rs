@@ -1,13 +1,13 @@
 //! The service, put together: the one place that sees every room.
 
+mod routes;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -18,7 +18,6 @@ use crate::health::{self, Health};
 use crate::inbox::{self, Inbox, InboxError, Surveyor};
 use crate::lifecycle::Shutdown;
 use crate::metrics::{self, Metrics};
-use crate::problem;
 use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
 use crate::server::{self, Limits};
 use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
@@ -143,7 +142,8 @@ impl App {
             Router::new()
         } else {
             let (inbox, counts, clock) = (Arc::clone(&inbox), Arc::clone(&counts), Arc::clone(&clock));
-            webhook::router(inbox, secrets, sources, body_limit, counts, traces.clone(), clock)
+            let webhook = webhook::router(inbox, secrets, sources, body_limit, counts, traces.clone(), clock);
+            routes::below_public_path(webhook, settings.webhook.public_url.as_deref())
         };
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
@@ -171,7 +171,7 @@ impl App {
         };
         let metrics = metrics::router(metrics, settings.console.token.as_ref());
         let router = router.merge(health::router(health)).merge(metrics);
-        let router = router.method_not_allowed_fallback(wrong_method).fallback(nothing_here);
+        let router = router.method_not_allowed_fallback(routes::wrong_method).fallback(routes::nothing_here);
         Ok(Self {
             addr,
             listener,
@@ -301,20 +301,6 @@ fn listen(settings: &Settings) -> Result<(TcpListener, SocketAddr), BuildError> 
     let listener = server::bind(address).map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok((listener, addr))
-}
-
-async fn nothing_here() -> Response {
-    problem::Problem::new(StatusCode::NOT_FOUND, "There is nothing here", "Updates go to POST /telegram/webhook.")
-        .into_response()
-}
-
-async fn wrong_method() -> Response {
-    problem::Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "This method is not allowed here",
-        "The header Allow names those that are.",
-    )
-    .into_response()
 }
 
 /// Why the service could not be put together.

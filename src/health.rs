@@ -1,6 +1,8 @@
 //! Says whether the service lives and whether it is ready: `/healthz` for the platform, which
 //! restarts what is unwell; `/readyz` for whoever wants to know whether an update that arrived now
-//! would be kept.
+//! would be kept; `/` for a person with a browser.
+
+mod page;
 
 use std::sync::Arc;
 
@@ -42,9 +44,10 @@ pub struct Health {
     pub shutdown: Shutdown,
 }
 
-/// The routes `/healthz` and `/readyz`.
+/// The routes `/healthz`, `/readyz` and `/`.
 pub fn router(health: Health) -> Router {
-    Router::new().route("/healthz", get(live)).route("/readyz", get(ready)).with_state(Arc::new(health))
+    let routes = Router::new().route("/healthz", get(live)).route("/readyz", get(ready)).route("/", get(page::front));
+    routes.with_state(Arc::new(health))
 }
 
 /// The answer of `/healthz`, in the order in which a person reads it.

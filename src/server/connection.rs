@@ -1,29 +1,31 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
-use http::header::{CONNECTION, EXPECT};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::header::CONNECTION;
 use http::{HeaderValue, Request, StatusCode};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower::Service;
 
+use super::body::{self, Noted};
 use super::progress::{Phase, Progress};
 use super::stream::Observed;
+use crate::problem::Problem;
 
 /// The longest head of a request, else 431. All headers of Telegram's fit into 4 KiB; a platform's
 /// edge adds its own.
 const LONGEST_HEAD: usize = 16 * 1024;
 /// What a connection reads ahead, or keeps of an answer, at most.
 const BUFFER: usize = 64 * 1024;
-/// A body up to this length may come to an end although its request was refused, so that the
-/// connection can be kept.
-const SHORT: u64 = 16 * 1024;
 
 /// Answers the requests of a connection until it ends.
 pub(super) async fn converse(stream: TcpStream, router: Router, progress: Arc<Progress>) {
@@ -32,16 +34,20 @@ pub(super) async fn converse(stream: TcpStream, router: Router, progress: Arc<Pr
     let answering = Arc::clone(&progress);
     let service = service_fn(move |request: Request<Incoming>| {
         answering.enter(Phase::Work);
-        // A body that may not come to an end although its request was refused.
-        let is_open = request.body().size_hint().exact().is_none_or(|length| length > SHORT)
-            || request.headers().contains_key(EXPECT);
-        let answer = router.clone().call(request);
         let progress = Arc::clone(&answering);
+        let answer = router.clone().call(Noted::of(request, &progress));
         async move {
-            let mut answer = answer.await.unwrap_or_else(|never| match never {});
+            let answer = AssertUnwindSafe(answer).catch_unwind().await;
+            let mut answer = answer.map_or_else(|_| panicked(), |answer| answer.unwrap_or_else(|never| match never {}));
+            if progress.is_unread()
+                && let Some(body) = progress.unread_body()
+                && body::drain(body).await
+            {
+                progress.body_ended();
+            }
             progress.enter(Phase::Idle);
-            // What is refused is not read to its end, so no other request can follow, and it is said.
-            if answer.status() == StatusCode::REQUEST_TIMEOUT || is_open && answer.status().is_client_error() {
+            // No request can follow a body that was not read. A client that is not told so sends one.
+            if progress.is_last_answer() {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(answer)
@@ -65,4 +71,14 @@ pub(super) async fn converse(stream: TcpStream, router: Router, progress: Arc<Pr
     if let Err(error) = ended.await {
         tracing::trace!(%error, "a connection broke off");
     }
+}
+
+/// The answer when a route panicked, which the log says.
+fn panicked() -> Response {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "The service failed while it answered",
+        "This is an error in the program. Its log says where it happened.",
+    )
+    .into_response()
 }

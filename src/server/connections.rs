@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -10,13 +10,13 @@ use tokio_util::task::TaskTracker;
 use super::connection;
 use super::counts::{Closed, Counts};
 use super::limits::Limits;
-use super::progress::Progress;
+use super::progress::{Common, Progress};
 
 /// Every connection there is. There are never more than the limit, unless all of them are being
 /// answered at that moment: then a newcomer is let go.
 pub(super) struct Connections {
     limits: Limits,
-    ticks: Arc<AtomicU64>,
+    all: Arc<Common>,
     tasks: TaskTracker,
     table: Arc<Mutex<Table>>,
     counts: Arc<Counts>,
@@ -35,12 +35,12 @@ struct Open {
 
 impl Connections {
     pub(super) fn new(limits: Limits, counts: Arc<Counts>) -> Self {
-        Self { limits, ticks: Arc::default(), tasks: TaskTracker::new(), table: Arc::default(), counts }
+        Self { limits, all: Arc::default(), tasks: TaskTracker::new(), table: Arc::default(), counts }
     }
 
     /// Serves a connection, and makes room for it if need be.
     pub(super) fn take(&self, stream: TcpStream, router: Router) {
-        let progress = Arc::new(Progress::new(Arc::clone(&self.ticks)));
+        let progress = Arc::new(Progress::new(Arc::clone(&self.all)));
         let mut table = lock(&self.table);
         self.counts.opened.count();
         if table.open.len() >= self.limits.connections {
@@ -64,7 +64,7 @@ impl Connections {
 
     /// A tick has passed: whoever has overstayed is put out.
     pub(super) fn look_over(&self) {
-        self.ticks.fetch_add(1, Ordering::Relaxed);
+        self.all.ticks.fetch_add(1, Ordering::Relaxed);
         let mut put_out = 0;
         lock(&self.table).open.retain(|_, open| {
             let overstayed = open.progress.overstayed(&self.limits);
@@ -80,13 +80,18 @@ impl Connections {
         }
     }
 
-    /// Each connection is to end after what it is doing.
-    pub(super) fn say_goodbye(&self) {
+    /// From now on, the next answer of each connection is its last one, and says so.
+    pub(super) fn announce_end(&self) {
+        self.all.stopping.store(true, Ordering::Relaxed);
         self.tasks.close();
+    }
+
+    /// Each connection ends after what it is doing, and an idle one at once.
+    pub(super) fn say_goodbye(&self) {
         lock(&self.table).open.values().for_each(|open| open.progress.ask_to_leave());
     }
 
-    /// Returns when every connection has ended, after [`Connections::say_goodbye`].
+    /// Returns when every connection has ended, after [`Connections::announce_end`].
     pub(super) async fn ended(&self) {
         self.tasks.wait().await;
     }

@@ -24,6 +24,10 @@ pub struct Limits {
     /// For the client to read an answer that ended the connection, before what it still sends
     /// resets it.
     pub linger: Duration,
+    /// How long idle connections stay open after the soft stop. Telegram goes on writing to them, and counts a request
+    /// on a connection that was closed meanwhile as failed; an answer that says `Connection: close` moves it on
+    /// without a failure.
+    pub farewell: Duration,
     /// How often the deadlines are looked at; each may be overrun by as much.
     pub tick: Duration,
 }
@@ -37,6 +41,7 @@ impl Default for Limits {
             answer: Duration::from_secs(10),
             idle: Duration::from_mins(2),
             linger: Duration::from_secs(2),
+            farewell: Duration::from_secs(1),
             tick: Duration::from_secs(1),
         }
     }

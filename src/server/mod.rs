@@ -5,6 +5,7 @@
 //! it is doing and since which tick; once a tick, `Connections` looks over all of them. So a
 //! request costs a few stores, and each kind of waiting has a deadline of its own.
 
+mod body;
 mod connection;
 mod connections;
 mod counts;
@@ -51,8 +52,8 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until the soft stop; then requests in flight are answered, the last answer of each
-/// connection says so, idle connections are closed. Returns when the last one has ended.
+/// Serves until the soft stop. Then each connection ends with its next answer, which says so, and idle ones get some
+/// time for that request. Returns when the last connection has ended.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -96,10 +97,16 @@ pub async fn serve(
         }
     }
     drop(listener);
-    connections.say_goodbye();
+    connections.announce_end();
+    let mut farewell = clock.sleep(limits.farewell);
+    let mut farewell_is_over = false;
     loop {
         tokio::select! {
             () = connections.ended() => return,
+            () = &mut farewell, if !farewell_is_over => {
+                connections.say_goodbye();
+                farewell_is_over = true;
+            }
             () = &mut tick => {
                 connections.look_over();
                 tick = clock.sleep(limits.tick);

@@ -1,9 +1,10 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Context;
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
+use hyper::body::Incoming;
 
 use super::counts::Closed;
 use super::limits::Limits;
@@ -24,28 +25,42 @@ pub(super) enum Phase {
 const PHASES: [Phase; 4] = [Phase::Linger, Phase::Head, Phase::Idle, Phase::Work];
 const NEVER: u64 = u64::MAX;
 
+/// What all connections share.
+#[derive(Debug, Default)]
+pub(super) struct Common {
+    /// The ticks so far.
+    pub(super) ticks: AtomicU64,
+    /// Whether the service stops: the next answer of each connection is its last one.
+    pub(super) stopping: AtomicBool,
+}
+
 /// How far a connection is, and since when: written by the connection, read by whoever looks it
 /// over. All of it is advice about time, so no order between the fields matters.
 #[derive(Debug)]
 pub(super) struct Progress {
-    /// The ticks so far, which all connections share.
-    ticks: Arc<AtomicU64>,
+    all: Arc<Common>,
     /// The phase, in the two lowest bits, and the tick at which it began: one word, so that no
     /// phase is ever read with another's beginning.
     phase: AtomicU64,
     /// The tick at which the client stopped taking its answer.
     stuck: AtomicU64,
+    /// Whether the body of the request in hand has not been read to its end.
+    unread: AtomicBool,
+    /// That body, when its request was answered without it and it is short.
+    put_back: Mutex<Option<Incoming>>,
     leaving: AtomicBool,
     task: AtomicWaker,
 }
 
 impl Progress {
     /// A connection that begins now.
-    pub(super) fn new(ticks: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(all: Arc<Common>) -> Self {
         let progress = Self {
-            ticks,
+            all,
             phase: AtomicU64::default(),
             stuck: AtomicU64::new(NEVER),
+            unread: AtomicBool::default(),
+            put_back: Mutex::default(),
             leaving: AtomicBool::default(),
             task: AtomicWaker::new(),
         };
@@ -77,6 +92,36 @@ impl Progress {
         if self.stuck.load(Ordering::Relaxed) != NEVER {
             self.stuck.store(NEVER, Ordering::Relaxed);
         }
+    }
+
+    /// A request begins whose body may be empty.
+    pub(super) fn body_begins(&self, is_empty: bool) {
+        self.unread.store(!is_empty, Ordering::Relaxed);
+    }
+
+    /// The request's body has been read to its end.
+    pub(super) fn body_ended(&self) {
+        self.unread.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the body of the request in hand has not been read to its end.
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
+    }
+
+    /// Keeps an unread body for the connection.
+    pub(super) fn put_back(&self, body: Option<Incoming>) {
+        *self.put_back.lock().unwrap_or_else(PoisonError::into_inner) = body;
+    }
+
+    /// The unread body that was put back.
+    pub(super) fn unread_body(&self) -> Option<Incoming> {
+        self.put_back.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether the connection ends after the answer that is given now.
+    pub(super) fn is_last_answer(&self) -> bool {
+        self.is_unread() || self.all.stopping.load(Ordering::Relaxed)
     }
 
     /// The service stops: the connection is to end after what it is doing.
@@ -127,7 +172,7 @@ impl Progress {
     }
 
     fn now(&self) -> u64 {
-        self.ticks.load(Ordering::Relaxed)
+        self.all.ticks.load(Ordering::Relaxed)
     }
 }
 
@@ -135,13 +180,14 @@ impl Progress {
 mod tests {
     use super::*;
 
-    fn progress() -> (Progress, Arc<AtomicU64>) {
-        let ticks = Arc::new(AtomicU64::new(7));
-        (Progress::new(Arc::clone(&ticks)), ticks)
+    fn progress() -> (Progress, Arc<Common>) {
+        let all = Arc::new(Common { ticks: AtomicU64::new(7), ..Common::default() });
+        (Progress::new(Arc::clone(&all)), all)
     }
 
     /// After how many ticks a connection is put out.
-    fn put_out_after(progress: &Progress, ticks: &AtomicU64) -> u64 {
+    fn put_out_after(progress: &Progress, all: &Common) -> u64 {
+        let ticks = &all.ticks;
         let begun = ticks.load(Ordering::Relaxed);
         while progress.overstayed(&Limits::default()).is_none() {
             ticks.fetch_add(1, Ordering::Relaxed);
@@ -152,33 +198,33 @@ mod tests {
     #[test]
     fn each_phase_has_its_own_deadline() {
         for (phase, seconds) in [(Phase::Head, 10), (Phase::Work, 60), (Phase::Idle, 120), (Phase::Linger, 2)] {
-            let (progress, ticks) = progress();
+            let (progress, all) = progress();
             progress.enter(phase);
-            assert_eq!(put_out_after(&progress, &ticks), seconds, "{phase:?}");
+            assert_eq!(put_out_after(&progress, &all), seconds, "{phase:?}");
         }
     }
 
     #[test]
     fn the_first_byte_of_a_request_ends_idleness_and_no_later_one_prolongs_the_head() {
-        let (progress, ticks) = progress();
+        let (progress, all) = progress();
         progress.enter(Phase::Idle);
-        ticks.fetch_add(100, Ordering::Relaxed);
+        all.ticks.fetch_add(100, Ordering::Relaxed);
         progress.heard();
-        ticks.fetch_add(4, Ordering::Relaxed);
+        all.ticks.fetch_add(4, Ordering::Relaxed);
         progress.heard();
-        assert_eq!(put_out_after(&progress, &ticks), 10 - 4);
+        assert_eq!(put_out_after(&progress, &all), 10 - 4);
     }
 
     #[test]
     fn who_takes_an_answer_in_drops_has_as_long_as_who_takes_nothing() {
-        let (progress, ticks) = progress();
+        let (progress, all) = progress();
         progress.enter(Phase::Idle);
         progress.blocked();
-        ticks.fetch_add(9, Ordering::Relaxed);
+        all.ticks.fetch_add(9, Ordering::Relaxed);
         progress.blocked();
-        assert_eq!(put_out_after(&progress, &ticks), 10 - 9);
+        assert_eq!(put_out_after(&progress, &all), 10 - 9);
         progress.flushed();
-        assert_eq!(put_out_after(&progress, &ticks), 120 - 11);
+        assert_eq!(put_out_after(&progress, &all), 120 - 11);
     }
 
     #[test]

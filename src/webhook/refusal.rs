@@ -96,7 +96,7 @@ impl From<Refusal> for Problem {
                 "This is not an update",
                 format!("{error}; an update is a JSON object such as {{\"update_id\": 1, \"message\": {{…}}}}."),
             ),
-            Refusal::NotStored(InboxError::Full { .. }) => not_stored("The inbox is full", 5),
+            Refusal::NotStored(InboxError::Full { .. }) => not_stored("The inbox is full", 1),
             Refusal::NotStored(InboxError::Unavailable(_) | InboxError::LeaseLost(_) | InboxError::Unusable { .. }) => {
                 not_stored("The update could not be stored", 2)
             }

@@ -23,7 +23,7 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("webhook", &["update", "clock", "settings", "inbox", "problem", "secret", "telemetry"]),
     ("dispatch", &["update", "clock", "fail", "settings", "inbox", "handler", "telegram", "lifecycle", "telemetry"]),
     ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry"]),
-    ("server", &["clock", "settings", "lifecycle", "telemetry"]),
+    ("server", &["clock", "settings", "lifecycle", "problem", "telemetry"]),
     ("operator", &["problem", "secret"]),
     ("health", &["clock", "inbox", "lifecycle", "registrar", "webhook"]),
     // Reads what the others have counted, as health does; nobody looks into it but whoever puts it there.

@@ -9,7 +9,7 @@ use doorbell::handler::Handler;
 use tokio::sync::Notify;
 
 use crate::crash::oracle::{Load, Oracle};
-use crate::harness::{BotApi, Line, Program, TestApp, Wanted, does, message, serve_echo, tell, waiting};
+use crate::harness::{Answer, BotApi, Line, Program, TestApp, Wanted, does, message, serve_echo, tell, waiting};
 
 /// Render waits for 30 s; handlers that do not hang need none of that.
 const SOON: Duration = Duration::from_secs(10);
@@ -74,6 +74,41 @@ async fn a_request_in_flight_is_answered_and_the_last_answer_says_that_it_is_the
     let answer = line.answer().await.expect("an answer");
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{}", answer.headers);
     assert_eq!(program.ended(SOON).code(), Some(0));
+}
+
+/// Delivers an update to a service that has just been told to stop, on a connection that was idle then; the answer.
+async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (BotApi, Answer) {
+    let telegram = BotApi::start().await;
+    let mut program = serve_echo(&telegram, inbox, folder, &[]);
+    let mut line = Line::open(program.addr).await.expect("it listens");
+    assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.expect("an answer").status, 200);
+    telegram.until("the first is handled", |telegram| telegram.sent(7).len() == 1).await;
+    program.signal("TERM");
+    waiting::until("nobody is let in any more", async || Line::open(program.addr).await.err()).await;
+    let answer = line.ring(&message(2, 7, "/echo 2")).await.expect("an idle connection is still open");
+    assert_eq!(program.ended(SOON).code(), Some(0));
+    (telegram, answer)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_that_arrives_just_after_the_stop_is_stored_and_handled_after_the_restart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
+    let (telegram, answer) = rung_at_the_stop(&inbox, folder.path()).await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{}", answer.headers);
+    assert_eq!(telegram.sent(7).len(), 1, "nothing new is begun");
+    let program = serve_echo(&telegram, &inbox, folder.path(), &[]);
+    telegram.until("it is handled", |telegram| telegram.last(7).as_deref() == Some("2")).await;
+    drop(program);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_storage_an_update_that_arrives_just_after_the_stop_stays_with_telegram() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (telegram, answer) = rung_at_the_stop("memory:", folder.path()).await;
+    assert_eq!((answer.status, answer.header("connection")), (503, Some("close")), "{}", answer.headers);
+    assert!(answer.header("retry-after").is_some(), "{}", answer.headers);
+    assert_eq!(telegram.sent(7).len(), 1, "it was not handled");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -78,6 +78,8 @@ impl Wanted {
 
     pub fn by(mut self, clock: &(impl Clock + Clone + 'static)) -> Self {
         self.clock = Arc::new(clock.clone());
+        // Nobody moves the clock while the service stops.
+        self.limits.farewell = Duration::ZERO;
         self
     }
 

@@ -51,6 +51,17 @@ impl Wire {
         }
     }
 
+    /// Reads what comes next; nothing when the service closes the connection.
+    pub async fn read_some(&mut self) -> String {
+        let _ = self.stream.read_buf(&mut self.read).await;
+        String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned()
+    }
+
+    /// Says that nothing more will be sent, and goes on reading.
+    pub async fn end(&mut self) {
+        self.stream.shutdown().await.expect("the connection holds");
+    }
+
     /// Reads until the service closes the connection; whatever came.
     pub async fn closed(&mut self) -> String {
         let reading = self.stream.read_to_end(&mut self.read);
