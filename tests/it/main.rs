@@ -16,6 +16,7 @@ mod command_line;
 mod crash;
 mod database_away;
 mod database_errors;
+mod database_rules;
 mod dead_updates;
 mod disk;
 mod doctor;

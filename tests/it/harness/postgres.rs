@@ -39,12 +39,18 @@ impl Database {
     /// The same behind a pooler of transactions: each may have another connection of the server. None where
     /// the machine has none, which standard error says once.
     pub(crate) async fn pooled() -> Option<Self> {
+        Self::direct_and_pooled().await.map(|(_, pooled)| pooled)
+    }
+
+    /// Both ways to the same database: without the pooler and through it.
+    pub(crate) async fn direct_and_pooled() -> Option<(Self, Self)> {
         static SHARED: OnceLock<Option<Pooler>> = OnceLock::new();
         let database = Self::fresh().await?;
         let (server, name) = database.url.rsplit_once('/').expect("it names a database");
         let port = server.rsplit_once(':').expect("it has a port").1;
         let pooler = SHARED.get_or_init(|| Pooler::start(port)).as_ref()?;
-        Some(Self { url: url(pooler.port, name) })
+        let url = url(pooler.port, name);
+        Some((database, Self { url }))
     }
 
     /// A connection to look behind the scenes with.
