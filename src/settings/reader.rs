@@ -13,6 +13,7 @@ use super::layers::{Found, Layers, Raw};
 use super::origin::Origin;
 use super::problems::Problem;
 use super::{describe, keys};
+use crate::wording;
 
 /// What is said of a value that will not do, beside what is wanted.
 #[derive(Debug, Default)]
@@ -185,7 +186,7 @@ impl Reader {
 
     /// A duration within bounds.
     pub(super) fn duration(&mut self, key: &str, bounds: RangeInclusive<Duration>) -> Duration {
-        let [shortest, longest] = [bounds.start(), bounds.end()].map(|bound| humantime::format_duration(*bound));
+        let [shortest, longest] = [bounds.start(), bounds.end()].map(|bound| wording::duration(*bound));
         let wanted = format!("a duration with its unit, such as 30s, from {shortest} to {longest}");
         self.text(key, &wanted, |text| {
             let duration = humantime::parse_duration(text.trim()).or(Err(Refusal::default()))?;

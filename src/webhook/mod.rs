@@ -81,7 +81,10 @@ async fn ring(State(door): State<Arc<Door>>, request: Request) -> Response {
     }
     door.counts.answered.of(outcome(&taken_in)).took(elapsed(begun, door.clock.now()));
     match taken_in {
-        Ok(_) => StatusCode::OK.into_response(),
+        Ok(_) => {
+            door.counts.was_acknowledged();
+            StatusCode::OK.into_response()
+        }
         Err(refusal) => Problem::from(refusal).into_response(),
     }
 }
@@ -99,6 +102,9 @@ impl Door {
     /// Counts a request that is not acknowledged.
     fn note(&self, reason: Reason) {
         self.counts.refused.of(reason).count();
+        if reason == Reason::NotHandled {
+            self.counts.was_late(self.clock.now());
+        }
         if reason == Reason::Secret {
             self.counts.refusals.send_modify(|refusals| *refusals += 1);
         }

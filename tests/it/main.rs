@@ -24,6 +24,7 @@ mod front_door;
 mod front_door_slow;
 mod front_door_wire;
 mod healing;
+mod health;
 mod hostile;
 mod house;
 mod inbox_contract;

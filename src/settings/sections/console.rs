@@ -8,7 +8,7 @@ use crate::settings::reader::{Reader, Refusal};
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ConsoleSettings {
-    /// What opens `/console` and `/metrics`; without it there are none.
+    /// The operator's token: it opens `/metrics`, which answers 404 without it.
     #[schemars(with = "String")]
     pub token: Option<SecretString>,
 }
