@@ -16,7 +16,8 @@ const PILE: u64 = 100;
 
 pub(super) fn settings(settings: &Settings) -> Finding {
     let set = settings.in_force().iter().filter(|entry| entry.source != Origin::Default).count();
-    Finding::well("settings", format!("read without a problem, {set} of them not the defaults"))
+    let remark = settings.remark().map(|remark| format!("; but {remark}")).unwrap_or_default();
+    Finding::well("settings", format!("read without a problem, {set} of them not the defaults{remark}"))
 }
 
 pub(super) fn no_token() -> Finding {

@@ -1,6 +1,7 @@
 //! Reads values off the layers, each by its key and its kind. A value that will not do becomes a
 //! problem and its default is read in its place, so that all problems come to light in one go.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -39,13 +40,18 @@ pub(super) struct Reader {
     pub(super) problems: Vec<Problem>,
     /// Whether a source could not be read.
     pub(super) unreadable: bool,
+    /// The lines of the commands and their fields.
+    pub(super) places: BTreeMap<String, Origin>,
+    /// Variables that begin as ours do, and are none that is read.
+    pub(super) unread: Vec<String>,
 }
 
 impl Reader {
     pub(super) fn of(mut layers: Layers) -> Self {
         let problems = std::mem::take(&mut layers.problems);
+        let (places, unread) = (std::mem::take(&mut layers.places), std::mem::take(&mut layers.unread));
         let unreadable = layers.unreadable;
-        Self { layers, entries: Vec::new(), problems, unreadable }
+        Self { layers, entries: Vec::new(), problems, unreadable, places, unread }
     }
 
     /// Notes that the value of a key will not do.
