@@ -21,6 +21,7 @@ use crate::inbox::{Survey, Surveyor};
 use crate::lifecycle::Shutdown;
 use crate::registrar::{Notes, Standing};
 use crate::webhook::{Counts, Outcome, Reason};
+use crate::wording::count;
 
 /// What the answers are made of.
 pub struct Health {
@@ -128,10 +129,18 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
     }
     match health.surveyor.survey().await {
         Ok(survey) if survey.waiting + survey.held >= health.capacity as u64 => {
-            reasons.push(format!("the inbox is full: {} updates wait", survey.waiting));
+            let holds = count(survey.waiting + survey.held, "update", "updates");
+            reasons.push(format!("the inbox is full: it holds {holds}, and inbox.capacity is {}", health.capacity));
         }
         Ok(_) => {}
         Err(reason) => reasons.push(reason),
+    }
+    if health.counts.is_late(health.clock.now()) {
+        reasons.push(
+            "the last update was not handled in time, and so not acknowledged: what handles it, or the Bot API, is slow \
+             or does not answer; the log says which"
+                .to_owned(),
+        );
     }
     let standing = health.standing.borrow().clone();
     if !standing.is_ready() {

@@ -23,3 +23,4 @@ pub mod telemetry;
 pub mod traces;
 pub mod update;
 pub mod webhook;
+pub mod wording;

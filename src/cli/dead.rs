@@ -10,6 +10,7 @@ use crate::inbox::{self, Inbox, Record, Selection};
 use crate::settings::{Need, Sources};
 use crate::telegram::BotToken;
 use crate::update::UpdateId;
+use crate::wording;
 
 /// `doorbell dead …`
 #[derive(Subcommand)]
@@ -108,14 +109,13 @@ async fn list(inbox: &dyn Inbox, limit: usize, json: bool) -> anyhow::Result<Exi
 }
 
 fn line(record: &Record) -> String {
-    let age = elapsed(record.received_at, SystemClock.now()).as_secs();
-    let age = humantime::format_duration(std::time::Duration::from_secs(age));
+    let age = wording::age(elapsed(record.received_at, SystemClock.now()));
     format!(
-        "{}  {}  {}  {} attempts  arrived {age} ago  {}",
+        "{}  {}  {}  {}  arrived {age} ago  {}",
         record.id,
         record.kind,
         record.chat_key,
-        record.attempts,
+        wording::count(record.attempts, "attempt", "attempts"),
         record.reason.as_deref().unwrap_or("no reason was kept")
     )
 }

@@ -17,6 +17,7 @@ use crate::doctor::{Finding, of_webhook};
 use crate::registrar::{Drift, NotWanted, RefusedToken, Standing, WantedWebhook, drift, meaning, register};
 use crate::settings::{Need, Sources, WebhookSettings};
 use crate::telegram::{ApiError, BotApi, BotToken, WebhookInfo};
+use crate::wording::{age, count};
 
 /// `doorbell webhook …`
 #[derive(Clone, Debug, Subcommand)]
@@ -198,7 +199,7 @@ fn account(seen: &WebhookInfo, wanted: Option<&WantedWebhook>, drift: &[Drift], 
     if let Some(wanted) = wanted.filter(|_| !drift.is_empty()) {
         lines.add("wanted", &wanted.url);
     }
-    lines.add("waiting", &format!("{} updates at Telegram", seen.pending_update_count));
+    lines.add("waiting", &format!("{} at Telegram", count(seen.pending_update_count, "update", "updates")));
     match (&seen.last_error_message, seen.last_error_date) {
         (Some(message), date) => {
             lines.add("last error", &format!("{}{message}", ago(date, now)));
@@ -237,10 +238,7 @@ impl Lines {
 /// "3 min ago: ", or nothing where the time is not known.
 fn ago(date: Option<i64>, now: Timestamp) -> String {
     let Some(date) = date.and_then(|seconds| Timestamp::from_second(seconds).ok()) else { return String::new() };
-    let span = elapsed(date, now);
-    let round = if span >= Duration::from_hours(1) { 60 } else { 1 };
-    let span = Duration::from_secs(span.as_secs() / round * round);
-    format!("{} ago: ", humantime::format_duration(span))
+    format!("{} ago: ", age(elapsed(date, now)))
 }
 
 #[cfg(test)]
@@ -281,7 +279,7 @@ mod tests {
             ..WebhookInfo::default()
         };
         let told = told(&seen);
-        assert!(told.contains("1h 2m ago: Connection refused[31m"), "{told}");
+        assert!(told.contains("1 h 2 min ago: Connection refused[31m"), "{told}");
         assert!(told.contains("this means: nothing listens"), "{told}");
     }
 }

@@ -14,6 +14,7 @@ use crate::inbox::{Delivery, InboxError, Lease, Verdict};
 use crate::telegram::{ApiError, Call};
 use crate::telemetry::{self, Span};
 use crate::update::Update;
+use crate::wording::times;
 
 impl Dispatch {
     /// Makes one attempt at a delivery; returns how it is to be settled.
@@ -25,7 +26,7 @@ impl Dispatch {
         let verdict = if update.expires_at <= begun.steady {
             Verdict::Expired
         } else if deaths >= self.settings.attempts {
-            Verdict::Dead { reason: format!("the process died while handling it, {deaths} times") }
+            Verdict::Dead { reason: format!("the process died while handling it, {}", times(deaths)) }
         } else {
             match calls_left {
                 Some(calls) => self.make(calls, &update, begun, span.as_ref()).await,

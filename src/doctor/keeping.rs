@@ -10,6 +10,7 @@ use super::reach::Service;
 use crate::inbox::{self, InboxError, Inspection, Survey};
 use crate::settings::Settings;
 use crate::telegram::BotId;
+use crate::wording;
 
 /// An update that waits longer is not waiting for its turn.
 const LATE: Duration = Duration::from_mins(10);
@@ -70,7 +71,7 @@ fn depth_said(said: &Value) -> Depth {
 
 fn judged(check: &'static str, state: &str, depth: &Depth, settings: &Settings) -> Finding {
     let Depth { waiting, dead, oldest } = depth;
-    let age = oldest.map(|age| format!(", the oldest for {} s", age.as_secs())).unwrap_or_default();
+    let age = oldest.map(|age| format!(", the oldest for {}", wording::age(age))).unwrap_or_default();
     let seen = format!("{state}; waiting: {waiting}{age}; dead: {dead}");
     if *waiting >= settings.inbox.capacity as u64 {
         let advice = "It is full: new updates are left to Telegram. Look at why they are not handled (the log, your bot), \

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{Finding, Ring};
 use crate::registrar::{WEBHOOK_PATH, WantedWebhook, meaning};
 use crate::telegram::{self, Answer, NotDelivered};
+use crate::wording;
 
 /// Telegram waits for 60 s; a service that takes longer than this is unwell all the same.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -30,9 +31,9 @@ pub(super) async fn service(wanted: &WantedWebhook) -> Result<(Service, Finding)
     let Some(version) = health["version"].as_str().filter(|_| health["webhook"].is_object()) else {
         return Err(not_doorbell(CHECK, &url, &answer));
     };
-    let uptime = health["uptime_s"].as_u64().unwrap_or_default();
+    let uptime = wording::age(Duration::from_secs(health["uptime_s"].as_u64().unwrap_or_default()));
     let finding = match answer.status {
-        200 => Finding::well(CHECK, format!("{url} leads to Doorbell {version}, up for {uptime} s")),
+        200 => Finding::well(CHECK, format!("{url} leads to Doorbell {version}, up for {uptime}")),
         _ => Finding::unwell(
             CHECK,
             format!("{url} leads to Doorbell {version}, which is starting or stopping"),

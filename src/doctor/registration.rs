@@ -6,6 +6,7 @@ use super::{Case, Finding};
 use crate::registrar::{Claim, Drift, NotWanted, RefusedToken, Standing, meaning, waiting};
 use crate::settings::{Origin, Settings};
 use crate::telegram::{ApiError, Me, WebhookInfo};
+use crate::wording;
 
 /// Telegram tries again after 2 min at most: an older error has not come back.
 const FRESH: Duration = Duration::from_mins(3);
@@ -16,7 +17,8 @@ const PILE: u64 = 100;
 pub(super) fn settings(settings: &Settings) -> Finding {
     let set = settings.in_force().iter().filter(|entry| entry.source != Origin::Default).count();
     let proxy = settings.proxy_in_words().map(|proxy| format!("; {proxy}")).unwrap_or_default();
-    Finding::well("settings", format!("read without a problem, {set} of them not the defaults{proxy}"))
+    let remark = settings.remark().map(|remark| format!("; but {remark}")).unwrap_or_default();
+    Finding::well("settings", format!("read without a problem, {set} of them not the defaults{proxy}{remark}"))
 }
 
 pub(super) fn no_token() -> Finding {
@@ -150,7 +152,7 @@ pub(super) fn deliveries(seen: &WebhookInfo, now: Timestamp) -> Finding {
             let means = meaning.map(|meaning| format!(". This means: {}", meaning.means)).unwrap_or_default();
             Finding::unwell(
                 CHECK,
-                format!("{waiting}; it could not deliver {} s ago: {message}{means}", age.as_secs()),
+                format!("{waiting}; it could not deliver {} ago: {message}{means}", wording::age(age)),
                 meaning.map_or("Look at the log of the service, and of what stands before it.", |known| known.remedy),
             )
         }
@@ -160,8 +162,8 @@ pub(super) fn deliveries(seen: &WebhookInfo, now: Timestamp) -> Finding {
             "Raise webhook.max_connections (100 at most), and look at how long the inbox takes to store an update.",
         ),
         (Some(message), age) => {
-            let min = age.map_or_else(|| "some".to_owned(), |age| (age.as_secs() / 60).to_string());
-            Finding::well(CHECK, format!("{waiting}; the last error was {min} min ago and is over: {message}"))
+            let ago = age.map(|age| format!(" {} ago", wording::age(age))).unwrap_or_default();
+            Finding::well(CHECK, format!("{waiting}; the last error was{ago} and is over: {message}"))
         }
         (None, _) => Finding::well(CHECK, format!("{waiting}; no error since the webhook was set")),
     }

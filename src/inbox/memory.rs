@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::lanes::{Lanes, Move};
 use super::order::Order;
 use super::{
-    Accepted, Counts, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, UpdateState, Verdict,
+    Accepted, Counts, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Unhandled, UpdateState,
+    Verdict,
 };
 use crate::clock::{SharedClock, earlier, elapsed, later};
 use crate::fail;
@@ -136,8 +137,8 @@ impl MemoryInbox {
 }
 
 /// The update was not handled; whoever offered it keeps it.
-fn not_handled(why: &str) -> InboxError {
-    InboxError::Unavailable(Arc::new(std::io::Error::other(why.to_owned())))
+fn not_handled(why: Unhandled) -> InboxError {
+    InboxError::NotHandled { why }
 }
 
 #[async_trait]
@@ -150,18 +151,18 @@ impl Inbox for MemoryInbox {
         let patience = self.clock.sleep(PATIENCE);
         tokio::select! {
             biased;
-            handled = &mut handled => return handled.map(|()| accepted).or(Err(not_handled("the service stops"))),
+            handled = &mut handled => return handled.map(|()| accepted).or(Err(not_handled(Unhandled::Stopping))),
             () = self.stopping.cancelled() => {
                 if self.give_back(&update) {
-                    return Err(not_handled("the service stops"));
+                    return Err(not_handled(Unhandled::Stopping));
                 }
             }
-            () = patience => return Err(not_handled("the update is still being handled")),
+            () = patience => return Err(not_handled(Unhandled::Late)),
         }
         // It was begun before the stop, and has the grace to end.
         tokio::select! {
-            handled = handled => handled.map(|()| accepted).or(Err(not_handled("the service stops"))),
-            () = self.clock.sleep(PATIENCE) => Err(not_handled("the update is still being handled")),
+            handled = handled => handled.map(|()| accepted).or(Err(not_handled(Unhandled::Stopping))),
+            () = self.clock.sleep(PATIENCE) => Err(not_handled(Unhandled::Late)),
         }
     }
 

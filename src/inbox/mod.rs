@@ -285,16 +285,28 @@ impl InboxError {
                 Some(away) => format!("the inbox cannot be used now: {away}"),
                 None => "the inbox cannot be used now: the log says why".to_owned(),
             },
+            Self::NotHandled { .. } => self.to_string(),
             Self::LeaseLost(_) | Self::Unusable { .. } => "the inbox cannot be used: the log says why".to_owned(),
         }
     }
+}
+
+/// What kept an update from being handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unhandled {
+    /// It took too long; it may still be under way.
+    #[error("it took too long")]
+    Late,
+    /// The service stops.
+    #[error("the service stops")]
+    Stopping,
 }
 
 /// Why the inbox did not do what it was asked, named for what happens next.
 #[derive(Debug, thiserror::Error)]
 pub enum InboxError {
     /// As many updates wait as may: offer it again later.
-    #[error("the inbox is full: {capacity} updates wait or are dead")]
+    #[error("the inbox is full: inbox.capacity is {capacity}")]
     Full {
         /// The most updates that may wait or be dead.
         capacity: usize,
@@ -302,6 +314,12 @@ pub enum InboxError {
     /// The store cannot be used now: offer it again later.
     #[error("the inbox cannot be used now")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// Where an update is acknowledged only when it has been handled: it has not been. Offer it again later.
+    #[error("the update was not handled: {why}")]
+    NotHandled {
+        /// What kept it from being handled.
+        why: Unhandled,
+    },
     /// The lease had lapsed and the update was given to somebody else.
     #[error("the lease of update {} was lost", .0.update_id)]
     LeaseLost(Lease),

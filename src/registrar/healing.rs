@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::drift::Drift;
 use crate::clock::elapsed;
+use crate::wording::times;
 
 /// The longest that a webhook which is damaged again and again waits to be set again.
 const LONGEST: Duration = Duration::from_mins(5);
@@ -96,6 +97,7 @@ impl Damage {
 
     /// What happened, what it means, what Doorbell does now, what the operator can do.
     pub(super) fn sentence(&self, time: u32) -> String {
+        let often = times(time);
         match (self, time) {
             (Self::Removed, 1) => {
                 "This bot's webhook was removed: some program called deleteWebhook, as polling bots do when they start. \
@@ -103,8 +105,8 @@ impl Damage {
                  once. Look for a copy of the bot that polls, on a machine of yours or in another service, and stop it."
                     .to_owned()
             }
-            (Self::Removed, time) => format!(
-                "This bot's webhook was removed again, {time} times in a short while: a polling copy of this bot is \
+            (Self::Removed, _) => format!(
+                "This bot's webhook was removed again, {often} in a short while: a polling copy of this bot is \
                  running elsewhere, and removes the webhook each time it starts. Updates wait at Telegram meanwhile, for \
                  24 h at most, unless that copy takes them. Doorbell goes on setting the webhook, and waits longer each time, up to 5 minutes. \
                  Stop the other copy; if you cannot find it, send /revoke to @BotFather and give the new token to \
@@ -115,8 +117,8 @@ impl Damage {
                  sets it again at once, as its own settings want it. If there is another instance of this service, \
                  give it the same [webhook] settings."
             ),
-            (Self::Changed(drift), time) => format!(
-                "This bot's webhook was changed again, {time} times in a short while: {drift}. Two instances of this \
+            (Self::Changed(drift), _) => format!(
+                "This bot's webhook was changed again, {often} in a short while: {drift}. Two instances of this \
                  service, or an old version and a new one, have different settings, and each sets its own. Doorbell \
                  goes on setting the webhook, and waits longer each time, up to 5 minutes. Give all instances the same \
                  [webhook] settings, and stop old ones."
@@ -128,8 +130,8 @@ impl Damage {
                  TELEGRAM_BOT_TOKEN and WEBHOOK_SECRET."
                     .to_owned()
             }
-            (Self::Secret, time) => format!(
-                "Telegram's secret token was wrong again, {time} times in a short while: another instance of this \
+            (Self::Secret, _) => format!(
+                "Telegram's secret token was wrong again, {often} in a short while: another instance of this \
                  service has another secret, and each registers its own. Refused updates wait at Telegram. Doorbell \
                  goes on registering its secret, and waits longer each time, up to 5 minutes. Give all instances the \
                  same TELEGRAM_BOT_TOKEN and WEBHOOK_SECRET; while a secret is being changed, \
@@ -140,17 +142,18 @@ impl Damage {
 
     /// The same as a standing has it, while Doorbell waits.
     pub(super) fn trouble(&self, time: u32) -> String {
+        let often = times(time);
         match self {
             Self::Removed => format!(
-                "it was removed {time} times in a short while, because a polling copy of this bot is running elsewhere; \
+                "it was removed {often} in a short while, because a polling copy of this bot is running elsewhere; \
                  stop that copy"
             ),
             Self::Changed(drift) => format!(
-                "it was changed {time} times in a short while ({drift}); give all instances of this service the same \
+                "it was changed {often} in a short while ({drift}); give all instances of this service the same \
                  settings"
             ),
             Self::Secret => format!(
-                "Telegram's secret token was wrong {time} times in a short while; give all instances of this service \
+                "Telegram's secret token was wrong {often} in a short while; give all instances of this service \
                  the same secret"
             ),
         }

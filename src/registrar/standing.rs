@@ -9,7 +9,9 @@ use crate::telemetry::label;
 pub enum Standing {
     /// Not registered yet, or again; Doorbell goes on trying.
     Registering {
-        /// What the last try met; none before the first has ended.
+        /// What the last try met; none before the first has ended. In JSON it has the name that a refusal's has: the
+        /// notes beside it have a `trouble` of their own.
+        #[serde(rename = "reason")]
         trouble: Option<String>,
     },
     /// Telegram rings us, as wanted.

@@ -9,6 +9,7 @@ use super::register::{Finding, Setback, finding};
 use super::{Course, Damage, Drift, Outcome, Registrar, Standing, WantedWebhook, drift};
 use crate::clock::elapsed;
 use crate::telegram::WebhookInfo;
+use crate::wording::times;
 
 /// So many wrong secret tokens since the last look are a reason for one more.
 const BURST: u64 = 3;
@@ -78,8 +79,8 @@ impl Registrar {
         if !self.standing.borrow().is_active() {
             self.stand(Standing::Active { host: wanted.host() }, Level::INFO);
         }
-        if let Some(times) = course.healing.held(self.clock.steady()) {
-            info!("The webhook has been left in peace for a while. It had been set again {times} times.");
+        if let Some(times_set) = course.healing.held(self.clock.steady()) {
+            info!("The webhook has been left in peace for a while. It had been set again {}.", times(times_set));
             self.notes.send_modify(|notes| notes.conflict = None);
         }
         match course.deliveries.look(seen, now) {

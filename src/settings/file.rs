@@ -1,5 +1,6 @@
 //! Reads the layers that are files: the profile, which is compiled in, and the one of the operator.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
@@ -11,7 +12,7 @@ use super::layers::Layers;
 use super::origin::Origin;
 use super::problems::Problem;
 use super::sources::{Sources, Variable};
-use super::{describe, keys};
+use super::{describe, keys, variables};
 
 /// The profiles that are compiled in.
 const PROFILES: [(&str, &str); 2] = [
@@ -43,7 +44,10 @@ pub(super) fn profile(sources: &Sources, layers: &mut Layers) {
             source,
             found: format!("\"{}\"", describe::text(wanted)),
             wanted: "production or sandbox".to_owned(),
-            hint: Some("a file of your own is given with --config".to_owned()),
+            hint: Some(match wanted {
+                quoted if variables::is_quoted(quoted) => variables::UNQUOTE.to_owned(),
+                _ => "a file of your own is given with --config".to_owned(),
+            }),
         }),
     }
 }
@@ -71,7 +75,7 @@ fn unreadable(path: &Path, error: &std::io::Error, layers: &mut Layers) {
         source: Origin::File { path: path.to_owned(), line: None },
         found: error.to_string(),
         wanted: "a TOML file that can be read".to_owned(),
-        hint: None,
+        hint: variables::is_quoted(&path.display().to_string()).then(|| variables::UNQUOTE.to_owned()),
     });
 }
 
@@ -126,10 +130,31 @@ impl File<'_> {
     fn leaf(&mut self, key: &str, value: Spanned<DeValue<'_>>, line: Option<usize>) {
         // The list of commands stands in several places; the line of the first would mislead.
         let line = line.filter(|_| key != keys::COMMAND);
+        let places = if key == keys::COMMAND { self.places(value.get_ref()) } else { BTreeMap::new() };
         match Value::deserialize(ValueDeserializer::from(value)) {
-            Ok(value) => self.layers.set(key, value, (self.origin)(line)),
+            Ok(value) => {
+                self.layers.set(key, value, (self.origin)(line));
+                if key == keys::COMMAND {
+                    self.layers.places = places;
+                }
+            }
             Err(_) => self.broken(format!("a value of {key} that no type can hold"), line),
         }
+    }
+
+    /// Where the commands stand, and where each of their fields does.
+    fn places(&self, commands: &DeValue<'_>) -> BTreeMap<String, Origin> {
+        let mut places = BTreeMap::new();
+        let DeValue::Array(commands) = commands else { return places };
+        let place = |at| (self.origin)(Some(self.line(at)));
+        for (index, command) in commands.iter().enumerate() {
+            let key = format!("{}[{index}]", keys::COMMAND);
+            places.insert(key.clone(), place(command.span().start));
+            for name in command.get_ref().as_table().into_iter().flat_map(|table| table.keys()) {
+                places.insert(format!("{key}.{}", name.get_ref()), place(name.span().start));
+            }
+        }
+        places
     }
 
     fn broken(&mut self, found: String, line: Option<usize>) {

@@ -32,6 +32,10 @@ pub(super) struct Found {
 pub(super) struct Layers {
     found: BTreeMap<String, Found>,
     pub(super) problems: Vec<Problem>,
+    /// Variables that begin as ours do, and are none that is read.
+    pub(super) unread: Vec<String>,
+    /// The lines of the commands and their fields: a list has one entry among the keys.
+    pub(super) places: BTreeMap<String, Origin>,
     /// Whether a source could not be read, so that what seems missing may well be in there.
     pub(super) unreadable: bool,
 }
@@ -46,6 +50,7 @@ impl Layers {
         file::profile(sources, &mut layers);
         file::config(sources, &mut layers);
         variables::read(&sources.environment, &mut layers);
+        layers.unread = variables::unread(&sources.environment, &mut layers);
         for (key, value) in &sources.overrides {
             layers.set_text(key, value.as_str().into(), Origin::CommandLine);
         }
@@ -78,6 +83,9 @@ impl Layers {
     }
 
     fn put(&mut self, key: &str, raw: Raw, origin: Origin) {
+        if key == keys::COMMAND {
+            self.places.clear();
+        }
         if keys::known().contains_key(key) {
             self.found.insert(key.to_owned(), Found { raw, origin });
         } else {

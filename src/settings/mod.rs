@@ -22,6 +22,8 @@ mod sources;
 mod tests;
 mod variables;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 
 use layers::Layers;
@@ -77,9 +79,15 @@ pub struct Settings {
     /// Where the service runs, as the environment shows it.
     #[schemars(skip)]
     pub platform: Platform,
+    /// Variables that begin with `DOORBELL_` and set nothing: somebody else's, or a mistake.
+    #[schemars(skip)]
+    unread_variables: Vec<String>,
     /// Each key with its value and where that came from.
     #[schemars(skip)]
     in_force: Vec<Entry>,
+    /// Where the commands and their fields stand.
+    #[schemars(skip)]
+    places: BTreeMap<String, Origin>,
 }
 
 /// What a command cannot do without.
@@ -115,8 +123,11 @@ impl Settings {
             commands: sections::command::read(&mut from),
             fallback: sections::reply::fallback(&mut from),
             platform,
+            unread_variables: std::mem::take(&mut from.unread),
             in_force: Vec::new(),
+            places: std::mem::take(&mut from.places),
         };
+        sections::console::compare(&settings, &mut from);
         if need == Need::Token && !settings.platform.preview {
             ask_for_token(&mut from);
         }
@@ -142,10 +153,22 @@ impl Settings {
         })
     }
 
-    /// Where the value of a key came from.
+    /// What an operator should know of settings that are right.
+    #[must_use]
+    pub fn remark(&self) -> Option<String> {
+        let unread = self.unread_variables.join(", ");
+        let remark = "A setting is written DOORBELL__SECTION__KEY, with two underscores; `doorbell settings` prints those \
+                      in force";
+        (!unread.is_empty()).then(|| format!("nothing reads these variables of the environment: {unread}. {remark}"))
+    }
+
+    /// Where the value of a key came from; of a command, such as `command[0].reply`, the line of the field.
     #[must_use]
     pub fn source(&self, key: &str) -> Option<&Origin> {
-        self.in_force.iter().find(|entry| entry.key == key).map(|entry| &entry.source)
+        let of_list = || self.in_force.iter().find(|entry| key.split('[').next() == Some(&entry.key));
+        let entry = self.in_force.iter().find(|entry| entry.key == key);
+        let place = || self.places.get(key).or_else(|| self.places.get(key.split('.').next()?));
+        entry.map(|entry| &entry.source).or_else(place).or_else(|| of_list().map(|entry| &entry.source))
     }
 }
 

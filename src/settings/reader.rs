@@ -1,6 +1,7 @@
 //! Reads values off the layers, each by its key and its kind. A value that will not do becomes a
 //! problem and its default is read in its place, so that all problems come to light in one go.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::layers::{Found, Layers, Raw};
 use super::origin::Origin;
 use super::problems::Problem;
 use super::{describe, keys};
+use crate::wording;
 
 /// What is said of a value that will not do, beside what is wanted.
 #[derive(Debug, Default)]
@@ -38,13 +40,18 @@ pub(super) struct Reader {
     pub(super) problems: Vec<Problem>,
     /// Whether a source could not be read.
     pub(super) unreadable: bool,
+    /// The lines of the commands and their fields.
+    pub(super) places: BTreeMap<String, Origin>,
+    /// Variables that begin as ours do, and are none that is read.
+    pub(super) unread: Vec<String>,
 }
 
 impl Reader {
     pub(super) fn of(mut layers: Layers) -> Self {
         let problems = std::mem::take(&mut layers.problems);
+        let (places, unread) = (std::mem::take(&mut layers.places), std::mem::take(&mut layers.unread));
         let unreadable = layers.unreadable;
-        Self { layers, entries: Vec::new(), problems, unreadable }
+        Self { layers, entries: Vec::new(), problems, unreadable, places, unread }
     }
 
     /// Notes that the value of a key will not do.
@@ -185,7 +192,7 @@ impl Reader {
 
     /// A duration within bounds.
     pub(super) fn duration(&mut self, key: &str, bounds: RangeInclusive<Duration>) -> Duration {
-        let [shortest, longest] = [bounds.start(), bounds.end()].map(|bound| humantime::format_duration(*bound));
+        let [shortest, longest] = [bounds.start(), bounds.end()].map(|bound| wording::duration(*bound));
         let wanted = format!("a duration with its unit, such as 30s, from {shortest} to {longest}");
         self.text(key, &wanted, |text| {
             let duration = humantime::parse_duration(text.trim()).or(Err(Refusal::default()))?;

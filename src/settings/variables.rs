@@ -34,6 +34,15 @@ const WELL_KNOWN: [(&str, &str); 14] = [
 /// What the variables begin with that can set any key.
 const ANY_KEY: &str = "DOORBELL__";
 
+/// What all variables begin with that are meant for this program.
+const OURS: &str = "DOORBELL_";
+
+/// Those of them that set no key.
+const OTHERS: [&str; 3] = ["DOORBELL_PROFILE", "DOORBELL_CONFIG", "DOORBELL_FAIL_POINT"];
+
+/// A text that may be meant to begin and end with a quotation mark.
+const FREE_TEXT: &str = "fallback.reply";
+
 /// No secret is longer; what is longer was not meant.
 const LONGEST_SECRET: u64 = 64 * 1024;
 
@@ -57,6 +66,53 @@ pub(super) fn read(environment: &Environment, layers: &mut Layers) {
             layers.unknown(variable, Origin::Variable(variable.to_owned()), nearest);
         }
     }
+}
+
+/// Looks at the variables that begin as ours do and set nothing. One that is nearly a variable of ours is a mistake, and
+/// an error; of the others, which may be anybody's, the names are returned.
+pub(super) fn unread(environment: &Environment, layers: &mut Layers) -> Vec<String> {
+    let ours = environment.names().filter(|name| name.starts_with(OURS) && !name.starts_with(ANY_KEY));
+    let mut unread = Vec::new();
+    for variable in ours.filter(|name| !OTHERS.contains(name) && !is_of_kubernetes(environment, name)) {
+        match nearest_variable(variable) {
+            Some(nearest) => layers.unknown(variable, Origin::Variable(variable.to_owned()), Some(nearest)),
+            None => unread.push(variable.to_owned()),
+        }
+    }
+    unread
+}
+
+/// Kubernetes describes a service named `doorbell` to every container beside it in variables of this name.
+fn is_of_kubernetes(environment: &Environment, name: &str) -> bool {
+    let is_address = match environment.value(name) {
+        Variable::Text(text) => ["tcp://", "udp://"].iter().any(|scheme| text.expose_secret().starts_with(scheme)),
+        Variable::NotText | Variable::NotSet => false,
+    };
+    is_address || ["_SERVICE_HOST", "_SERVICE_PORT", "_TCP_", "_UDP_"].iter().any(|part| name.contains(part))
+}
+
+/// The variable that somebody who wrote this one most likely meant, with one underscore and two taken for the same.
+fn nearest_variable(unknown: &str) -> Option<String> {
+    let plain = |name: &str| {
+        let words: Vec<_> = name.split('_').filter(|word| !word.is_empty()).collect();
+        words.join("_").to_lowercase()
+    };
+    let (unknown, suffix) = match unknown.strip_suffix("_FILE") {
+        Some(secret) => (secret, "_FILE"),
+        None => (unknown, ""),
+    };
+    let unknown = plain(unknown.strip_prefix(OURS).unwrap_or(unknown));
+    let by_key = keys::known().keys().map(|key| (key.replace('.', "_"), variable_of(key)));
+    let well_known = WELL_KNOWN.iter().map(|(name, _)| (plain(name), (*name).to_owned()));
+    let others = OTHERS.iter().map(|name| (plain(name.strip_prefix(OURS).unwrap_or(name)), (*name).to_owned()));
+    let near_enough = (unknown.len() / 6).min(2);
+    by_key
+        .chain(well_known)
+        .chain(others)
+        .map(|(name, variable)| (strsim::damerau_levenshtein(&unknown, &name), variable))
+        .filter(|(distance, _)| *distance <= near_enough)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, variable)| format!("{variable}{suffix}"))
 }
 
 fn key_of(variable: &str) -> String {
@@ -94,9 +150,28 @@ fn set(environment: &Environment, variable: &str, key: &str, empty_is_not_set: b
     match environment.value(variable) {
         Variable::NotSet => {}
         Variable::Text(text) if text.expose_secret().is_empty() && empty_is_not_set => {}
+        Variable::Text(text) if key != FREE_TEXT && is_quoted(text.expose_secret()) => {
+            layers.problems.push(Problem {
+                key: key.to_owned(),
+                source,
+                found: "quotation marks around the value".to_owned(),
+                wanted: "the value alone".to_owned(),
+                hint: Some(UNQUOTE.to_owned()),
+            });
+        }
         Variable::Text(text) => layers.set_text(key, text.clone(), source),
         Variable::NotText => layers.problems.push(not_text(key, source)),
     }
+}
+
+/// What to do about a value in quotation marks.
+pub(super) const UNQUOTE: &str = "remove the quotation marks around the value: in an env file of Docker, and in the form \
+                                  of many platforms, they are part of it";
+
+/// Whether a value stands in quotation marks, as a shell would have removed them.
+pub(super) fn is_quoted(text: &str) -> bool {
+    let text = text.trim();
+    text.len() > 1 && ['"', '\''].iter().any(|mark| text.starts_with(*mark) && text.ends_with(*mark))
 }
 
 fn set_from_file(environment: &Environment, variable: &str, key: &str, layers: &mut Layers) {

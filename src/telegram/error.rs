@@ -6,12 +6,13 @@ use rustls::CertificateError;
 
 use super::client::Deadlines;
 use super::refusal;
+use crate::wording;
 
 /// Why a call was not carried out, named for what happens next. Never holds the bot token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     /// Telegram asks us to wait: call again after `retry_after`.
-    #[error("Telegram asks to wait {} s", retry_after.as_secs())]
+    #[error("Telegram asks to wait {}", wording::duration(*retry_after))]
     Throttled {
         /// How long to wait, 1 s to 24 h.
         retry_after: Duration,

@@ -1,5 +1,10 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
 use tokio::sync::watch;
 
+use crate::clock::elapsed;
 use crate::telemetry::{Counter, Family, Histogram, label};
 
 /// How requests to the webhook ended, since the start.
@@ -13,7 +18,15 @@ pub struct Counts {
     pub refusals: watch::Sender<u64>,
     /// Requests with the right secret token from an address that is not Telegram's, let in or not.
     pub foreign: Counter,
+    /// When an update was last not handled in time, in milliseconds; [`NOT_LATE`] once one has been acknowledged since.
+    late_at: AtomicI64,
 }
+
+/// No update is late.
+const NOT_LATE: i64 = i64::MIN;
+
+/// Telegram offers an update again after 2 min at most: what is older says nothing of now.
+const STILL_LATE: Duration = Duration::from_mins(2);
 
 impl Default for Counts {
     fn default() -> Self {
@@ -22,11 +35,32 @@ impl Default for Counts {
             refused: Family::default(),
             refusals: watch::Sender::default(),
             foreign: Counter::default(),
+            late_at: AtomicI64::new(NOT_LATE),
         }
     }
 }
 
 impl Counts {
+    /// Notes that an update was not handled in time.
+    pub(super) fn was_late(&self, now: Timestamp) {
+        self.late_at.store(now.as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// Notes that an update was acknowledged.
+    pub(super) fn was_acknowledged(&self) {
+        // Only read, as a rule: many threads come by here.
+        if self.late_at.load(Ordering::Relaxed) != NOT_LATE {
+            self.late_at.store(NOT_LATE, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the update that was answered last was not handled in time, where that was a short while ago.
+    #[must_use]
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        let at = Timestamp::from_millisecond(self.late_at.load(Ordering::Relaxed));
+        at.is_ok_and(|at| elapsed(at, now) < STILL_LATE)
+    }
+
     /// How many answers said this.
     #[must_use]
     pub fn total(&self, outcome: Outcome) -> u64 {
@@ -83,6 +117,8 @@ label! {
         Full = "full",
         /// The inbox could not be written.
         NotStored = "not_stored",
+        /// The update was not handled in time, where it is acknowledged only then.
+        NotHandled = "not_handled",
     }
 }
 
@@ -100,7 +136,7 @@ impl Reason {
             | Self::BrokenOff
             | Self::TooSlow
             | Self::NotAnUpdate => Outcome::Refused,
-            Self::Crowded | Self::Full | Self::NotStored => Outcome::Unavailable,
+            Self::Crowded | Self::Full | Self::NotStored | Self::NotHandled => Outcome::Unavailable,
         }
     }
 }

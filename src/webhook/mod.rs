@@ -90,6 +90,7 @@ async fn ring(State(door): State<Arc<Door>>, request: Request) -> Response {
             if accepted == Accepted::Stored {
                 door.note_stored();
             }
+            door.counts.was_acknowledged();
             StatusCode::OK.into_response()
         }
         Err(refusal) => Problem::from(refusal).into_response(),
@@ -110,6 +111,9 @@ impl Door {
     fn note(&self, reason: Reason) {
         self.counts.refused.of(reason).count();
         tracing::debug!(reason = reason.name(), "a request to the webhook was refused");
+        if reason == Reason::NotHandled {
+            self.counts.was_late(self.clock.now());
+        }
         if reason == Reason::Secret {
             self.counts.refusals.send_modify(|refusals| *refusals += 1);
             if let Some(requests) = self.strangers.event() {

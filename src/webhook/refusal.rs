@@ -3,7 +3,7 @@ use http::header::ALLOW;
 use http::{HeaderValue, StatusCode};
 
 use super::{Reason, body};
-use crate::inbox::InboxError;
+use crate::inbox::{InboxError, Unhandled};
 use crate::problem::Problem;
 use crate::update::NotAnUpdate;
 
@@ -42,6 +42,7 @@ impl Refusal {
             Self::NotStored(InboxError::Unavailable(_) | InboxError::LeaseLost(_) | InboxError::Unusable { .. }) => {
                 Reason::NotStored
             }
+            Self::NotStored(InboxError::NotHandled { .. }) => Reason::NotHandled,
         }
     }
 }
@@ -96,6 +97,17 @@ impl From<Refusal> for Problem {
                 "This is not an update",
                 format!("{error}; an update is a JSON object such as {{\"update_id\": 1, \"message\": {{…}}}}."),
             ),
+            Refusal::NotStored(InboxError::NotHandled { why: Unhandled::Late }) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The update was not handled in time",
+                "With memory: in place of a store, an update is acknowledged when it has been handled. What handles it, or \
+                 the Bot API, is slow or does not answer; the log of the service says which. Nothing was acknowledged; \
+                 offer the update again later.",
+            )
+            .retry_after(2),
+            Refusal::NotStored(InboxError::NotHandled { why: Unhandled::Stopping }) => {
+                not_stored("The service is stopping", 2)
+            }
             Refusal::NotStored(InboxError::Full { .. }) => not_stored("The inbox is full", 1),
             Refusal::NotStored(InboxError::Unavailable(_) | InboxError::LeaseLost(_) | InboxError::Unusable { .. }) => {
                 not_stored("The update could not be stored", 2)

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use crate::harness::{TestApp, post, raw, run};
+use crate::harness::{TestApp, Wanted, post, raw, run};
 
 const PAGES: [&str; 2] = ["README.md", "README.ru.md"];
 
@@ -172,6 +172,28 @@ async fn the_answers_that_the_readme_shows_are_those_of_the_service() {
         let text = read(page);
         let shown = text.lines().find(|line| line.starts_with("{\"")).expect("an answer is shown");
         assert_eq!(shown, wrong.body.trim_end(), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn no_document_and_no_setting_names_a_page_that_is_not_there() {
+    let app = Wanted::default().with("console.token", "an-operators-token-1").start().await;
+    let schema = run(&["settings", "--schema"], &[], Path::new("/")).stdout;
+    let files = ["config/default.toml", "render.yaml", "README.md", "README.ru.md"].map(read);
+    let mut pages = std::collections::BTreeSet::new();
+    for text in files.iter().chain([&schema]) {
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '.' | ':' | '-')));
+        let words = words.map(|word| word.trim_end_matches(['.', ':']));
+        let is_page = |word: &&str| word.strip_prefix('/').is_some_and(|rest| rest.starts_with(char::is_alphabetic));
+        pages.extend(words.filter(is_page));
+    }
+    // What people write to bots, and folders.
+    let others = ["/start", "/newbot", "/revoke", "/etc/", "/var/", "/srv/"];
+    pages.retain(|page| !others.iter().any(|other| page.starts_with(other)));
+    assert!(pages.contains("/metrics") && pages.contains("/healthz"), "{pages:?}");
+    for page in pages {
+        let answer = crate::harness::fetch(app.addr, page).await;
+        assert_ne!(answer.status, 404, "{page}");
     }
 }
 

@@ -9,29 +9,33 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     // Below everybody: the points of death that tests choose from lie in several rooms.
     ("fail", &[]),
     ("clock", &[]),
+    ("wording", &[]),
     ("update", &["clock"]),
     ("lifecycle", &[]),
     // What every door shares: an answer that is an error, and who knows a secret.
     ("problem", &[]),
     ("secret", &[]),
-    ("settings", &["update"]),
+    ("settings", &["update", "wording"]),
     ("telemetry", &["clock", "settings"]),
     // Telemetry is ground: who counts takes its counters from there, and keeps them.
-    ("telegram", &["update", "clock", "settings", "telemetry"]),
+    ("telegram", &["update", "clock", "settings", "telemetry", "wording"]),
     ("inbox", &["update", "clock", "fail", "settings", "telegram", "telemetry"]),
     ("handler", &["update", "clock", "settings", "telegram"]),
     ("webhook", &["update", "clock", "settings", "inbox", "problem", "secret", "telemetry"]),
-    ("dispatch", &["update", "clock", "fail", "settings", "inbox", "handler", "telegram", "lifecycle", "telemetry"]),
-    ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry"]),
+    (
+        "dispatch",
+        &["update", "clock", "fail", "settings", "inbox", "handler", "telegram", "lifecycle", "telemetry", "wording"],
+    ),
+    ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry", "wording"]),
     ("server", &["clock", "settings", "lifecycle", "problem", "telemetry"]),
     ("operator", &["problem", "secret"]),
-    ("health", &["clock", "inbox", "lifecycle", "registrar", "webhook"]),
+    ("health", &["clock", "inbox", "lifecycle", "registrar", "webhook", "wording"]),
     // Reads what the others have counted, as health does; nobody looks into it but whoever puts it there.
     // Engines tell telemetry of spans; this room alone knows where they go. It takes its TLS from telegram.
     ("traces", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     ("metrics", &["clock", "dispatch", "inbox", "operator", "registrar", "server", "telegram", "telemetry", "webhook"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
-    ("doctor", &["clock", "settings", "inbox", "telegram", "registrar"]),
+    ("doctor", &["clock", "settings", "inbox", "telegram", "registrar", "wording"]),
     (
         "app",
         &[
@@ -69,6 +73,7 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
             "telemetry",
             "update",
             "webhook",
+            "wording",
         ],
     ),
 ];
@@ -106,10 +111,11 @@ const LOOK_INTO_SECRETS: &[(&str, usize)] = &[
     ("settings/platform.rs", 2),
     ("settings/proxy.rs", 3),
     ("settings/reader.rs", 5),
+    ("settings/sections/console.rs", 2),
     ("settings/sections/inbox.rs", 2),
     ("settings/sections/traces.rs", 1),
     ("settings/sources.rs", 2),
-    ("settings/variables.rs", 4),
+    ("settings/variables.rs", 6),
     ("telegram/api.rs", 2),
     ("telegram/client.rs", 1),
     ("telegram/methods.rs", 1),

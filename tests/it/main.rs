@@ -27,6 +27,7 @@ mod front_door_slow;
 mod front_door_wire;
 mod front_page;
 mod healing;
+mod health;
 mod hostile;
 mod house;
 mod inbox_contract;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use rusqlite::Connection;
 
-use crate::harness::{BotApi, Ended, Line, Program, echo_settings, echo_variables, message, run, serve_echo};
+use crate::harness::{BotApi, Ended, Line, Program, echo_settings, echo_variables, message, run, serve_echo, tell};
 
 /// Tries to start a service that others would notice.
 fn start(telegram: &BotApi, inbox: &Path, folder: &Path) -> Ended {
@@ -81,6 +81,37 @@ async fn a_file_that_may_only_be_read_is_refused_before_anything_is_begun() {
     let ended = Ended { code: ended.status.code().unwrap_or(-1), stdout: String::new(), stderr };
     refused(&ended, "cannot be opened for writing");
     assert_eq!(telegram.methods(), before, "nothing was begun");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_volume_that_belongs_to_root_is_named_with_who_should_have_it() {
+    if std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() != 0) {
+        tell("left out: only root can make a folder of root's");
+        return;
+    }
+    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
+    let volume = folder.path().join("data");
+    std::fs::create_dir(&volume).expect("it can be made");
+    // Everybody can read the program there, also where this repository lies in a folder of root's.
+    let program = folder.path().join("doorbell");
+    std::fs::copy(env!("CARGO_BIN_EXE_doorbell"), &program).expect("it can be copied");
+    let (api, settings) = (telegram.url(), echo_settings(folder.path()));
+    for inbox in ["inbox.db", "deeper/inbox.db"] {
+        let url = format!("sqlite:{}", volume.join(inbox).display());
+        let mut variables = echo_variables(&api, &url, &settings);
+        variables.extend([("PORT", "0"), ("PUBLIC_URL", "http://127.0.0.1:1"), ("HOST", "127.0.0.1")]);
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=1000", "--regid=1000", "--clear-groups"]).arg(&program).arg("serve");
+        command.env_clear().envs(variables).env("PATH", "/usr/bin:/bin");
+        let ended = command.current_dir(folder.path()).output().expect("it starts");
+        let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{stderr}");
+        let whose = format!("runs as user 1000:1000 here, and {} belongs to 0:0", volume.display());
+        let remedy = format!("`chown -R 1000:1000 {}`", volume.display());
+        assert!(stderr.contains(&whose) && stderr.contains(&remedy), "{stderr}");
+    }
+    assert_eq!(telegram.methods(), [""; 0], "nothing was begun");
 }
 
 /// The file of a service that has ended.

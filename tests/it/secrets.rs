@@ -23,7 +23,7 @@ use crate::harness::{
 /// A token of the right form that no Bot API knows. Every secret holds the mark that the harness
 /// looks for in each log, answer, file and command line.
 const TOKEN_OF_NO_BOT: &str = "123456789:AAtest-CANARY-0123456789-CANARY";
-const ADMIN: &str = "operator-CANARY";
+const ADMIN: &str = "the-operators-CANARY";
 /// In all that a person wrote, and in what is sent to annoy: the log has it nowhere.
 const WORDS: &str = "MARKED";
 

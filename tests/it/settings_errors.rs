@@ -52,6 +52,34 @@ fn an_unknown_key_of_a_file_is_named_with_its_line_and_the_nearest_known_one() {
 }
 
 #[test]
+fn a_template_that_cannot_be_used_is_named_with_its_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = "[[command]]\nname = \"start\"\nreply = \"Hello\"\n\n";
+    for (settings, place) in [
+        ("[[command]]\nname = \"help\"\nreply = \"{{ user.first_nam }\"\n", "command[1].reply (file my.toml, line 7)"),
+        ("[fallback]\nreply = '''\n{{ usr.id }}'''\n", "fallback.reply (file my.toml, line 6)"),
+    ] {
+        std::fs::write(folder.path().join("my.toml"), format!("{start}{settings}")).unwrap();
+        let variables = [("TELEGRAM_BOT_TOKEN", TOKEN), ("PORT", "0")];
+        let ended = run(&["serve", "--config", "my.toml"], &variables, folder.path());
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert!(ended.stderr.contains(place), "{place}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_mistyped_variable_does_not_pass_in_silence() {
+    let (ended, left) = serve(&[("TELEGRAM_BOT_TOKEN", TOKEN), ("DOORBELL_WEBHOOK_TAKEOVER", "always")]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("the nearest is DOORBELL__WEBHOOK__TAKEOVER") && left.is_empty(), "{}", ended.stderr);
+    let quoted = format!("\"{TOKEN}\"");
+    let (ended, _) = serve(&[("TELEGRAM_BOT_TOKEN", &quoted), ("RUST_LOG", "verbose"), ("ADMIN_TOKEN", "short")]);
+    for words in ["3 problems", "remove the quotation marks around the value", "which is no level", "5 characters"] {
+        assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_malformed_secret_is_described_and_never_shown() {
     let token = format!("{TOKEN}\n");
     for (variable, value, words) in [

@@ -7,6 +7,7 @@ mod answers;
 mod inspect;
 mod journal;
 mod open;
+mod owner;
 mod row;
 mod settle;
 mod tenure;

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::super::InboxError;
 use super::journal::Journal;
-use super::tenure;
+use super::{owner, tenure};
 use crate::telegram::BotId;
 
 /// Marks a file as ours (`PRAGMA application_id`): "Bell".
@@ -179,11 +179,13 @@ pub(super) fn unusable(path: &Path, error: rusqlite::Error) -> InboxError {
             "Move the file away (keep it: `sqlite3 FILE .recover` may save what is in it) and start again, or name \
              another file with DATABASE_URL=sqlite:PATH.",
         ),
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => (
-            "cannot be opened for writing",
-            "Give the user that runs Doorbell the right to write the file and its folder, or name another file with \
-             DATABASE_URL=sqlite:PATH.",
-        ),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            return InboxError::Unusable {
+                message: format!("the inbox {} cannot be opened for writing", path.display()),
+                hint: owner::advice(path),
+                source: Some(Arc::new(error)),
+            };
+        }
         Some(ErrorCode::DiskFull) => ("has no room: the disk is full", "Free some space and start again."),
         _ => ("cannot be used", "See the cause; another file can be named with DATABASE_URL=sqlite:PATH."),
     };
@@ -198,9 +200,7 @@ pub(super) fn no_folder(folder: &Path, error: io::Error) -> InboxError {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     InboxError::Unusable {
         message: format!("the folder {} cannot be written", folder.display()),
-        hint: "The inbox lives there. Give the user that runs Doorbell the right to write it, or name another file \
-               with DATABASE_URL=sqlite:PATH."
-            .to_owned(),
+        hint: owner::advice(&folder.join("inbox")),
         source: Some(Arc::new(error)),
     }
 }

@@ -54,6 +54,7 @@ struct Fields<'a> {
     table: &'a Table,
     /// How people find the command in their file.
     called: String,
+    index: usize,
     from: &'a mut Reader,
 }
 
@@ -63,7 +64,7 @@ impl<'a> Fields<'a> {
             Some(Value::String(name)) if !name.is_empty() => format!("command \"{}\"", describe::text(name)),
             Some(_) | None => format!("command number {}", index + 1),
         };
-        Self { table, called, from }
+        Self { table, called, index, from }
     }
 
     fn command(&mut self) -> Option<CommandSettings> {
@@ -102,7 +103,12 @@ impl<'a> Fields<'a> {
         let seen = self.table.get(name).map(describe::value);
         let found = refusal.found.or(seen).unwrap_or_default();
         self.from.refuse(keys::COMMAND, wanted, Refusal { found: Some(found), hint: refusal.hint });
+        let key = format!("{}[{}]", keys::COMMAND, self.index);
+        let place = self.from.places.get(&format!("{key}.{name}")).or_else(|| self.from.places.get(&key)).cloned();
         if let Some(problem) = self.from.problems.last_mut() {
+            if let Some(place) = place {
+                problem.source = place;
+            }
             problem.key = format!("{}, {}", self.called, describe::text(name));
         }
     }

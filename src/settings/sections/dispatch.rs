@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 
 use super::YEAR;
 use crate::settings::reader::{Reader, Refusal};
+use crate::wording;
 
 /// `[dispatch]`: how updates are handled.
 #[derive(Clone, Debug, JsonSchema)]
@@ -52,7 +53,7 @@ impl BackoffSettings {
         let first = from.duration("dispatch.backoff.first", MILLISECOND..=YEAR);
         let longest = from.duration("dispatch.backoff.longest", MILLISECOND..=YEAR);
         if longest < first {
-            let wanted = format!("no less than dispatch.backoff.first, {}", humantime::format_duration(first));
+            let wanted = format!("no less than dispatch.backoff.first, {}", wording::duration(first));
             from.refuse("dispatch.backoff.longest", wanted, Refusal::default());
         }
         Self { first, longest }

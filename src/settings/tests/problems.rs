@@ -44,6 +44,20 @@ fn each_problem_says_what_was_found_and_what_is_wanted() {
         ("PUBLIC_URL", "https://localhost", "\"https://localhost\"", "a public host name"),
         ("WEBHOOK_SECRET", "a b", "3 characters, one of them white space", "1 to 256 of A-Z a-z 0-9 _ -"),
         ("ADMIN_TOKEN", "a\nb", "3 characters, one of them a line break", "visible ASCII"),
+        ("ADMIN_TOKEN", "fifteen-letters", "15 characters", "16 to 512"),
+        ("RUST_LOG", "verbose", "\"verbose\", which is no level", "a level"),
+        ("RUST_LOG", "info,sqlx", "\"sqlx\", which is no level", "a level"),
+        ("RUST_LOG", "dorbell=debug", "\"dorbell=debug\", under which Doorbell itself logs nothing", "a level"),
+        ("PORT", "\"8080\"", "quotation marks around the value", "the value alone"),
+        ("PUBLIC_URL", "'https://a.example.org'", "quotation marks around the value", "the value alone"),
+        ("DATABASE_URL", "\"memory:\"", "quotation marks around the value", "the value alone"),
+        (
+            "DOORBELL__WEBHOOK__ALLOWED_UPDATES",
+            "'[\"message\"]'",
+            "quotation marks around the value",
+            "the value alone",
+        ),
+        ("DOORBELL_WEBHOOK_TAKEOVER", "always", "a key that does not exist", "a known key"),
         ("DATABASE_URL", "mysql://me:word@db/bot", "a URL of the unknown scheme mysql", "sqlite:PATH, postgres://"),
         ("DATABASE_URL", "doorbell.db", "11 characters without a known scheme", "or memory:"),
         ("DATABASE_URL", "sqlite::memory:", "an SQLite database in memory", "or memory:"),
@@ -60,11 +74,11 @@ fn each_problem_says_what_was_found_and_what_is_wanted() {
             "postgres://",
         ),
         ("DOORBELL__INBOX__URL", "", "0 characters without a known scheme", "or memory:"),
-        ("DOORBELL__INBOX__KEEP_DONE", "47h", "\"47h\"", "from 2days"),
+        ("DOORBELL__INBOX__KEEP_DONE", "47h", "\"47h\"", "from 2 days to 365 days"),
         ("DOORBELL__INBOX__CAPACITY", "0", "\"0\"", "a whole number from 1"),
         ("DOORBELL__DISPATCH__CONCURRENCY", "0", "\"0\"", "a whole number from 1"),
         ("DOORBELL__DISPATCH__HANDLER_TIMEOUT", "30", "\"30\"", "a duration with its unit, such as 30s"),
-        ("DOORBELL__DISPATCH__BACKOFF__FIRST", "5m", "\"60s\"", "no less than dispatch.backoff.first, 5m"),
+        ("DOORBELL__DISPATCH__BACKOFF__FIRST", "5m", "\"60s\"", "no less than dispatch.backoff.first, 5 min"),
         ("DOORBELL__OUTBOUND__PER_SECOND", "-1", "\"-1\"", "0 for no cap"),
         ("DOORBELL__OUTBOUND__PER_SECOND", "nan", "\"nan\"", "0 for no cap"),
         ("DOORBELL__SERVER__BODY_LIMIT", "512 KiB", "\"512 KiB\"", "a size from 513 KiB"),
@@ -102,6 +116,65 @@ fn hints_say_what_to_do() {
 }
 
 #[test]
+fn a_variable_of_ours_that_is_nearly_one_is_an_error_that_names_it() {
+    for (mistyped, meant) in [
+        ("DOORBELL_WEBHOOK_TAKEOVER", "DOORBELL__WEBHOOK__TAKEOVER"),
+        ("DOORBELL_WEBHOOK__TAKEOVER", "DOORBELL__WEBHOOK__TAKEOVER"),
+        ("DOORBELL_WEBHOK_TAKEOVER", "DOORBELL__WEBHOOK__TAKEOVER"),
+        ("DOORBELL_DISPATCH_BACKOFF_LONGEST", "DOORBELL__DISPATCH__BACKOFF__LONGEST"),
+        ("DOORBELL_TELEGRAM_BOT_TOKEN", "DOORBELL__TELEGRAM__BOT_TOKEN"),
+        ("DOORBELL_TELEGRAM_BOT_TOKEN_FILE", "DOORBELL__TELEGRAM__BOT_TOKEN_FILE"),
+        ("DOORBELL_PORT", "PORT"),
+        ("DOORBELL_DATABASE_URL", "DATABASE_URL"),
+        ("DOORBELL_PROFIL", "DOORBELL_PROFILE"),
+    ] {
+        let problem = problem(&[(mistyped, "MARKED")]);
+        assert_eq!((problem.key.as_str(), problem.hint), (mistyped, Some(format!("the nearest is {meant}"))));
+        assert!(!problem.found.contains("MARKED"));
+    }
+}
+
+#[test]
+fn a_variable_that_may_be_anybodys_is_no_error_but_is_told() {
+    let settings = load(&[("DOORBELL_REQUIRE_POSTGRES", "1"), ("DOORBELL_IMAGE", "a"), ("DOORBELL_PROFILE", "")]);
+    let remark = settings.remark().unwrap();
+    assert!(remark.contains("environment: DOORBELL_IMAGE, DOORBELL_REQUIRE_POSTGRES. "), "{remark}");
+    // Kubernetes sets these where a service is named doorbell.
+    let of_kubernetes = [
+        ("DOORBELL_SERVICE_HOST", "10.0.0.11"),
+        ("DOORBELL_SERVICE_PORT", "80"),
+        ("DOORBELL_SERVICE_PORT_HTTP", "80"),
+        ("DOORBELL_PORT", "tcp://10.0.0.11:80"),
+        ("DOORBELL_PORT_80_TCP", "tcp://10.0.0.11:80"),
+        ("DOORBELL_PORT_80_TCP_ADDR", "10.0.0.11"),
+        ("DOORBELL_PORT_80_TCP_PORT", "80"),
+        ("DOORBELL_PORT_80_TCP_PROTO", "tcp"),
+    ];
+    assert_eq!(load(&of_kubernetes).remark(), None);
+}
+
+#[test]
+fn a_log_filter_that_lets_the_service_speak_is_accepted() {
+    for filter in ["info", "TRACE", "off", "info,sqlx=debug", "doorbell=debug", "doorbell::dispatch", "sqlx=off,warn"] {
+        assert_eq!(load(&[("RUST_LOG", filter)]).log.filter, filter);
+    }
+}
+
+#[test]
+fn the_operators_token_is_no_other_secret() {
+    let secret = "a-secret-of-the-webhook";
+    for (variable, name) in [
+        ("TELEGRAM_BOT_TOKEN", "the bot token"),
+        ("WEBHOOK_SECRET", "the webhook's secret token"),
+        ("DOORBELL__WEBHOOK__PREVIOUS_SECRET_TOKEN", "the webhook's former secret token"),
+    ] {
+        let value = if variable == "TELEGRAM_BOT_TOKEN" { TOKEN } else { secret };
+        let problem = problem(&[("ADMIN_TOKEN", value), (variable, value)]);
+        assert_eq!((problem.key.as_str(), problem.found), ("console.token", format!("the same text as {name}")));
+    }
+}
+
+#[test]
 fn a_command_with_a_problem_is_named() {
     let start = "[[command]]\nname = 'start'\nreply = 'Hello'\n";
     for (more, key, found) in [
@@ -129,6 +202,7 @@ fn a_command_with_a_problem_is_named() {
     ] {
         let problem = problem_of_file(&format!("{start}{more}"));
         assert_eq!((problem.key.as_str(), problem.found.as_str()), (key, found), "{more}");
+        assert!(problem.source.to_string().contains(", line "), "{problem}");
     }
     let right = "description = 'd'\nparse_mode = 'html'\nbuttons = [[{ text = 'A', url = 'https://example.org' }], []]";
     let (_directory, sources) = file(&format!("{start}{right}"));

@@ -1,0 +1,82 @@
+//! Numbers and durations as a sentence has them: `1 update`, `2 updates`, `3 min`.
+
+use std::time::Duration;
+
+/// A number with its noun: `count(1, "update", "updates")` is `1 update`.
+#[must_use]
+pub fn count(number: impl Into<u64>, one: &str, many: &str) -> String {
+    match number.into() {
+        1 => format!("1 {one}"),
+        number => format!("{number} {many}"),
+    }
+}
+
+/// How often: `once`, `twice`, `3 times`.
+#[must_use]
+pub fn times(number: impl Into<u64>) -> String {
+    match number.into() {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        number => format!("{number} times"),
+    }
+}
+
+/// A duration to the millisecond: `2 days`, `1 h 30 min`, `100 ms`. A duration of the settings can be written so.
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    let whole = duration.as_secs();
+    let (days, hours, minutes, seconds) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60, whole % 60);
+    let milliseconds = u64::from(duration.subsec_millis());
+    let day = if days == 1 { "day" } else { "days" };
+    let parts = [(days, day), (hours, "h"), (minutes, "min"), (seconds, "s"), (milliseconds, "ms")];
+    let shown: Vec<_> =
+        parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number} {unit}")).collect();
+    if shown.is_empty() { "0 s".to_owned() } else { shown.join(" ") }
+}
+
+/// How long ago something was, or for how long it lasts, as exactly as a person wants to know it: to the second below
+/// an hour, to the minute below a day, else to the hour.
+#[must_use]
+pub fn age(age: Duration) -> String {
+    let step = match age.as_secs() {
+        0..3_600 => 1,
+        3_600..86_400 => 60,
+        _ => 3_600,
+    };
+    duration(Duration::from_secs(age.as_secs() / step * step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_singular_and_everything_else_is_not() {
+        let updates = [0_u32, 1, 2].map(|number| count(number, "update", "updates"));
+        assert_eq!(updates, ["0 updates", "1 update", "2 updates"]);
+        assert_eq!([1_u32, 2, 3].map(times), ["once", "twice", "3 times"]);
+    }
+
+    #[test]
+    fn a_duration_is_written_as_a_person_would_and_as_the_settings_take_it() {
+        for (seconds, written) in [
+            (0.0, "0 s"),
+            (0.001, "1 ms"),
+            (1.5, "1 s 500 ms"),
+            (90.0, "1 min 30 s"),
+            (172_800.0, "2 days"),
+            (86_400.0, "1 day"),
+            (365.0 * 86_400.0, "365 days"),
+        ] {
+            let exact = Duration::from_secs_f64(seconds);
+            assert_eq!(duration(exact), written);
+            assert_eq!(humantime::parse_duration(written).unwrap(), exact);
+        }
+    }
+
+    #[test]
+    fn an_age_is_rounded_down_to_what_matters() {
+        let ages = [59, 3_725, 90_061].map(|seconds| age(Duration::from_secs(seconds)));
+        assert_eq!(ages, ["59 s", "1 h 2 min", "1 day 1 h"]);
+    }
+}
