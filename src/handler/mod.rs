@@ -23,6 +23,8 @@ pub trait Handler: Send + Sync {
 
 /// Why there is no answer to an update, named for what happens next. A panic and a time-out count
 /// as [`HandlerError::Retry`].
+///
+/// The text is written to the log and kept with the update: it must not hold what a person wrote.
 #[derive(Debug, thiserror::Error)]
 pub enum HandlerError {
     /// The bot failed: it is tried again, a bounded number of times.
