@@ -28,7 +28,7 @@ use reader::{Reader, Refusal};
 
 pub use in_force::{Entry, Shown};
 pub use origin::Origin;
-pub use platform::Platform;
+pub use platform::{Platform, Stage};
 pub use problems::{Problem, SettingsError};
 pub use schema::json_schema;
 pub use sections::command::CommandSettings;
@@ -115,7 +115,7 @@ impl Settings {
             platform,
             in_force: Vec::new(),
         };
-        if need == Need::Token && !settings.platform.preview {
+        if need == Need::Token && !settings.platform.is_preview() {
             ask_for_token(&mut from);
         }
         settings.in_force = from.entries;

@@ -33,6 +33,7 @@ mod once_and_in_order;
 mod one_bad_update;
 mod ownership;
 mod places;
+mod platforms;
 mod pooler;
 mod refused_starts;
 mod registered;
