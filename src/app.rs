@@ -88,7 +88,7 @@ impl App {
                 (token, wanted)
             }
             // The platform gives a preview no secrets: it is to be seen to live all the same.
-            None if settings.platform.preview => (BotToken::none(), Err(NotWanted::NoToken)),
+            None if settings.platform.is_preview() => (BotToken::none(), Err(NotWanted::NoToken)),
             None => return Err(BuildError::NoToken),
         };
         let without_bot = matches!(wanted, Err(NotWanted::NoToken));

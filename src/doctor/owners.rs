@@ -9,9 +9,9 @@ pub(super) fn place(settings: &Settings, claim: Claim) -> Finding {
     const CHECK: &str = "place";
     let name = settings.platform.name.unwrap_or("no platform that Doorbell knows");
     match claim {
-        Claim::Nothing => Finding::unwell(
+        Claim::Nothing { shown_by } => Finding::unwell(
             CHECK,
-            format!("a preview of a change on {name} (IS_PULL_REQUEST=true): it never takes the webhook"),
+            format!("a preview or a test environment on {name} ({shown_by}): it never takes the webhook"),
             "Nothing is to be done if this is meant to be a preview. To try the bot here, give it a bot of its own, and \
              set DOORBELL__WEBHOOK__TAKEOVER=always.",
         ),
@@ -21,6 +21,10 @@ pub(super) fn place(settings: &Settings, claim: Claim) -> Finding {
         Claim::Any => Finding::well(
             CHECK,
             "webhook.takeover = \"always\": it takes the webhook over when it starts, also from production",
+        ),
+        Claim::Vacant if settings.platform.name.is_some() => Finding::well(
+            CHECK,
+            format!("{name}, which does not show that this is production: it takes no webhook over from another host"),
         ),
         Claim::Vacant => Finding::well(
             CHECK,

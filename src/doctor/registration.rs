@@ -55,8 +55,9 @@ pub(super) fn public_url(case: &Case<'_>, public_api: bool) -> Finding {
             return Finding::unwell(
                 CHECK,
                 Standing::Off { why: *why }.sentence(),
-                "Platforms such as Render tell it by themselves; elsewhere set PUBLIC_URL=https://…, where a proxy or a \
-                 tunnel leads to this service.",
+                "Platforms such as Render tell it by themselves; elsewhere, as on Cloud Run and DigitalOcean, set \
+                 PUBLIC_URL=https://…, the address on the platform's page, or where a proxy or a tunnel leads to this \
+                 service.",
             );
         }
     };
@@ -100,7 +101,7 @@ pub(super) fn webhook(case: &Case<'_>, seen: &WebhookInfo, drift: &[Drift]) -> F
                     "This service leaves it alone. To take it on purpose: `doorbell serve --takeover`, or \
                      webhook.takeover = \"always\". To try something out, rather use a bot of its own.{off}"
                 ),
-                Claim::Nothing => {
+                Claim::Nothing { .. } => {
                     "That is right if production runs there: a preview leaves it alone. To try the bot here, give the \
                      preview a bot of its own, and set DOORBELL__WEBHOOK__TAKEOVER=always."
                         .to_owned()

@@ -1,12 +1,13 @@
 use super::standing::Standing;
-use crate::settings::{Platform, Takeover};
+use crate::settings::{Platform, Stage, Takeover};
 
 /// Which webhook a service that starts may make its own. The newest start wins, but only where the
 /// bot is meant to live.
 ///
-/// A preview is known by `IS_PULL_REQUEST=true`. Render's previews of an image promise no such mark
+/// A preview is known by the signs of its platform. Render's previews of an image promise no such sign
 /// and look like production: such a one takes over when it starts, the service that had the webhook
-/// says `superseded` and names its host, and the next start of either wins again.
+/// says `superseded` and names its host, and the next start of either wins again. A service that shows
+/// neither a preview nor production counts as not production.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// Whatever is there: a webhook that leads to another host is taken over.
@@ -16,20 +17,22 @@ pub enum Claim {
     Vacant,
     /// The same, because the operator forbids to take over.
     VacantByOrder,
-    /// Not even where there is none: this is a preview of a change.
-    Nothing,
+    /// Not even where there is none: this is a preview or a test environment.
+    Nothing {
+        /// What shows the preview.
+        shown_by: &'static str,
+    },
 }
 
 impl Claim {
     /// What the settings and the place allow.
     #[must_use]
     pub fn of(takeover: Takeover, platform: &Platform) -> Self {
-        match takeover {
-            Takeover::Always => Self::Any,
-            Takeover::Auto | Takeover::Never if platform.preview => Self::Nothing,
-            Takeover::Auto if platform.is_production() => Self::Any,
-            Takeover::Auto => Self::Vacant,
-            Takeover::Never => Self::VacantByOrder,
+        match (takeover, platform.stage) {
+            (Takeover::Always, _) | (Takeover::Auto, Stage::Production) => Self::Any,
+            (Takeover::Auto | Takeover::Never, Stage::Preview(shown_by)) => Self::Nothing { shown_by },
+            (Takeover::Auto, Stage::Unsure) => Self::Vacant,
+            (Takeover::Never, Stage::Production | Stage::Unsure) => Self::VacantByOrder,
         }
     }
 
@@ -38,10 +41,10 @@ impl Claim {
     pub fn leaves(self, host: &str) -> Option<Standing> {
         let why = match self {
             Self::Any => return None,
-            Self::Nothing => return Some(preview()),
+            Self::Nothing { shown_by } => return Some(preview(shown_by)),
             Self::Vacant => {
-                "and only the production service of a platform that Doorbell knows (Render, Fly and their likes) takes \
-                 a webhook over by itself"
+                "and only a service that its platform shows to be production (Render, Fly and their likes do) takes a \
+                 webhook over by itself"
             }
             Self::VacantByOrder => "and webhook.takeover = \"never\" forbids to take it over",
         };
@@ -57,11 +60,11 @@ impl Claim {
 }
 
 /// How a preview stands that takes no webhook.
-pub(super) fn preview() -> Standing {
+pub(super) fn preview(shown_by: &str) -> Standing {
     Standing::Refused {
-        reason: "this is a preview of a change (IS_PULL_REQUEST=true), and a preview never takes the webhook from \
-                 production"
-            .to_owned(),
+        reason: format!(
+            "this is a preview or a test environment ({shown_by}), and a preview never takes the webhook from production"
+        ),
         advice: "Doorbell did not ask Telegram to change anything. To try the bot here, give the preview the token of \
                  a bot of its own, and set DOORBELL__WEBHOOK__TAKEOVER=always."
             .to_owned(),
@@ -75,14 +78,15 @@ mod tests {
     #[test]
     fn only_a_production_service_takes_over_by_itself_and_a_preview_takes_nothing() {
         let local = Platform::default();
-        let production = Platform { name: Some("Render"), ..Platform::default() };
-        let preview = Platform { preview: true, ..production.clone() };
+        let production = Platform { name: Some("Render"), stage: Stage::Production, ..Platform::default() };
+        let preview = Platform { stage: Stage::Preview("A is set"), ..production.clone() };
+        let nothing = Claim::Nothing { shown_by: "A is set" };
         for (takeover, place, claim) in [
             (Takeover::Auto, &production, Claim::Any),
             (Takeover::Auto, &local, Claim::Vacant),
-            (Takeover::Auto, &preview, Claim::Nothing),
+            (Takeover::Auto, &preview, nothing),
             (Takeover::Never, &production, Claim::VacantByOrder),
-            (Takeover::Never, &preview, Claim::Nothing),
+            (Takeover::Never, &preview, nothing),
             (Takeover::Always, &local, Claim::Any),
             (Takeover::Always, &preview, Claim::Any),
         ] {

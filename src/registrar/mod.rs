@@ -154,8 +154,8 @@ impl Registrar {
             Ok(wanted) => wanted,
             Err(why) => return self.stand_aside(Standing::Off { why: *why }, Level::WARN).await,
         };
-        if wanted.claim == Claim::Nothing {
-            return self.stand_aside(claim::preview(), Level::WARN).await;
+        if let Claim::Nothing { shown_by } = wanted.claim {
+            return self.stand_aside(claim::preview(shown_by), Level::WARN).await;
         }
         let problems = wanted.problems(self.api.is_public());
         if !problems.is_empty() {

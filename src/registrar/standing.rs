@@ -91,7 +91,8 @@ impl Standing {
             }
             Self::Off { why: NotWanted::NoPublicUrl } => {
                 "Doorbell does not know its public URL, so Telegram cannot be told where to send updates, and none \
-                 arrive. Set PUBLIC_URL to the https address at which this service is reached from outside."
+                 arrive. Set PUBLIC_URL to the https address at which this service is reached from outside; some \
+                 platforms, such as Cloud Run and DigitalOcean, show it on their pages and do not tell it to a service."
                     .to_owned()
             }
             Self::Off { why: NotWanted::NoToken } => {

@@ -55,7 +55,7 @@ impl Layers {
             layers.set_text(key, value.as_str().into(), Origin::CommandLine);
         }
         if layers.is_not_set("webhook.public_url")
-            && let Some((url, origin)) = platform::public_url(&sources.environment)
+            && let Some((url, origin)) = platform::public_url(&sources.environment, &layers.written("server.port"))
         {
             layers.set_text("webhook.public_url", url.into(), origin);
         }
@@ -111,6 +111,14 @@ impl Layers {
     /// What a known key is set to.
     pub(super) fn found(&self, key: &str) -> &Found {
         self.found.get(key).expect("each key that is read is in the defaults")
+    }
+
+    /// What a key that is no secret is set to, as it would be written.
+    fn written(&self, key: &str) -> String {
+        match &self.found(key).raw {
+            Raw::Text(text) => text.expose_secret().trim().to_owned(),
+            Raw::Toml(value) => value.to_string(),
+        }
     }
 
     fn is_not_set(&self, key: &str) -> bool {

@@ -31,7 +31,7 @@ use reader::{Reader, Refusal};
 
 pub use in_force::{Entry, Shown};
 pub use origin::Origin;
-pub use platform::Platform;
+pub use platform::{Platform, Stage};
 pub use problems::{Problem, SettingsError};
 pub use proxy::Proxy;
 pub use schema::json_schema;
@@ -128,7 +128,7 @@ impl Settings {
             places: std::mem::take(&mut from.places),
         };
         sections::console::compare(&settings, &mut from);
-        if need == Need::Token && !settings.platform.preview {
+        if need == Need::Token && !settings.platform.is_preview() {
             ask_for_token(&mut from);
         }
         settings.in_force = from.entries;

@@ -19,12 +19,12 @@ pub enum Origin {
     },
     /// A variable of the environment.
     Variable(String),
-    /// A variable that the platform sets by itself.
+    /// Variables that the platform sets by itself.
     Platform {
         /// The platform.
         name: &'static str,
-        /// Its variable.
-        variable: &'static str,
+        /// Its variables, of which the value is made.
+        variables: Vec<&'static str>,
     },
     /// The contents of a file that a variable names.
     SecretFile {
@@ -45,7 +45,10 @@ impl fmt::Display for Origin {
             Self::File { path, line: None } => write!(f, "file {}", path.display()),
             Self::File { path, line: Some(line) } => write!(f, "file {}, line {line}", path.display()),
             Self::Variable(name) => write!(f, "environment variable {name}"),
-            Self::Platform { name, variable } => write!(f, "environment variable {variable}, set by {name}"),
+            Self::Platform { name, variables } => {
+                let plural = if variables.len() == 1 { "" } else { "s" };
+                write!(f, "environment variable{plural} {}, set by {name}", variables.join(" and "))
+            }
             Self::SecretFile { variable, path } => {
                 write!(f, "file {}, named by {variable}", describe::text(&path.display().to_string()))
             }

@@ -268,7 +268,9 @@ async fn a_disk_that_a_deploy_erases_and_a_preview_are_found() {
 
     let mut preview = Case::healthy().await;
     preview.environment = vec![("RENDER", "true"), ("IS_PULL_REQUEST", "true")];
-    preview.finds("place", "a preview of a change on Render", "a bot of its own").await;
+    preview
+        .finds("place", "a preview or a test environment on Render (IS_PULL_REQUEST is true)", "a bot of its own")
+        .await;
     let preview = preview.with("telegram.bot_token", "");
     preview.finds("bot token", "this is a preview", "a bot of its own").await;
 }

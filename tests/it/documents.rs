@@ -241,32 +241,6 @@ fn the_blueprint_holds_no_secret_and_nothing_that_render_refuses() {
 }
 
 #[test]
-fn the_image_runs_as_nobody_hears_signals_and_is_built_without_secrets() {
-    let text = read("Dockerfile");
-    let instructions: Vec<(&str, &str)> =
-        lines(&text).into_iter().filter_map(|line| line.split_once(' ')).filter(|(name, _)| !name.is_empty()).collect();
-    let of =
-        |name: &str| instructions.iter().filter(|(other, _)| *other == name).map(|(_, rest)| *rest).collect::<Vec<_>>();
-    assert_eq!(
-        (of("ENTRYPOINT"), of("CMD")),
-        (vec!["[\"/doorbell\"]"], vec!["[\"serve\"]"]),
-        "exec form: signals arrive"
-    );
-    assert_eq!(of("STOPSIGNAL"), ["SIGTERM"]);
-    let users = of("USER");
-    assert!(
-        users.len() == 1
-            && users[0].bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
-            && !users[0].starts_with('0')
-    );
-    assert_eq!(of("ARG"), Vec::<&str>::new(), "a platform hands every variable to the build");
-    assert_eq!(of("ENV"), ["DOORBELL_PROFILE=production"]);
-    assert_eq!(of("EXPOSE"), [DEFAULTS["server"]["port"].to_string()]);
-    let profile = run(&["settings"], &[("DOORBELL_PROFILE", "production")], Path::new("/"));
-    assert_eq!(profile.code, 0, "{}", profile.stderr);
-}
-
-#[test]
 fn each_test_that_the_threat_model_names_is_there() {
     let page = read(".github/SECURITY.md");
     let is_test = |span: &&str| {

@@ -39,6 +39,7 @@ mod one_bad_update;
 mod outward_proxy;
 mod ownership;
 mod places;
+mod platforms;
 mod pooler;
 mod refused_starts;
 mod registered;

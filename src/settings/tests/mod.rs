@@ -1,4 +1,5 @@
 mod layers;
+mod platforms;
 mod problems;
 mod schema;
 mod secrets;

@@ -245,5 +245,5 @@ fn a_missing_token_is_a_problem_where_it_is_needed_but_not_on_a_preview() {
     assert!(error.to_string().contains("@BotFather") && error.to_string().contains("TELEGRAM_BOT_TOKEN"), "{error}");
     assert!(Settings::load(&sources(&[("TELEGRAM_BOT_TOKEN", TOKEN)]), Need::Token).is_ok());
     let preview = Settings::load(&sources(&[("RENDER", "true"), ("IS_PULL_REQUEST", "true")]), Need::Token).unwrap();
-    assert!(preview.telegram.bot_token.is_none() && preview.platform.preview);
+    assert!(preview.telegram.bot_token.is_none() && preview.platform.is_preview());
 }

@@ -84,7 +84,18 @@ fn variables() -> Vec<(String, bool)> {
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "OTEL_SERVICE_NAME",
     ];
-    let platform = ["RENDER", "RENDER_EXTERNAL_URL", "FLY_APP_NAME", "RAILWAY_PUBLIC_DOMAIN", "IS_PULL_REQUEST"];
+    let platform = [
+        "RENDER",
+        "RENDER_EXTERNAL_URL",
+        "FLY_APP_NAME",
+        "RAILWAY_PUBLIC_DOMAIN",
+        "IS_PULL_REQUEST",
+        "COOLIFY_URL",
+        "CONTAINER_APP_NAME",
+        "CONTAINER_APP_ENV_DNS_SUFFIX",
+        "CODESPACE_NAME",
+        "GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN",
+    ];
     let secret = [
         "TELEGRAM_BOT_TOKEN",
         "WEBHOOK_SECRET",

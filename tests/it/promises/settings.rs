@@ -38,7 +38,9 @@ pub fn settings(input: &[u8]) {
             Ok(settings) => {
                 assert!((1..=100).contains(&settings.webhook.max_connections));
                 assert!(settings.server.body_limit >= 513 * 1024);
-                assert!(need == Need::Nothing || settings.platform.preview || settings.telegram.bot_token.is_some());
+                assert!(
+                    need == Need::Nothing || settings.platform.is_preview() || settings.telegram.bot_token.is_some()
+                );
                 let shown = settings.in_force().iter().map(|entry| format!("{entry:?} {}", entry.value));
                 format!("{settings:?} {}", shown.collect::<String>())
             }
