@@ -55,12 +55,12 @@ impl Layers {
             layers.set_text(key, value.as_str().into(), Origin::CommandLine);
         }
         if layers.is_not_set("webhook.public_url")
-            && let Some((url, origin)) = platform::public_url(&sources.environment, &layers.written("server.port"))
+            && let Some((url, origin)) = platform::public_url(&sources.environment, &layers.text("server.port"))
         {
             layers.set_text("webhook.public_url", url.into(), origin);
         }
         if layers.is_not_set(super::PROXY)
-            && let Some(host) = telegram::public_host(layers.text("telegram.api_url"))
+            && let Some(host) = telegram::public_host(&layers.text("telegram.api_url"))
             && let Some((url, origin)) = proxy::of_environment(&sources.environment, host)
         {
             layers.set_text(super::PROXY, url, origin);
@@ -113,26 +113,15 @@ impl Layers {
         self.found.get(key).expect("each key that is read is in the defaults")
     }
 
-    /// What a key that is no secret is set to, as it would be written.
-    fn written(&self, key: &str) -> String {
+    fn is_not_set(&self, key: &str) -> bool {
+        self.text(key).is_empty()
+    }
+
+    /// What a key that is no secret is set to, as text.
+    fn text(&self, key: &str) -> String {
         match &self.found(key).raw {
             Raw::Text(text) => text.expose_secret().trim().to_owned(),
-            Raw::Toml(value) => value.to_string(),
-        }
-    }
-
-    fn is_not_set(&self, key: &str) -> bool {
-        match &self.found(key).raw {
-            Raw::Toml(value) if !value.is_str() => false,
-            Raw::Text(_) | Raw::Toml(_) => self.text(key).is_empty(),
-        }
-    }
-
-    /// What a known key is set to, if that is a text.
-    fn text(&self, key: &str) -> &str {
-        match &self.found(key).raw {
-            Raw::Text(text) => text.expose_secret(),
-            Raw::Toml(value) => value.as_str().unwrap_or_default(),
+            Raw::Toml(value) => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
         }
     }
 }
