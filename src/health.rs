@@ -123,8 +123,12 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
         reasons.push("the service is stopping".to_owned());
     }
     match health.surveyor.survey().await {
-        Ok(survey) if survey.waiting + survey.held >= health.capacity as u64 => {
-            reasons.push(format!("the inbox is full: {} updates wait", survey.waiting));
+        Ok(survey) if survey.full => {
+            let (open, dead) = (survey.waiting + survey.held, survey.dead);
+            let capacity = health.capacity;
+            reasons.push(format!(
+                "the inbox is full: updates that wait or are held: {open}; dead updates: {dead}; inbox.capacity: {capacity}"
+            ));
         }
         Ok(_) => {}
         Err(reason) => reasons.push(reason),
