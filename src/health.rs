@@ -128,9 +128,11 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
         reasons.push("the service is stopping".to_owned());
     }
     match health.surveyor.survey().await {
-        Ok(survey) if survey.waiting + survey.held >= health.capacity as u64 => {
+        Ok(survey) if survey.full => {
             let holds = count(survey.waiting + survey.held, "update", "updates");
-            reasons.push(format!("the inbox is full: it holds {holds}, and inbox.capacity is {}", health.capacity));
+            let dead = count(survey.dead, "dead update", "dead updates");
+            let capacity = health.capacity;
+            reasons.push(format!("the inbox is full: it holds {holds} and {dead}, and inbox.capacity is {capacity}"));
         }
         Ok(_) => {}
         Err(reason) => reasons.push(reason),

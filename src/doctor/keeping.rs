@@ -73,7 +73,7 @@ fn judged(check: &'static str, state: &str, depth: &Depth, settings: &Settings) 
     let Depth { waiting, dead, oldest } = depth;
     let age = oldest.map(|age| format!(", the oldest for {}", wording::age(age))).unwrap_or_default();
     let seen = format!("{state}; waiting: {waiting}{age}; dead: {dead}");
-    if *waiting >= settings.inbox.capacity as u64 {
+    if *waiting + *dead >= settings.inbox.capacity as u64 {
         let advice = "It is full: new updates are left to Telegram. Look at why they are not handled (the log, your bot), \
                       or raise inbox.capacity.";
         Finding::unwell(check, seen, advice)

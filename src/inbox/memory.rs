@@ -250,8 +250,9 @@ impl Inbox for MemoryInbox {
     async fn survey(&self) -> Result<Survey, InboxError> {
         let dead = self.kept().dead.len() as u64;
         let lanes = self.order.lanes();
-        let held = lanes.held();
-        Ok(Survey { waiting: (lanes.open() - held) as u64, held: held as u64, dead, oldest: lanes.oldest() })
+        let (open, held) = (lanes.open(), lanes.held());
+        let full = open >= self.settings.capacity;
+        Ok(Survey { waiting: (open - held) as u64, held: held as u64, dead, full, oldest: lanes.oldest() })
     }
 
     async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError> {

@@ -265,6 +265,8 @@ pub struct Survey {
     pub held: u64,
     /// Dead updates.
     pub dead: u64,
+    /// Whether one more would be refused.
+    pub full: bool,
     /// When the oldest update that waits or is held arrived.
     pub oldest: Option<Timestamp>,
 }

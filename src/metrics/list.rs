@@ -55,7 +55,7 @@ pub const LIST: &[Metric] = &[
             }
         },
     ),
-    gauge("doorbell_inbox_capacity", Unit::Things, "The most updates that may wait or be held.", |at, to| {
+    gauge("doorbell_inbox_capacity", Unit::Things, "The most updates that may wait, be held or be dead.", |at, to| {
         to.value(at.counted.capacity);
     }),
     gauge(

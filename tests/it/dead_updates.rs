@@ -94,3 +94,22 @@ async fn which_updates_are_meant_has_to_be_said() {
     assert_eq!(dead(&app, &["retry", "99"]).await.0, 1);
     assert_eq!(app.survey().await.dead, 1);
 }
+
+#[test]
+fn an_operators_command_leaves_a_file_of_an_older_version_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inbox.db");
+    let url = format!("sqlite:{}", path.display());
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch("PRAGMA journal_mode = wal").unwrap();
+    file.execute_batch(include_str!("../../src/inbox/sqlite/schema.sql")).unwrap();
+    file.execute_batch(include_str!("../../src/inbox/sqlite/schema_2.sql")).unwrap();
+    file.execute_batch("PRAGMA application_id = 0x42656c6c; PRAGMA user_version = 2").unwrap();
+    for arguments in [&["dead", "list"][..], &["dead", "retry", "--all"]] {
+        let ended = run(arguments, &[("DATABASE_URL", &url)], folder.path());
+        assert_eq!(ended.code, 1);
+        assert!(ended.stderr.contains("Start the service of this version first"), "{}", ended.stderr);
+    }
+    let version: i64 = file.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
+}

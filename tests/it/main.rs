@@ -12,6 +12,7 @@ mod harness;
 mod promises;
 
 mod answered;
+mod clocks;
 mod command_line;
 mod crash;
 mod database_away;

@@ -66,6 +66,7 @@ pub(super) struct PostgresInbox {
     aside: Line,
     settle_slot: i32,
     keep_done: Duration,
+    capacity: u64,
     held: Arc<Held>,
     /// How many updates are dead, as far as is known here.
     dead: Arc<AtomicU64>,
@@ -103,6 +104,7 @@ impl PostgresInbox {
             aside: Line::new(&link),
             settle_slot: slot + 1,
             keep_done: settings.keep_done,
+            capacity: settings.capacity as u64,
             held,
             dead,
             sweeping: Sweeping::new(),
@@ -161,6 +163,7 @@ impl Inbox for PostgresInbox {
             let count = |number: i64| u64::try_from(number).unwrap_or(0);
             self.dead.store(count(dead), Ordering::Relaxed);
             Ok(Survey {
+                full: count(open.unwrap_or(0)) + count(dead) >= self.capacity,
                 waiting: count(open.unwrap_or(0) - held),
                 held: count(held),
                 dead: count(dead),

@@ -71,5 +71,5 @@ fn survey(path: &Path, bot: BotId) -> rusqlite::Result<Result<Survey, InboxError
             dead = count;
         }
     }
-    Ok(Ok(Survey { waiting, held: 0, dead, oldest }))
+    Ok(Ok(Survey { waiting, held: 0, dead, full: false, oldest }))
 }

@@ -207,8 +207,9 @@ impl Inbox for SqliteInbox {
         });
         let dead = dead.await?;
         let lanes = self.shared.order.lanes();
-        let held = lanes.held();
-        Ok(Survey { waiting: (lanes.open() - held) as u64, held: held as u64, dead, oldest: lanes.oldest() })
+        let (open, held) = (lanes.open() as u64, lanes.held() as u64);
+        let full = open + dead >= self.settings.capacity as u64;
+        Ok(Survey { waiting: open - held, held, dead, full, oldest: lanes.oldest() })
     }
 
     async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError> {

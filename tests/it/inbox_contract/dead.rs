@@ -201,11 +201,14 @@ pub(super) async fn dead_updates_take_room_and_are_bounded(f: &mut Fixture) {
     if f.survives_a_restart() {
         let full = third.answer().await;
         assert!(matches!(full, Err(InboxError::Full { capacity: 2 })), "{full:?}");
+        assert!(f.survey().await.full);
         assert_eq!(listed(f, &Selection::All, 10).await, [1, 2]);
         f.inbox().discard(&these(&[1])).await.unwrap();
+        assert!(!f.survey().await.full);
         f.store(&[(3, 3)]).await;
     } else {
         // Nobody could discard one: the oldest goes, and stays known.
+        assert!(!f.survey().await.full);
         assert_eq!(listed(f, &Selection::All, 10).await, [2]);
         assert_eq!(f.offer(f.message(1, 1)).await.answer().await.unwrap(), Accepted::Known);
     }

@@ -1,0 +1,83 @@
+//! The program itself on a machine whose clock is behind and is set right: nothing that was acknowledged
+//! expires for it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::harness::{BotApi, Line, Program, message, serve_echo_at, tell};
+
+/// The library that shows a process another time, where the machine has it.
+fn faketime() -> Option<String> {
+    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let library = |folder: PathBuf| folder.join("faketime/libfaketimeMT.so.1");
+    let found = folders.map(library).find(|library| library.exists());
+    if found.is_none() {
+        tell("libfaketime is not installed here: the tests of a wrong clock were left out (they pass unrun)");
+    }
+    found.map(|library| library.display().to_string())
+}
+
+/// Starts the program with the clock that a file says, which may change it.
+fn serve_at(telegram: &BotApi, life: usize, folder: &Path, library: &str) -> Program {
+    let (clock, inbox) = (folder.join("clock").display().to_string(), format!("sqlite:{}/inbox.db", folder.display()));
+    let variables = [
+        ("LD_PRELOAD", library),
+        ("FAKETIME_TIMESTAMP_FILE", &clock),
+        ("FAKETIME_NO_CACHE", "1"),
+        // As on a real machine, whose timer goes on when its clock is set.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    serve_echo_at(&telegram.url_of(life), &inbox, folder, &variables)
+}
+
+/// Sets the clock so far behind.
+fn set_clock(folder: &Path, behind: &str) {
+    fs::write(folder.join("clock"), behind).expect("it can be written");
+}
+
+/// Two updates of a chat, of now as Telegram sees it: one whose reply hangs, and one that waits behind it.
+async fn ring(program: &Program) {
+    #[expect(clippy::disallowed_methods, reason = "Telegram's clock is right")]
+    let now = jiff::Timestamp::now().as_second();
+    let mut line = Line::open(program.addr).await.unwrap();
+    for (id, text) in [(1, "/echo 1"), (2, "/echo 2")] {
+        let mut update = message(id, 7, text);
+        update["message"]["date"] = now.into();
+        assert_eq!(line.ring(&update).await.unwrap().status, 200);
+    }
+}
+
+fn answered(telegram: &BotApi, life: usize) -> bool {
+    telegram.sent(7).iter().any(|sent| sent.text == "2" && sent.life == life)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_while_a_clock_that_was_behind_is_set_right_is_answered() {
+    let Some(library) = faketime() else { return };
+    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    set_clock(folder.path(), "-2d");
+    telegram.hang(true);
+    let program = serve_at(&telegram, 0, folder.path(), &library);
+    ring(&program).await;
+    telegram.until("the first reply", |telegram| telegram.last(7).as_deref() == Some("1")).await;
+    set_clock(folder.path(), "+0");
+    telegram.hang(false);
+    telegram.until("the second reply", |telegram| answered(telegram, 0)).await;
+    drop(program);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_with_a_clock_that_was_behind_is_answered_after_a_restart() {
+    let Some(library) = faketime() else { return };
+    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    set_clock(folder.path(), "-2d");
+    telegram.hang(true);
+    let mut program = serve_at(&telegram, 0, folder.path(), &library);
+    ring(&program).await;
+    program.child.kill().unwrap();
+    program.child.wait().unwrap();
+    set_clock(folder.path(), "+0");
+    let again = serve_at(&telegram, 1, folder.path(), &library);
+    telegram.until("the second reply", |telegram| answered(telegram, 1)).await;
+    drop(again);
+}
