@@ -130,9 +130,12 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
     match health.surveyor.survey().await {
         Ok(survey) if survey.full => {
             let holds = count(survey.waiting + survey.held, "update", "updates");
-            let dead = count(survey.dead, "dead update", "dead updates");
+            let dead = match survey.dead {
+                0 => String::new(),
+                dead => format!(" and {}", count(dead, "dead update", "dead updates")),
+            };
             let capacity = health.capacity;
-            reasons.push(format!("the inbox is full: it holds {holds} and {dead}, and inbox.capacity is {capacity}"));
+            reasons.push(format!("the inbox is full: it holds {holds}{dead}, and inbox.capacity is {capacity}"));
         }
         Ok(_) => {}
         Err(reason) => reasons.push(reason),
