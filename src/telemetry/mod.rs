@@ -21,7 +21,7 @@ use crate::settings::{LogFormat, LogSettings};
 pub(crate) use label::label;
 pub use label::{Family, Label};
 pub use measure::{Counter, Histogram, Measured};
-pub use traces::{EndedSpan, Fact, Side, Span, SpanId, Trace, TraceId, Traces};
+pub use traces::{Span, Trace, Traces};
 
 /// Libraries whose most talkative levels print what passes through them, the Bot API's paths and so
 /// the bot token among it; they are held at `warn` whatever the filter says.

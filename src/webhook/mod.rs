@@ -26,7 +26,7 @@ use crate::clock::{SharedClock, elapsed};
 use crate::inbox::{Accepted, Inbox};
 use crate::problem::Problem;
 use crate::settings::SourceMode;
-use crate::telemetry::{Fact, Label, Traces};
+use crate::telemetry::{Label, Traces};
 use crate::update::{Kind, Update, UpdateId};
 use body::{Allowance, Unread};
 use refusal::Refusal;
@@ -131,15 +131,15 @@ impl Door {
     fn trace(&self, id: UpdateId, kind: &Kind, begun: Timestamp, accepted: &Result<Accepted, Refusal>) {
         let Some(trace) = self.traces.of(id.0) else { return };
         let span = match accepted {
-            Ok(Accepted::Stored) => trace.first(SPAN, begun),
-            Ok(Accepted::Known) | Err(_) => trace.again(SPAN, begun),
+            Ok(Accepted::Stored) => trace.root(SPAN, begun),
+            Ok(Accepted::Known) | Err(_) => trace.repeated(SPAN, begun),
         };
         let status = if accepted.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        span.with("http.request.method", Fact::word("POST"))
-            .with("http.route", Fact::word(PATH))
-            .with("http.response.status_code", status.as_u16())
-            .with("update.kind", Fact::word(kind.name().to_owned()))
-            .with("outcome", Fact::word(outcome(accepted).name()))
+        span.with("http.request.method", "POST")
+            .with("http.route", PATH)
+            .with("http.response.status_code", i64::from(status.as_u16()))
+            .with("update.kind", kind.name().to_owned())
+            .with("outcome", outcome(accepted).name())
             .end(self.clock.now(), accepted.is_ok());
     }
 
