@@ -42,7 +42,7 @@ impl PacedApi {
     /// would have come too soon.
     pub async fn perform(&self, call: &Call) -> Result<(), ApiError> {
         let put_off = |_: &ApiError| {
-            self.api.counts().put_off.count();
+            self.api.counts().put_off.inc();
         };
         let turn = self.limits().turn(call, self.clock.now()).inspect_err(put_off)?;
         if !turn.is_zero() {

@@ -19,8 +19,11 @@ use tracing_subscriber::{Layer, fmt as log_lines};
 
 use crate::settings::{LogFormat, LogSettings};
 pub(crate) use label::label;
-pub use label::{Family, Label};
-pub use measure::{Counter, Histogram, Measured};
+pub use label::{Family, Label, Labels};
+pub use measure::{durations, sizes};
+pub use prometheus_client::metrics::counter::Counter;
+pub use prometheus_client::metrics::histogram::Histogram;
+pub use prometheus_client::registry::{Registry, Unit};
 pub use traces::{Span, Trace, Traces};
 
 /// Libraries whose most talkative levels print what passes through them, the Bot API's paths and so

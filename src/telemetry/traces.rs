@@ -23,7 +23,7 @@ pub struct Traces(Option<Arc<Queue>>);
 struct Queue {
     bot: i64,
     spans: mpsc::Sender<SpanData>,
-    lost: Arc<Counter>,
+    lost: Counter,
     scope: InstrumentationScope,
 }
 
@@ -31,7 +31,7 @@ impl Traces {
     /// Returns the traces of that bot, and the receiver of their ended spans. At most `capacity` spans wait in
     /// between; further spans are counted in `lost`, and nobody waits for the receiver.
     #[must_use]
-    pub fn of_bot(bot: i64, capacity: usize, lost: Arc<Counter>) -> (Self, mpsc::Receiver<SpanData>) {
+    pub fn of_bot(bot: i64, capacity: usize, lost: Counter) -> (Self, mpsc::Receiver<SpanData>) {
         let (spans, ended) = mpsc::channel(capacity);
         let scope = InstrumentationScope::builder("doorbell").with_version(env!("CARGO_PKG_VERSION")).build();
         (Self(Some(Arc::new(Queue { bot, spans, lost, scope }))), ended)
@@ -143,7 +143,7 @@ impl Span {
             self.data.status = Status::error("");
         }
         if self.queue.spans.try_send(self.data).is_err() {
-            self.queue.lost.count();
+            self.queue.lost.inc();
         }
     }
 }
@@ -162,9 +162,9 @@ impl fmt::Debug for Queue {
 mod tests {
     use super::*;
 
-    fn traces(bot: i64, capacity: usize) -> (Traces, mpsc::Receiver<SpanData>, Arc<Counter>) {
-        let lost = Arc::new(Counter::default());
-        let (traces, ended) = Traces::of_bot(bot, capacity, Arc::clone(&lost));
+    fn traces(bot: i64, capacity: usize) -> (Traces, mpsc::Receiver<SpanData>, Counter) {
+        let lost = Counter::default();
+        let (traces, ended) = Traces::of_bot(bot, capacity, lost.clone());
         (traces, ended, lost)
     }
 
@@ -182,7 +182,7 @@ mod tests {
         for update in 0..5 {
             traces.of(update).unwrap().work("handle update", Timestamp::UNIX_EPOCH).end(Timestamp::UNIX_EPOCH, true);
         }
-        assert_eq!(lost.total(), 3);
+        assert_eq!(lost.get(), 3);
         assert_eq!(ended.try_recv().unwrap().attributes, [KeyValue::new("update.id", 0)]);
     }
 

@@ -34,8 +34,8 @@ const REMINDER: Duration = Duration::from_mins(5);
 #[must_use]
 pub fn open(settings: &TracesSettings, bot: BotId, clock: SharedClock, shutdown: &Shutdown) -> Traces {
     let Some(endpoint) = &settings.endpoint else { return Traces::default() };
-    let lost = Arc::new(Counter::default());
-    let (traces, spans) = Traces::of_bot(bot.0, QUEUE_SIZE, Arc::clone(&lost));
+    let lost = Counter::default();
+    let (traces, spans) = Traces::of_bot(bot.0, QUEUE_SIZE, lost.clone());
     let exporter = Exporter { spans, lost, collector: Collector::new(endpoint, settings), clock, warned_at: None };
     shutdown.tasks.spawn(exporter.run(shutdown.hard.clone()));
     traces
@@ -44,7 +44,7 @@ pub fn open(settings: &TracesSettings, bot: BotId, clock: SharedClock, shutdown:
 /// Exports spans after they have ended.
 struct Exporter {
     spans: mpsc::Receiver<SpanData>,
-    lost: Arc<Counter>,
+    lost: Counter,
     collector: Collector,
     clock: SharedClock,
     /// When the log last said that the collector does not accept spans; `None` while it does.
@@ -96,18 +96,18 @@ impl Exporter {
         match self.collector.export(batch).await {
             Ok(()) => {
                 if self.warned_at.take().is_some() {
-                    tracing::info!(lost = self.lost.total(), "the collector accepts traces again");
+                    tracing::info!(lost = self.lost.get(), "the collector accepts traces again");
                 }
             }
             Err(reason) => {
-                self.lost.add(count);
+                self.lost.inc_by(count);
                 let now = self.clock.now();
                 if self.warned_at.is_none_or(|warned_at| elapsed(warned_at, now) >= REMINDER) {
                     self.warned_at = Some(now);
                     tracing::warn!(
                         collector = self.collector.host(),
                         reason,
-                        lost = self.lost.total(),
+                        lost = self.lost.get(),
                         "the collector of traces does not accept them: they are lost, and updates are handled as \
                          usual. Check traces.endpoint: it must be the base URL of OTLP over HTTP, usually at port 4318"
                     );

@@ -32,7 +32,7 @@ use body::{Allowance, Unread};
 use refusal::Refusal;
 use source::Source;
 
-pub use counts::{Counts, Outcome, Reason};
+pub use counts::{Acknowledged, Counts, Outcome, Reason};
 pub use secret::Secrets;
 pub use source::SourceCheck;
 
@@ -79,9 +79,13 @@ async fn ring(State(door): State<Arc<Door>>, request: Request) -> Response {
     if let Err(refusal) = &taken_in {
         door.note(refusal.reason());
     }
-    door.counts.answered.of(outcome(&taken_in)).took(elapsed(begun, door.clock.now()));
+    let took = elapsed(begun, door.clock.now()).as_secs_f64();
+    door.counts.answered.of(outcome(&taken_in)).observe(took);
     match taken_in {
-        Ok(_) => StatusCode::OK.into_response(),
+        Ok(accepted) => {
+            door.counts.acknowledged.of(accepted.into()).inc();
+            StatusCode::OK.into_response()
+        }
         Err(refusal) => Problem::from(refusal).into_response(),
     }
 }
@@ -98,7 +102,7 @@ fn outcome(taken_in: &Result<Accepted, Refusal>) -> Outcome {
 impl Door {
     /// Counts a request that is not acknowledged.
     fn note(&self, reason: Reason) {
-        self.counts.refused.of(reason).count();
+        self.counts.refused.of(reason).inc();
         if reason == Reason::Secret {
             self.counts.refusals.send_modify(|refusals| *refusals += 1);
         }
@@ -148,7 +152,7 @@ impl Door {
     fn check_source(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let source = self.sources.source(headers);
         if let Source::Foreign(address) = source
-            && self.counts.foreign.count() == 0
+            && self.counts.foreign.inc() == 0
         {
             tracing::warn!(
                 %address,

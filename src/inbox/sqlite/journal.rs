@@ -167,7 +167,7 @@ impl Journal {
         }
         let written = clock.now();
         transaction.commit()?;
-        counts.sync_took.took(elapsed(written, clock.now()));
+        counts.sync_took.observe(elapsed(written, clock.now()).as_secs_f64());
         self.spent = if erasing { 0 } else { self.spent + ended };
         (self.last_seq, self.highest_id) = (seq, highest_id);
         if !self.in_hand.is_empty() {
