@@ -159,12 +159,9 @@ impl App {
         );
         let connections = Arc::<server::Counts>::default();
         let metrics = Metrics {
-            webhook: counts,
-            inbox: kept,
+            registry: metrics::registry(&counts, &kept, dispatch.counts(), api.counts(), &connections),
             surveyor,
             capacity: settings.inbox.capacity,
-            dispatch: Arc::clone(dispatch.counts()),
-            api,
             standing: registrar.standing(),
             notes: registrar.notes(),
             connections: Arc::clone(&connections),

@@ -20,7 +20,7 @@ use crate::clock::{SharedClock, elapsed};
 use crate::inbox::{Survey, Surveyor};
 use crate::lifecycle::Shutdown;
 use crate::registrar::{Notes, Standing};
-use crate::webhook::{Counts, Outcome, Reason};
+use crate::webhook::{Acknowledged, Counts, Reason};
 use crate::wording::count;
 
 /// What the answers are made of.
@@ -170,12 +170,12 @@ impl Health {
 impl Updates {
     fn counted(counts: &Counts) -> Self {
         Self {
-            stored: counts.total(Outcome::Stored),
-            known: counts.total(Outcome::Known),
-            unauthorized: counts.refused.of(Reason::Secret).total(),
-            foreign: counts.foreign.total(),
+            stored: counts.acknowledged.of(Acknowledged::Stored).get(),
+            known: counts.acknowledged.of(Acknowledged::Known).get(),
+            unauthorized: counts.refused.of(Reason::Secret).get(),
+            foreign: counts.foreign.get(),
             malformed: counts.malformed(),
-            unavailable: counts.total(Outcome::Unavailable),
+            unavailable: counts.unavailable(),
         }
     }
 }

@@ -50,7 +50,8 @@ impl Dispatch {
     async fn handle(&self, update: &Update, attempt: u32, begun: Timestamp) -> Result<Vec<Call>, Verdict> {
         fail::point_of("handling", &update.id);
         let handled = AssertUnwindSafe(self.handler.handle(update)).catch_unwind();
-        let handled = handled.inspect(|_| self.counts.handler.took(elapsed(begun, self.clock.steady())));
+        let took = || elapsed(begun, self.clock.steady()).as_secs_f64();
+        let handled = handled.inspect(|_| self.counts.handler.observe(took()));
         let error = tokio::select! {
             biased;
             handled = handled => match handled {
@@ -59,7 +60,7 @@ impl Dispatch {
                 Err(panic) => HandlerError::Retry(telemetry::caught_panic(&*panic)),
             },
             () = self.clock.sleep(self.settings.handler_timeout) => {
-                self.counts.handler.took(self.settings.handler_timeout);
+                self.counts.handler.observe(self.settings.handler_timeout.as_secs_f64());
                 HandlerError::Retry(format!("it took longer than {} s", self.settings.handler_timeout.as_secs_f32()))
             }
             () = self.shutdown.hard.cancelled() => return Err(Verdict::Released),
@@ -167,7 +168,7 @@ impl Dispatch {
                 }
                 Err(error @ (InboxError::LeaseLost(_) | InboxError::Unusable { .. })) => {
                     if matches!(error, InboxError::LeaseLost(_)) {
-                        self.counts.leases_lost.count();
+                        self.counts.leases_lost.inc();
                     }
                     tracing::warn!(update.id = lease.update_id.0, %error, "the outcome of an attempt was not recorded");
                     return;
@@ -194,7 +195,7 @@ impl Dispatch {
         let (id, chat, kind) = (update.id.0, update.chat_key, update.kind.name());
         let now = self.clock.steady();
         let duration_ms = u64::try_from(elapsed(begun, now).as_millis()).unwrap_or(u64::MAX);
-        self.counts.attempts.of(verdict.into()).count();
+        self.counts.attempts.of(verdict.into()).inc();
         match verdict {
             Verdict::Done => {
                 tracing::debug!(update.id = id, update.kind = kind, %chat, attempt, duration_ms, "update handled");

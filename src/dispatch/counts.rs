@@ -1,5 +1,5 @@
 use crate::inbox::Verdict;
-use crate::telemetry::{Counter, Family, Histogram, label};
+use crate::telemetry::{Counter, Family, Histogram, Registry, Unit, durations, label};
 
 /// Attempts, since the start.
 #[derive(Debug)]
@@ -14,13 +14,35 @@ pub struct Counts {
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { attempts: Family::default(), handler: Histogram::of_spans(), leases_lost: Counter::default() }
+        Self { attempts: Family::default(), handler: durations(), leases_lost: Counter::default() }
+    }
+}
+
+impl Counts {
+    /// Adds the metrics to the registry.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "doorbell_leases_lost",
+            "Attempts whose outcome was refused, because their lease had lapsed and the update was given to another",
+            self.leases_lost.clone(),
+        );
+        registry.register(
+            "doorbell_attempts",
+            "Attempts that ended, by outcome. Those that ended dead or expired are as many updates",
+            self.attempts.clone(),
+        );
+        registry.register_with_unit(
+            "doorbell_handler_duration",
+            "How long the handler took for an update, without the calls that it returned",
+            Unit::Seconds,
+            self.handler.clone(),
+        );
     }
 }
 
 label! {
     /// How an attempt ended.
-    pub enum Outcome {
+    pub enum Outcome as "outcome" {
         /// Handled, every call made.
         Done = "done",
         /// The bot failed, and is tried again.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Outcome;
 use crate::inbox::Verdict;
 use crate::telegram::{Answered, ApiError, Call};
-use crate::telemetry::{Fact, Label, Span, Trace};
+use crate::telemetry::{Label, Span, Trace};
 use crate::update::Update;
 
 /// No method of the Bot API has a longer name.
@@ -15,15 +15,15 @@ const METHOD_MOST: usize = 64;
 pub(super) fn attempt(trace: &Trace, update: &Update, attempt: u32, begun: Timestamp) -> Span {
     trace
         .work("handle update", begun)
-        .with("update.kind", Fact::word(update.kind.name().to_owned()))
-        .with("attempt", attempt)
+        .with("update.kind", update.kind.name().to_owned())
+        .with("attempt", i64::from(attempt))
 }
 
 /// Ends it.
 pub(super) fn attempted(span: Span, verdict: &Verdict, ended: Timestamp) {
     let outcome = Outcome::from(verdict);
     let well = matches!(outcome, Outcome::Done | Outcome::Released);
-    span.with("outcome", Fact::word(outcome.name())).end(ended, well);
+    span.with("outcome", outcome.name()).end(ended, well);
 }
 
 /// Begins the span of a call, its wait for a turn included. A method can come from a user's bot: what is no name
@@ -31,7 +31,7 @@ pub(super) fn attempted(span: Span, verdict: &Verdict, ended: Timestamp) {
 pub(super) fn call(attempt: &Span, call: &Call, begun: Timestamp) -> Span {
     let is_name = call.method.len() <= METHOD_MOST && call.method.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let method = if is_name { &call.method } else { "call" };
-    attempt.request(method.to_owned(), begun).with("rpc.method", Fact::word(method.to_owned()))
+    attempt.request(method.to_owned(), begun).with("rpc.method", method.to_owned())
 }
 
 /// Ends it. Where Telegram asks to wait the status is not known: the call may have been put off without being made.
@@ -41,9 +41,9 @@ pub(super) fn called(span: Span, error: Option<&ApiError>, ended: Timestamp) {
         Some(ApiError::Refused { code, .. }) => (Answered::Refused, Some(*code)),
         Some(error) => (Answered::from(error), None),
     };
-    let span = span.with("outcome", Fact::word(answered.name()));
+    let span = span.with("outcome", answered.name());
     let span = match status {
-        Some(status) => span.with("http.response.status_code", status),
+        Some(status) => span.with("http.response.status_code", i64::from(status)),
         None => span,
     };
     span.end(ended, error.is_none());
@@ -51,5 +51,5 @@ pub(super) fn called(span: Span, error: Option<&ApiError>, ended: Timestamp) {
 
 /// Ends that of a call which was not waited for, because the service stops. It may have been carried out.
 pub(super) fn let_go(span: Span, ended: Timestamp) {
-    span.with("outcome", Fact::word(Outcome::Released.name())).end(ended, false);
+    span.with("outcome", Outcome::Released.name()).end(ended, false);
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::telemetry::{Counter, Histogram};
+use crate::telemetry::{Counter, Histogram, Registry, Unit, durations, sizes};
 
 /// What a keeper did, since the start.
 #[derive(Debug)]
@@ -20,9 +20,9 @@ pub struct Counts {
 impl Default for Counts {
     fn default() -> Self {
         Self {
-            commit_held: Histogram::of_sizes(),
-            commit_took: Histogram::of_spans(),
-            sync_took: Histogram::of_spans(),
+            commit_held: sizes(),
+            commit_took: durations(),
+            sync_took: durations(),
             commits_failed: Counter::default(),
             leases_lapsed: Counter::default(),
         }
@@ -30,13 +30,46 @@ impl Default for Counts {
 }
 
 impl Counts {
+    /// Adds the metrics to the registry.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "doorbell_inbox_commit_updates",
+            "Updates that one commit stored or settled; none with memory:, which commits nothing",
+            self.commit_held.clone(),
+        );
+        registry.register_with_unit(
+            "doorbell_inbox_commit_duration",
+            "How long a commit took until it would survive a crash: for the most part one fsync, or one round trip",
+            Unit::Seconds,
+            self.commit_took.clone(),
+        );
+        registry.register_with_unit(
+            "doorbell_inbox_sync_duration",
+            "How much of a commit the disk took: the log written and one fsync; on SQLite only",
+            Unit::Seconds,
+            self.sync_took.clone(),
+        );
+        registry.register(
+            "doorbell_inbox_commit_failures",
+            "Commits that failed; nothing of them was acknowledged",
+            self.commits_failed.clone(),
+        );
+        registry.register(
+            "doorbell_leases_lapsed",
+            "Updates that went back to waiting because their lease was not extended in time. PostgreSQL does this \
+             without telling; see doorbell_leases_lost_total there",
+            self.leases_lapsed.clone(),
+        );
+    }
+
     /// Counts a commit of so many updates.
     pub(super) fn committed(&self, updates: usize, took: Duration, well: bool) {
         if well {
-            self.commit_held.held(updates);
-            self.commit_took.took(took);
+            #[expect(clippy::cast_precision_loss, reason = "a commit has far fewer than 2^52 updates")]
+            self.commit_held.observe(updates as f64);
+            self.commit_took.observe(took.as_secs_f64());
         } else {
-            self.commits_failed.count();
+            self.commits_failed.inc();
         }
     }
 }

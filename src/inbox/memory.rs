@@ -288,7 +288,7 @@ impl Inbox for MemoryInbox {
     async fn sweep(&self) -> Result<(), InboxError> {
         let now = self.clock.steady();
         let lapsed = self.order.lanes().lapse(now);
-        self.counts.leases_lapsed.add(lapsed as u64);
+        self.counts.leases_lapsed.inc_by(lapsed as u64);
         if lapsed > 0 {
             self.order.changed();
         }

@@ -1,13 +1,10 @@
-//! Shows what the rooms have counted: `/metrics`, in the text form of Prometheus, for the operator.
+//! Serves `/metrics` in the Prometheus text format, to the operator's token.
 //!
-//! Nothing is counted here. Each room keeps its own [`Counter`](crate::telemetry::Counter)s and
-//! [`Histogram`](crate::telemetry::Histogram)s, `/healthz` and this page read the same ones, and what can be
-//! asked (the inbox, the standing, the process) is asked when the page is. So an update pays some additions,
-//! and a page nobody reads costs nothing.
+//! Each module counts in metrics of its own and adds them to the registry; `/healthz` reads the same ones. What can be
+//! asked (the inbox, the registration, the process) is asked at each scrape, in `scrape`.
 
-mod list;
-mod page;
 mod process;
+mod scrape;
 
 use std::sync::Arc;
 
@@ -17,37 +14,30 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use jiff::Timestamp;
+use prometheus_client::encoding::prometheus_text;
 use secrecy::SecretString;
 use tokio::sync::watch;
 
 use crate::clock::SharedClock;
-use crate::inbox::{self, Survey, Surveyor};
+use crate::inbox::{self, Surveyor};
 use crate::registrar::{Notes, Standing};
-use crate::telegram::BotApi;
-use crate::{dispatch, operator, server, webhook};
-pub use list::LIST;
-pub use page::{Kind, Metric, Unit};
-use process::Process;
+use crate::telemetry::Registry;
+use crate::{dispatch, operator, server, telegram, webhook};
+use scrape::Scrape;
 
-/// What the page is made of.
+/// What `/metrics` is made of.
 pub struct Metrics {
-    /// How requests to the webhook ended.
-    pub webhook: Arc<webhook::Counts>,
-    /// What the keeper did.
-    pub inbox: Arc<inbox::Counts>,
-    /// What is kept.
+    /// The metrics that the modules update as they work.
+    pub registry: Registry,
+    /// What is in the inbox.
     pub surveyor: Arc<Surveyor>,
     /// The most updates that may wait.
     pub capacity: usize,
-    /// How attempts ended.
-    pub dispatch: Arc<dispatch::Counts>,
-    /// Which calls were made.
-    pub api: BotApi,
-    /// Where the registration stands.
+    /// The status of the registration.
     pub standing: watch::Receiver<Standing>,
-    /// What was noticed about the webhook.
+    /// What the registrar has observed about the webhook.
     pub notes: watch::Receiver<Notes>,
-    /// Which connections came and went.
+    /// The connections that were opened and closed.
     pub connections: Arc<server::Counts>,
     /// The most connections at once.
     pub connections_limit: usize,
@@ -57,33 +47,35 @@ pub struct Metrics {
     pub clock: SharedClock,
 }
 
-/// The route `/metrics`, behind the operator's token; none without one.
+/// The metrics of all modules, in one registry.
+#[must_use]
+pub fn registry(
+    webhook: &webhook::Counts,
+    inbox: &inbox::Counts,
+    dispatch: &dispatch::Counts,
+    telegram: &telegram::Counts,
+    connections: &server::Counts,
+) -> Registry {
+    let mut registry = Registry::default();
+    webhook.register(&mut registry);
+    inbox.register(&mut registry);
+    dispatch.register(&mut registry);
+    telegram.register(&mut registry);
+    connections.register(&mut registry);
+    registry
+}
+
+/// The route `/metrics` for the operator's token; no route without a token.
 pub fn router(metrics: Metrics, token: Option<&SecretString>) -> Router {
     operator::only(Router::new().route("/metrics", get(show)).with_state(Arc::new(metrics)), token)
 }
 
-/// What is known at one moment.
-struct Moment<'a> {
-    counted: &'a Metrics,
-    now: Timestamp,
-    steady: Timestamp,
-    survey: Option<Survey>,
-    standing: Standing,
-    notes: Notes,
-    process: Process,
-}
-
 async fn show(State(metrics): State<Arc<Metrics>>) -> Response {
-    let survey = metrics.surveyor.survey().await.ok();
-    let moment = Moment {
-        counted: &metrics,
-        now: metrics.clock.now(),
-        steady: metrics.clock.steady(),
-        survey,
-        standing: metrics.standing.borrow().clone(),
-        notes: metrics.notes.borrow().clone(),
-        process: Process::look(),
-    };
-    let headers = [(CONTENT_TYPE, page::CONTENT_TYPE), (CACHE_CONTROL, "no-store")];
-    (headers, page::written(LIST, &moment)).into_response()
+    let mut scraped = Registry::default();
+    scraped.register_collector(Box::new(Scrape::of(&metrics).await));
+    let mut page = String::with_capacity(32 * 1024);
+    for registry in [&metrics.registry, &scraped] {
+        prometheus_text::encode(&mut page, registry).expect("a String accepts every write");
+    }
+    ([(CONTENT_TYPE, prometheus_text::CONTENT_TYPE), (CACHE_CONTROL, "no-store")], page).into_response()
 }

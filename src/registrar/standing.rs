@@ -107,7 +107,7 @@ impl Standing {
 
 label! {
     /// A standing without what belongs to it.
-    pub enum StandingName {
+    pub enum StandingName as "standing" {
         /// See [`Standing::Registering`].
         Registering = "registering",
         /// See [`Standing::Active`].

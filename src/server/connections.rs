@@ -42,10 +42,10 @@ impl Connections {
     pub(super) fn take(&self, stream: TcpStream, router: Router) {
         let progress = Arc::new(Progress::new(Arc::clone(&self.all)));
         let mut table = lock(&self.table);
-        self.counts.opened.count();
+        self.counts.opened.inc();
         if table.open.len() >= self.limits.connections {
             let made = table.make_room();
-            self.counts.closed.of(if made { Closed::Room } else { Closed::Full }).count();
+            self.counts.closed.of(if made { Closed::Room } else { Closed::Full }).inc();
             if !made {
                 return;
             }
@@ -69,7 +69,7 @@ impl Connections {
         lock(&self.table).open.retain(|_, open| {
             let overstayed = open.progress.overstayed(&self.limits);
             if let Some(what) = overstayed {
-                self.counts.closed.of(what).count();
+                self.counts.closed.of(what).inc();
                 open.task.abort();
                 put_out += 1;
             }
@@ -124,7 +124,7 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if lock(&self.table).open.remove(&self.number).is_some() {
-            self.counts.closed.of(Closed::Ended).count();
+            self.counts.closed.of(Closed::Ended).inc();
         }
     }
 }

@@ -1,4 +1,4 @@
-use crate::telemetry::{Counter, Family, label};
+use crate::telemetry::{Counter, Family, Registry, label};
 
 /// Connections, since the start.
 #[derive(Debug, Default)]
@@ -10,17 +10,27 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Adds the metrics to the registry.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("doorbell_connections_opened", "Connections that were accepted", self.opened.clone());
+        registry.register(
+            "doorbell_connections_closed",
+            "Connections that were closed, by reason. ended is the usual one",
+            self.closed.clone(),
+        );
+    }
+
     /// How many there are now.
     #[must_use]
     pub fn open(&self) -> u64 {
-        let closed = self.closed.iter().map(|(_, counter)| counter.total()).sum();
-        self.opened.total().saturating_sub(closed)
+        let closed = self.closed.iter().map(|(_, counter)| counter.get()).sum();
+        self.opened.get().saturating_sub(closed)
     }
 }
 
 label! {
     /// Why a connection went.
-    pub enum Closed {
+    pub enum Closed as "reason" {
         /// It came to its end, by the client's doing or with the service.
         Ended = "ended",
         /// A request's head took too long.

@@ -1,17 +1,18 @@
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::ApiError;
-use crate::telemetry::{Counter, Family, Histogram, label};
+use crate::telemetry::{Counter, Family, Histogram, Registry, Unit, durations, label};
 
 /// Calls of the Bot API, since the start.
 #[derive(Debug)]
 pub struct Counts {
     /// Calls that were made, by what they do and what came of it.
-    pub calls: Family<Group, Family<Answered, Counter>>,
+    pub calls: Family<(Group, Answered), Counter>,
     /// How long each took.
     pub took: Family<Group, Histogram>,
-    /// For how long in all Telegram asked to wait, in milliseconds.
-    pub throttled_ms: Counter,
+    /// For how long in all Telegram asked to wait, in seconds.
+    pub throttled: Counter<f64, AtomicU64>,
     /// Calls that were not made yet, because they would have come too soon.
     pub put_off: Counter,
 }
@@ -20,14 +21,40 @@ impl Default for Counts {
     fn default() -> Self {
         Self {
             calls: Family::default(),
-            took: Family::of_each(Histogram::of_spans),
-            throttled_ms: Counter::default(),
+            took: Family::of_each(durations),
+            throttled: Counter::default(),
             put_off: Counter::default(),
         }
     }
 }
 
 impl Counts {
+    /// Adds the metrics to the registry.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "doorbell_telegram_calls",
+            "Calls of the Bot API, by what they do and what came of them. throttled: Telegram answered 429",
+            self.calls.clone(),
+        );
+        registry.register_with_unit(
+            "doorbell_telegram_call_duration",
+            "How long a call of the Bot API took, by what it does",
+            Unit::Seconds,
+            self.took.clone(),
+        );
+        registry.register_with_unit(
+            "doorbell_telegram_throttled",
+            "For how long Telegram asked to wait (429), all waits together",
+            Unit::Seconds,
+            self.throttled.clone(),
+        );
+        registry.register(
+            "doorbell_telegram_calls_put_off",
+            "Calls that were not made yet, because Telegram had asked to wait or a cap of [outbound] was reached",
+            self.put_off.clone(),
+        );
+    }
+
     /// Counts a call that was made.
     pub(super) fn note<T>(&self, method: &str, made: &Result<T, ApiError>, took: Duration) {
         let group = Group::of(method);
@@ -36,16 +63,16 @@ impl Counts {
             Err(error) => error.into(),
         };
         if let Err(ApiError::Throttled { retry_after }) = made {
-            self.throttled_ms.add(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
+            self.throttled.inc_by(retry_after.as_secs_f64());
         }
-        self.calls.of(group).of(answered).count();
-        self.took.of(group).took(took);
+        self.calls.of((group, answered)).inc();
+        self.took.of(group).observe(took.as_secs_f64());
     }
 }
 
 label! {
     /// What a method does, as far as its limits and its slowness are alike.
-    pub enum Group {
+    pub enum Group as "group" {
         /// Sends, forwards or copies a message.
         Send = "send",
         /// Changes or removes one.
@@ -81,7 +108,7 @@ impl Group {
 
 label! {
     /// What came of a call.
-    pub enum Answered {
+    pub enum Answered as "outcome" {
         /// It was carried out.
         Ok = "ok",
         /// Telegram asked to wait (429).

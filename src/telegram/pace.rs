@@ -63,7 +63,7 @@ impl PacedApi {
     /// would have come too soon.
     pub async fn perform(&self, call: &Call, turn: Turn<'_>) -> Result<(), ApiError> {
         let put_off = |_: &ApiError| {
-            self.api.counts().put_off.count();
+            self.api.counts().put_off.inc();
         };
         let wait = self.limits().turn(call, self.clock.steady()).inspect_err(put_off)?;
         if !wait.is_zero() {

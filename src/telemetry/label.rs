@@ -1,34 +1,40 @@
 use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-/// What tells the series of one metric apart: a few values, all known when the program is built. So no
-/// id, no name and no text of anybody can become one.
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::{MetricType, TypedMetric};
+
+/// A label of a metric. All its values are known at compile time, so no id, name or text of a person can become one.
 pub trait Label: Copy + 'static {
-    /// Every value there is, in the order in which they are shown.
+    /// The label's name in metrics and queries.
+    const KEY: &'static str;
+    /// Every value, in the order in which the series are listed.
     const ALL: &'static [Self];
 
-    /// The value as metrics and their queries write it.
+    /// The value in metrics, queries and traces.
     fn name(self) -> &'static str;
 
-    /// Where it stands among [`Label::ALL`].
-    fn place(self) -> usize;
+    /// The index among [`Label::ALL`].
+    fn index(self) -> usize;
 }
 
-/// Declares the values of a label, each with its name.
+/// Declares a label with its values, each with its name.
 macro_rules! label {
-    ($(#[$about:meta])* pub enum $label:ident { $($(#[$note:meta])* $value:ident = $name:literal,)+ }) => {
+    ($(#[$about:meta])* pub enum $label:ident as $key:literal { $($(#[$note:meta])* $value:ident = $name:literal,)+ }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum $label { $($(#[$note])* $value),+ }
 
         impl $crate::telemetry::Label for $label {
+            const KEY: &'static str = $key;
             const ALL: &'static [Self] = &[$(Self::$value),+];
 
             fn name(self) -> &'static str {
                 match self { $(Self::$value => $name),+ }
             }
 
-            fn place(self) -> usize {
+            fn index(self) -> usize {
                 self as usize
             }
         }
@@ -36,39 +42,96 @@ macro_rules! label {
 }
 pub(crate) use label;
 
-/// One measure for each value of a label.
+/// What tells the series of one [`Family`] apart: one label, or two.
+pub trait Labels: Copy {
+    /// Every combination of values, in the order of [`Labels::index`].
+    fn all() -> impl Iterator<Item = Self>;
+
+    /// The index among [`Labels::all`].
+    fn index(self) -> usize;
+
+    /// The labels with their values.
+    fn set(self) -> impl EncodeLabelSet;
+}
+
+impl<L: Label> Labels for L {
+    fn all() -> impl Iterator<Item = Self> {
+        L::ALL.iter().copied()
+    }
+
+    fn index(self) -> usize {
+        Label::index(self)
+    }
+
+    fn set(self) -> impl EncodeLabelSet {
+        [(L::KEY, self.name())]
+    }
+}
+
+impl<A: Label, B: Label> Labels for (A, B) {
+    fn all() -> impl Iterator<Item = Self> {
+        A::ALL.iter().flat_map(|a| B::ALL.iter().map(|b| (*a, *b)))
+    }
+
+    fn index(self) -> usize {
+        self.0.index() * B::ALL.len() + self.1.index()
+    }
+
+    fn set(self) -> impl EncodeLabelSet {
+        [(A::KEY, self.0.name()), (B::KEY, self.1.name())]
+    }
+}
+
+/// One metric for each value of a label, all of them present from the start.
+///
+/// `prometheus-client` has a family of its own for labels whose values are found while the program runs. It looks each
+/// one up in a map behind a lock; here it is an index.
+#[derive(Clone)]
 pub struct Family<L, M> {
-    measures: Box<[M]>,
-    label: PhantomData<L>,
+    metrics: Arc<[M]>,
+    labels: PhantomData<L>,
 }
 
-impl<L: Label, M> Family<L, M> {
-    /// One of these for each value.
+impl<L: Labels, M> Family<L, M> {
+    /// Creates the metric of each value.
     #[must_use]
-    pub fn of_each(measure: impl Fn() -> M) -> Self {
-        Self { measures: L::ALL.iter().map(|_| measure()).collect(), label: PhantomData }
+    pub fn of_each(metric: impl Fn() -> M) -> Self {
+        Self { metrics: L::all().map(|_| metric()).collect(), labels: PhantomData }
     }
 
-    /// That of one value.
+    /// The metric of one value.
     #[must_use]
-    pub fn of(&self, label: L) -> &M {
-        &self.measures[label.place()]
+    pub fn of(&self, labels: L) -> &M {
+        &self.metrics[labels.index()]
     }
 
-    /// All of them, each with its value.
+    /// Every metric with its value.
     pub fn iter(&self) -> impl Iterator<Item = (L, &M)> {
-        L::ALL.iter().copied().zip(&self.measures)
+        L::all().zip(&*self.metrics)
     }
 }
 
-impl<L: Label, M: Default> Default for Family<L, M> {
+impl<L: Labels, M: Default> Default for Family<L, M> {
     fn default() -> Self {
         Self::of_each(M::default)
     }
 }
 
-impl<L: Label, M: Debug> Debug for Family<L, M> {
+impl<L: Labels, M: EncodeMetric + TypedMetric> EncodeMetric for Family<L, M> {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        for (labels, metric) in self.iter() {
+            metric.encode(encoder.encode_family(&labels.set())?)?;
+        }
+        Ok(())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        M::TYPE
+    }
+}
+
+impl<L, M> Debug for Family<L, M> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter().map(|(label, measure)| (label.name(), measure))).finish()
+        f.debug_struct("Family").field("series", &self.metrics.len()).finish_non_exhaustive()
     }
 }

@@ -21,12 +21,15 @@ use tracing_subscriber::{Layer, fmt as log_lines};
 
 use crate::settings::{LogFormat, LogSettings};
 pub(crate) use label::label;
-pub use label::{Family, Label};
+pub use label::{Family, Label, Labels};
 use libraries::OursOnly;
-pub use measure::{Counter, Histogram, Measured};
+pub use measure::{durations, sizes};
 pub use panics::caught_panic;
+pub use prometheus_client::metrics::counter::Counter;
+pub use prometheus_client::metrics::histogram::Histogram;
+pub use prometheus_client::registry::{Registry, Unit};
 pub use storm::{Over, Storm};
-pub use traces::{EndedSpan, Fact, Side, Span, SpanId, Trace, TraceId, Traces};
+pub use traces::{Span, Trace, Traces};
 pub use writer::{flush, lost_lines, say_at_the_end};
 
 /// Starts the log of this process, on standard error. Writing to it never blocks; [`flush`] writes the last lines

@@ -1,51 +1,124 @@
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use opentelemetry_otlp::{Protocol, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Url, redirect};
 
+use crate::settings::TracesSettings;
 use crate::telegram::tls;
 use crate::telemetry::chain;
 
-/// How long a request may take: the default of OpenTelemetry's exporters.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit of an export: the default of OpenTelemetry's exporters.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where traces go.
+/// The collector that spans are exported to.
 pub(super) struct Collector {
-    client: Client,
-    url: Url,
+    exporter: SpanExporter,
+    host: String,
+    last_error: LastError,
 }
 
 impl Collector {
-    /// The collector at that base, which is told these headers. Opens no connection yet.
-    pub(super) fn new(endpoint: &Url, headers: HeaderMap) -> Self {
+    /// The collector at `endpoint`, a base URL. Opens no connection yet.
+    pub(super) fn new(endpoint: &Url, settings: &TracesSettings) -> Self {
         let mut url = endpoint.clone();
-        // As the specification of OTLP's settings has it.
+        // As the OTLP specification defines the path below OTEL_EXPORTER_OTLP_ENDPOINT.
         url.set_path(&format!("{}/v1/traces", endpoint.path().trim_end_matches('/')));
-        // No redirects, because they would carry the headers elsewhere; no proxy from the environment, because settings
-        // alone read it.
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let last_error = LastError::default();
+        // Everything that the exporter could otherwise read from the environment is set here, or by the client.
+        let mut exporter = SpanExporter::builder()
+            .with_http()
+            .with_http_client(CollectorClient::new(settings.headers(), last_error.clone()))
+            .with_endpoint(url)
+            .with_protocol(Protocol::HttpBinary)
+            .with_timeout(TIMEOUT)
+            // The next batch is the retry: one that waits would only fill the queue.
+            .with_retry_policy(RetryPolicy::default().with_max_retries(0))
+            .build()
+            .expect("the endpoint is a URL, and the rest is constant");
+        let version = opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+        let resource =
+            Resource::builder_empty().with_service_name(settings.service.clone()).with_attribute(version).build();
+        exporter.set_resource(&resource);
+        Self { exporter, host, last_error }
+    }
+
+    /// The host name, for log lines.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Exports spans. The error says in words why they were not accepted.
+    pub(super) async fn export(&self, spans: Vec<SpanData>) -> Result<(), String> {
+        self.exporter.export(spans).await.map_err(|error| self.last_error.take().unwrap_or_else(|| error.to_string()))
+    }
+}
+
+/// Why the last request failed. The exporter reports every failure of a connection in the same words.
+#[derive(Clone, Debug, Default)]
+struct LastError(Arc<Mutex<Option<String>>>);
+
+impl LastError {
+    fn set(&self, error: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Sends the exporter's requests with the headers of the settings, and with no header that the exporter found in the
+/// environment.
+#[derive(Debug)]
+struct CollectorClient {
+    client: Client,
+    last_error: LastError,
+}
+
+impl CollectorClient {
+    fn new(headers: HeaderMap, last_error: LastError) -> Self {
+        // A redirect would carry the headers to another host. Only `settings` reads the environment, so no proxy is
+        // taken from it.
         let client = Client::builder()
             .user_agent(concat!("doorbell/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .tls_backend_preconfigured(tls())
             .http1_only()
-            .timeout(PATIENCE)
+            .timeout(TIMEOUT)
             .redirect(redirect::Policy::none())
             .no_proxy()
             .build()
-            .expect("the client's settings are constant and right");
-        Self { client, url }
+            .expect("the client's settings are constant and valid");
+        Self { client, last_error }
     }
+}
 
-    /// Its host, for people.
-    pub(super) fn host(&self) -> &str {
-        self.url.host_str().unwrap_or_default()
-    }
-
-    /// Sends one message; otherwise says in words why it was not taken.
-    pub(super) async fn post(&self, message: Vec<u8>) -> Result<(), String> {
-        let request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/x-protobuf").body(message);
-        let answer = request.send().await.map_err(|error| chain(&error.without_url()).to_string())?;
-        let status = answer.status();
-        if status.is_success() { Ok(()) } else { Err(format!("it answered {status}")) }
+#[async_trait]
+impl HttpClient for CollectorClient {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let (head, body) = request.into_parts();
+        let mut post = self.client.post(head.uri.to_string()).body(body);
+        if let Some(content_type) = head.headers.get(CONTENT_TYPE) {
+            post = post.header(CONTENT_TYPE, content_type);
+        }
+        let failed = |error: reqwest::Error| {
+            let error = error.without_url();
+            self.last_error.set(chain(&error).to_string());
+            HttpError::from(error)
+        };
+        let answer = post.send().await.map_err(failed)?;
+        let mut response = Response::builder().status(answer.status());
+        if let Some(headers) = response.headers_mut() {
+            headers.clone_from(answer.headers());
+        }
+        // The body is not read: a collector may send any amount, and nothing in it changes what happens next.
+        Ok(response.body(Bytes::new())?)
     }
 }

@@ -1,15 +1,12 @@
-//! Exports traces over OTLP, where the operator names a collector: in batches, beside the work, and never in its way.
-//!
-//! The libraries of OpenTelemetry read the environment by themselves and export from a thread of their own; here
-//! settings alone read it, and tasks are tracked. What they would do is little: to gather, to write a message of
-//! Protocol Buffers (`wire`), to post it.
+//! Exports traces over OTLP, if the settings name a collector: in batches, in a tracked task, and never on the path of
+//! an update.
 
 mod collector;
-mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry_sdk::trace::SpanData;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -17,101 +14,98 @@ use crate::clock::SharedClock;
 use crate::lifecycle::Shutdown;
 use crate::settings::TracesSettings;
 use crate::telegram::BotId;
-use crate::telemetry::{Counter, EndedSpan, Storm, Traces};
+use crate::telemetry::{Counter, Storm, Traces};
 use collector::Collector;
 
-/// How many spans may wait to be exported, some 4 MB of them; more are lost.
-const ROOM: usize = 8_192;
-/// The most spans in one request, as OpenTelemetry's exporters have it.
-const BATCH: usize = 512;
-/// How long spans are gathered. OpenTelemetry's exporters take 5 s; what a `kill -9` loses is less so.
-const GATHERING: Duration = Duration::from_secs(1);
-/// How long the last spans may take when the service stops: less than what is let go may take to end.
-const LAST: Duration = Duration::from_secs(2);
+/// How many spans may wait for export, about 4 MB; further spans are lost.
+const QUEUE_SIZE: usize = 8_192;
+/// The most spans in one request: the default of OpenTelemetry's batch processor.
+const BATCH_SIZE: usize = 512;
+/// How long spans are collected into a batch. OpenTelemetry's default is 5 s; a `kill -9` loses less with 1 s.
+const BATCH_DELAY: Duration = Duration::from_secs(1);
+/// The time limit of the last export when the service stops. It is shorter than the time that tasks have to end.
+const LAST_EXPORT: Duration = Duration::from_secs(2);
 
-/// The traces of a bot's updates. Where a collector is named, a task takes them there, until the hard stop: by then
-/// all that ends in order has ended.
+/// Creates the traces of a bot's updates. If the settings name a collector, a task exports them until the hard stop:
+/// by then all work that ends in order has ended.
 #[must_use]
 pub fn open(settings: &TracesSettings, bot: BotId, clock: SharedClock, shutdown: &Shutdown) -> Traces {
     let Some(endpoint) = &settings.endpoint else { return Traces::default() };
-    let lost = Arc::new(Counter::default());
-    let (traces, spans) = Traces::of_bot(bot.0, ROOM, Arc::clone(&lost));
-    let collector = Collector::new(endpoint, settings.headers());
-    let service = settings.service.clone();
-    let storm = Storm::new(Arc::clone(&clock));
-    let exporter = Exporter { spans, lost, collector, service, clock, storm };
+    let lost = Counter::default();
+    let (traces, spans) = Traces::of_bot(bot.0, QUEUE_SIZE, lost.clone());
+    let (collector, storm) = (Collector::new(endpoint, settings), Storm::new(Arc::clone(&clock)));
+    let exporter = Exporter { spans, lost, collector, clock, storm };
     shutdown.tasks.spawn(exporter.run(shutdown.hard.clone()));
     traces
 }
 
-/// Exports spans as they end.
+/// Exports spans after they have ended.
 struct Exporter {
-    spans: mpsc::Receiver<EndedSpan>,
-    lost: Arc<Counter>,
+    spans: mpsc::Receiver<SpanData>,
+    lost: Counter,
     collector: Collector,
-    service: String,
     clock: SharedClock,
-    /// Batches that the collector did not take.
+    /// Batches that the collector did not accept.
     storm: Storm,
 }
 
 impl Exporter {
-    /// Exports until `stop`; then what has ended by then, and no longer than a moment.
+    /// Exports until `stop`, and then what has ended by then, within [`LAST_EXPORT`].
     async fn run(mut self, stop: CancellationToken) {
         let clock = Arc::clone(&self.clock);
         let exporting = async {
-            while let Some(batch) = self.gather(&stop).await {
+            while let Some(batch) = self.next_batch(&stop).await {
                 self.export(batch).await;
             }
         };
-        let patience = async {
+        let time_limit = async {
             stop.cancelled().await;
-            clock.sleep(LAST).await;
+            clock.sleep(LAST_EXPORT).await;
         };
         tokio::select! {
             () = exporting => {}
-            () = patience => tracing::warn!("the last spans were not taken in time by the collector of traces, and are lost"),
+            () = time_limit => tracing::warn!("the collector of traces did not accept the last spans in time; they are lost"),
         }
     }
 
-    /// The next spans, at least one; `None` when there are no more, and `stop` has come.
-    async fn gather(&mut self, stop: &CancellationToken) -> Option<Vec<EndedSpan>> {
+    /// The next spans, at least one; `None` after `stop` if no more are left.
+    async fn next_batch(&mut self, stop: &CancellationToken) -> Option<Vec<SpanData>> {
         let mut batch = Vec::new();
         tokio::select! {
             biased;
-            _ = self.spans.recv_many(&mut batch, BATCH) => {}
+            _ = self.spans.recv_many(&mut batch, BATCH_SIZE) => {}
             () = stop.cancelled() => {}
         }
-        let mut gathered = self.clock.sleep(GATHERING);
-        while !batch.is_empty() && batch.len() < BATCH {
-            let room = BATCH - batch.len();
+        let mut delay = self.clock.sleep(BATCH_DELAY);
+        while !batch.is_empty() && batch.len() < BATCH_SIZE {
+            let room = BATCH_SIZE - batch.len();
             tokio::select! {
                 biased;
                 more = self.spans.recv_many(&mut batch, room) => if more == 0 { break },
                 () = stop.cancelled() => break,
-                () = &mut gathered => break,
+                () = &mut delay => break,
             }
         }
         (!batch.is_empty()).then_some(batch)
     }
 
-    async fn export(&mut self, batch: Vec<EndedSpan>) {
+    async fn export(&mut self, batch: Vec<SpanData>) {
         let count = batch.len() as u64;
-        match self.collector.post(wire::request(&self.service, batch)).await {
+        match self.collector.export(batch).await {
             Ok(()) => {
                 if self.storm.over().is_some() {
-                    tracing::info!(lost = self.lost.total(), "the collector takes traces again");
+                    tracing::info!(lost = self.lost.get(), "the collector accepts traces again");
                 }
             }
             Err(reason) => {
-                self.lost.add(count);
+                self.lost.inc_by(count);
                 if self.storm.event().is_some() {
                     tracing::warn!(
                         collector = self.collector.host(),
                         reason,
-                        lost = self.lost.total(),
-                        "the collector of traces does not take them: they are lost, and updates are handled as ever. Look \
-                         at traces.endpoint: it is to be the base of OTLP over HTTP, which is usually at port 4318"
+                        lost = self.lost.get(),
+                        "the collector of traces does not accept them: they are lost, and updates are handled as \
+                         usual. Check traces.endpoint: it must be the base URL of OTLP over HTTP, usually at port 4318"
                     );
                 }
             }

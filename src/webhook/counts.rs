@@ -5,13 +5,16 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::clock::elapsed;
-use crate::telemetry::{Counter, Family, Histogram, label};
+use crate::inbox::Accepted;
+use crate::telemetry::{Counter, Family, Histogram, Registry, Unit, durations, label};
 
 /// How requests to the webhook ended, since the start.
 #[derive(Debug)]
 pub struct Counts {
     /// From the head of a request to its answer, by what the answer said.
     pub answered: Family<Outcome, Histogram>,
+    /// Updates that were acknowledged with 200.
+    pub acknowledged: Family<Acknowledged, Counter>,
     /// Requests that were not acknowledged.
     pub refused: Family<Reason, Counter>,
     /// How many of them had no right secret token, for whoever waits for it to grow.
@@ -31,7 +34,8 @@ const STILL_LATE: Duration = Duration::from_mins(2);
 impl Default for Counts {
     fn default() -> Self {
         Self {
-            answered: Family::of_each(Histogram::of_spans),
+            answered: Family::of_each(durations),
+            acknowledged: Family::default(),
             refused: Family::default(),
             refusals: watch::Sender::default(),
             foreign: Counter::default(),
@@ -61,24 +65,53 @@ impl Counts {
         at.is_ok_and(|at| elapsed(at, now) < STILL_LATE)
     }
 
-    /// How many answers said this.
-    #[must_use]
-    pub fn total(&self, outcome: Outcome) -> u64 {
-        self.answered.of(outcome).total()
+    /// Adds the metrics to the registry.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "doorbell_webhook_duration",
+            "From the head of a request to the webhook to its answer, by what the answer said",
+            Unit::Seconds,
+            self.answered.clone(),
+        );
+        registry.register(
+            "doorbell_webhook_refused",
+            "Requests to the webhook that were not acknowledged, by reason",
+            self.refused.clone(),
+        );
+        registry.register(
+            "doorbell_webhook_foreign",
+            "Requests with the right secret token from an address that is not Telegram's",
+            self.foreign.clone(),
+        );
+        registry.register(
+            "doorbell_updates",
+            "Updates acknowledged with 200: stored, or known already, which is a duplicate",
+            self.acknowledged.clone(),
+        );
     }
 
     /// Requests that were no update: bad, too large, too slow.
     #[must_use]
     pub fn malformed(&self) -> u64 {
-        let strangers = [Reason::Secret, Reason::Source];
-        let refused = self.refused.iter().filter(|(reason, _)| reason.outcome() == Outcome::Refused);
-        refused.filter(|(reason, _)| !strangers.contains(reason)).map(|(_, counter)| counter.total()).sum()
+        self.refused_by(|reason| {
+            reason.outcome() == Outcome::Refused && ![Reason::Secret, Reason::Source].contains(&reason)
+        })
+    }
+
+    /// Requests that were answered with 503.
+    #[must_use]
+    pub fn unavailable(&self) -> u64 {
+        self.refused_by(|reason| reason.outcome() == Outcome::Unavailable)
+    }
+
+    fn refused_by(&self, is_meant: impl Fn(Reason) -> bool) -> u64 {
+        self.refused.iter().filter(|(reason, _)| is_meant(*reason)).map(|(_, counter)| counter.get()).sum()
     }
 }
 
 label! {
     /// What the answer to a request said.
-    pub enum Outcome {
+    pub enum Outcome as "outcome" {
         /// 200: the update is kept.
         Stored = "stored",
         /// 200: the update was known already.
@@ -91,8 +124,27 @@ label! {
 }
 
 label! {
+    /// Why an update was acknowledged.
+    pub enum Acknowledged as "outcome" {
+        /// It is stored now.
+        Stored = "stored",
+        /// It was known already.
+        Known = "known",
+    }
+}
+
+impl From<Accepted> for Acknowledged {
+    fn from(accepted: Accepted) -> Self {
+        match accepted {
+            Accepted::Stored => Self::Stored,
+            Accepted::Known => Self::Known,
+        }
+    }
+}
+
+label! {
     /// Why a request was not acknowledged.
-    pub enum Reason {
+    pub enum Reason as "reason" {
         /// The secret token was missing or wrong.
         Secret = "secret",
         /// The address was not Telegram's, and the operator wants only those.

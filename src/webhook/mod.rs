@@ -26,13 +26,13 @@ use crate::clock::{SharedClock, elapsed};
 use crate::inbox::{Accepted, Inbox};
 use crate::problem::Problem;
 use crate::settings::SourceMode;
-use crate::telemetry::{Fact, Label, Storm, Traces};
+use crate::telemetry::{Label, Storm, Traces};
 use crate::update::{Kind, Update, UpdateId};
 use body::{Allowance, Unread};
 use refusal::Refusal;
 use source::Source;
 
-pub use counts::{Counts, Outcome, Reason};
+pub use counts::{Acknowledged, Counts, Outcome, Reason};
 pub use secret::Secrets;
 pub use source::SourceCheck;
 
@@ -84,13 +84,15 @@ async fn ring(State(door): State<Arc<Door>>, request: Request) -> Response {
     if let Err(refusal) = &taken_in {
         door.note(refusal.reason());
     }
-    door.counts.answered.of(outcome(&taken_in)).took(elapsed(begun, door.clock.now()));
+    let took = elapsed(begun, door.clock.now()).as_secs_f64();
+    door.counts.answered.of(outcome(&taken_in)).observe(took);
     match taken_in {
         Ok(accepted) => {
             if accepted == Accepted::Stored {
                 door.note_stored();
             }
             door.counts.was_acknowledged();
+            door.counts.acknowledged.of(accepted.into()).inc();
             StatusCode::OK.into_response()
         }
         Err(refusal) => Problem::from(refusal).into_response(),
@@ -109,7 +111,7 @@ fn outcome(taken_in: &Result<Accepted, Refusal>) -> Outcome {
 impl Door {
     /// Counts a request that is not acknowledged.
     fn note(&self, reason: Reason) {
-        self.counts.refused.of(reason).count();
+        self.counts.refused.of(reason).inc();
         tracing::debug!(reason = reason.name(), "a request to the webhook was refused");
         if reason == Reason::NotHandled {
             self.counts.was_late(self.clock.now());
@@ -169,15 +171,15 @@ impl Door {
     fn trace(&self, id: UpdateId, kind: &Kind, begun: Timestamp, accepted: &Result<Accepted, Refusal>) {
         let Some(trace) = self.traces.of(id.0) else { return };
         let span = match accepted {
-            Ok(Accepted::Stored) => trace.first(SPAN, begun),
-            Ok(Accepted::Known) | Err(_) => trace.again(SPAN, begun),
+            Ok(Accepted::Stored) => trace.root(SPAN, begun),
+            Ok(Accepted::Known) | Err(_) => trace.repeated(SPAN, begun),
         };
         let status = if accepted.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        span.with("http.request.method", Fact::word("POST"))
-            .with("http.route", Fact::word(PATH))
-            .with("http.response.status_code", status.as_u16())
-            .with("update.kind", Fact::word(kind.name().to_owned()))
-            .with("outcome", Fact::word(outcome(accepted).name()))
+        span.with("http.request.method", "POST")
+            .with("http.route", PATH)
+            .with("http.response.status_code", i64::from(status.as_u16()))
+            .with("update.kind", kind.name().to_owned())
+            .with("outcome", outcome(accepted).name())
             .end(self.clock.now(), accepted.is_ok());
     }
 
@@ -186,7 +188,7 @@ impl Door {
     fn check_source(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let source = self.sources.source(headers);
         if let Source::Foreign(address) = source
-            && self.counts.foreign.count() == 0
+            && self.counts.foreign.inc() == 0
         {
             tracing::warn!(
                 %address,

@@ -81,7 +81,8 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
 /// What only some places may name: each a word of the source, and the paths that may have it.
 const ONLY_HERE: &[(&str, &[&str])] = &[
     ("reqwest::", &["telegram/", "traces/collector.rs"]),
-    ("prost::", &["traces/wire.rs"]),
+    ("opentelemetry_otlp::", &["traces/"]),
+    ("prometheus_client::", &["telemetry/", "metrics/"]),
     ("rusqlite::", &["inbox/sqlite/"]),
     ("sqlx::", &["inbox/postgres/"]),
     ("tokio::spawn", &["lifecycle/"]),
@@ -93,7 +94,7 @@ const ONLY_HERE: &[(&str, &[&str])] = &[
     ("set_hook", &["telemetry/"]),
     ("anyhow::", &["cli/"]),
     ("println!", &["cli/"]),
-    ("SystemTime", &["clock.rs"]),
+    ("SystemTime::now", &["clock.rs"]),
     ("Timestamp::now", &["clock.rs"]),
     ("getUpdates", &["sandbox/"]),
     ("rustix::", &["lifecycle/"]),

@@ -235,7 +235,7 @@ async fn under_a_cap_each_call_that_waits_is_put_off_once_and_made_when_its_turn
     for chat in 1..=chats {
         assert_eq!(app.ring(&message(chat, chat, "/start")).await.status, 200);
     }
-    let ended = |outcome| app.attempts().of(outcome).total();
+    let ended = |outcome| app.attempts().of(outcome).get();
     for made in 1..=30 {
         let so_far = || (ended(Outcome::Done), ended(Outcome::CallsLeft));
         waiting::until("one call a second", async || (so_far() == (made, 27)).then_some(())).await;

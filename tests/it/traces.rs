@@ -13,7 +13,9 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::harness::{Collector, Exported, Log, MARK, TestApp, Wanted, does, free_port, message, waiting};
+use crate::harness::{
+    Collector, Exported, Log, MARK, Program, TestApp, Wanted, does, free_port, message, run, waiting,
+};
 
 const POST: &str = "POST /telegram/webhook";
 const ATTEMPT: &str = "handle update";
@@ -113,6 +115,31 @@ async fn the_collector_and_nobody_else_is_told_the_headers_of_the_settings() {
 }
 
 #[tokio::test]
+async fn variables_that_are_no_settings_change_nothing_about_the_export() {
+    let collector = Collector::start().await;
+    let elsewhere = format!("http://127.0.0.1:{}/v1/traces", free_port());
+    let folder = tempfile::tempdir().expect("a folder");
+    let ports = [free_port(), free_port()].map(|port| port.to_string());
+    let mut command = Program::command(&["sandbox", "--port", &ports[0], "--bot-api-port", &ports[1]]);
+    command.current_dir(folder.path()).env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint()).envs([
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", elsewhere.as_str()),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-from-the-environment=1"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "1"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=other"),
+    ]);
+    let program = Program::spawn(command, ports[0].parse().expect("a port"), &folder.path().join("log"));
+    program.listens();
+    let url = format!("http://{}", program.addr);
+    assert_eq!(run(&["ring", "/start", "--url", &url], &[], folder.path()).code, 0);
+    let exported = async || collector.named(POST).pop();
+    let post = waiting::until("the collector has the span of the request", exported).await;
+    assert_eq!(post.service, "doorbell");
+    assert_eq!(collector.header("x-from-the-environment"), None);
+}
+
+#[tokio::test]
 async fn an_update_that_telegram_brings_again_stays_in_its_trace() {
     let collector = Collector::start().await;
     let mut app = traced(Wanted::default().handled_by(answers()), collector.endpoint()).await;
@@ -188,14 +215,14 @@ async fn with_the_collector_away_updates_are_answered_as_ever_and_one_line_says_
     let mut app = traced(Wanted::default().handled_by(answers()), away).await;
     app.ring(&message(1, 7, "a")).await;
     app.drain().await;
-    let warned = async || log.lines("the collector of traces does not take them").pop();
+    let warned = async || log.lines("the collector of traces does not accept them").pop();
     let line = waiting::until("the log says that the collector is away", warned).await;
     assert!(line.contains("WARN") && line.contains("127.0.0.1") && line.contains("traces.endpoint"), "{line}");
     app.ring(&message(2, 7, "a")).await;
     app.drain().await;
     assert_eq!(app.replies(7).len(), 2);
     app.stop().await.expect("it stops well");
-    assert_eq!(log.lines("the collector of traces does not take them").len(), 1, "it is not said of each request");
+    assert_eq!(log.lines("the collector of traces does not accept them").len(), 1, "it is not said of each request");
 }
 
 #[tokio::test]

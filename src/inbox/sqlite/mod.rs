@@ -242,7 +242,7 @@ impl Inbox for SqliteInbox {
     async fn sweep(&self) -> Result<(), InboxError> {
         let now = self.clock.steady();
         let lapsed = self.shared.order.lanes().lapse(now);
-        self.shared.counts.leases_lapsed.add(lapsed as u64);
+        self.shared.counts.leases_lapsed.inc_by(lapsed as u64);
         if lapsed > 0 {
             self.shared.order.changed();
         }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use doorbell::metrics::{Kind, LIST, Metric, Unit};
 use serde_json::Value;
 
 use super::{Page, shown};
@@ -74,18 +73,17 @@ fn is_of_a_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// The metrics that a query reads.
-fn metrics(query: &str) -> Vec<&'static Metric> {
+/// The metrics that a query reads, of those that are served, each with its kind.
+fn metrics<'a>(query: &str, served: &'a Page) -> Vec<(&'a str, &'a str)> {
     let names = query.split(|c| !is_of_a_name(c)).filter(|word| word.starts_with("doorbell_"));
     let listed = |name: &str| {
-        LIST.iter().find(|metric| match metric.kind {
-            Kind::Counter | Kind::Gauge => metric.name == name,
-            Kind::Histogram => {
-                name.strip_prefix(metric.name).is_some_and(|rest| ["_bucket", "_sum", "_count"].contains(&rest))
-            }
+        let mut kinds = served.kinds.iter().map(|(name, kind)| (name.as_str(), kind.as_str()));
+        kinds.find(|(metric, kind)| match *kind {
+            "histogram" => name.strip_prefix(metric).is_some_and(|rest| ["_bucket", "_sum", "_count"].contains(&rest)),
+            _ => *metric == name,
         })
     };
-    names.map(|name| listed(name).unwrap_or_else(|| panic!("{name} is not in the list: {query}"))).collect()
+    names.map(|name| listed(name).unwrap_or_else(|| panic!("{name} is not served: {query}"))).collect()
 }
 
 /// The labels that a query asks for, each with its values.
@@ -102,42 +100,41 @@ fn labels(query: &str) -> Vec<(&str, Vec<&str>)> {
 
 #[tokio::test]
 async fn dashboard_and_alerts_ask_only_for_what_is_served() {
-    let (dashboard, rules, page) = (dashboard(), Rule::all(), Page::of(&shown().start().await).await.text);
+    let (dashboard, rules, page) = (dashboard(), Rule::all(), Page::of(&shown().start().await).await);
     let mut queries: Vec<String> = rules.iter().map(|rule| rule.value("expr")).collect();
     queries.extend(panels(&dashboard).into_iter().flat_map(|(_, queries)| queries).map(str::to_owned));
     let (mut used, mut selected) = (BTreeSet::new(), 0);
     for query in &queries {
-        let metrics = metrics(query);
+        let metrics = metrics(query, &page);
         assert!(!metrics.is_empty() || query.starts_with("up{"), "{query}");
-        used.extend(metrics.iter().map(|metric| metric.name));
+        used.extend(metrics.iter().map(|(name, _)| *name));
         for (label, values) in labels(query) {
             if ["instance", "job"].contains(&label) {
                 continue;
             }
             selected += 1;
             for value in values {
-                assert!(page.contains(&format!("{label}=\"{value}\"")), "nothing has {label} {value}: {query}");
+                assert!(page.text.contains(&format!("{label}=\"{value}\"")), "nothing has {label} {value}: {query}");
             }
         }
-        let counters = metrics.iter().filter(|metric| metric.kind != Kind::Gauge).count();
+        let counters = metrics.iter().filter(|(_, kind)| *kind != "gauge").count();
         let changes = query.matches("rate(").count() + query.matches("increase(").count();
         assert_eq!(counters, changes, "of what only grows, the growth is asked: {query}");
     }
     assert!(selected >= 10, "{selected} selectors were read");
-    let unseen: Vec<_> = LIST.iter().map(|metric| metric.name).filter(|name| !used.contains(name)).collect();
+    let unseen: Vec<_> = page.kinds.iter().map(|(name, _)| name.as_str()).filter(|name| !used.contains(name)).collect();
     assert_eq!(unseen, ["doorbell_connections_opened_total"], "everything else is looked at by somebody");
 }
 
-#[test]
-fn every_panel_shows_the_unit_of_what_it_asks_for() {
-    let dashboard = dashboard();
+#[tokio::test]
+async fn every_panel_shows_the_unit_of_what_it_asks_for() {
+    let (dashboard, page) = (dashboard(), Page::of(&shown().start().await).await);
     for (panel, queries) in panels(&dashboard) {
         let unit = panel["fieldConfig"]["defaults"]["unit"].as_str().unwrap();
         for query in queries {
-            let spans = |metric: &&Metric| metric.unit == Unit::Seconds && metric.kind != Kind::Counter;
-            let expected = match metrics(query).first().unwrap() {
-                metric if spans(metric) => &["s"][..],
-                metric if metric.unit == Unit::Bytes => &["bytes"],
+            let expected = match *metrics(query, &page).first().unwrap() {
+                (name, _) if name.ends_with("_seconds") => &["s"][..],
+                (name, _) if name.ends_with("_bytes") => &["bytes"],
                 _ => &["short", "none", "ops", "reqps"],
             };
             assert!(expected.contains(&unit), "{unit}: {query}");
@@ -145,8 +142,9 @@ fn every_panel_shows_the_unit_of_what_it_asks_for() {
     }
 }
 
-#[test]
-fn the_dashboard_can_be_loaded_with_any_prometheus() {
+#[tokio::test]
+async fn the_dashboard_can_be_loaded_with_any_prometheus() {
+    let page = Page::of(&shown().start().await).await;
     let text = read("doorbell.json");
     let dashboard = dashboard();
     assert_eq!((&dashboard["id"], &dashboard["uid"]), (&Value::Null, &Value::from("doorbell")));
@@ -154,7 +152,7 @@ fn the_dashboard_can_be_loaded_with_any_prometheus() {
     let variables: Vec<_> = dashboard["templating"]["list"].as_array().unwrap().iter().collect();
     let named: Vec<_> = variables.iter().map(|variable| (&variable["name"], &variable["type"])).collect();
     assert_eq!(named, [(&"datasource".into(), &"datasource".into()), (&"instance".into(), &"query".into())]);
-    assert_eq!(metrics(variables[1]["definition"].as_str().unwrap()).len(), 1);
+    assert_eq!(metrics(variables[1]["definition"].as_str().unwrap(), &page).len(), 1);
     let uids: Vec<_> = text.lines().filter(|line| line.contains("\"uid\":")).map(str::trim).collect();
     assert!(uids.iter().filter(|line| **line != "\"uid\": \"${datasource}\"").count() == 1, "only the dashboard's own");
     let all = dashboard["panels"].as_array().unwrap();

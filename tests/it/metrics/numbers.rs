@@ -10,8 +10,10 @@ use doorbell::sandbox::{Answer as Gone, Fault};
 use doorbell::server::Limits;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::Call;
+use doorbell::telemetry::Registry;
 use doorbell::update::Update;
 use jiff::Timestamp;
+use prometheus_client::encoding::prometheus_text;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -192,13 +194,22 @@ async fn an_attempt_that_nobody_hears_of_is_a_lapsed_lease_and_each_commit_is_me
     let late = inbox.claim(1).await.unwrap().remove(0).lease;
     clock.advance(inbox::LEASE);
     inbox.sweep().await.unwrap();
-    assert_eq!(counts.leases_lapsed.total(), 1);
+    assert_eq!(counts.leases_lapsed.get(), 1);
     assert!(inbox.settle(late, Verdict::Done).await.is_err(), "it lapsed");
     let second = inbox.claim(1).await.unwrap().remove(0).lease;
     inbox.settle(second, Verdict::Done).await.unwrap();
-    assert_eq!((counts.commit_held.total(), counts.commit_held.sum(), counts.commit_took.total()), (2, 2, 2));
-    assert_eq!(counts.sync_took.total(), 2);
-    assert_eq!(counts.commits_failed.total(), 0);
+    let (mut registry, mut page) = (Registry::default(), String::new());
+    counts.register(&mut registry);
+    prometheus_text::encode(&mut page, &registry).unwrap();
+    for line in [
+        "doorbell_inbox_commit_updates_count 2",
+        "doorbell_inbox_commit_updates_sum 2.0",
+        "doorbell_inbox_commit_duration_seconds_count 2",
+        "doorbell_inbox_sync_duration_seconds_count 2",
+        "doorbell_inbox_commit_failures_total 0",
+    ] {
+        assert!(page.lines().any(|seen| seen == line), "{line} is not in {page}");
+    }
 }
 
 #[tokio::test]
