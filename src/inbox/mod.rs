@@ -282,12 +282,11 @@ impl InboxError {
     #[must_use]
     pub fn in_public(&self) -> String {
         match self {
-            Self::Full { .. } => self.to_string(),
+            Self::Full { .. } | Self::NotHandled { .. } => self.to_string(),
             Self::Unavailable(source) => match source.downcast_ref::<Away>() {
                 Some(away) => format!("the inbox cannot be used now: {away}"),
                 None => "the inbox cannot be used now: the log says why".to_owned(),
             },
-            Self::NotHandled { .. } => self.to_string(),
             Self::LeaseLost(_) | Self::Unusable { .. } => "the inbox cannot be used: the log says why".to_owned(),
         }
     }
