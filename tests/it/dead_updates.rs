@@ -10,7 +10,8 @@ use doorbell::handler::{Handler, HandlerError};
 use doorbell::telegram::Call;
 use doorbell::update::Update;
 
-use crate::harness::{TestApp, Wanted, message, run};
+use crate::harness::waiting::until;
+use crate::harness::{BotApi, TestApp, Wanted, message, run, serve_echo};
 
 /// Refuses every update, until it is mended.
 struct Refuses(Arc<AtomicBool>);
@@ -112,4 +113,29 @@ fn an_operators_command_leaves_a_file_of_an_older_version_as_it_is() {
     }
     let version: i64 = file.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_revived_while_the_file_could_not_be_written_is_handled_when_it_can() {
+    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let path = folder.path().join("inbox.db");
+    let url = format!("sqlite:{}", path.display());
+    let mut program = serve_echo(&telegram, &url, folder.path(), &[]);
+    program.signal("TERM");
+    assert!(program.ended(Duration::from_secs(20)).success());
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let dead = "INSERT INTO updates (id, seq, kind, chat_key, received_at, expires_at, state, body)
+        VALUES (1, 1, 'message', 'chat:7', 1, 86400001, 1, ?1)";
+    file.execute(dead, [message(1, 7, "/echo revived").to_string().into_bytes()]).unwrap();
+    let again = serve_echo(&telegram, &url, folder.path(), &[]);
+    // As `doorbell dead retry` does, and then something else holds the file for longer than a write waits.
+    file.execute_batch("UPDATE updates SET state = 2, attempts = 0 WHERE id = 1; BEGIN IMMEDIATE").unwrap();
+    until("the service to have tried", async || {
+        let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+        log.contains("could not be tidied up").then_some(())
+    })
+    .await;
+    file.execute_batch("ROLLBACK").unwrap();
+    telegram.until("the reply", |telegram| telegram.last(7).as_deref() == Some("revived")).await;
+    drop(again);
 }

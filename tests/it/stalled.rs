@@ -2,23 +2,24 @@
 //! say when it wakes up is refused.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorbell::clock::{Clock, ManualClock};
 use doorbell::dispatch::Dispatch;
 use doorbell::handler::{Handler, HandlerError};
-use doorbell::inbox::{self, LEASE, Verdict};
+use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::{BotApi as Client, BotToken, Call, PacedApi};
 use doorbell::telemetry::Traces;
-use doorbell::update::Update;
+use doorbell::update::{Update, UpdateId};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
 use crate::harness::postgres::Database;
 use crate::harness::waiting::{soon, until};
-use crate::harness::{BotApi, Line, Program, message, serve_echo_at};
+use crate::harness::{BotApi, Line, Program, SteppedClock, message, serve_echo_at};
 
 const CHATS: i64 = 30;
 
@@ -162,5 +163,98 @@ async fn whoever_wakes_up_past_a_lease_makes_no_call_that_another_may_have_made(
     let sent: Vec<String> = telegram.sent(7).into_iter().map(|sent| sent.text).collect();
     assert_eq!(sent, ["once"], "by the attempt that had a lease");
     offering.abort();
+    shutdown.stop_hard();
+}
+
+/// An inbox whose sweeps do not end.
+struct SweepsForEver {
+    inbox: Arc<dyn Inbox>,
+    sweeping: Semaphore,
+}
+
+#[async_trait::async_trait]
+impl Inbox for SweepsForEver {
+    async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
+        self.inbox.accept(update).await
+    }
+
+    async fn due(&self) {
+        self.inbox.due().await;
+    }
+
+    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
+        self.inbox.claim(limit).await
+    }
+
+    async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
+        self.inbox.settle(lease, verdict).await
+    }
+
+    async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {
+        self.inbox.extend(leases).await
+    }
+
+    async fn survey(&self) -> Result<Survey, InboxError> {
+        self.inbox.survey().await
+    }
+
+    async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError> {
+        self.inbox.list(which, limit).await
+    }
+
+    async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
+        self.inbox.revive(which).await
+    }
+
+    async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
+        self.inbox.discard(which).await
+    }
+
+    async fn sweep(&self) -> Result<(), InboxError> {
+        self.sweeping.add_permits(1);
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn leases_are_prolonged_however_long_a_sweep_takes() {
+    let clock = SteppedClock::new();
+    let folder = tempfile::tempdir().unwrap();
+    let token = "123456789:AAtestStalledInstanceOfTheTests01";
+    let sources = Sources::default()
+        .with("telegram.bot_token", token)
+        .with("dispatch.handler_timeout", "1h")
+        .with("inbox.url", format!("sqlite:{}", folder.path().join("inbox.db").display()));
+    let settings = Settings::load(&sources, Need::Token).unwrap_or_else(|error| panic!("{error}"));
+    let (shutdown, shared) = (Shutdown::new(), Arc::new(clock.clone()));
+    let token = BotToken::new(token.to_owned().into());
+    let (stopping, tasks) = (shutdown.soft.clone(), &shutdown.tasks);
+    let file = inbox::open(&settings.inbox, token.bot_id(), shared.clone(), stopping, tasks, Arc::default()).unwrap();
+    let inbox = Arc::new(SweepsForEver { inbox: file.clone(), sweeping: Semaphore::new(0) });
+    let slow = Arc::new(Slow { begun: Semaphore::new(0), may_go_on: Semaphore::new(0) });
+    let api = PacedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());
+    let (settings, shared_inbox) = (settings.dispatch.clone(), inbox.clone());
+    let dispatch =
+        Dispatch::new(shared_inbox, slow.clone(), api, settings, shared, shutdown.clone(), Traces::default());
+    let update = Update::read(message(1, 7, "Hello").to_string().into(), clock.steady()).unwrap();
+    assert_eq!(file.accept(update).await.unwrap(), Accepted::Stored);
+    for work in [true, false] {
+        let dispatch = dispatch.clone();
+        tasks.spawn(async move { if work { dispatch.drain().await } else { dispatch.keep_up().await } });
+    }
+    soon("the handler begins", slow.begun.acquire()).await.unwrap().forget();
+    for _ in 0..4 {
+        for _ in 0..LEASE.as_secs() {
+            clock.manual.advance(Duration::from_secs(1));
+            // Whoever is due runs, and sleeps again.
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+        }
+        // The leases that have lapsed are given out again by the keeper's own sweep.
+        file.sweep().await.unwrap();
+        assert_eq!(file.survey().await.unwrap().held, 1, "the lease stands");
+    }
+    assert_eq!(inbox.sweeping.available_permits(), 1, "a sweep is under way all the time");
     shutdown.stop_hard();
 }

@@ -71,3 +71,31 @@ impl Dead {
         ids.into_iter().filter_map(|id| self.dig_up(id)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::update::Update;
+
+    fn open(id: i64, bytes: usize) -> Open {
+        let body = format!(r#"{{"update_id":{id},"message":{{"text":"{}"}}}}"#, "a".repeat(bytes));
+        let update = Update::read(Bytes::from(body), Timestamp::UNIX_EPOCH).unwrap();
+        Open { update, attempts: 8, reason: None, calls_left: None, waiting: Vec::new() }
+    }
+
+    #[test]
+    fn dead_updates_are_bounded_in_number_and_in_bytes_and_the_oldest_go() {
+        let mut dead = Dead::default();
+        let gone: Vec<UpdateId> = (0..1_010).flat_map(|id| dead.bury(open(id, 0))).collect();
+        assert_eq!((gone, dead.len()), ((0..10).map(UpdateId).collect(), 1_000));
+        for id in 2_000..2_100 {
+            dead.bury(open(id, 1 << 20));
+        }
+        assert_eq!(dead.len(), 15);
+        assert!(dead.has(UpdateId(2_099)) && !dead.has(UpdateId(2_000)));
+        assert_eq!(dead.take(&Selection::All).len(), 15);
+        assert_eq!(dead.bytes, 0);
+    }
+}
