@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::load;
+use super::{load, remark};
 use crate::app::{App, Parts};
 use crate::fail;
 use crate::lifecycle::{Shutdown, stop_on_signals};
@@ -24,6 +24,7 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     let sources = if arguments.takeover { sources.with("webhook.takeover", "always") } else { sources };
     let settings = load(&sources, Need::Token)?;
     telemetry::init(&settings.log)?;
+    remark(&settings);
     if let Some(order) = sources.fail_point() {
         fail::arm(order);
     }

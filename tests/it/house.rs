@@ -113,7 +113,7 @@ const LOOK_INTO_SECRETS: &[(&str, usize)] = &[
     ("settings/sections/console.rs", 2),
     ("settings/sections/inbox.rs", 2),
     ("settings/sections/traces.rs", 1),
-    ("settings/sources.rs", 1),
+    ("settings/sources.rs", 2),
     ("settings/variables.rs", 6),
     ("telegram/api.rs", 2),
     ("telegram/methods.rs", 1),
