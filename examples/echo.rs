@@ -1,12 +1,25 @@
 //! A bot in Rust: it says what it was told.
 //!
-//! `cargo run -- sandbox` has a Bot API to try it with; stop the service there first, or give this one
-//! another port:
+//! To try it without a bot token, start a simulated Telegram alone:
+//!
+//! ```text
+//! cargo run -- sandbox --only-telegram
+//! ```
+//!
+//! It prints the variables that lead a bot to it, as lines to paste in a second terminal, and how to
+//! write to the bot. After them:
+//!
+//! ```text
+//! cargo run --example echo
+//! ```
+//!
+//! With Telegram itself:
 //!
 //! ```text
 //! TELEGRAM_BOT_TOKEN=… PUBLIC_URL=https://bot.example.org cargo run --example echo
 //! ```
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use doorbell::app::{App, Parts};
@@ -41,7 +54,18 @@ impl Handler for Echo {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+#[expect(clippy::print_stderr, reason = "what ends the program is said on standard error")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", doorbell::telemetry::chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let settings = Settings::load(&Sources::of_this_process(), Need::Token)?;
     doorbell::telemetry::init(&settings.log)?;
     let shutdown = Shutdown::new();

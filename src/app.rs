@@ -123,9 +123,6 @@ impl App {
             settings.webhook.watch_interval,
             counts.refusals.subscribe(),
         );
-        if let Some(remark) = settings.remark() {
-            tracing::warn!("{remark}");
-        }
         let advice = inbox::ephemeral(&settings.inbox, &settings.platform);
         let advice = advice.inspect(|advice| tracing::warn!("{advice}"));
         let health = Health {

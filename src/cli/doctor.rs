@@ -16,7 +16,7 @@ use crate::settings::{Need, Sources};
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  doorbell doctor                      look at everything; changes nothing\n  doorbell doctor --ring               and send one harmless update through the public URL\n  doorbell doctor --ring 123456789     and /start in your name: the reply comes in Telegram\n  doorbell doctor --explain 'Connection refused'\n\nExit status: 0 all is well, 1 something is not, 2 the settings are wrong."
+    after_help = "Examples:\n  doorbell doctor                      look at everything; changes nothing\n  doorbell doctor --ring               and send one harmless update through the public URL\n  doorbell doctor --ring 123456789     and /start in your name: the reply comes in Telegram\n  doorbell doctor --explain 'Connection refused'\n  doorbell doctor --sandbox            the same for the bot of a running `doorbell sandbox`\n\nExit status: 0 all is well, 1 something is not, 2 the settings are wrong."
 )]
 pub(super) struct Arguments {
     /// Print JSON.

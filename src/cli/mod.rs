@@ -1,5 +1,7 @@
 //! The command line: one file per command, and how each of them ends.
 
+mod at_sandbox;
+mod conversation;
 mod dead;
 mod doctor;
 mod ring;
@@ -37,6 +39,9 @@ struct Cli {
     /// A settings file (TOML), laid over the defaults and under the environment.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Act for the bot of a running `doorbell sandbox`; the URL of its Bot API, where that is another.
+    #[arg(long = "sandbox", global = true, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = at_sandbox::USUAL)]
+    at_sandbox: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -67,13 +72,20 @@ enum Command {
 /// Runs the command that the arguments of this process name.
 #[expect(clippy::print_stderr, reason = "there is no log yet")]
 pub async fn run() -> ExitCode {
-    let Cli { config, command } = Cli::parse();
+    let Cli { config, at_sandbox, command } = Cli::parse();
     // Before a secret is read. A system that refuses is no reason not to serve.
     if let Err(error) = lifecycle::leave_no_core_dump() {
         eprintln!("warning: a crash may leave a core dump with the bot token in it: {error}");
     }
     let sources = Sources { config_file: config, ..Sources::of_this_process() };
     let command = command.unwrap_or(Command::Serve(serve::Arguments::default()));
+    let sources = match at_sandbox.as_deref().map(|url| at_sandbox::told(url, &command, sources.clone())) {
+        None => sources,
+        Some(told) => match told.await {
+            Ok(sources) => sources,
+            Err(error) => return fail(&error),
+        },
+    };
     let ended = match command {
         Command::Serve(arguments) => serve::run(arguments, sources).await,
         Command::Sandbox(arguments) => sandbox::run(arguments, sources).await,
@@ -158,4 +170,11 @@ fn say(line: impl Display) {
 /// The settings, or every problem with them.
 fn load(sources: &Sources, need: Need) -> anyhow::Result<Settings> {
     Ok(Settings::load(sources, need)?)
+}
+
+/// Logs what the operator should know of settings that are right.
+fn remark(settings: &Settings) {
+    if let Some(remark) = settings.remark() {
+        tracing::warn!("{remark}");
+    }
 }

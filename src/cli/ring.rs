@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Wrong, load, say};
 use crate::clock::{Clock, SystemClock};
 use crate::sandbox::TOKEN;
-use crate::settings::{Need, Settings, Sources};
+use crate::settings::{Need, Origin, Settings, Sources};
 use crate::telegram::{self, BotToken};
 use crate::webhook;
 
@@ -50,7 +50,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Rings the service once, as Telegram would.
 pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Result<ExitCode> {
     let settings = load(sources, Need::Nothing)?;
-    let url = target(arguments.url.as_deref(), &settings)?;
+    // For the bot of a sandbox, its service; else the one on this machine.
+    let at_sandbox = matches!(settings.source("webhook.public_url"), Some(Origin::CommandLine));
+    let told = settings.webhook.public_url.as_ref().filter(|_| at_sandbox).map(ToString::to_string);
+    let url = target(arguments.url.as_deref().or(told.as_deref()), &settings)?;
     let secret = secret(&settings);
     let update = update(&arguments).to_string();
     if arguments.curl {

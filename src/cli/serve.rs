@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::load;
+use super::{load, remark};
 use crate::app::{App, Parts};
 use crate::fail;
 use crate::lifecycle::{Shutdown, stop_on_signals};
@@ -27,6 +27,7 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     if let Some(proxy) = settings.proxy_in_words() {
         tracing::info!("{proxy}");
     }
+    remark(&settings);
     if let Some(order) = sources.fail_point() {
         fail::arm(order);
     }

@@ -1,6 +1,8 @@
 //! The door: `/sandbox/...`, through which a person with curl or a test speaks as a user, sees what
 //! was said, and lets things go wrong.
 
+use std::collections::BTreeMap;
+
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::StatusCode;
@@ -13,7 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{NOT_RECEIVED, Sandbox};
+use super::{Fault, NOT_RECEIVED, Sandbox};
 use crate::update::UpdateId;
 
 /// The largest body that is read.
@@ -24,17 +26,21 @@ The sandbox of Doorbell: a Telegram in miniature. Speak to the bot as a user:
 
   POST   /sandbox/messages   {\"text\": \"/start\", \"chat\": 1, \"from\": \"Ann\"}   write; only text is needed
   GET    /sandbox/messages   the conversation; ?chat=1 for one chat
-  POST   /sandbox/presses    {\"message_id\": 2, \"data\": \"yes\", \"chat\": 1}     press a button
+  POST   /sandbox/presses    {\"message_id\": 2, \"data\": \"yes\", \"chat\": 1}     press a button that the message has
   POST   /sandbox/updates    {\"kind\": \"inline_query\", \"content\": {...}}      any update
   GET    /sandbox/calls      the Bot API calls that were received
   GET    /sandbox/deliveries the attempts to deliver updates
   GET    /sandbox/webhook    the webhook that is set
+  GET    /sandbox/variables  what a bot has to be told to speak to this Telegram
 
 Let things go wrong:
 
   POST   /sandbox/faults     {\"method\": \"sendMessage\", \"times\": 1, \"what\": {\"html\": 502}}
                              or {\"status\": {\"code\": 429, \"description\": \"Too Many Requests\", \"retry_after\": 3}},
                              {\"slow\": 1500}, \"hang\", \"close\", \"lost\", \"garbage\"
+                             Faults wait in a queue: a call meets the oldest that fits its method, and times counts
+                             the calls that one still meets. Without times it stays until all are deleted.
+  GET    /sandbox/faults     those in force
   DELETE /sandbox/faults
   POST   /sandbox/scenes/polling-copy      an old polling copy of the bot starts
   POST   /sandbox/scenes/second-service    {\"url\": \"https://other.example/hook\"}   takes the webhook
@@ -51,7 +57,8 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .route("/sandbox/calls", get(async |State(sandbox): State<Sandbox>| Json(sandbox.calls())))
         .route("/sandbox/deliveries", get(async |State(sandbox): State<Sandbox>| Json(sandbox.deliveries())))
         .route("/sandbox/webhook", get(async |State(sandbox): State<Sandbox>| Json(sandbox.webhook())))
-        .route("/sandbox/faults", post(fault).delete(clear_faults))
+        .route("/sandbox/variables", get(variables))
+        .route("/sandbox/faults", get(faults).post(fault).delete(clear_faults))
         .route("/sandbox/scenes/polling-copy", post(polling_copy))
         .route("/sandbox/scenes/second-service", post(second_service))
         .route("/sandbox/scenes/changed-secret", post(changed_secret))
@@ -122,13 +129,17 @@ async fn say(State(sandbox): State<Sandbox>, body: Bytes) -> Response {
     let wanted = r#"wanted: {"text": "/start"}, and if you like "chat": 1, "from": "Ann""#;
     read(&body, wanted, |Say { text, chat, from }| match (text.trim(), chat) {
         ("", _) | (_, 0) => refuse(StatusCode::BAD_REQUEST, wanted),
+        _ if from.trim().is_empty() => refuse(StatusCode::BAD_REQUEST, wanted),
         _ => pushed(sandbox.say(chat, &from, &text)),
     })
 }
 
 async fn press(State(sandbox): State<Sandbox>, body: Bytes) -> Response {
     let wanted = r#"wanted: {"message_id": 2, "data": "yes"}, and if you like "chat": 1, "from": "Ann""#;
-    read(&body, wanted, |Press { message_id, data, chat, from }| pushed(sandbox.press(chat, &from, message_id, &data)))
+    read(&body, wanted, |Press { message_id, data, chat, from }| match no_button(&sandbox, chat, message_id, &data) {
+        Some(problem) => refuse(StatusCode::BAD_REQUEST, &problem),
+        None => pushed(sandbox.press(chat, &from, message_id, &data)),
+    })
 }
 
 async fn push(State(sandbox): State<Sandbox>, body: Bytes) -> Response {
@@ -142,9 +153,44 @@ async fn messages(State(sandbox): State<Sandbox>, query: Query<OfChat>) -> Respo
 
 async fn fault(State(sandbox): State<Sandbox>, body: Bytes) -> Response {
     let wanted = r#"wanted: {"method": "sendMessage", "times": 1, "what": {"html": 502}}; see GET /sandbox"#;
-    read(&body, wanted, |fault| {
+    read(&body, wanted, |fault: Fault| {
+        if let Some(problem) = fault.problem() {
+            return refuse(StatusCode::BAD_REQUEST, &problem);
+        }
         sandbox.fault(fault);
         done()
+    })
+}
+
+async fn faults(State(sandbox): State<Sandbox>) -> Response {
+    Json(sandbox.faults()).into_response()
+}
+
+async fn variables(State(sandbox): State<Sandbox>) -> Response {
+    Json(sandbox.variables().into_iter().collect::<BTreeMap<_, _>>()).into_response()
+}
+
+/// Why nobody can press this button; none if somebody can.
+fn no_button(sandbox: &Sandbox, chat: i64, message_id: i64, data: &str) -> Option<String> {
+    let messages = sandbox.messages(Some(chat));
+    if messages.is_empty() {
+        return Some(format!("there are no messages in chat {chat}: there is nothing to press"));
+    }
+    let Some(message) = messages.iter().find(|message| message.message_id == message_id) else {
+        return Some(format!(
+            "there is no message {message_id} in chat {chat}; GET /sandbox/messages?chat={chat} has all"
+        ));
+    };
+    let rows = message.buttons.as_ref().and_then(|markup| markup["inline_keyboard"].as_array());
+    let buttons = rows.into_iter().flatten().filter_map(Value::as_array).flatten();
+    let known: Vec<_> = buttons.filter_map(|button| button["callback_data"].as_str()).collect();
+    if known.contains(&data) {
+        return None;
+    }
+    let none = format!("message {message_id} has no button with the data \"{}\"", data.escape_debug());
+    Some(match known.as_slice() {
+        [] => format!("{none}, nor with any other"),
+        known => format!("{none}; it has \"{}\"", known.join("\", \"")),
     })
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::methods;
+
 /// Something that goes wrong with the calls that follow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +48,25 @@ pub enum Answer {
     Garbage,
 }
 
+impl Fault {
+    /// Why nothing could go wrong in this way; none if it can.
+    pub(super) fn problem(&self) -> Option<String> {
+        if let Some(method) = self.method.as_deref().filter(|method| !methods::exists(method)) {
+            return Some(format!("the Bot API of the sandbox has no method \"{}\"", method.escape_debug()));
+        }
+        if self.times == Some(0) {
+            return Some("times is 0: no call would go wrong; leave it out for all of them".to_owned());
+        }
+        let (code, codes) = match &self.what {
+            Answer::Status { code, .. } => (*code, 400..=599),
+            Answer::Html(code) => (*code, 200..=599),
+            Answer::Hang | Answer::Close | Answer::Lost | Answer::Slow(_) | Answer::Garbage => return None,
+        };
+        let (least, most) = (codes.start(), codes.end());
+        (!codes.contains(&code)).then(|| format!("the code must be from {least} to {most}, not {code}"))
+    }
+}
+
 mod milliseconds {
     use std::time::Duration;
 
@@ -67,6 +88,11 @@ pub(super) struct Faults(Vec<Fault>);
 impl Faults {
     pub(super) fn add(&mut self, fault: Fault) {
         self.0.push(fault);
+    }
+
+    /// Those that still concern a call, in the order in which they are looked at.
+    pub(super) fn list(&self) -> Vec<Fault> {
+        self.0.iter().filter(|fault| fault.times != Some(0)).cloned().collect()
     }
 
     pub(super) fn clear(&mut self) {

@@ -65,6 +65,14 @@ const MEDIA: [&str; 17] = [
     "checklist",
 ];
 
+/// Whether the Bot API has such a method, as far as it is known here.
+pub(super) fn exists(method: &str) -> bool {
+    let method = method.to_ascii_lowercase();
+    // These two take their time, and so are carried out elsewhere.
+    matches!(method.as_str(), "setwebhook" | "getupdates")
+        || World::new().perform(Timestamp::UNIX_EPOCH, &method, &Params::default()).code != 404
+}
+
 impl World {
     /// Carries out a method, its name in lower case.
     pub(super) fn perform(&mut self, now: Timestamp, method: &str, params: &Params) -> Reply {

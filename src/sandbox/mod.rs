@@ -20,6 +20,7 @@ mod html;
 mod http;
 mod messages;
 mod methods;
+mod overview;
 mod push;
 mod queue;
 mod ramp;
@@ -198,6 +199,12 @@ impl Sandbox {
     /// Lets the calls that follow go wrong; what was scripted before comes first.
     pub fn fault(&self, fault: Fault) {
         self.shared.change(|world, _| world.faults.add(fault));
+    }
+
+    /// The faults in force, in the order in which they are looked at.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        self.shared.lock().faults.list()
     }
 
     /// Ends all faults.

@@ -142,7 +142,7 @@ impl<T: Clone> Log<T> {
         self.items.iter().cloned().collect()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.items.iter()
     }
 }

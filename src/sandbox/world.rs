@@ -43,6 +43,8 @@ pub(super) struct World {
     pub(super) faults: Faults,
     pub(super) routes: HashMap<String, SocketAddr>,
     pub(super) strict: bool,
+    /// Where the bot is to be reached, as whoever started both said.
+    pub(super) bot_url: Option<String>,
     pub(super) chats: HashMap<i64, Value>,
     /// Commands by scope and language.
     pub(super) commands: BTreeMap<String, Value>,
@@ -70,6 +72,7 @@ impl World {
             faults: Faults::default(),
             routes: HashMap::new(),
             strict: false,
+            bot_url: None,
             chats: HashMap::new(),
             commands: BTreeMap::new(),
             queries: HashMap::new(),

@@ -16,13 +16,17 @@ pub struct Sources {
     pub profile: Option<String>,
     /// Keys and values that the command line, or the command itself, sets; they win over all else.
     pub overrides: Vec<(String, String)>,
+    /// How this program was started, as one would type it again; empty where nobody typed it.
+    pub started_as: String,
 }
 
 impl Sources {
     /// The environment of this process, and nothing else yet.
     #[must_use]
     pub fn of_this_process() -> Self {
-        Self { environment: Environment::of_this_process(), ..Self::default() }
+        let environment = Environment::of_this_process();
+        let started_as = typed(std::env::args().next().as_deref(), &environment);
+        Self { environment, started_as, ..Self::default() }
     }
 
     /// Where a test wants the process to die (`DOORBELL_FAIL_POINT`); a release build has no such
@@ -50,6 +54,22 @@ impl Sources {
     pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
         self.overrides.push((key.to_owned(), value.to_string()));
         self
+    }
+}
+
+/// What a person types to start this program again: what Cargo was told, the path of the program, or its name.
+fn typed(program: Option<&str>, environment: &Environment) -> String {
+    let is = |name: &str, wanted: &str| matches!(environment.value(name), Variable::Text(text) if text.expose_secret() == wanted);
+    match program.filter(|program| program.contains('/')) {
+        Some(program) if is("CARGO_PKG_NAME", env!("CARGO_PKG_NAME")) => {
+            let release = if program.contains("/release/") { " --release" } else { "" };
+            format!("cargo run -q{release} --")
+        }
+        Some(path) if path.contains(|c: char| c.is_whitespace() || "'\"$`\\".contains(c)) => {
+            format!("'{}'", path.replace('\'', "'\\''"))
+        }
+        Some(path) => path.to_owned(),
+        None => env!("CARGO_PKG_NAME").to_owned(),
     }
 }
 
@@ -100,13 +120,14 @@ impl<N: Into<String>, V: Into<SecretString>> FromIterator<(N, V)> for Environmen
 /// Names only: what a value is, is not known yet.
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { environment, config_file, profile, overrides } = self;
+        let Self { environment, config_file, profile, overrides, started_as } = self;
         let overrides: Vec<_> = overrides.iter().map(|(key, _)| key).collect();
         f.debug_struct("Sources")
             .field("environment", environment)
             .field("config_file", config_file)
             .field("profile", profile)
             .field("overrides", &overrides)
+            .field("started_as", started_as)
             .finish()
     }
 }
@@ -115,5 +136,27 @@ impl fmt::Debug for Sources {
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_started_again_as_it_was_started() {
+        let by_cargo: Environment = [("CARGO_PKG_NAME", "doorbell")].into_iter().collect();
+        let of_another: Environment = [("CARGO_PKG_NAME", "somebodys-tool")].into_iter().collect();
+        for (program, environment, typed_again) in [
+            ("doorbell", &Environment::default(), "doorbell"),
+            ("./doorbell", &Environment::default(), "./doorbell"),
+            ("/opt/my bots/doorbell", &of_another, "'/opt/my bots/doorbell'"),
+            ("target/debug/doorbell", &Environment::default(), "target/debug/doorbell"),
+            ("target/debug/doorbell", &by_cargo, "cargo run -q --"),
+            ("/tmp/out/release/doorbell", &by_cargo, "cargo run -q --release --"),
+        ] {
+            assert_eq!(typed(Some(program), environment), typed_again);
+        }
+        assert_eq!(typed(None, &by_cargo), "doorbell");
     }
 }

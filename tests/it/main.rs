@@ -45,6 +45,7 @@ mod pooler;
 mod refused_starts;
 mod registered;
 mod replies_are_kept;
+mod sandbox_command;
 mod secrets;
 mod settings_errors;
 mod stalled;

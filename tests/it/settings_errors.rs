@@ -72,6 +72,10 @@ fn a_mistyped_variable_does_not_pass_in_silence() {
     let (ended, left) = serve(&[("TELEGRAM_BOT_TOKEN", TOKEN), ("DOORBELL_WEBHOOK_TAKEOVER", "always")]);
     assert_eq!(ended.code, 2);
     assert!(ended.stderr.contains("the nearest is DOORBELL__WEBHOOK__TAKEOVER") && left.is_empty(), "{}", ended.stderr);
+    let variables =
+        [("TELEGRAM_BOT_TOKEN", TOKEN), ("DOORBELL_OF_SOMEBODY", "1"), ("DATABASE_URL", "sqlite:/dev/null/a")];
+    let (ended, _) = serve(&[&variables[..], &[("HOST", "127.0.0.1"), ("PORT", "0")]].concat());
+    assert!(ended.stderr.contains("nothing reads these variables of the environment: DOORBELL_OF_SOMEBODY."));
     let quoted = format!("\"{TOKEN}\"");
     let (ended, _) = serve(&[("TELEGRAM_BOT_TOKEN", &quoted), ("RUST_LOG", "verbose"), ("ADMIN_TOKEN", "short")]);
     for words in ["3 problems", "remove the quotation marks around the value", "which is no level", "5 characters"] {

@@ -70,11 +70,6 @@ impl Playground {
         })
     }
 
-    /// What the program has printed so far.
-    pub fn printed(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
     /// The files in its folder, but for what this harness writes there.
     pub fn files(&self) -> Vec<String> {
         files(self.folder.path()).into_iter().filter(|name| name != "log").collect()
