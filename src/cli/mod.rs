@@ -1,5 +1,6 @@
 //! The command line: one file per command, and how each of them ends.
 
+mod completions;
 mod dead;
 mod doctor;
 mod ring;
@@ -62,6 +63,8 @@ enum Command {
     Dead(dead::DeadCommand),
     /// Shows the settings in force and where each came from, secrets masked
     Settings(settings::Arguments),
+    /// Prints what a shell needs to complete the commands and options
+    Completions(completions::Arguments),
 }
 
 /// Runs the command that the arguments of this process name.
@@ -84,6 +87,7 @@ pub async fn run() -> ExitCode {
         Command::Settings(arguments) => {
             settings::run(arguments, &sources, &mut io::stdout()).map(|()| ExitCode::SUCCESS)
         }
+        Command::Completions(arguments) => completions::run(arguments, &mut io::stdout()).map(|()| ExitCode::SUCCESS),
     };
     ended.unwrap_or_else(|error| fail(&error))
 }

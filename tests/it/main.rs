@@ -13,6 +13,7 @@ mod promises;
 
 mod answered;
 mod command_line;
+mod completions;
 mod crash;
 mod database_away;
 mod database_errors;
