@@ -1,6 +1,9 @@
 # Two stages: the first builds the program, and a root file system around it; the second is that
 # file system and nothing else: no shell, no package manager, no user but a number.
 
+# A release has a list of what it is made of; the crates are known from Cargo.lock, not from the program.
+ARG BUILDKIT_SBOM_SCAN_CONTEXT=true
+
 FROM rust:1.95-slim-bookworm AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-euxc"]
 WORKDIR /build

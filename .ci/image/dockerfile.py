@@ -18,6 +18,8 @@ class Stage:
     steps: list = field(default_factory=list)
 
 
+# Read by BuildKit alone.
+BUILDKIT_ARGUMENT = re.compile(r"BUILDKIT_[A-Z_]+=\S+")
 KNOWN = {"RUN", "COPY", "WORKDIR", "SHELL", "ENV", "USER", "EXPOSE", "STOPSIGNAL", "ENTRYPOINT", "CMD"}
 
 
@@ -41,6 +43,8 @@ def stages(text):
         if name == "FROM":
             base, _, alias = re.sub(r"\s+as\s+", " AS ", rest, flags=re.I).partition(" AS ")
             found.append(Stage(base.strip(), alias.strip() or None))
+            continue
+        if name == "ARG" and BUILDKIT_ARGUMENT.fullmatch(rest):
             continue
         if name == "ARG":
             raise ValueError("ARG: Render hands each variable of the service to the build, so a secret could come into a layer")

@@ -1,6 +1,7 @@
 //! The command line: one file per command, and how each of them ends.
 
 mod at_sandbox;
+mod completions;
 mod conversation;
 mod dead;
 mod doctor;
@@ -67,6 +68,8 @@ enum Command {
     Dead(dead::DeadCommand),
     /// Shows the settings in force and where each came from, secrets masked
     Settings(settings::Arguments),
+    /// Prints what a shell needs to complete the commands and options
+    Completions(completions::Arguments),
 }
 
 /// Runs the command that the arguments of this process name.
@@ -96,6 +99,7 @@ pub async fn run() -> ExitCode {
         Command::Settings(arguments) => {
             settings::run(arguments, &sources, &mut io::stdout()).map(|()| ExitCode::SUCCESS)
         }
+        Command::Completions(arguments) => completions::run(arguments, &mut io::stdout()).map(|()| ExitCode::SUCCESS),
     };
     // What a service logged comes before the error that ended it.
     telemetry::flush();

@@ -14,6 +14,7 @@ mod promises;
 mod answered;
 mod clocks;
 mod command_line;
+mod completions;
 mod crash;
 mod database_away;
 mod database_errors;
