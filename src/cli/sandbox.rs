@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{Unwell, Wrong, load, say};
-use crate::app::{App, BuildError, Parts};
+use crate::app::{App, BuildError, Parts, RunError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::sandbox::{Sandbox, TOKEN};
@@ -46,6 +46,7 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     let clock: SharedClock = Arc::new(SystemClock);
     let (shutdown, telegram) = (Shutdown::new(), Shutdown::new());
     stop_on_signals(&shutdown)?;
+    let service = shutdown.clone();
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.bot_api_port));
     let sandbox = Sandbox::start(listen, Arc::clone(&clock), &telegram).await.map_err(|source| Unwell {
         message: format!("the miniature Telegram cannot listen on {listen}"),
@@ -62,10 +63,20 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
         built => built?,
     };
     greet(app.addr(), sandbox.addr(), in_memory);
-    app.run().await?;
+    let (failing, stop) = (telegram.soft.clone(), service.soft.clone());
+    // The service is of no use without it.
+    telegram.tasks.spawn(async move {
+        failing.cancelled().await;
+        stop.cancel();
+    });
+    let ended = app.run().await;
     telegram.stop_hard();
     telegram.tasks.close();
     telegram.tasks.wait().await;
+    ended?;
+    if let Some(failed) = telegram.failure() {
+        return Err(RunError::from(failed).into());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -22,6 +22,7 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::clock::SharedClock;
+use crate::fail;
 use crate::lifecycle::Shutdown;
 use connections::Connections;
 
@@ -64,6 +65,7 @@ pub async fn serve(
     let connections = Connections::new(limits, counts);
     let mut tick = clock.sleep(limits.tick);
     loop {
+        fail::point("listener");
         let accepted = tokio::select! {
             biased;
             () = shutdown.soft.cancelled() => break,

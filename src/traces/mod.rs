@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{SharedClock, elapsed};
+use crate::fail;
 use crate::lifecycle::Shutdown;
 use crate::settings::TracesSettings;
 use crate::telegram::BotId;
@@ -42,7 +43,7 @@ pub fn open(settings: &TracesSettings, bot: BotId, clock: SharedClock, shutdown:
     let collector = Collector::new(endpoint, settings.headers());
     let service = settings.service.clone();
     let exporter = Exporter { spans, lost, collector, service, clock, said: None };
-    shutdown.tasks.spawn(exporter.run(shutdown.hard.clone()));
+    shutdown.supervise("the export of traces", exporter.run(shutdown.hard.clone()));
     traces
 }
 
@@ -78,6 +79,7 @@ impl Exporter {
 
     /// The next spans, at least one; `None` when there are no more, and `stop` has come.
     async fn gather(&mut self, stop: &CancellationToken) -> Option<Vec<EndedSpan>> {
+        fail::point("traces");
         let mut batch = Vec::new();
         tokio::select! {
             biased;

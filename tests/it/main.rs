@@ -43,5 +43,6 @@ mod secrets;
 mod settings_errors;
 mod stalled;
 mod stopping;
+mod supervised;
 mod traces;
 mod two_bots;

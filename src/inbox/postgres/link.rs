@@ -16,12 +16,12 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use tokio::sync::{Mutex, watch};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::super::InboxError;
 use super::schema::{self, NotReady};
 use crate::clock::{SharedClock, elapsed};
+use crate::fail;
+use crate::lifecycle::Shutdown;
 use crate::telegram::BotId;
 
 /// How long a connection may take to come about.
@@ -35,6 +35,9 @@ const AWAY: Duration = Duration::from_secs(2);
 /// How often a database that is away is tried: soon at first, as it is back soon most of the time.
 const FIRST_TRY: Duration = Duration::from_millis(100);
 const SLOWEST_TRY: Duration = Duration::from_secs(1);
+
+/// What looks for the database, to whoever supervises it.
+const REACHING: &str = "the search for the inbox's database";
 
 const LIMITS: &str = "BEGIN; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000; \
      SET LOCAL idle_in_transaction_session_timeout = 10000";
@@ -61,8 +64,7 @@ pub(super) struct Link {
     /// The last failure that was logged: the same is not said again.
     said: std::sync::Mutex<String>,
     pub(super) clock: SharedClock,
-    pub(super) stopping: CancellationToken,
-    pub(super) tasks: TaskTracker,
+    pub(super) shutdown: Shutdown,
 }
 
 impl Link {
@@ -75,8 +77,7 @@ impl Link {
         url: &SecretString,
         bot: Option<BotId>,
         clock: SharedClock,
-        stopping: CancellationToken,
-        tasks: TaskTracker,
+        shutdown: Shutdown,
     ) -> Result<Arc<Self>, InboxError> {
         let options = PgConnectOptions::from_str(url.expose_secret()).map_err(|error| InboxError::Unusable {
             message: "DATABASE_URL cannot be understood as the address of a PostgreSQL database".to_owned(),
@@ -93,8 +94,8 @@ impl Link {
         let standing = watch::Sender::new(Standing::Away);
         let (schema, said) = (std::sync::Mutex::default(), std::sync::Mutex::default());
         let advice = std::sync::Mutex::new("it is being looked for");
-        let link = Arc::new(Self { options, name, bot, schema, standing, advice, said, clock, stopping, tasks });
-        link.tasks.spawn(Arc::clone(&link).reach(false));
+        let link = Arc::new(Self { options, name, bot, schema, standing, advice, said, clock, shutdown });
+        link.shutdown.supervise_work(REACHING, Arc::clone(&link).reach(false));
         Ok(link)
     }
 
@@ -103,6 +104,7 @@ impl Link {
     async fn reach(self: Arc<Self>, mut known: bool) {
         let (began, mut said, mut pause) = (self.clock.now(), String::new(), FIRST_TRY);
         loop {
+            fail::point("database");
             let why = match self.prepared().await {
                 Ok(()) => break,
                 Err(why) => why,
@@ -121,7 +123,7 @@ impl Link {
                 known = false;
             }
             tokio::select! {
-                () = self.stopping.cancelled() => return,
+                () = self.shutdown.soft.cancelled() => return,
                 () = self.clock.sleep(pause) => {}
             }
             pause = SLOWEST_TRY.min(pause * 2);
@@ -182,7 +184,7 @@ impl Link {
     ///
     /// [`InboxError::Unavailable`] when it could not.
     pub(super) fn ready_now(&self) -> Result<(), InboxError> {
-        if *self.standing.borrow() == Standing::Ready || self.stopping.is_cancelled() {
+        if *self.standing.borrow() == Standing::Ready || self.shutdown.soft.is_cancelled() {
             Ok(())
         } else {
             Err(self.away())
@@ -199,7 +201,7 @@ impl Link {
             biased;
             () = self.ready() => Ok(()),
             // Nobody looks for it any more then; whoever needs it tries.
-            () = self.stopping.cancelled() => Ok(()),
+            () = self.shutdown.soft.cancelled() => Ok(()),
             () = self.clock.sleep(AWAY) => Err(self.away()),
         }
     }
@@ -224,7 +226,7 @@ impl Link {
             let was_ready =
                 self.standing.send_if_modified(|standing| mem::replace(standing, Standing::Away) == Standing::Ready);
             if was_ready {
-                self.tasks.spawn(Arc::clone(self).reach(true));
+                self.shutdown.supervise_work(REACHING, Arc::clone(self).reach(true));
             }
         }
         InboxError::Unavailable(Arc::new(error))

@@ -24,11 +24,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use sqlx::Row;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::{Accepted, Counts, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
 use crate::clock::SharedClock;
+use crate::lifecycle::Shutdown;
 use crate::settings::InboxSettings;
 use crate::telegram::BotId;
 use crate::update::{Update, UpdateId};
@@ -72,11 +71,10 @@ impl PostgresInbox {
         settings: &InboxSettings,
         bot: Option<BotId>,
         clock: SharedClock,
-        stopping: CancellationToken,
-        tasks: TaskTracker,
+        shutdown: Shutdown,
         counts: Arc<Counts>,
     ) -> Result<Self, InboxError> {
-        let link = Link::open(url, bot, clock, stopping, tasks)?;
+        let link = Link::open(url, bot, clock, shutdown)?;
         let bell = Bell::hang(&link);
         let slot = rand::random_range(0..SLOT_PAIRS) * 2;
         Ok(Self {

@@ -52,7 +52,7 @@ impl Settling {
     /// error then; settled again, it is done or the lease is lost, and both are well.
     pub(super) async fn settle(self: &Arc<Self>, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
         let (reply, answer) = oneshot::channel();
-        batch::add(self, Ended { lease, entry: self.entry(verdict), reply }, &self.link.tasks);
+        batch::add(self, Ended { lease, entry: self.entry(verdict), reply }, &self.link.shutdown);
         let given_up = || InboxError::Unavailable(Arc::new(std::io::Error::other("the batch was given up")));
         answer.await.unwrap_or_else(|_| Err(given_up()))
     }
