@@ -13,13 +13,12 @@ use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use doorbell::clock::{Clock, SystemClock};
 use doorbell::inbox::{self, Inbox, Verdict};
+use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::BotId;
 use doorbell::update::Update;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// As many senders as Telegram opens connections at most.
 const SENDERS: usize = 100;
@@ -38,8 +37,8 @@ fn update(id: i64) -> Update {
 fn open(url: &str) -> Arc<dyn Inbox> {
     let sources = Sources::default().with("inbox.url", url).with("inbox.capacity", 10_000_000);
     let settings = Settings::load(&sources, Need::Nothing).expect("right settings");
-    let (clock, stopping, tasks) = (Arc::new(SystemClock), CancellationToken::new(), TaskTracker::new());
-    inbox::open(&settings.inbox, BotId(1), clock, stopping, &tasks, Arc::default()).expect("an inbox")
+    let clock = Arc::new(SystemClock);
+    inbox::open(&settings.inbox, BotId(1), clock, &Shutdown::new(), Arc::default()).expect("an inbox")
 }
 
 /// Accepts a round of updates, from many senders at once, each waiting for its acknowledgement.

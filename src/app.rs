@@ -16,7 +16,7 @@ use crate::dispatch::Dispatch;
 use crate::handler::{Commands, Handler, TemplateProblem};
 use crate::health::{self, Health};
 use crate::inbox::{self, Inbox, InboxError, Surveyor};
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{PartFailed, Shutdown};
 use crate::metrics::{self, Metrics};
 use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
 use crate::server::{self, Limits};
@@ -104,9 +104,8 @@ impl App {
         let (listener, addr) = listen(&settings)?;
         // After the port, which may be taken: then no file is left behind.
         let kept = Arc::<inbox::Counts>::default();
-        let (bot, stopping) = (token.bot_id(), shutdown.soft.clone());
-        let inbox =
-            inbox::open(&settings.inbox, bot, Arc::clone(&clock), stopping, &shutdown.tasks, Arc::clone(&kept))?;
+        let bot = token.bot_id();
+        let inbox = inbox::open(&settings.inbox, bot, Arc::clone(&clock), &shutdown, Arc::clone(&kept))?;
         let traces = traces::open(&settings.traces, bot, Arc::clone(&clock), &shutdown);
         let surveyor = Arc::new(Surveyor::new(Arc::clone(&inbox), Arc::clone(&clock)));
 
@@ -218,8 +217,8 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`RefusedToken`] when Telegram does not know the bot token: then there is nothing to serve.
-    pub async fn run(self) -> Result<(), RefusedToken> {
+    /// [`RunError`] when the service stops although nobody told it to.
+    pub async fn run(self) -> Result<(), RunError> {
         let Self {
             addr,
             listener,
@@ -236,17 +235,21 @@ impl App {
         tracing::info!(%addr, "listening");
         let tasks = &shutdown.tasks;
         let serving = server::serve(listener, router, limits, connections, Arc::clone(&clock), shutdown.clone());
-        let serving = tasks.spawn(serving);
-        let working = Arc::clone(&dispatch);
-        let working = tasks.spawn(async move {
-            if !without_bot {
-                working.run().await;
-            }
+        let serving = shutdown.supervise("the listener", serving);
+        let (working, soft) = (Arc::clone(&dispatch), shutdown.soft.clone());
+        let working = shutdown.supervise("dispatch", async move {
+            if without_bot { soft.cancelled().await } else { working.run().await }
         });
         let keeping = Arc::clone(&dispatch);
-        tasks.spawn(async move { keeping.keep_up().await });
-        let registered = registrar.run(&shutdown.soft).await;
-        shutdown.soft.cancel();
+        shutdown.supervise("the upkeep of the inbox", async move { keeping.keep_up().await });
+        let soft = shutdown.soft.clone();
+        let registering = shutdown.supervise("the registrar", async move {
+            let registered = registrar.run(&soft).await;
+            // It ends before the stop when the token is refused: then there is nothing to serve.
+            soft.cancel();
+            registered
+        });
+        shutdown.soft.cancelled().await;
         tasks.close();
         tracing::info!("stopping: what was begun is being finished");
         let finished = async {
@@ -260,6 +263,8 @@ impl App {
             () = shutdown.hard.cancelled() => {}
             () = clock.sleep(GRACE) => tracing::warn!("the grace is over: what still runs is put back"),
         }
+        // It ends at the soft stop, whatever it waits for.
+        let registered = registering.await.ok().flatten().unwrap_or(Ok(()));
         shutdown.hard.cancel();
         tokio::select! {
             () = tasks.wait() => {}
@@ -267,7 +272,8 @@ impl App {
         }
         drop((dispatch, inbox));
         tracing::info!("stopped");
-        registered
+        registered?;
+        shutdown.failure().map_or(Ok(()), |failed| Err(failed.into()))
     }
 }
 
@@ -298,6 +304,17 @@ fn listen(settings: &Settings) -> Result<(TcpListener, SocketAddr), BuildError> 
     let listener = server::bind(address).map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok((listener, addr))
+}
+
+/// Why a service stopped although nobody told it to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Telegram does not know the bot token.
+    #[error(transparent)]
+    RefusedToken(#[from] RefusedToken),
+    /// A part of the service failed.
+    #[error(transparent)]
+    PartFailed(#[from] PartFailed),
 }
 
 /// Why the service could not be put together.

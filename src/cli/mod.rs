@@ -18,10 +18,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::app::BuildError;
+use crate::app::{BuildError, RunError};
 use crate::inbox::InboxError;
 use crate::lifecycle;
-use crate::registrar::RefusedToken;
 use crate::settings::{Need, Settings, SettingsError, Sources};
 use crate::telegram::NotDelivered;
 use crate::telemetry;
@@ -148,8 +147,14 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(wrong) = error.downcast_ref::<Wrong>() {
         return wrong.hint.map(ToOwned::to_owned);
     }
-    if let Some(refused) = error.downcast_ref::<RefusedToken>() {
-        return Some(refused.hint().to_owned());
+    match error.downcast_ref() {
+        Some(RunError::RefusedToken(refused)) => return Some(refused.hint().to_owned()),
+        Some(RunError::PartFailed(_)) => {
+            let hint = "This is an error in the program; the log says where it happened. No acknowledged update is lost: \
+                        start the service again.";
+            return Some(hint.to_owned());
+        }
+        None => {}
     }
     if let Some(InboxError::Unusable { hint, .. }) = error.downcast_ref() {
         return Some(hint.clone());

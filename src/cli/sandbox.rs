@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{Unwell, Wrong, at_sandbox, conversation, load, remark, say};
-use crate::app::{App, BuildError, Parts};
+use crate::app::{App, BuildError, Parts, RunError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::sandbox::{Sandbox, TOKEN};
@@ -53,12 +53,14 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     let clock: SharedClock = Arc::new(SystemClock);
     let (shutdown, telegram) = (Shutdown::new(), Shutdown::new());
     stop_on_signals(if arguments.only_telegram { &telegram } else { &shutdown })?;
+    let service_stop = shutdown.soft.clone();
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.bot_api_port));
     let sandbox = Sandbox::start(listen, Arc::clone(&clock), &telegram).await.map_err(|source| Unwell {
         message: format!("the miniature Telegram cannot listen on {listen}"),
         hint: "Another program may be using the port: stop it, or choose another one with --bot-api-port.",
         source,
     })?;
+    let mut ended = Ok(());
     if arguments.only_telegram {
         let port = if arguments.port == 0 { free_port()? } else { arguments.port };
         sandbox.bot_is_at(&public_url(port));
@@ -71,11 +73,21 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
         sandbox.bot_is_at(&public_url(app.addr().port()));
         conversation::print(&sandbox, &telegram);
         greet(&program, app.addr(), sandbox.addr(), in_memory);
-        app.run().await?;
+        // The service is of no use without its Telegram.
+        let failing = telegram.soft.clone();
+        telegram.tasks.spawn(async move {
+            failing.cancelled().await;
+            service_stop.cancel();
+        });
+        ended = app.run().await;
         telegram.stop_hard();
     }
     telegram.tasks.close();
     telegram.tasks.wait().await;
+    ended?;
+    if let Some(failed) = telegram.failure() {
+        return Err(RunError::from(failed).into());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

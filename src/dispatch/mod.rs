@@ -4,24 +4,28 @@
 mod attempt;
 mod counts;
 mod hold;
+mod running;
 mod schedule;
 mod spans;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, later};
+use crate::fail;
 use crate::handler::Handler;
-use crate::inbox::{Delivery, Inbox, InboxError, LEASE, Lease};
+use crate::inbox::{Delivery, Inbox, InboxError, LEASE, Lease, Verdict};
 use crate::lifecycle::Shutdown;
 use crate::settings::DispatchSettings;
 use crate::telegram::PacedApi;
 use crate::telemetry::{self, Storm, Traces};
-use crate::update::UpdateId;
 use hold::{Hold, Moment};
+use running::{Attempting, Claiming, Running};
 
 pub use counts::{Counts, Outcome};
 
@@ -62,34 +66,6 @@ struct Storms {
     upkeep: Storm,
     again: Storm,
     expired: Storm,
-}
-
-/// The attempts that are under way.
-#[derive(Default)]
-struct Running {
-    now: Mutex<Now>,
-    changed: Notify,
-}
-
-#[derive(Default)]
-struct Now {
-    leases: HashMap<UpdateId, Lease>,
-    /// Claims whose updates are not among the leases yet.
-    claiming: usize,
-    /// How many attempts have ended so far.
-    ended: u64,
-}
-
-impl Now {
-    fn is_idle(&self) -> bool {
-        self.leases.is_empty() && self.claiming == 0
-    }
-}
-
-impl Running {
-    fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Dispatch {
@@ -136,6 +112,7 @@ impl Dispatch {
     /// hard stop at the latest.
     pub async fn run(self: &Arc<Self>) {
         loop {
+            fail::point("dispatch");
             let place = tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
@@ -160,58 +137,64 @@ impl Dispatch {
     /// Claims as many updates as there are places, `place` being one, and begins an attempt of
     /// each; says how many, or none when the inbox failed.
     async fn claim(self: &Arc<Self>, place: OwnedSemaphorePermit) -> Option<usize> {
-        self.running.now().claiming += 1;
+        let claiming = Claiming::begin(&self.running);
         let free = self.places.available_permits();
-        let claimed = self.inbox.claim(free + 1).await;
-        let mut running = self.running.now();
-        running.claiming -= 1;
-        let begun = match claimed {
-            Ok(deliveries) => {
-                if let Some(over) = self.storms.claim.over() {
-                    tracing::info!(times = over.times, "updates can be claimed again");
-                }
-                let begun = deliveries.len();
-                let mut place = Some(place);
-                for delivery in deliveries {
-                    // Whoever claims between our look and now may have taken a place; then an attempt
-                    // of what is claimed already runs without one.
-                    let place = place.take().or_else(|| self.places.clone().try_acquire_owned().ok());
-                    running.leases.insert(delivery.lease.update_id, delivery.lease);
-                    self.begin(delivery, place);
-                }
-                Some(begun)
-            }
+        let deliveries = match self.inbox.claim(free + 1).await {
+            Ok(deliveries) => deliveries,
             Err(error) => {
                 if let Some(times) = self.storms.claim.event() {
                     tracing::warn!(error = %telemetry::chain(&error), times, "updates could not be claimed; trying again");
                 }
-                None
+                return None;
             }
         };
-        drop(running);
-        if begun.is_none_or(|begun| begun == 0) {
-            self.running.changed.notify_waiters();
+        if let Some(over) = self.storms.claim.over() {
+            tracing::info!(times = over.times, "updates can be claimed again");
         }
-        begun
+        let begun = deliveries.len();
+        self.running.now().leases.extend(deliveries.iter().map(|delivery| (delivery.lease.update_id, delivery.lease)));
+        drop(claiming);
+        let mut place = Some(place);
+        for delivery in deliveries {
+            // Whoever claims between our look and now may have taken a place; then an attempt of what is claimed already
+            // runs without one.
+            let place = place.take().or_else(|| self.places.clone().try_acquire_owned().ok());
+            self.begin(delivery, place);
+        }
+        Some(begun)
     }
 
     fn begin(self: &Arc<Self>, delivery: Delivery, place: Option<OwnedSemaphorePermit>) {
-        let id = delivery.lease.update_id;
+        let (lease, attempt, expires_at) = (delivery.lease, delivery.attempt, delivery.update.expires_at);
+        let attempting = Attempting::of(self, lease.update_id);
         let dispatch = Arc::clone(self);
         self.shutdown.tasks.spawn(async move {
-            let (lease, verdict) = dispatch.attempt(delivery).await;
+            // However the task ends, the update does not count as running any more.
+            let _attempting = attempting;
+            let attempted = AssertUnwindSafe(dispatch.attempt(delivery)).catch_unwind().await;
+            let (lease, verdict) =
+                attempted.unwrap_or_else(|_| (lease, dispatch.after_a_panic(lease, attempt, expires_at)));
             // While the outcome is being written, another update can be handled.
             let recording = dispatch.recording.try_acquire().ok();
             let place = place.filter(|_| recording.is_none());
             dispatch.settle(lease, verdict).await;
             drop((place, recording));
-            {
-                let mut running = dispatch.running.now();
-                running.leases.remove(&id);
-                running.ended += 1;
-            }
-            dispatch.running.changed.notify_waiters();
         });
+    }
+
+    /// What follows from a panic outside the handler. It is an error in this program and costs an attempt, so that an
+    /// update that causes it every time is dead in the end.
+    fn after_a_panic(&self, lease: Lease, attempt: u32, expires_at: Timestamp) -> Verdict {
+        let reason = "the service panicked while it handled the update".to_owned();
+        tracing::error!(update.id = lease.update_id.0, chat = %lease.chat_key, attempt, reason, "an attempt failed; this is an error in the program");
+        let verdict = if attempt >= self.settings.attempts {
+            Verdict::Dead { reason }
+        } else {
+            let wait = schedule::after_failure(&self.settings.backoff, attempt, rand::random());
+            Verdict::Retry { at: later(self.clock.steady(), wait).min(expires_at), reason }
+        };
+        self.counts.attempts.of((&verdict).into()).inc();
+        verdict
     }
 
     /// Brings everything that is due to its handler, and returns when nothing is due and nothing
@@ -260,6 +243,7 @@ impl Dispatch {
     }
 
     async fn extend_leases(&self) {
+        fail::point("upkeep");
         while self.passes(EXTEND_EVERY).await {
             let leases: Vec<Lease> = self.running.now().leases.values().copied().collect();
             let asked = Moment::of(&*self.clock);

@@ -20,10 +20,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::clock::SharedClock;
+use crate::lifecycle::Shutdown;
 use crate::settings::{InboxSettings, InboxUrl, Platform};
 use crate::telegram::{BotId, Call};
 use crate::update::{ChatKey, Update, UpdateId};
@@ -89,8 +88,8 @@ pub trait Inbox: Send + Sync {
 }
 
 /// Opens the inbox that the settings name, for this bot alone: updates of two bots have the same ids.
-/// `stopping` tells it that the service stops and claims nothing any more; what it does in the background
-/// is among `tasks`, and ends by itself then. What it does is counted in `counts`.
+/// The soft stop of `shutdown` tells it that the service claims nothing any more. What it does in the background is
+/// supervised there, and ends by itself then. What it does is counted in `counts`.
 ///
 /// # Errors
 ///
@@ -99,16 +98,17 @@ pub fn open(
     settings: &InboxSettings,
     bot: BotId,
     clock: SharedClock,
-    stopping: CancellationToken,
-    tasks: &TaskTracker,
+    shutdown: &Shutdown,
     counts: Arc<Counts>,
 ) -> Result<Arc<dyn Inbox>, InboxError> {
     match &settings.url {
-        InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, bot, clock, counts)?)),
-        InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, stopping, counts))),
+        InboxUrl::Sqlite(path) => {
+            Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, bot, clock, shutdown, counts)?))
+        }
+        InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, shutdown.soft.clone(), counts))),
         InboxUrl::Postgres(url) => {
-            let (user, tasks) = (postgres::User::Service(bot), tasks.clone());
-            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, user, clock, stopping, tasks, counts)?))
+            let user = postgres::User::Service(bot);
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, user, clock, shutdown.clone(), counts)?))
         }
     }
 }
@@ -132,9 +132,8 @@ pub fn visit(settings: &InboxSettings, bot: Option<BotId>, clock: SharedClock) -
             source: None,
         }),
         InboxUrl::Postgres(url) => {
-            let (stopping, tasks, counts) = (CancellationToken::new(), TaskTracker::new(), Arc::default());
             let user = postgres::User::Visitor(bot);
-            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, user, clock, stopping, tasks, counts)?))
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, user, clock, Shutdown::new(), Arc::default())?))
         }
     }
 }

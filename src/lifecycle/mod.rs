@@ -1,14 +1,17 @@
-//! Starts tasks, and ends them in order: a soft stop first, a hard one when the grace is over. An end
-//! that nobody ordered leaves nothing of the memory behind.
+//! Starts tasks, and ends them in order: a soft stop first, a hard one when the grace is over. A part that fails stops
+//! the service. An end that nobody ordered leaves nothing of the memory behind.
 
 mod dumps;
 mod signals;
+mod supervision;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use dumps::leave_no_core_dump;
 pub use signals::stop_on_signals;
+use supervision::FirstFailure;
+pub use supervision::{Ending, PartFailed};
 
 /// How the service is told to stop, and what it waits for.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +22,7 @@ pub struct Shutdown {
     pub hard: CancellationToken,
     /// Every task of the service: stopping waits until they have ended.
     pub tasks: TaskTracker,
+    failed: FirstFailure,
 }
 
 impl Shutdown {

@@ -95,8 +95,8 @@ impl Sandbox {
             addr: listener.local_addr()?,
         });
         let sandbox = Self { shared };
-        shutdown.tasks.spawn(http::serve(listener, sandbox.clone()));
-        shutdown.tasks.spawn(sweep(Arc::clone(&sandbox.shared)));
+        shutdown.supervise("the listener of the simulated Telegram", http::serve(listener, sandbox.clone()));
+        shutdown.supervise("the upkeep of the simulated Telegram", sweep(Arc::clone(&sandbox.shared)));
         Ok(sandbox)
     }
 

@@ -22,6 +22,7 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::clock::SharedClock;
+use crate::fail;
 use crate::lifecycle::Shutdown;
 use crate::telemetry::Storm;
 use connections::Connections;
@@ -66,6 +67,7 @@ pub async fn serve(
     let exhausted = Storm::new(Arc::clone(&clock));
     let mut tick = clock.sleep(limits.tick);
     loop {
+        fail::point("listener");
         let accepted = tokio::select! {
             biased;
             () = shutdown.soft.cancelled() => break,

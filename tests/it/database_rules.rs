@@ -38,9 +38,9 @@ fn settings(url: &str, max_connections: usize) -> InboxSettings {
 impl Instance {
     fn open(url: &str, max_connections: usize) -> Self {
         let shutdown = Shutdown::new();
-        let (clock, stopping): (SharedClock, _) = (Arc::new(SystemClock), shutdown.soft.clone());
+        let clock: SharedClock = Arc::new(SystemClock);
         let settings = settings(url, max_connections);
-        let inbox = inbox::open(&settings, BotId(1), clock, stopping, &shutdown.tasks, Arc::default()).unwrap();
+        let inbox = inbox::open(&settings, BotId(1), clock, &shutdown, Arc::default()).unwrap();
         Self { inbox, shutdown }
     }
 

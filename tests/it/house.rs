@@ -11,7 +11,7 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("wording", &[]),
     ("update", &["clock"]),
-    ("lifecycle", &[]),
+    ("lifecycle", &["fail"]),
     // What every door shares: an answer that is an error, and who knows a secret.
     ("problem", &[]),
     ("secret", &[]),
@@ -19,20 +19,20 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("telemetry", &["clock", "settings"]),
     // Telemetry is ground: who counts takes its counters from there, and keeps them.
     ("telegram", &["update", "clock", "settings", "telemetry", "wording"]),
-    ("inbox", &["update", "clock", "fail", "settings", "telegram", "telemetry"]),
+    ("inbox", &["update", "clock", "fail", "lifecycle", "settings", "telegram", "telemetry"]),
     ("handler", &["update", "clock", "settings", "telegram"]),
     ("webhook", &["update", "clock", "settings", "inbox", "problem", "secret", "telemetry"]),
     (
         "dispatch",
         &["update", "clock", "fail", "settings", "inbox", "handler", "telegram", "lifecycle", "telemetry", "wording"],
     ),
-    ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry", "wording"]),
-    ("server", &["clock", "settings", "lifecycle", "problem", "telemetry"]),
+    ("registrar", &["clock", "fail", "settings", "telegram", "lifecycle", "telemetry", "wording"]),
+    ("server", &["clock", "fail", "settings", "lifecycle", "problem", "telemetry"]),
     ("operator", &["problem", "secret"]),
     ("health", &["clock", "inbox", "lifecycle", "registrar", "webhook", "wording"]),
     // Reads what the others have counted, as health does; nobody looks into it but whoever puts it there.
     // Engines tell telemetry of spans; this room alone knows where they go. It takes its TLS from telegram.
-    ("traces", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
+    ("traces", &["clock", "fail", "lifecycle", "settings", "telegram", "telemetry"]),
     ("metrics", &["clock", "dispatch", "inbox", "operator", "registrar", "server", "telegram", "telemetry", "webhook"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
     ("doctor", &["clock", "settings", "inbox", "telegram", "registrar", "wording"]),

@@ -35,9 +35,8 @@ impl Instance {
         let url = InboxUrl::Postgres(database.url.clone().into());
         let settings = InboxSettings { url, capacity: 10_000, keep_done: Duration::from_hours(48), max_connections: 5 };
         let shutdown = Shutdown::new();
-        let stopping = shutdown.soft.clone();
-        let (clock, tasks) = (Arc::new(SystemClock), &shutdown.tasks);
-        let inbox = inbox::open(&settings, BotId(1), clock, stopping, tasks, Arc::default()).unwrap();
+        let clock = Arc::new(SystemClock);
+        let inbox = inbox::open(&settings, BotId(1), clock, &shutdown, Arc::default()).unwrap();
         Self { inbox, shutdown }
     }
 

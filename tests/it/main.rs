@@ -52,5 +52,6 @@ mod settings_errors;
 mod stalled;
 mod stopping;
 mod storms;
+mod supervised;
 mod traces;
 mod two_bots;

@@ -100,8 +100,7 @@ async fn most_in_hand(places: usize, full: usize) -> usize {
     let settings = Settings::load(&sources, Need::Token).unwrap();
     let (shutdown, clock, hands) = (Shutdown::new(), Arc::new(SystemClock), Arc::<Hands>::default());
     let token = BotToken::new(token.to_owned().into());
-    let (stopping, tasks) = (shutdown.soft.clone(), &shutdown.tasks);
-    let inbox = inbox::open(&settings.inbox, token.bot_id(), clock.clone(), stopping, tasks, Arc::default()).unwrap();
+    let inbox = inbox::open(&settings.inbox, token.bot_id(), clock.clone(), &shutdown, Arc::default()).unwrap();
     let inbox = Arc::new(Reluctant { inbox, may_write: Semaphore::new(0), hands: Arc::clone(&hands) });
     for id in 1..=i64::try_from(UPDATES).unwrap() {
         let body = message(id, id, "Hello").to_string().into();
@@ -115,7 +114,7 @@ async fn most_in_hand(places: usize, full: usize) -> usize {
     });
     let (handler, traces) = (Arc::new(handler), Traces::default());
     let dispatch = Dispatch::new(inbox.clone(), handler, api, settings.dispatch, clock, shutdown.clone(), traces);
-    let running = tasks.spawn(async move { dispatch.run().await });
+    let running = shutdown.tasks.spawn(async move { dispatch.run().await });
     let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
     until("all that may be is in hand", async || (count(&hands.handled) == full).then_some(())).await;
     for written in 1..=UPDATES {

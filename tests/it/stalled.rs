@@ -125,10 +125,7 @@ async fn whoever_wakes_up_past_a_lease_makes_no_call_that_another_may_have_made(
         Arc::new(Slow { begun: Semaphore::new(0), may_go_on: Semaphore::new(0) }),
     );
     let token = BotToken::new(token.to_owned().into());
-    let tasks = &shutdown.tasks;
-    let inbox =
-        inbox::open(&settings.inbox, token.bot_id(), shared.clone(), shutdown.soft.clone(), tasks, Arc::default())
-            .unwrap();
+    let inbox = inbox::open(&settings.inbox, token.bot_id(), shared.clone(), &shutdown, Arc::default()).unwrap();
     let api = PacedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());
     let dispatch = Dispatch::new(
         inbox.clone(),
@@ -140,12 +137,12 @@ async fn whoever_wakes_up_past_a_lease_makes_no_call_that_another_may_have_made(
         Traces::default(),
     );
     let update = Update::read(message(1, 7, "Hello").to_string().into(), clock.now()).unwrap();
-    let offering = tasks.spawn({
+    let offering = shutdown.tasks.spawn({
         let inbox = inbox.clone();
         async move { inbox.accept(update).await }
     });
     until("it is kept", async || (inbox.survey().await.unwrap().waiting == 1).then_some(())).await;
-    let draining = tasks.spawn({
+    let draining = shutdown.tasks.spawn({
         let dispatch = dispatch.clone();
         async move { dispatch.drain().await }
     });
@@ -228,8 +225,8 @@ async fn leases_are_prolonged_however_long_a_sweep_takes() {
     let settings = Settings::load(&sources, Need::Token).unwrap_or_else(|error| panic!("{error}"));
     let (shutdown, shared) = (Shutdown::new(), Arc::new(clock.clone()));
     let token = BotToken::new(token.to_owned().into());
-    let (stopping, tasks) = (shutdown.soft.clone(), &shutdown.tasks);
-    let file = inbox::open(&settings.inbox, token.bot_id(), shared.clone(), stopping, tasks, Arc::default()).unwrap();
+    let tasks = &shutdown.tasks;
+    let file = inbox::open(&settings.inbox, token.bot_id(), shared.clone(), &shutdown, Arc::default()).unwrap();
     let inbox = Arc::new(SweepsForEver { inbox: file.clone(), sweeping: Semaphore::new(0) });
     let slow = Arc::new(Slow { begun: Semaphore::new(0), may_go_on: Semaphore::new(0) });
     let api = PacedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());

@@ -27,9 +27,7 @@ fn settings(database: &Database) -> InboxSettings {
 
 async fn inbox_of(bot: i64, database: &Database, shutdown: &Shutdown) -> Arc<dyn Inbox> {
     let clock = Arc::new(SystemClock);
-    let inbox =
-        inbox::open(&settings(database), BotId(bot), clock, shutdown.soft.clone(), &shutdown.tasks, Arc::default())
-            .unwrap();
+    let inbox = inbox::open(&settings(database), BotId(bot), clock, shutdown, Arc::default()).unwrap();
     until("the database to be used", async || inbox.survey().await.ok()).await;
     inbox
 }

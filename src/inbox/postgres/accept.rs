@@ -71,7 +71,7 @@ impl Accepting {
     /// Returns once the update is durable or known, or could not be kept.
     pub(super) async fn accept(self: &Arc<Self>, update: Update) -> Result<Accepted, InboxError> {
         let (reply, answer) = oneshot::channel();
-        batch::add(self, Offer { update, reply }, &self.link.tasks);
+        batch::add(self, Offer { update, reply }, &self.link.shutdown);
         tokio::select! {
             answer = answer => answer.unwrap_or_else(|_| Err(failed("the batch was given up"))),
             () = self.link.clock.sleep(PATIENCE) => Err(failed("the database is too slow")),

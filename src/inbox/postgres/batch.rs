@@ -3,7 +3,8 @@
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio_util::task::TaskTracker;
+use crate::fail;
+use crate::lifecycle::Shutdown;
 
 /// Jobs of one batch at most: enough to share a commit, few enough to lock chats briefly.
 const JOBS: usize = 500;
@@ -42,7 +43,7 @@ pub(super) trait Worker: Send + Sync + 'static {
 
 /// Adds a job. Batches are worked off one after another, in a task that ends when nothing waits: jobs
 /// keep their order, and nobody's going away interrupts a commit.
-pub(super) fn add<W: Worker>(worker: &Arc<W>, job: W::Job, tasks: &TaskTracker) {
+pub(super) fn add<W: Worker>(worker: &Arc<W>, job: W::Job, shutdown: &Shutdown) {
     let begin = {
         let mut jobs = worker.batches().lock();
         jobs.waiting.push(job);
@@ -50,9 +51,10 @@ pub(super) fn add<W: Worker>(worker: &Arc<W>, job: W::Job, tasks: &TaskTracker) 
     };
     if begin {
         let worker = Arc::clone(worker);
-        tasks.spawn(async move {
+        shutdown.supervise_work("the inbox's batches", async move {
             let under_way = UnderWay(worker.batches());
             while let Some(batch) = under_way.0.next(W::weight) {
+                fail::point("batch");
                 worker.work_off(batch).await;
             }
         });

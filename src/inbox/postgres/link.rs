@@ -15,8 +15,6 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::super::{Away, InboxError};
 use super::options;
@@ -24,6 +22,8 @@ use super::pool::{Place, Pool};
 use super::schema::{self, NotReady, User};
 use super::trouble::{has_no_more, hint, is_away, words};
 use crate::clock::{SharedClock, elapsed, later};
+use crate::fail;
+use crate::lifecycle::Shutdown;
 use crate::telemetry::Storm;
 
 /// How long a connection may take to come about.
@@ -42,6 +42,9 @@ const SLOWEST_TRY: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(5);
 /// With fewer connections none is spent on hearing of other instances.
 const ENOUGH_TO_LISTEN: usize = 4;
+
+/// What looks for the database, to whoever supervises it.
+const REACHING: &str = "the search for the inbox's database";
 
 /// Begins a transaction that is durable once it is committed, and in which each statement sees what was
 /// committed before.
@@ -75,8 +78,7 @@ pub(super) struct Link {
     /// Batches that failed.
     failing: Storm,
     pub(super) clock: SharedClock,
-    pub(super) stopping: CancellationToken,
-    pub(super) tasks: TaskTracker,
+    pub(super) shutdown: Shutdown,
 }
 
 impl Link {
@@ -90,8 +92,7 @@ impl Link {
         most_connections: usize,
         user: User,
         clock: SharedClock,
-        stopping: CancellationToken,
-        tasks: TaskTracker,
+        shutdown: Shutdown,
     ) -> Result<Arc<Self>, InboxError> {
         let options = options::of_url(url.expose_secret()).ok_or_else(|| InboxError::Unusable {
             message: "DATABASE_URL cannot be understood as the address of a PostgreSQL database".to_owned(),
@@ -124,10 +125,9 @@ impl Link {
             why: std::sync::Mutex::default(),
             failing,
             clock,
-            stopping,
-            tasks,
+            shutdown,
         });
-        link.tasks.spawn(Arc::clone(&link).reach(false));
+        link.shutdown.supervise_work(REACHING, Arc::clone(&link).reach(false));
         Ok(link)
     }
 
@@ -137,6 +137,7 @@ impl Link {
         let was_there = known;
         let (began, mut said, mut pause) = (self.clock.steady(), String::new(), FIRST_TRY);
         loop {
+            fail::point("database");
             let why = match self.prepared().await {
                 Ok(()) => break,
                 Err(why) => why,
@@ -156,7 +157,7 @@ impl Link {
                 known = false;
             }
             tokio::select! {
-                () = self.stopping.cancelled() => return,
+                () = self.shutdown.soft.cancelled() => return,
                 () = self.clock.sleep(pause) => {}
             }
             pause = SLOWEST_TRY.min(pause * 2);
@@ -216,7 +217,7 @@ impl Link {
 
     pub(super) fn give_back(&self, place: Place<'_>) {
         if let Some(unneeded) = place.give_back(self.clock.steady()) {
-            self.tasks.spawn(async move {
+            self.shutdown.tasks.spawn(async move {
                 // The server may have closed it already.
                 let _ = unneeded.close().await;
             });
@@ -279,7 +280,7 @@ impl Link {
     ///
     /// [`InboxError::Unavailable`] when it could not.
     pub(super) fn ready_now(&self) -> Result<(), InboxError> {
-        if *self.standing.borrow() == Standing::Ready || self.stopping.is_cancelled() {
+        if *self.standing.borrow() == Standing::Ready || self.shutdown.soft.is_cancelled() {
             Ok(())
         } else {
             Err(self.away())
@@ -296,7 +297,7 @@ impl Link {
             biased;
             () = self.ready() => Ok(()),
             // Nobody looks for it any more then; whoever needs it tries.
-            () = self.stopping.cancelled() => Ok(()),
+            () = self.shutdown.soft.cancelled() => Ok(()),
             () = self.clock.sleep(AWAY) => Err(self.away()),
         }
     }
@@ -329,7 +330,7 @@ impl Link {
                 self.standing.send_if_modified(|standing| mem::replace(standing, Standing::Away) == Standing::Ready);
             if was_ready {
                 self.pool.clear();
-                self.tasks.spawn(Arc::clone(self).reach(true));
+                self.shutdown.supervise_work(REACHING, Arc::clone(self).reach(true));
             }
         }
         InboxError::Unavailable(Arc::new(error))

@@ -31,12 +31,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use sqlx::Row;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::sweeping::{Step as SweepStep, Sweeping};
 use super::{Accepted, Counts, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
 use crate::clock::SharedClock;
+use crate::lifecycle::Shutdown;
 use crate::settings::InboxSettings;
 use crate::update::{Update, UpdateId};
 use accept::Accepting;
@@ -84,17 +83,17 @@ impl PostgresInbox {
         settings: &InboxSettings,
         user: User,
         clock: SharedClock,
-        stopping: CancellationToken,
-        tasks: TaskTracker,
+        shutdown: Shutdown,
         counts: Arc<Counts>,
     ) -> Result<Self, InboxError> {
-        let link = Link::open(url, settings.max_connections, user, clock, stopping, tasks)?;
+        let link = Link::open(url, settings.max_connections, user, clock, shutdown)?;
         let bell = Bell::hang(&link);
         let slot = rand::random_range(0..SLOT_PAIRS) * 2;
         let (held, dead) = (Arc::<Held>::default(), Arc::default());
         let claiming = Arc::new(Claiming::new(&link, &held));
         if let User::Service(_) = user {
-            link.tasks.spawn(hold_on(Arc::clone(&link), Arc::clone(&claiming), Arc::clone(&held)));
+            let holding = hold_on(Arc::clone(&link), Arc::clone(&claiming), Arc::clone(&held));
+            link.shutdown.supervise("the leases after an outage of the database", holding);
         }
         Ok(Self {
             accepting: Accepting::new(&link, &bell, settings.capacity, &dead, slot, Arc::clone(&counts)),
@@ -231,7 +230,7 @@ async fn hold_on(link: Arc<Link>, claiming: Arc<Claiming>, held: Arc<Held>) {
     let mut standing = link.standing();
     loop {
         tokio::select! {
-            () = link.stopping.cancelled() => return,
+            () = link.shutdown.soft.cancelled() => return,
             () = link.back(&mut standing) => {}
         }
         if let Err(error) = claiming.extend(&held.leases()).await {

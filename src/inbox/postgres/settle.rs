@@ -92,7 +92,7 @@ impl Settling {
         verdict: Verdict,
     ) -> Result<bool, InboxError> {
         let (reply, answer) = oneshot::channel();
-        batch::add(self, Ended { id, chat_key, token, entry: self.entry(verdict), reply }, &self.link.tasks);
+        batch::add(self, Ended { id, chat_key, token, entry: self.entry(verdict), reply }, &self.link.shutdown);
         let given_up = || InboxError::Unavailable(Arc::new(std::io::Error::other("the batch was given up")));
         answer.await.unwrap_or_else(|_| Err(given_up()))
     }

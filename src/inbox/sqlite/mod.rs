@@ -26,6 +26,7 @@ use super::sweeping::Sweeping;
 use super::{Accepted, Counts, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
 use crate::clock::{SharedClock, earlier, later};
 use crate::fail;
+use crate::lifecycle::Shutdown;
 use crate::settings::InboxSettings;
 use crate::telegram::BotId;
 use crate::update::{Update, UpdateId};
@@ -60,6 +61,7 @@ impl SqliteInbox {
         settings: &InboxSettings,
         bot: BotId,
         clock: SharedClock,
+        shutdown: &Shutdown,
         counts: Arc<Counts>,
     ) -> Result<Self, InboxError> {
         let now = clock.steady();
@@ -70,7 +72,7 @@ impl SqliteInbox {
             journal.restore(&mut lanes, now).and_then(|()| journal.take_up(&mut lanes, now))
         };
         restored.map_err(|error| open::unusable(path, error))?;
-        let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock));
+        let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock), shutdown.clone());
         Ok(Self { shared, settings: settings.clone(), clock, writer: Some(writer), sweeping: Sweeping::new() })
     }
 
@@ -83,7 +85,7 @@ impl SqliteInbox {
     pub(super) fn visit(path: &Path, settings: &InboxSettings, clock: SharedClock) -> Result<Self, InboxError> {
         let journal = open::visitor(path)?;
         let shared = Arc::new(Shared::new(settings.capacity, Arc::default()));
-        let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock));
+        let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock), Shutdown::new());
         Ok(Self { shared, settings: settings.clone(), clock, writer: Some(writer), sweeping: Sweeping::new() })
     }
 

@@ -16,6 +16,7 @@ use super::answers::{Answers, Reply};
 use super::journal::{Entry, Journal};
 use crate::clock::{SharedClock, elapsed, later};
 use crate::fail;
+use crate::lifecycle::{self, Shutdown};
 use crate::telemetry::Storm;
 use crate::update::Update;
 
@@ -111,17 +112,17 @@ impl Shared {
 }
 
 /// Starts the writer's thread.
-pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -> JoinHandle<()> {
+pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock, shutdown: Shutdown) -> JoinHandle<()> {
     let thread = thread::Builder::new().name("inbox".to_owned());
     let started = thread.spawn(move || {
         // However the thread ends, nobody may wait for it afterwards.
-        let ending = Ending(&shared);
+        let ending = Ending { shared: &shared, shutdown };
         let looked_at = clock.steady();
-        let storms = [(); 2].map(|()| Storm::new(Arc::clone(&clock)));
-        let [failing, untidy] = storms;
+        let [failing, untidy] = [(); 2].map(|()| Storm::new(Arc::clone(&clock)));
         let mut writer = Writer { journal, shared: &shared, clock, looked_at, failing, untidy };
         let mut batch = Vec::new();
         while let Some(jobs) = shared.next_batch(mem::take(&mut batch)) {
+            fail::point("inbox writer");
             batch = writer.work_off(jobs);
             writer.tidy_up();
         }
@@ -133,13 +134,24 @@ pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock) -
     started.expect("a thread can be started before anything else runs")
 }
 
-struct Ending<'a>(&'a Shared);
+struct Ending<'a> {
+    shared: &'a Shared,
+    shutdown: Shutdown,
+}
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        let mut jobs = self.0.jobs();
-        jobs.closed = true;
-        jobs.waiting.clear();
+        let asked = {
+            let mut jobs = self.shared.jobs();
+            jobs.waiting.clear();
+            mem::replace(&mut jobs.closed, true)
+        };
+        let how = if thread::panicking() { lifecycle::Ending::Panicked } else { lifecycle::Ending::Ended };
+        if how == lifecycle::Ending::Panicked || !asked {
+            self.shutdown.part_failed("the inbox's writer", how);
+            // Nothing that still runs could be recorded.
+            self.shutdown.stop_hard();
+        }
     }
 }
 

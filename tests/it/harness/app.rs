@@ -2,13 +2,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbell::app::{App, Parts};
+use doorbell::app::{App, Parts, RunError};
 use doorbell::clock::{Clock, SharedClock, SystemClock};
 use doorbell::dispatch::{Dispatch, Outcome};
 use doorbell::handler::Handler;
 use doorbell::inbox::{Inbox, Survey};
 use doorbell::lifecycle::Shutdown;
-use doorbell::registrar::{RefusedToken, Standing};
+use doorbell::registrar::Standing;
 use doorbell::sandbox::{Sandbox, TOKEN};
 use doorbell::server::Limits;
 use doorbell::settings::{Need, Settings, Sources};
@@ -142,7 +142,7 @@ pub struct TestApp {
     pub shutdown: Shutdown,
     pub work_may_be_left: bool,
     dispatch: Arc<Dispatch>,
-    running: Option<JoinHandle<Result<(), RefusedToken>>>,
+    running: Option<JoinHandle<Result<(), RunError>>>,
     _telegram: Shutdown,
 }
 
@@ -191,13 +191,13 @@ impl TestApp {
     }
 
     /// Stops the service softly; how it ended.
-    pub async fn stop(&mut self) -> Result<(), RefusedToken> {
+    pub async fn stop(&mut self) -> Result<(), RunError> {
         self.shutdown.soft.cancel();
         self.stop_by_itself().await
     }
 
     /// Waits until the service ends, for a reason of its own; how it ended.
-    pub async fn stop_by_itself(&mut self) -> Result<(), RefusedToken> {
+    pub async fn stop_by_itself(&mut self) -> Result<(), RunError> {
         let running = self.running.take().expect("it runs");
         tokio::time::timeout(Duration::from_secs(30), running)
             .await

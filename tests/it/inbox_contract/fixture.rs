@@ -132,9 +132,8 @@ impl Fixture {
             TestClock::Manual(clock) => Arc::new(clock.clone()),
             TestClock::Database(clock) => Arc::new(clock.clone()),
         };
-        let stopping = self.shutdown.soft.clone();
-        let (bot, tasks) = (BotId(self.bot), &self.shutdown.tasks);
-        let inbox = inbox::open(&self.settings, bot, clock, stopping, tasks, Arc::default()).expect("the keeper opens");
+        let bot = BotId(self.bot);
+        let inbox = inbox::open(&self.settings, bot, clock, &self.shutdown, Arc::default()).expect("the keeper opens");
         until("the keeper to be ready", async || inbox.survey().await.ok()).await;
         self.inbox = Some(inbox);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use doorbell::clock::{Clock, ManualClock, SharedClock, SystemClock};
 use doorbell::handler::HandlerError;
 use doorbell::inbox::{self, Verdict};
+use doorbell::lifecycle::Shutdown;
 use doorbell::sandbox::{Answer as Gone, Fault};
 use doorbell::server::Limits;
 use doorbell::settings::{Need, Settings, Sources};
@@ -15,8 +16,6 @@ use doorbell::update::Update;
 use jiff::Timestamp;
 use prometheus_client::encoding::prometheus_text;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::{Page, shown};
 use crate::harness::{SECRET, SteppedClock, Wanted, Wire, does, fetch, message, post, telegram, text, waiting};
@@ -178,17 +177,9 @@ async fn an_attempt_that_nobody_hears_of_is_a_lapsed_lease_and_each_commit_is_me
     let url = format!("sqlite:{}", folder.path().join("inbox.db").display());
     let settings = Settings::load(&Sources::default().with("inbox.url", url), Need::Nothing).unwrap().inbox;
     let (clock, counts) = (ManualClock::new(SystemClock.now()), Arc::<inbox::Counts>::default());
-    let tasks = TaskTracker::new();
     let shared: SharedClock = Arc::new(clock.clone());
-    let inbox = inbox::open(
-        &settings,
-        doorbell::telegram::BotId(1),
-        shared,
-        CancellationToken::new(),
-        &tasks,
-        Arc::clone(&counts),
-    )
-    .unwrap();
+    let inbox =
+        inbox::open(&settings, doorbell::telegram::BotId(1), shared, &Shutdown::new(), Arc::clone(&counts)).unwrap();
     let body = message(1, 7, "a").to_string().into();
     inbox.accept(Update::read(body, clock.now()).unwrap()).await.unwrap();
     let late = inbox.claim(1).await.unwrap().remove(0).lease;
