@@ -2,6 +2,7 @@
 //! attempt bounded in time and settled in the inbox.
 
 mod attempt;
+mod calls;
 mod counts;
 mod hold;
 mod schedule;
@@ -23,7 +24,7 @@ use crate::telemetry::Traces;
 use crate::update::UpdateId;
 use hold::Hold;
 
-pub use counts::{Counts, Outcome};
+pub use counts::{Counts, GivenUp, Outcome};
 
 /// How often leases are prolonged: twice may fail before one lapses.
 const EXTEND_EVERY: Duration = Duration::from_secs(LEASE.as_secs() / 3);

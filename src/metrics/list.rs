@@ -131,6 +131,13 @@ pub const LIST: &[Metric] = &[
         |at, to| to.histograms("group", &at.counted.api.counts().took),
     ),
     counter(
+        "doorbell_telegram_calls_given_up_total",
+        Unit::Things,
+        "Calls that are not made again, by reason. refused: the update is dead. ordinary: the person blocked the bot, \
+         or it was too late. unknown: every answer was lost.",
+        |at, to| to.counters("reason", &at.counted.dispatch.given_up),
+    ),
+    counter(
         "doorbell_telegram_throttled_seconds_total",
         Unit::Seconds,
         "For how long Telegram asked to wait (429), all waits together.",

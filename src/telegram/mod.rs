@@ -12,6 +12,7 @@ mod canary;
 mod client;
 mod counts;
 mod error;
+mod forbidden;
 mod methods;
 mod pace;
 mod ring;

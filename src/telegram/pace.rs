@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{ApiError, BotApi, Call};
 use crate::clock::{SharedClock, elapsed, later};
@@ -24,6 +24,7 @@ pub struct PacedApi {
     clock: SharedClock,
     in_flight: Semaphore,
     limits: Mutex<Limits>,
+    unknown_outcome_attempts: u32,
 }
 
 impl PacedApi {
@@ -31,16 +32,21 @@ impl PacedApi {
     #[must_use]
     pub fn new(api: BotApi, settings: &OutboundSettings, clock: SharedClock) -> Self {
         let limits = Mutex::new(Limits::new(settings));
-        Self { api, clock, in_flight: Semaphore::new(settings.max_in_flight), limits }
+        let unknown_outcome_attempts = settings.unknown_outcome_attempts;
+        Self { api, clock, in_flight: Semaphore::new(settings.max_in_flight), limits, unknown_outcome_attempts }
     }
 
-    /// Makes one call whose `result` nobody wants. A short wait for a cap is waited here.
+    /// How often a call is sent at most, while nobody knows whether Telegram carried it out.
+    pub fn unknown_outcome_attempts(&self) -> u32 {
+        self.unknown_outcome_attempts
+    }
+
+    /// Waits until this call may be made. A short wait for a cap is waited here. Nothing is sent yet.
     ///
     /// # Errors
     ///
-    /// See [`ApiError`]. [`ApiError::Throttled`] as well when the call was not tried, because it
-    /// would have come too soon.
-    pub async fn perform(&self, call: &Call) -> Result<(), ApiError> {
+    /// [`ApiError::Throttled`] when the call would come too soon.
+    pub async fn turn(&self, call: &Call) -> Result<Turn<'_>, ApiError> {
         let put_off = |_: &ApiError| {
             self.api.counts().put_off.count();
         };
@@ -52,16 +58,34 @@ impl PacedApi {
         let place = self.in_flight.acquire().await.ok();
         // While this one waited, another may have been told to wait.
         self.limits().free(call, self.clock.now()).inspect_err(put_off)?;
-        let made = self.api.perform(call).await;
-        drop(place);
-        if let Err(ApiError::Throttled { retry_after }) = made {
-            self.limits().hold(call, self.clock.now(), retry_after);
-        }
-        made
+        Ok(Turn { paced: self, _place: place })
     }
 
     fn limits(&self) -> MutexGuard<'_, Limits> {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to make one call now.
+pub struct Turn<'a> {
+    paced: &'a PacedApi,
+    _place: Option<SemaphorePermit<'a>>,
+}
+
+impl Turn<'_> {
+    /// Makes the call; nobody wants its `result`. When the future is dropped, the outcome is unknown.
+    ///
+    /// # Errors
+    ///
+    /// See [`ApiError`].
+    pub async fn perform(self, call: &Call) -> Result<(), ApiError> {
+        let paced = self.paced;
+        let made = paced.api.perform(call).await;
+        drop(self);
+        if let Err(ApiError::Throttled { retry_after }) = made {
+            paced.limits().hold(call, paced.clock.now(), retry_after);
+        }
+        made
     }
 }
 
