@@ -75,6 +75,9 @@ pub struct Settings {
     /// Where the service runs, as the environment shows it.
     #[schemars(skip)]
     pub platform: Platform,
+    /// What is probably not meant, although the service can start with it.
+    #[schemars(skip)]
+    pub warnings: Vec<Problem>,
     /// Each key with its value and where that came from.
     #[schemars(skip)]
     in_force: Vec<Entry>,
@@ -113,12 +116,14 @@ impl Settings {
             commands: sections::command::read(&mut from),
             fallback: sections::reply::fallback(&mut from),
             platform,
+            warnings: Vec::new(),
             in_force: Vec::new(),
         };
         if need == Need::Token && !settings.platform.preview {
             ask_for_token(&mut from);
         }
         settings.in_force = from.entries;
+        settings.warnings = from.warnings;
         if from.problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems: from.problems }) }
     }
 
