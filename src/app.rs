@@ -96,6 +96,10 @@ impl App {
             // Nothing will be kept, so nothing is asked of a disk or a database that may not be there.
             settings.inbox.url = InboxUrl::Memory;
         }
+        for warning in &settings.warnings {
+            let (key, source, hint) = (&warning.key, &warning.source, warning.hint.as_deref().unwrap_or_default());
+            tracing::warn!(key, %source, hint, "a setting is probably not what was meant: {}", warning.found);
+        }
         let identity = Identity::default();
         let (handler, announcement) = match handler {
             Some(handler) => (handler, None),

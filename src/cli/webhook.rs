@@ -179,7 +179,11 @@ fn explained(error: ApiError, what: &str) -> anyhow::Error {
         ApiError::Refused { description, .. } => {
             meaning(description).map(|meaning| format!("{}. {}", meaning.means, meaning.remedy))
         }
-        ApiError::Throttled { .. } | ApiError::Unreachable { .. } | ApiError::Unreadable { .. } => None,
+        ApiError::Throttled { .. }
+        | ApiError::Unreachable { .. }
+        | ApiError::Unreadable { .. }
+        | ApiError::Unknown { .. }
+        | ApiError::NotAllowed { .. } => None,
     };
     let context = meaning.map_or_else(|| what.to_owned(), |meaning| format!("{what} ({meaning})"));
     anyhow::Error::new(error).context(context)

@@ -1,18 +1,18 @@
 //! One attempt: the handler once, then its calls in order, then the verdict.
 
-use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
+use super::calls::Work;
 use super::{AFTER_A_FAILURE, Dispatch, Moment, schedule, spans};
 use crate::clock::{elapsed, later};
 use crate::fail;
 use crate::handler::HandlerError;
 use crate::inbox::{Delivery, InboxError, Lease, Verdict};
-use crate::telegram::{ApiError, Call};
-use crate::telemetry::{self, Span};
+use crate::telegram::Call;
+use crate::telemetry;
 use crate::update::Update;
 use crate::wording::times;
 
@@ -28,15 +28,13 @@ impl Dispatch {
         } else if deaths >= self.settings.attempts {
             Verdict::Dead { reason: format!("the process died while handling it, {}", times(deaths)) }
         } else {
-            match calls_left {
-                Some(calls) => self.make(calls, &update, begun, span.as_ref()).await,
-                None => match self.handle(&update, attempt, begun.steady).await {
-                    Ok(calls) => {
-                        fail::point("handled");
-                        self.make(calls, &update, begun, span.as_ref()).await
-                    }
-                    Err(verdict) => verdict,
-                },
+            let work = match calls_left {
+                Some(calls) => Ok(Work::kept(calls)),
+                None => self.handle(&update, attempt, begun.steady).await.map(Work::new),
+            };
+            match work {
+                Ok(work) => self.make(work, &update, begun, span.as_ref()).await,
+                Err(verdict) => verdict,
             }
         };
         self.report(&update, attempt, begun.steady, &verdict);
@@ -55,7 +53,10 @@ impl Dispatch {
         let error = tokio::select! {
             biased;
             handled = handled => match handled {
-                Ok(Ok(calls)) => return Ok(calls),
+                Ok(Ok(calls)) => {
+                    fail::point("handled");
+                    return Ok(calls);
+                }
                 Ok(Err(error)) => error,
                 Err(panic) => HandlerError::Retry(telemetry::caught_panic(&*panic)),
             },
@@ -83,77 +84,6 @@ impl Dispatch {
             }
             HandlerError::Reject(_) => Verdict::Dead { reason },
         }
-    }
-
-    /// Makes calls in order. What cannot be made now is left for later; what Telegram refuses is
-    /// given up, and the next call is made.
-    async fn make(&self, calls: Vec<Call>, update: &Update, begun: Moment, span: Option<&Span>) -> Verdict {
-        let mut calls = VecDeque::from(calls);
-        let mut moved = false;
-        while let Some(call) = calls.front() {
-            let turn = tokio::select! {
-                biased;
-                () = self.shutdown.hard.cancelled() => return self.stopped(calls),
-                turn = self.api.turn() => turn,
-            };
-            let turn = match turn {
-                Ok(turn) => turn,
-                Err(at) => {
-                    let (at, reason) = (at.min(update.expires_at), "Telegram is not available".to_owned());
-                    return Verdict::CallsLeft { calls: calls.into(), at, reason };
-                }
-            };
-            let now = Moment::of(&*self.clock);
-            if !self.hold.is_good(begun, now) {
-                let reason = "its lease was over: somebody else may have it".to_owned();
-                return Verdict::CallsLeft { calls: calls.into(), at: now.steady, reason };
-            }
-            let span = span.map(|attempt| spans::call(attempt, call, now.now));
-            let made = tokio::select! {
-                biased;
-                made = self.api.perform(call, turn) => made,
-                () = self.shutdown.hard.cancelled() => {
-                    if let Some(span) = span {
-                        spans::let_go(span, self.clock.now());
-                    }
-                    return self.stopped(calls);
-                }
-            };
-            if let Some(span) = span {
-                spans::called(span, made.as_ref().err(), self.clock.now());
-            }
-            let now = self.clock.steady();
-            let Err(error) = made else {
-                fail::point("sent");
-                calls.pop_front();
-                continue;
-            };
-            let at = match error {
-                ApiError::Throttled { retry_after } => later(now, retry_after),
-                // Not the call is refused but the bot: until it has a token that is in force.
-                ApiError::Unreachable { .. } | ApiError::Unreadable { .. } | ApiError::Refused { code: 401, .. } => {
-                    self.api.again_at().unwrap_or_else(|| when_back(update, now))
-                }
-                ApiError::Refused { migrate_to_chat_id: Some(to), .. } if !moved => {
-                    moved = true;
-                    follow(&mut calls, to);
-                    continue;
-                }
-                ApiError::Refused { .. } => {
-                    tracing::warn!(update.id = update.id.0, method = call.method, %error, "a call was refused and is given up");
-                    calls.pop_front();
-                    continue;
-                }
-            };
-            let at = at.min(update.expires_at);
-            return Verdict::CallsLeft { calls: calls.into(), at, reason: error.to_string() };
-        }
-        Verdict::Done
-    }
-
-    /// The calls that are left when the service is stopped.
-    fn stopped(&self, calls: VecDeque<Call>) -> Verdict {
-        Verdict::CallsLeft { calls: calls.into(), at: self.clock.now(), reason: "the service was stopped".to_owned() }
     }
 
     /// Records the verdict, for as long as it takes: what was done must not be done again.
@@ -214,7 +144,7 @@ impl Dispatch {
                     );
                 }
             }
-            Verdict::Dead { reason } => {
+            Verdict::Dead { reason } | Verdict::Refused { reason, .. } => {
                 tracing::error!(
                     update.id = id, update.kind = kind, %chat, attempt, duration_ms, reason,
                     "update given up: it lies with the dead ones"
@@ -237,15 +167,6 @@ impl Dispatch {
 }
 
 /// When somebody who is away now is asked again.
-fn when_back(update: &Update, now: Timestamp) -> Timestamp {
+pub(super) fn when_back(update: &Update, now: Timestamp) -> Timestamp {
     later(now, schedule::while_away(elapsed(update.received_at, now), rand::random()))
-}
-
-/// Turns the first call, and the others for its chat, to the supergroup that the chat has become.
-fn follow(calls: &mut VecDeque<Call>, to: i64) {
-    let Some(from) = calls.front().and_then(|call| call.params.get("chat_id")).cloned() else { return };
-    tracing::info!(chat = %from, supergroup = to, "a group became a supergroup: its calls follow it");
-    for call in calls {
-        call.follow(&from, to);
-    }
 }

@@ -8,13 +8,20 @@ pub struct Counts {
     pub attempts: Family<Outcome, Counter>,
     /// How long each run of the handler took, without the calls that it wanted.
     pub handler: Histogram,
+    /// Calls that are not made again although Telegram has not carried them out, or not said so, by reason.
+    pub given_up: Family<GivenUp, Counter>,
     /// Attempts whose outcome was not recorded, because the update had been given to somebody else.
     pub leases_lost: Counter,
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { attempts: Family::default(), handler: durations(), leases_lost: Counter::default() }
+        Self {
+            attempts: Family::default(),
+            handler: durations(),
+            given_up: Family::default(),
+            leases_lost: Counter::default(),
+        }
     }
 }
 
@@ -36,6 +43,12 @@ impl Counts {
             "How long the handler took for an update, without the calls that it returned",
             Unit::Seconds,
             self.handler.clone(),
+        );
+        registry.register(
+            "doorbell_telegram_calls_given_up",
+            "Calls that are not made again, by reason. refused: the update is dead. ordinary: the person blocked the \
+             bot, or it was too late. unknown: every answer was lost",
+            self.given_up.clone(),
         );
     }
 }
@@ -60,6 +73,18 @@ label! {
     }
 }
 
+label! {
+    /// Why a call is not made again.
+    pub enum GivenUp as "reason" {
+        /// Telegram refused it: its update is dead.
+        Refused = "refused",
+        /// Telegram refused it, and nothing is left to mend: the person has blocked the bot, or it is too late.
+        Ordinary = "ordinary",
+        /// It was sent as often as it may be, and each answer was lost.
+        Unknown = "unknown",
+    }
+}
+
 impl From<&Verdict> for Outcome {
     fn from(verdict: &Verdict) -> Self {
         match verdict {
@@ -67,7 +92,7 @@ impl From<&Verdict> for Outcome {
             Verdict::Retry { .. } => Self::Retry,
             Verdict::Postpone { .. } => Self::Postponed,
             Verdict::CallsLeft { .. } => Self::CallsLeft,
-            Verdict::Dead { .. } => Self::Dead,
+            Verdict::Dead { .. } | Verdict::Refused { .. } => Self::Dead,
             Verdict::Expired => Self::Expired,
             Verdict::Released => Self::Released,
         }

@@ -2,6 +2,7 @@
 //! attempt bounded in time and settled in the inbox.
 
 mod attempt;
+mod calls;
 mod counts;
 mod hold;
 mod running;
@@ -27,7 +28,7 @@ use crate::telemetry::{self, Storm, Traces};
 use hold::{Hold, Moment};
 use running::{Attempting, Claiming, Running};
 
-pub use counts::{Counts, Outcome};
+pub use counts::{Counts, GivenUp, Outcome};
 
 /// How often leases are prolonged: twice may fail before one lapses.
 const EXTEND_EVERY: Duration = Duration::from_secs(LEASE.as_secs() / 3);

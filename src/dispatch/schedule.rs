@@ -23,6 +23,12 @@ pub(super) fn while_away(age: Duration, jitter: f64) -> Duration {
     spread((age / 2).clamp(SHORTEST_ABSENCE, LONGEST_ABSENCE), jitter)
 }
 
+/// The wait before a call is sent again whose answer got lost. Each time may be one message more, so the
+/// last time comes late: an outage that cuts connections may be over by then.
+pub(super) fn while_unknown(age: Duration, is_last: bool, jitter: f64) -> Duration {
+    if is_last { spread(LONGEST_ABSENCE, jitter) } else { while_away(age, jitter) }
+}
+
 fn spread(wait: Duration, jitter: f64) -> Duration {
     wait.mul_f64(1.0 - 0.2 * jitter.clamp(0.0, 1.0))
 }
@@ -44,6 +50,12 @@ mod tests {
     fn who_is_away_is_asked_soon_at_first_and_every_half_minute_at_last() {
         let waits = [0, 1, 10, 3600].map(|age| while_away(Duration::from_secs(age), 0.0).as_secs());
         assert_eq!(waits, [1, 1, 5, 30]);
+    }
+
+    #[test]
+    fn a_call_whose_answer_got_lost_is_sent_again_soon_and_for_the_last_time_late() {
+        let waits = [false, true].map(|is_last| while_unknown(Duration::ZERO, is_last, 0.0).as_secs());
+        assert_eq!(waits, [1, 30]);
     }
 
     proptest::proptest! {

@@ -8,9 +8,6 @@ use crate::telegram::{Answered, ApiError, Call};
 use crate::telemetry::{Label, Span, Trace};
 use crate::update::Update;
 
-/// No method of the Bot API has a longer name.
-const METHOD_MOST: usize = 64;
-
 /// Begins the span of an attempt.
 pub(super) fn attempt(trace: &Trace, update: &Update, attempt: u32, begun: Timestamp) -> Span {
     trace
@@ -26,11 +23,9 @@ pub(super) fn attempted(span: Span, verdict: &Verdict, ended: Timestamp) {
     span.with("outcome", outcome.name()).end(ended, well);
 }
 
-/// Begins the span of a call, its wait for a turn included. A method can come from a user's bot: what is no name
-/// is not repeated.
+/// Begins the span of a call, its wait for a turn included.
 pub(super) fn call(attempt: &Span, call: &Call, begun: Timestamp) -> Span {
-    let is_name = call.method.len() <= METHOD_MOST && call.method.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let method = if is_name { &call.method } else { "call" };
+    let method = call.method_name();
     attempt.request(method.to_owned(), begun).with("rpc.method", method.to_owned())
 }
 

@@ -196,7 +196,7 @@ impl Inbox for MemoryInbox {
                 lanes.release(lease);
                 None
             }
-            Verdict::Done | Verdict::Dead { .. } | Verdict::Expired => {
+            Verdict::Done | Verdict::Dead { .. } | Verdict::Refused { .. } | Verdict::Expired => {
                 lanes.settle(lease, Move::Gone);
                 None
             }
@@ -213,6 +213,13 @@ impl Inbox for MemoryInbox {
             }
             Verdict::Dead { reason } => {
                 open.attempts += 1;
+                open.reason = Some(reason);
+                open.acknowledge();
+                kept.bury(open, self.clock.steady());
+            }
+            Verdict::Refused { calls, reason } => {
+                open.attempts += 1;
+                open.calls_left = Some(calls);
                 open.reason = Some(reason);
                 open.acknowledge();
                 kept.bury(open, self.clock.steady());

@@ -249,6 +249,14 @@ pub enum Verdict {
         /// Why, in words for the operator.
         reason: String,
     },
+    /// Handled, but Telegram refused these calls for good. It is dead; revived, these calls are made again
+    /// and the handler is not run.
+    Refused {
+        /// The calls that were refused, in order.
+        calls: Vec<Call>,
+        /// Why, in words for the operator.
+        reason: String,
+    },
     /// Its life was over before it was handled.
     Expired,
     /// It was interrupted: everything is as it was before the claim.

@@ -63,7 +63,11 @@ impl Setback {
     pub(super) fn of(error: ApiError, accepted: bool) -> Self {
         match error {
             ApiError::Throttled { retry_after } => Self::After(retry_after),
-            ApiError::Unreachable { .. } | ApiError::Unreadable { .. } => Self::Soon(error.to_string()),
+            ApiError::Unreachable { .. }
+            | ApiError::Unreadable { .. }
+            | ApiError::Unknown { .. }
+            // The registrar's own calls are none that are forbidden.
+            | ApiError::NotAllowed { .. } => Self::Soon(error.to_string()),
             // A token that is not even well-formed is refused with 404 or 421.
             ApiError::Refused { code: code @ (401 | 404 | 421), description, .. } if !accepted => {
                 Self::Token(RefusedToken { words: format!("{code} {description}") })

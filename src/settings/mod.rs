@@ -82,6 +82,9 @@ pub struct Settings {
     /// Variables that begin with `DOORBELL_` and set nothing: somebody else's, or a mistake.
     #[schemars(skip)]
     unread_variables: Vec<String>,
+    /// What is probably not meant, although the service can start with it.
+    #[schemars(skip)]
+    pub warnings: Vec<Problem>,
     /// Each key with its value and where that came from.
     #[schemars(skip)]
     in_force: Vec<Entry>,
@@ -124,6 +127,7 @@ impl Settings {
             fallback: sections::reply::fallback(&mut from),
             platform,
             unread_variables: std::mem::take(&mut from.unread),
+            warnings: Vec::new(),
             in_force: Vec::new(),
             places: std::mem::take(&mut from.places),
         };
@@ -132,6 +136,7 @@ impl Settings {
             ask_for_token(&mut from);
         }
         settings.in_force = from.entries;
+        settings.warnings = from.warnings;
         if from.problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems: from.problems }) }
     }
 

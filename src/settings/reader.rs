@@ -38,6 +38,8 @@ pub(super) struct Reader {
     layers: Layers,
     pub(super) entries: Vec<Entry>,
     pub(super) problems: Vec<Problem>,
+    /// What the service starts with all the same.
+    pub(super) warnings: Vec<Problem>,
     /// Whether a source could not be read.
     pub(super) unreadable: bool,
     /// The lines of the commands and their fields.
@@ -51,19 +53,29 @@ impl Reader {
         let problems = std::mem::take(&mut layers.problems);
         let (places, unread) = (std::mem::take(&mut layers.places), std::mem::take(&mut layers.unread));
         let unreadable = layers.unreadable;
-        Self { layers, entries: Vec::new(), problems, unreadable, places, unread }
+        Self { layers, entries: Vec::new(), problems, warnings: Vec::new(), unreadable, places, unread }
     }
 
     /// Notes that the value of a key will not do.
     pub(super) fn refuse(&mut self, key: &str, wanted: impl Into<String>, refusal: Refusal) {
+        let problem = self.problem(key, wanted, refusal);
+        self.problems.push(problem);
+    }
+
+    /// Notes that the value of a key is probably not what was meant.
+    pub(super) fn warn(&mut self, key: &str, wanted: impl Into<String>, refusal: Refusal) {
+        let problem = self.problem(key, wanted, refusal);
+        self.warnings.push(problem);
+    }
+
+    fn problem(&self, key: &str, wanted: impl Into<String>, refusal: Refusal) -> Problem {
         let Found { raw, origin } = self.layers.found(key).clone();
         let found = refusal.found.unwrap_or_else(|| match raw {
             Raw::Text(text) if keys::is_secret(key) => describe::secret(text.expose_secret()),
             Raw::Text(text) => describe::value(&Value::String(text.expose_secret().to_owned())),
             Raw::Toml(value) => describe::value(&value),
         });
-        let problem = Problem { key: key.to_owned(), source: origin, found, wanted: wanted.into(), hint: refusal.hint };
-        self.problems.push(problem);
+        Problem { key: key.to_owned(), source: origin, found, wanted: wanted.into(), hint: refusal.hint }
     }
 
     /// Where the value of a key came from.

@@ -55,7 +55,7 @@ pub(super) fn read<T: DeserializeOwned>(
     // An array in the order of the fields would be read as well.
     let object = Some(&*text).filter(|text| text.trim_start().starts_with('{'));
     let Some(answer) = object.and_then(|object| serde_json::from_str::<Answer<T>>(object).ok()) else {
-        return Err(without_json(status, retry_after));
+        return Err(without_json(status, retry_after, "without the JSON of the Bot API"));
     };
     if answer.ok {
         return Ok(Done { result: answer.result, description: answer.description });
@@ -75,8 +75,11 @@ pub(super) fn read<T: DeserializeOwned>(
     })
 }
 
-/// What an answer means that the Bot API did not write, but something before it.
-fn without_json(status: StatusCode, retry_after: Option<&str>) -> ApiError {
+/// What an answer means of which only the head can be used; `flaw` says what is wrong with the rest.
+///
+/// The Bot API writes JSON. What something in front of it says in its place was not carried out; but a
+/// success may be Telegram's own, spoiled on the way.
+pub(super) fn without_json(status: StatusCode, retry_after: Option<&str>, flaw: &str) -> ApiError {
     if status == StatusCode::TOO_MANY_REQUESTS {
         let seconds = retry_after.and_then(|seconds| seconds.trim().parse().ok());
         ApiError::Throttled { retry_after: wait(seconds) }
@@ -84,8 +87,10 @@ fn without_json(status: StatusCode, retry_after: Option<&str>) -> ApiError {
         ApiError::Unreachable { reason: format!("it answered HTTP {status}") }
     } else if status.is_redirection() {
         ApiError::Unreadable { reason: format!("HTTP {status}, a redirect, which is not followed") }
+    } else if status.is_success() {
+        ApiError::Unknown { reason: format!("HTTP {status} {flaw}") }
     } else {
-        ApiError::Unreadable { reason: format!("HTTP {status} without the JSON of the Bot API") }
+        ApiError::Unreadable { reason: format!("HTTP {status} {flaw}") }
     }
 }
 
@@ -159,20 +164,26 @@ mod tests {
     }
 
     #[test]
-    fn what_the_bot_api_would_not_say_is_unreadable_and_not_repeated() {
-        for (status, body) in [
-            (200, ""),
-            (200, "<html>Log in to this network</html>"),
-            (200, r#"{"ok":true,"result"#),
-            (200, r#"{"result":{}}"#),
-            (200, "[]"),
-            (200, "[true,1,null,null,null]"),
-            (200, r#"{"ok":false}"#),
-            (404, "page not found"),
-            (302, "moved"),
+    fn a_success_that_cannot_be_read_is_unknown_and_not_repeated() {
+        for body in [
+            "",
+            "<html>Log in to this network</html>",
+            r#"{"ok":true,"result"#,
+            r#"{"result":{}}"#,
+            "[]",
+            "[true,1,null,null,null]",
         ] {
+            let error = error(200, None, body);
+            assert!(matches!(&error, ApiError::Unknown { reason } if body.len() < 3 || !reason.contains(body)));
+            assert!(error.to_string().contains("200"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_something_before_the_bot_api_says_is_unreadable_and_not_repeated() {
+        for (status, body) in [(200, r#"{"ok":false}"#), (404, "page not found"), (302, "moved")] {
             let error = error(status, None, body);
-            assert!(matches!(&error, ApiError::Unreadable { reason } if body.len() < 3 || !reason.contains(body)));
+            assert!(matches!(&error, ApiError::Unreadable { reason } if !reason.contains(body)));
             assert!(error.to_string().contains(&status.to_string()), "{error}");
         }
     }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{self, Done};
 use super::client::{self, Deadlines};
+use super::forbidden;
 use super::{ApiError, BotToken, Call, Counts, Me, SetWebhook, WebhookInfo};
 use crate::clock::{SharedClock, elapsed};
 use crate::settings::TelegramSettings;
@@ -85,6 +86,7 @@ impl BotApi {
     ///
     /// See [`ApiError`]: each variant says what happens next.
     pub async fn call(&self, call: &Call) -> Result<Value, ApiError> {
+        forbidden::check(&call.method)?;
         Ok(self.ask(&call.method, &call.params).await?.result.unwrap_or_default())
     }
 
@@ -94,6 +96,7 @@ impl BotApi {
     ///
     /// See [`ApiError`]: each variant says what happens next.
     pub async fn perform(&self, call: &Call) -> Result<(), ApiError> {
+        forbidden::check(&call.method)?;
         self.ask::<IgnoredAny>(&call.method, &call.params).await.map(drop)
     }
 
@@ -166,12 +169,15 @@ impl BotApi {
 
     async fn exchange<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<Done<T>, ApiError> {
         let request = self.request(method, params)?;
-        let unsent = |error| ApiError::unsent(error, self.0.deadlines).by_way_of(self.0.proxy.as_deref());
-        let response = self.0.client.execute(request).await.map_err(unsent)?;
+        let unanswered = |error| ApiError::unanswered(error, self.0.deadlines).by_way_of(self.0.proxy.as_deref());
+        let response = self.0.client.execute(request).await.map_err(unanswered)?;
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).cloned();
-        let body = self.body(response).await?;
-        answer::read(status, retry_after.as_ref().and_then(|value| value.to_str().ok()), &body)
+        let retry_after = retry_after.as_ref().and_then(|value| value.to_str().ok());
+        match self.body(response).await {
+            Ok(body) => answer::read(status, retry_after, &body),
+            Err(flaw) => Err(answer::without_json(status, retry_after, &flaw)),
+        }
     }
 
     fn request(&self, method: &str, params: &impl Serialize) -> Result<Request, ApiError> {
@@ -195,14 +201,13 @@ impl BotApi {
         Ok(request)
     }
 
-    /// The whole body. One that came in one piece, as nearly all do, is not copied.
-    async fn body(&self, mut response: Response) -> Result<Bytes, ApiError> {
-        let status = response.status();
+    /// The whole body, or what is wrong with it. One that came in one piece, as nearly all do, is not copied.
+    async fn body(&self, mut response: Response) -> Result<Bytes, String> {
         let broken = |error: reqwest::Error| {
             if error.is_timeout() {
-                return ApiError::unsent(error, self.0.deadlines);
+                return format!("whose body did not end within {} s", self.0.deadlines.call.as_secs_f32());
             }
-            ApiError::Unreadable { reason: format!("HTTP {status} whose body broke off") }
+            "whose body broke off".to_owned()
         };
         let first = response.chunk().await.map_err(broken)?.unwrap_or_default();
         let Some(second) = response.chunk().await.map_err(broken)? else {
@@ -212,7 +217,7 @@ impl BotApi {
         let mut next = Some(second);
         while let Some(chunk) = next {
             if whole.len() + chunk.len() > ANSWER_MOST {
-                return Err(ApiError::Unreadable { reason: format!("HTTP {status} with a body over 4 MiB") });
+                return Err("with a body over 4 MiB".to_owned());
             }
             whole.extend_from_slice(&chunk);
             next = response.chunk().await.map_err(broken)?;

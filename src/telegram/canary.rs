@@ -94,13 +94,16 @@ async fn failures() -> Vec<(&'static str, ApiError)> {
         ("Throttled", Peer::Answers(answer("429 Too Many Requests", "retry-after: 3\r\n", "<html>"))),
         ("Unreachable", Peer::Answers(answer("500 Internal Server Error", "", &format!("<html>{TOKEN}</html>")))),
         ("Unreadable", Peer::Answers(answer("302 Found", &moved, ""))),
-        ("Unreadable", Peer::Answers(answer("200 OK", "", "{\"ok\":tru"))),
-        ("Unreadable", Peer::Answers("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"ok\":")),
-        ("Unreachable", Peer::Answers("SSH-2.0-OpenSSH\r\n")),
-        ("Unreachable", Peer::Closes),
-        ("Unreachable", Peer::Resets),
-        ("Unreachable", Peer::KeepsSilent),
-        ("Unreachable", Peer::FallsSilentInTheBody),
+        ("Unknown", Peer::Answers(answer("200 OK", "", "{\"ok\":tru"))),
+        ("Unknown", Peer::Answers("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"ok\":")),
+        ("Unreachable", Peer::Answers("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 100\r\n\r\n<html>")),
+        ("Throttled", Peer::Answers("HTTP/1.1 429 Too Many Requests\r\ncontent-length: 100\r\n\r\n<html>")),
+        ("Unreadable", Peer::Answers("HTTP/1.1 404 Not Found\r\ncontent-length: 100\r\n\r\n<html>")),
+        ("Unknown", Peer::Answers("SSH-2.0-OpenSSH\r\n")),
+        ("Unknown", Peer::Closes),
+        ("Unknown", Peer::Resets),
+        ("Unknown", Peer::KeepsSilent),
+        ("Unknown", Peer::FallsSilentInTheBody),
     ];
     let mut failures = Vec::new();
     for (kind, peer) in peers {
@@ -221,11 +224,11 @@ async fn no_failure_shows_the_token_in_any_form_or_log() {
 async fn what_went_wrong_is_said_in_words() {
     for (peer, words) in [
         (Peer::KeepsSilent, "no answer within 0.3 s"),
-        (Peer::FallsSilentInTheBody, "no answer within 0.3 s"),
+        (Peer::FallsSilentInTheBody, "HTTP 200 OK whose body did not end within 0.3 s"),
         (Peer::Resets, "the connection was closed"),
         (Peer::Closes, "connection closed before message completed"),
     ] {
-        let ApiError::Unreachable { reason } = failure(peer).await else { panic!("{peer:?}") };
+        let ApiError::Unknown { reason } = failure(peer).await else { panic!("{peer:?}") };
         assert_eq!(reason, words, "{peer:?}");
     }
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();

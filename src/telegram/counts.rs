@@ -115,10 +115,12 @@ label! {
         Throttled = "throttled",
         /// Telegram will not do it.
         Refused = "refused",
-        /// Nobody answered, or Telegram was in trouble itself.
+        /// There was no connection, or Telegram was in trouble itself.
         Unreachable = "unreachable",
-        /// Something answered, but not as the Bot API does.
+        /// Something in front of the Bot API answered.
         Unreadable = "unreadable",
+        /// It was sent, and its answer was lost.
+        Unknown = "unknown",
     }
 }
 
@@ -126,9 +128,10 @@ impl From<&ApiError> for Answered {
     fn from(error: &ApiError) -> Self {
         match error {
             ApiError::Throttled { .. } => Self::Throttled,
-            ApiError::Refused { .. } => Self::Refused,
+            ApiError::Refused { .. } | ApiError::NotAllowed { .. } => Self::Refused,
             ApiError::Unreachable { .. } => Self::Unreachable,
             ApiError::Unreadable { .. } => Self::Unreadable,
+            ApiError::Unknown { .. } => Self::Unknown,
         }
     }
 }

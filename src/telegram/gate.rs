@@ -47,7 +47,7 @@ struct Away {
 
 /// The right to make one call now. Dropped without an outcome, it says nothing about the Bot API.
 #[derive(Debug)]
-pub struct Turn<'a> {
+pub struct Pass<'a> {
     gate: &'a Gate,
     asks: bool,
 }
@@ -63,7 +63,7 @@ impl Gate {
     /// # Errors
     ///
     /// When to come again, where the Bot API is away and it is too early to ask.
-    pub(super) async fn turn(&self) -> Result<Turn<'_>, Timestamp> {
+    pub(super) async fn pass(&self) -> Result<Pass<'_>, Timestamp> {
         while self.is_away.load(Ordering::Acquire) {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -78,7 +78,7 @@ impl Gate {
                         return Err(away.next);
                     }
                     away.asking = Some(now);
-                    return Ok(Turn { gate: self, asks: true });
+                    return Ok(Pass { gate: self, asks: true });
                 };
                 elapsed(now, later(since, PATIENCE))
             };
@@ -87,7 +87,7 @@ impl Gate {
                 () = self.clock.sleep(patience) => {}
             }
         }
-        Ok(Turn { gate: self, asks: false })
+        Ok(Pass { gate: self, asks: false })
     }
 
     /// When a call that has just failed may come again, where it is known that others fail as well.
@@ -143,7 +143,7 @@ impl Gate {
     }
 }
 
-impl Turn<'_> {
+impl Pass<'_> {
     /// Whether the Bot API went away after this turn was given.
     pub(super) fn is_outdated(&self) -> bool {
         !self.asks && self.gate.is_away.load(Ordering::Acquire)
@@ -157,16 +157,19 @@ impl Turn<'_> {
             Err(
                 error @ (ApiError::Unreachable { .. }
                 | ApiError::Unreadable { .. }
+                | ApiError::Unknown { .. }
                 | ApiError::Refused { code: 401, .. }),
             ) => {
                 self.gate.unanswered(asked, error);
             }
+            // Nothing was sent: the next call asks.
+            Err(ApiError::NotAllowed { .. }) => self.asks = asked,
             Ok(()) | Err(ApiError::Throttled { .. } | ApiError::Refused { .. }) => self.gate.answered(),
         }
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Pass<'_> {
     fn drop(&mut self) {
         if self.asks {
             if let Some(away) = self.gate.away().as_mut() {
@@ -192,15 +195,15 @@ mod tests {
     fn closed() -> (Gate, ManualClock) {
         let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
         let gate = Gate::new(Arc::new(clock.clone()));
-        gate.turn().now_or_never().expect("open").expect("at once").ended(&GONE());
+        gate.pass().now_or_never().expect("open").expect("at once").ended(&GONE());
         (gate, clock)
     }
 
     #[tokio::test]
     async fn while_it_is_away_one_call_asks_and_its_answer_lets_all_go_at_once() {
         let (gate, _) = closed();
-        let asking = gate.turn().await.unwrap();
-        let mut others = Box::pin(join_all((0..200).map(|_| gate.turn())));
+        let asking = gate.pass().await.unwrap();
+        let mut others = Box::pin(join_all((0..200).map(|_| gate.pass())));
         assert!(others.as_mut().now_or_never().is_none(), "they wait for its outcome");
         asking.ended(&Ok(()));
         assert!(others.now_or_never().expect("at once").iter().all(Result::is_ok));
@@ -211,8 +214,8 @@ mod tests {
         let (gate, clock) = closed();
         let mut waits = Vec::new();
         for _ in 0..6 {
-            let asking = gate.turn().await.unwrap();
-            let mut other = Box::pin(gate.turn());
+            let asking = gate.pass().await.unwrap();
+            let mut other = Box::pin(gate.pass());
             assert!(other.as_mut().now_or_never().is_none());
             asking.ended(&GONE());
             let next = other.now_or_never().expect("at once").unwrap_err();
@@ -227,19 +230,19 @@ mod tests {
     async fn one_call_that_fails_alone_holds_up_nobody() {
         let (gate, _) = closed();
         assert_eq!(gate.again_at(), None);
-        gate.turn().await.expect("it asks at once").ended(&Ok(()));
-        assert!(!gate.turn().await.unwrap().asks);
+        gate.pass().await.expect("it asks at once").ended(&Ok(()));
+        assert!(!gate.pass().await.unwrap().asks);
     }
 
     #[tokio::test]
     async fn a_call_that_hangs_while_it_asks_holds_up_the_others_for_seconds() {
         let (gate, clock) = closed();
-        let hanging = gate.turn().await.unwrap();
-        let mut other = Box::pin(gate.turn());
+        let hanging = gate.pass().await.unwrap();
+        let mut other = Box::pin(gate.pass());
         assert!(other.as_mut().now_or_never().is_none());
         clock.advance(PATIENCE);
         other.await.expect("it asks beside the first").ended(&Ok(()));
-        assert!(!gate.turn().await.unwrap().asks);
+        assert!(!gate.pass().await.unwrap().asks);
         hanging.ended(&GONE());
         assert!(gate.again_at().is_none(), "that one failed alone");
     }
@@ -247,14 +250,14 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_is_let_go_lets_another_one_ask() {
         let (gate, clock) = closed();
-        let asking = gate.turn().await.unwrap();
-        let mut other = Box::pin(gate.turn());
+        let asking = gate.pass().await.unwrap();
+        let mut other = Box::pin(gate.pass());
         assert!(other.as_mut().now_or_never().is_none());
         drop(asking);
         assert!(other.now_or_never().expect("at once").unwrap().asks);
         clock.advance(Duration::from_mins(1));
         let refused = ApiError::Refused { code: 400, description: String::new(), migrate_to_chat_id: None };
-        gate.turn().await.unwrap().ended(&Err(refused));
-        assert!(!gate.turn().await.unwrap().asks, "a refusal is an answer");
+        gate.pass().await.unwrap().ended(&Err(refused));
+        assert!(!gate.pass().await.unwrap().asks, "a refusal is an answer");
     }
 }

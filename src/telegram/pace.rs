@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::gate::{Gate, Turn};
+use super::gate::{Gate, Pass};
 use super::{ApiError, BotApi, Call};
 use crate::clock::{SharedClock, elapsed, later};
 use crate::settings::OutboundSettings;
@@ -29,6 +29,7 @@ pub struct PacedApi {
     in_flight: Semaphore,
     limits: Mutex<Limits>,
     gate: Gate,
+    unknown_outcome_attempts: u32,
 }
 
 impl PacedApi {
@@ -37,16 +38,18 @@ impl PacedApi {
     pub fn new(api: BotApi, settings: &OutboundSettings, clock: SharedClock) -> Self {
         let limits = Mutex::new(Limits::new(settings));
         let gate = Gate::new(Arc::clone(&clock));
-        Self { api, clock, in_flight: Semaphore::new(settings.max_in_flight), limits, gate }
+        let unknown_outcome_attempts = settings.unknown_outcome_attempts;
+        Self { api, clock, in_flight: Semaphore::new(settings.max_in_flight), limits, gate, unknown_outcome_attempts }
     }
 
-    /// Returns when a call may be made: at once, unless Telegram is away and another call is asking whether it is back.
+    /// Returns when a call may be made as far as Telegram is available: at once, unless Telegram is away and another
+    /// call is asking whether it is back.
     ///
     /// # Errors
     ///
     /// When to come again, where Telegram is away and it is too early to ask.
-    pub async fn turn(&self) -> Result<Turn<'_>, Timestamp> {
-        self.gate.turn().await
+    pub async fn pass(&self) -> Result<Pass<'_>, Timestamp> {
+        self.gate.pass().await
     }
 
     /// When a call that has just failed may come again; none where it may have failed alone.
@@ -55,13 +58,17 @@ impl PacedApi {
         self.gate.again_at()
     }
 
-    /// Makes one call whose `result` nobody wants. A short wait for a cap is waited here.
+    /// How often a call is sent at most, while nobody knows whether Telegram carried it out.
+    pub fn unknown_outcome_attempts(&self) -> u32 {
+        self.unknown_outcome_attempts
+    }
+
+    /// Waits until this call may be made. A short wait for a cap is waited here. Nothing is sent yet.
     ///
     /// # Errors
     ///
-    /// See [`ApiError`]. [`ApiError::Throttled`] as well when the call was not tried, because it
-    /// would have come too soon.
-    pub async fn perform(&self, call: &Call, turn: Turn<'_>) -> Result<(), ApiError> {
+    /// [`ApiError::Throttled`] when the call would come too soon.
+    pub async fn turn<'a>(&'a self, call: &Call, pass: Pass<'a>) -> Result<Turn<'a>, ApiError> {
         let put_off = |_: &ApiError| {
             self.api.counts().put_off.inc();
         };
@@ -73,20 +80,39 @@ impl PacedApi {
         let place = self.in_flight.acquire().await.ok();
         // While this one waited, another may have been told to wait.
         self.limits().free(call, self.clock.steady()).inspect_err(put_off)?;
-        if turn.is_outdated() {
+        if pass.is_outdated() {
             return Err(ApiError::Throttled { retry_after: Duration::ZERO }).inspect_err(put_off);
         }
-        let made = self.api.perform(call).await;
-        drop(place);
-        turn.ended(&made);
-        if let Err(ApiError::Throttled { retry_after }) = made {
-            self.limits().hold(call, self.clock.steady(), retry_after);
-        }
-        made
+        Ok(Turn { paced: self, pass, _place: place })
     }
 
     fn limits(&self) -> MutexGuard<'_, Limits> {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to make one call now.
+pub struct Turn<'a> {
+    paced: &'a PacedApi,
+    pass: Pass<'a>,
+    _place: Option<SemaphorePermit<'a>>,
+}
+
+impl Turn<'_> {
+    /// Makes the call; nobody wants its `result`. When the future is dropped, the outcome is unknown.
+    ///
+    /// # Errors
+    ///
+    /// See [`ApiError`].
+    pub async fn perform(self, call: &Call) -> Result<(), ApiError> {
+        let Self { paced, pass, _place: place } = self;
+        let made = paced.api.perform(call).await;
+        drop(place);
+        pass.ended(&made);
+        if let Err(ApiError::Throttled { retry_after }) = made {
+            paced.limits().hold(call, paced.clock.steady(), retry_after);
+        }
+        made
     }
 }
 

@@ -78,6 +78,8 @@ pub(super) struct Content {
     pub(super) date: Option<i64>,
     /// The latest date that Telegram wrote into it, its own or that of a message in it.
     pub(super) latest: Option<i64>,
+    /// The content's own id, where it is a number written as text.
+    pub(super) id: Option<i64>,
 }
 
 impl<'de> Deserialize<'de> for Head {
@@ -144,6 +146,7 @@ enum Field {
     Id,
     Message,
     User,
+    VoterChat,
     #[serde(other)]
     Other,
 }
@@ -152,6 +155,11 @@ enum Field {
 trait Glean: Sized {
     /// Makes something of an integer.
     fn from_integer(_integer: i64) -> Option<Self> {
+        None
+    }
+
+    /// Makes something of a text.
+    fn from_text(_text: &str) -> Option<Self> {
         None
     }
 
@@ -185,13 +193,23 @@ impl Glean for Id {
     }
 }
 
+/// A number that is written as text.
+struct NumberInText(i64);
+
+impl Glean for NumberInText {
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+}
+
 impl Glean for Content {
     fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
         let mut content = Self::default();
         let (mut message, mut edited) = (Self::default(), None);
         while let Some(field) = map.next_key()? {
             match field {
-                Field::Chat => content.chat = map.next_value::<Lenient<Id>>()?.0.map(|chat| chat.0),
+                // Who votes in the name of a chat has no user.
+                Field::Chat | Field::VoterChat => content.chat = map.next_value::<Lenient<Id>>()?.0.map(|chat| chat.0),
                 Field::From | Field::User => content.user = map.next_value::<Lenient<Id>>()?.0.map(|user| user.0),
                 Field::Date => content.date = map.next_value::<Lenient<i64>>()?.0,
                 Field::EditDate => edited = map.next_value::<Lenient<i64>>()?.0,
@@ -200,7 +218,8 @@ impl Glean for Content {
                 Field::Message => {
                     message = map.next_value::<Lenient<Self>>()?.0.unwrap_or_default();
                 }
-                Field::Id | Field::Other => drop(map.next_value::<IgnoredAny>()?),
+                Field::Id => content.id = map.next_value::<Lenient<NumberInText>>()?.0.map(|id| id.0),
+                Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         content.chat = content.chat.or(message.chat);
@@ -239,8 +258,8 @@ impl<'de, T: Glean> Deserialize<'de> for Lenient<T> {
                 Ok(Lenient(None))
             }
 
-            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-                Ok(Lenient(None))
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Lenient(T::from_text(text)))
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {

@@ -27,9 +27,10 @@ const fn lasting(name: &'static str, lifetime: u64) -> KindFacts {
     KindFacts { name, lifetime, dated: false }
 }
 
-/// Every kind the Bot API 10.0 sends (`tdlib/telegram-bot-api`, `Client.cpp`: `add_message_update`,
-/// `add_new_*`, `add_update_*`), those that are frequent first.
-const KINDS: [KindFacts; 27] = [
+/// Every kind the Bot API 10.3 sends, those that are frequent first. The lifetimes are those of Bot API 10.0
+/// (`tdlib/telegram-bot-api`, `Client.cpp`: `add_message_update`, `add_new_*`, `add_update_*`); what came after
+/// it has the longest.
+const KINDS: [KindFacts; 29] = [
     dated("message"),
     lasting("callback_query", 150),
     lasting("inline_query", 30),
@@ -57,6 +58,8 @@ const KINDS: [KindFacts; 27] = [
     lasting("managed_bot", 86_400),
     lasting("custom_event", 600),
     lasting("custom_query", 86_400),
+    lasting("subscription", 86_400),
+    lasting("stopped_message_generation", 86_400),
 ];
 
 impl Kind {

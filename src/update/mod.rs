@@ -37,7 +37,7 @@ pub enum ChatKey {
     Chat(i64),
     /// The user who caused an update that has no chat, such as an inline query.
     User(i64),
-    /// The update itself: it waits for nobody.
+    /// The update itself: it waits for nobody. Of a `poll`, the poll: its updates wait for one another.
     Update(i64),
 }
 
@@ -129,7 +129,8 @@ impl Update {
         let chat_key = match (head.content.chat, head.content.user) {
             (Some(chat), _) => ChatKey::Chat(chat),
             (None, Some(user)) => ChatKey::User(user),
-            (None, None) => ChatKey::Update(id),
+            // A poll has neither; its updates wait for one another.
+            (None, None) => ChatKey::Update(head.content.id.filter(|_| kind.name() == "poll").unwrap_or(id)),
         };
         let lifetime = kind.lifetime();
         let dated = head.content.date.filter(|_| kind.is_dated());

@@ -26,7 +26,7 @@ fn update_id_may_stand_anywhere_and_ids_have_64_bits() {
 fn the_key_is_the_chat_else_the_user_else_the_update_itself() {
     assert_eq!(key(r#"{"update_id":1,"message":{"from":{"id":7},"chat":{"id":5}}}"#), ChatKey::Chat(5));
     assert_eq!(key(r#"{"update_id":1,"inline_query":{"from":{"id":7},"query":""}}"#), ChatKey::User(7));
-    assert_eq!(key(r#"{"update_id":1,"poll":{"id":"3"}}"#), ChatKey::Update(1));
+    assert_eq!(key(r#"{"update_id":1,"shipping_query":{"id":"3"}}"#), ChatKey::Update(1));
     assert_eq!(
         key(r#"{"update_id":1,"callback_query":{"from":{"id":7},"message":{"chat":{"id":5},"date":1}}}"#),
         ChatKey::Chat(5)
@@ -34,6 +34,28 @@ fn the_key_is_the_chat_else_the_user_else_the_update_itself() {
     for text in ["chat:-5", "user:7", "update:1"] {
         assert_eq!(text.parse::<ChatKey>().unwrap().to_string(), text);
     }
+}
+
+#[test]
+fn the_updates_of_a_poll_wait_for_one_another_and_a_chat_that_votes_is_its_own() {
+    assert_eq!(
+        key(r#"{"update_id":1,"poll":{"id":"5366000000000000001"}}"#),
+        ChatKey::Update(5_366_000_000_000_000_001)
+    );
+    for id in ["7", "null", r#""x""#, "{}"] {
+        assert_eq!(key(&format!(r#"{{"update_id":1,"poll":{{"id":{id}}}}}"#)), ChatKey::Update(1), "{id}");
+    }
+    assert_eq!(key(r#"{"update_id":1,"poll_answer":{"poll_id":"3","user":{"id":7}}}"#), ChatKey::User(7));
+    assert_eq!(key(r#"{"update_id":1,"poll_answer":{"poll_id":"3","voter_chat":{"id":-5}}}"#), ChatKey::Chat(-5));
+}
+
+#[test]
+fn the_kinds_of_bot_api_10_3_are_known_and_have_keys() {
+    let subscription = read(r#"{"update_id":1,"subscription":{"user":{"id":7},"state":"active"}}"#).unwrap();
+    assert_eq!(subscription.chat_key, ChatKey::User(7));
+    let stopped = read(r#"{"update_id":1,"stopped_message_generation":{"chat":{"id":5},"draft_id":3}}"#).unwrap();
+    assert_eq!(stopped.chat_key, ChatKey::Chat(5));
+    assert!([subscription, stopped].iter().all(|update| Kind::known().any(|known| known == update.kind.name())));
 }
 
 #[test]

@@ -96,7 +96,7 @@ const ONLY_HERE: &[(&str, &[&str])] = &[
     ("println!", &["cli/"]),
     ("SystemTime::now", &["clock.rs"]),
     ("Timestamp::now", &["clock.rs"]),
-    ("getUpdates", &["sandbox/"]),
+    ("getUpdates", &["sandbox/", "telegram/forbidden.rs"]),
     ("rustix::", &["lifecycle/"]),
 ];
 
@@ -222,11 +222,13 @@ fn the_places_that_look_into_a_secret_are_counted() {
     assert_eq!(seen, known, "each place is one more from which a secret can get out: is there no other way?");
 }
 
+/// What a handler returns is tried in `refused_calls`; this is about the program's own code.
 #[test]
-fn nothing_outside_the_sandbox_can_poll() {
+fn the_method_that_polls_is_named_by_the_sandbox_and_by_what_forbids_it_alone() {
     let all: Vec<_> = sources().into_iter().filter(|(path, _)| !path.starts_with("sandbox/")).collect();
     for (path, code) in &all {
-        assert!(!code.to_lowercase().contains("getupdates"), "{path} names the method that polls");
+        let named = code.to_lowercase().matches("getupdates").count();
+        assert_eq!(named, usize::from(path == "telegram/forbidden.rs"), "{path} names the method that polls");
     }
     assert!(all.iter().any(|(path, _)| path == "telegram/api.rs"), "the Bot API's client is among what was read");
 }

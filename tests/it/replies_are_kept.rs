@@ -121,29 +121,12 @@ async fn a_429_that_is_not_about_a_chat_holds_everybody_back() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_refused_is_given_up_and_the_next_one_made() {
-    let (handler, _) = makes(vec![
-        Call::new("sendPhoto").with("chat_id", 7).with("photo", "a"),
-        Call::new("sendSticker").with("chat_id", 7).with("sticker", "a"),
-        Call::send_message(7, "third"),
-    ]);
-    let (app, _) = at_rest(handler).await;
-    app.sandbox.fault(fault("sendPhoto", None, status(403, "Forbidden: bot was blocked by the user", None)));
-    app.sandbox.fault(fault("sendSticker", None, status(400, "Bad Request: wrong file identifier", None)));
-    app.ring(&message(1, 7, "a")).await;
-    app.drain().await;
-    assert_eq!(
-        (calls(&app, "sendPhoto"), calls(&app, "sendSticker"), app.replies(7)),
-        (1, 1, vec!["third".to_owned()])
-    );
-}
-
-#[tokio::test]
 async fn after_an_outage_of_telegram_every_reply_is_sent_once() {
     let handler = does(|update| async move { Ok(vec![Call::send_message(update.id.0, "hello")]) });
     let (app, clock) = at_rest(handler).await;
-    for (kind, what) in
-        [Answer::Html(502), Answer::Close, status(500, "Internal Server Error: restart", None)].into_iter().enumerate()
+    for (kind, what) in [Answer::Html(502), Answer::Html(504), status(500, "Internal Server Error: restart", None)]
+        .into_iter()
+        .enumerate()
     {
         app.sandbox.fault(fault("sendMessage", None, what));
         let ids = |round: usize| (1..=10).map(move |n| i64::try_from(round).expect("small") * 100 + n);

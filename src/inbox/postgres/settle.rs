@@ -16,6 +16,7 @@ use super::link::Link;
 use super::listen::Bell;
 use super::{millis, text, unreadable};
 use crate::clock::elapsed;
+use crate::telegram::Call;
 use crate::update::UpdateId;
 
 /// An attempt that ended, and whoever made it.
@@ -105,6 +106,9 @@ impl Settling {
             Verdict::Expired => plain("expired"),
             Verdict::Released => plain("released"),
             Verdict::Dead { reason } => Entry { reason: Some(text(&reason)), ..plain("dead") },
+            Verdict::Refused { calls, reason } => {
+                Entry { reason: Some(text(&reason)), calls: Some(stored(&calls)), ..plain("dead") }
+            }
             Verdict::Retry { at, reason } => {
                 Entry { delay: elapsed(now, at), reason: Some(text(&reason)), ..plain("retry") }
             }
@@ -115,7 +119,7 @@ impl Settling {
                 verdict: "again",
                 delay: elapsed(now, at),
                 reason: Some(text(&reason)),
-                calls: Some(serde_json::to_string(&calls).expect("calls are JSON already")),
+                calls: Some(stored(&calls)),
             },
         }
     }
@@ -139,6 +143,10 @@ impl Settling {
         let settled: Option<Vec<i64>> = row.try_get(0).map_err(unreadable)?;
         Ok(settled.unwrap_or_default().into_iter().collect())
     }
+}
+
+fn stored(calls: &[Call]) -> String {
+    serde_json::to_string(calls).expect("calls are JSON already")
 }
 
 impl Worker for Settling {

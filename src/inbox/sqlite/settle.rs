@@ -3,6 +3,7 @@ use rusqlite::{CachedStatement, Connection, ToSql, params};
 
 use super::super::Verdict;
 use super::row::millis;
+use crate::telegram::Call;
 use crate::update::UpdateId;
 
 const END: &str = "INSERT OR IGNORE INTO settled (id, ended_at, outcome) VALUES (?1, ?2, ?3)";
@@ -10,7 +11,9 @@ const AGAIN: &str = "
     UPDATE updates SET
         due_at = ?2, wait = ?6, reason = ?3, attempts = attempts + ?4, calls_left = coalesce(?5, calls_left)
     WHERE id = ?1";
-const BURY: &str = "UPDATE updates SET state = 1, attempts = attempts + 1, reason = ?2 WHERE id = ?1 AND state = 0";
+const BURY: &str = "
+    UPDATE updates SET state = 1, attempts = attempts + 1, reason = ?2, calls_left = coalesce(?3, calls_left)
+    WHERE id = ?1 AND state = 0";
 
 /// The statements that record a verdict.
 pub(super) struct Settle<'a> {
@@ -42,14 +45,9 @@ impl<'a> Settle<'a> {
             Verdict::Expired => self.end(id, "expired"),
             Verdict::Retry { at, reason } => self.again(id, *at, reason, 1, None),
             Verdict::Postpone { at, reason } => self.again(id, *at, reason, 0, None),
-            Verdict::CallsLeft { calls, at, reason } => {
-                let calls = serde_json::to_string(calls).expect("calls are JSON already");
-                self.again(id, *at, reason, 0, Some(&calls))
-            }
-            Verdict::Dead { reason } => {
-                self.buried += self.bury.execute(params![id.0, reason])?;
-                Ok(())
-            }
+            Verdict::CallsLeft { calls, at, reason } => self.again(id, *at, reason, 0, Some(&stored(calls))),
+            Verdict::Dead { reason } => self.dead(id, reason, None),
+            Verdict::Refused { calls, reason } => self.dead(id, reason, Some(&stored(calls))),
             Verdict::Released => Ok(()),
         }
     }
@@ -58,6 +56,11 @@ impl<'a> Settle<'a> {
     pub(super) fn end(&mut self, id: UpdateId, outcome: &str) -> rusqlite::Result<()> {
         self.end.execute(params![id.0, self.now, outcome])?;
         self.ended += 1;
+        Ok(())
+    }
+
+    fn dead(&mut self, id: UpdateId, reason: &str, calls: Option<&str>) -> rusqlite::Result<()> {
+        self.buried += self.bury.execute(params![id.0, reason, calls])?;
         Ok(())
     }
 
@@ -73,6 +76,10 @@ impl<'a> Settle<'a> {
         let values: [&dyn ToSql; 6] = [&id.0, &millis(at), &reason, &counted, &calls, &wait];
         self.again.execute(values).map(drop)
     }
+}
+
+fn stored(calls: &[Call]) -> String {
+    serde_json::to_string(calls).expect("calls are JSON already")
 }
 
 /// Erases the bodies of all updates that have ended, and keeps their ids.

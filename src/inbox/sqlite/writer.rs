@@ -282,7 +282,9 @@ fn step(verdict: &Verdict) -> Move {
         Verdict::Retry { at, .. } | Verdict::Postpone { at, .. } | Verdict::CallsLeft { at, .. } => {
             Move::Again { at: *at }
         }
-        Verdict::Done | Verdict::Dead { .. } | Verdict::Expired | Verdict::Released => Move::Gone,
+        Verdict::Done | Verdict::Dead { .. } | Verdict::Refused { .. } | Verdict::Expired | Verdict::Released => {
+            Move::Gone
+        }
     }
 }
 

@@ -75,6 +75,7 @@ pub enum Takeover {
     Never,
 }
 
+const ALLOWED_UPDATES: &str = "a list of kinds of updates, such as [\"message\", \"callback_query\"]";
 const SECRET_TOKEN: &str = "1 to 256 of A-Z a-z 0-9 _ -";
 
 impl WebhookSettings {
@@ -84,11 +85,7 @@ impl WebhookSettings {
         let settings = Self {
             secret_token: from.token("webhook.secret_token", SECRET_TOKEN, secret_token),
             previous_secret_token: from.token("webhook.previous_secret_token", SECRET_TOKEN, secret_token),
-            allowed_updates: from.value(
-                "webhook.allowed_updates",
-                "a list of kinds of updates, such as [\"message\", \"callback_query\"]",
-                kinds,
-            ),
+            allowed_updates: from.value("webhook.allowed_updates", ALLOWED_UPDATES, kinds),
             max_connections: from.whole("webhook.max_connections", 1..=100),
             drop_pending_updates: from.flag("webhook.drop_pending_updates"),
             register: from.flag("webhook.register"),
@@ -111,6 +108,10 @@ impl WebhookSettings {
             }),
             public_url,
         };
+        for unknown in settings.allowed_updates.iter().filter(|kind| !is_known(kind)) {
+            // The next version of the Bot API may have a kind of this name.
+            from.warn("webhook.allowed_updates", ALLOWED_UPDATES, unknown_kind(unknown));
+        }
         let source_is_told = settings.source_header.is_some() || platform.client_address.is_some();
         if settings.source_check == SourceMode::Enforce && !source_is_told {
             from.refuse(
@@ -141,16 +142,25 @@ fn ranges(value: &Value) -> Result<Vec<IpNet>, Refusal> {
     ranges.iter().map(|value| range(value).ok_or_else(Refusal::default)).collect()
 }
 
+/// The names of kinds, in Telegram's spelling. Telegram passes over those that it does not know, and sends its
+/// default where it knows none: that is never meant.
 fn kinds(value: &Value) -> Result<Vec<String>, Refusal> {
     let kinds = value.as_array().into_iter().flatten();
-    kinds
-        .map(|kind| match kind.as_str() {
-            Some(kind) if Kind::known().any(|known| known == kind) => Ok(kind.to_owned()),
-            Some(kind) => Err(Refusal {
-                found: Some(format!("the unknown kind \"{}\"", describe::text(kind))),
-                hint: keys::nearest(kind, Kind::known()).map(|nearest| format!("the nearest is \"{nearest}\"")),
-            }),
-            None => Err(Refusal::default()),
-        })
-        .collect()
+    let kinds = kinds.map(|kind| Some(kind.as_str()?.to_ascii_lowercase())).collect::<Option<Vec<_>>>();
+    let kinds = kinds.ok_or_else(Refusal::default)?;
+    match kinds.first() {
+        Some(first) if !kinds.iter().any(|kind| is_known(kind)) => Err(unknown_kind(first)),
+        Some(_) | None => Ok(kinds),
+    }
+}
+
+fn is_known(kind: &str) -> bool {
+    Kind::known().any(|known| known == kind)
+}
+
+fn unknown_kind(kind: &str) -> Refusal {
+    Refusal {
+        found: Some(format!("the unknown kind \"{}\"", describe::text(kind))),
+        hint: keys::nearest(kind, Kind::known()).map(|nearest| format!("the nearest is \"{nearest}\"")),
+    }
 }

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const NONE: OutboundSettings = OutboundSettings { max_in_flight: 64, per_second: None, per_chat_per_second: None };
+const NONE: OutboundSettings =
+    OutboundSettings { max_in_flight: 64, per_second: None, per_chat_per_second: None, unknown_outcome_attempts: 3 };
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn to(chat: i64) -> Call {

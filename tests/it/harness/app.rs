@@ -141,7 +141,7 @@ pub struct TestApp {
     pub standing: watch::Receiver<Standing>,
     pub shutdown: Shutdown,
     pub work_may_be_left: bool,
-    dispatch: Arc<Dispatch>,
+    pub dispatch: Arc<Dispatch>,
     running: Option<JoinHandle<Result<(), RunError>>>,
     _telegram: Shutdown,
 }

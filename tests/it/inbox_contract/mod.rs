@@ -61,6 +61,8 @@ every_keeper! {
         a_retry_costs_an_attempt_and_a_postponement_does_not
         a_release_puts_everything_back_as_it_was
         calls_left_come_back_and_the_latest_win
+        a_call_that_is_left_keeps_its_history
+        refused_calls_lie_with_their_dead_update_and_come_back_when_it_is_revived
         what_is_done_or_expired_moves_its_chat_on
         reasons_may_hold_any_character;
     dead:

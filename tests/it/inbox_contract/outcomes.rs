@@ -65,6 +65,30 @@ pub(super) async fn calls_left_come_back_and_the_latest_win(f: &mut Fixture) {
     assert_eq!(texts(&f.next().await), Some(vec![]), "none left to make is not the same as not handled");
 }
 
+pub(super) async fn a_call_that_is_left_keeps_its_history(f: &mut Fixture) {
+    f.store(&[(1, 1)]).await;
+    let with_history = r#"[{"method":"sendMessage","params":{"chat_id":1},"origin":"/start","unknown_outcomes":2}]"#;
+    let calls: Vec<Call> = serde_json::from_str(with_history).unwrap();
+    let left = Verdict::CallsLeft { calls: calls.clone(), at: f.now(), reason: "it was cut off".to_owned() };
+    f.settle(f.next().await.lease, left).await;
+    assert_eq!(f.next().await.calls_left, Some(calls));
+}
+
+pub(super) async fn refused_calls_lie_with_their_dead_update_and_come_back_when_it_is_revived(f: &mut Fixture) {
+    f.store(&[(1, 1), (2, 1)]).await;
+    f.settle(f.next().await.lease, calls_left(f, &["made", "refused"])).await;
+    let calls = vec![Call::send_message(1, "refused")];
+    let refused = Verdict::Refused { calls: calls.clone(), reason: "/start, sendMessage: 400".to_owned() };
+    f.settle(f.next().await.lease, refused).await;
+    assert_eq!(f.counts().await, (1, 0, 1));
+    assert_eq!(f.work_one().await, 2, "its chat goes on");
+    let all = doorbell::inbox::Selection::All;
+    let record = f.inbox().list(&all, 1).await.unwrap().remove(0);
+    assert_eq!((record.reason.as_deref(), record.calls_left), (Some("/start, sendMessage: 400"), Some(calls)));
+    f.inbox().revive(&all).await.unwrap();
+    assert_eq!(texts(&f.next().await), Some(vec!["refused"]));
+}
+
 pub(super) async fn what_is_done_or_expired_moves_its_chat_on(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 1), (3, 1)]).await;
     f.settle(f.next().await.lease, Verdict::Done).await;

@@ -80,7 +80,9 @@ async fn no_secret_no_id_and_no_word_of_a_person_is_among_the_metrics() {
         let chat = update.chat_key.chat_id().unwrap();
         Ok(vec![Call::new("sendMARKED").with("chat_id", chat), Call::send_message(chat, "MARKED")])
     });
-    let app = shown().handled_by(handler).start().await;
+    let mut app = shown().handled_by(handler).start().await;
+    // A method that does not exist makes its update dead.
+    app.work_may_be_left = true;
     app.registered().await;
     let mut update = message(987_654_321, 918_273_645, "/start MARKED");
     update["message"]["from"]["first_name"] = "MARKED".into();

@@ -40,9 +40,10 @@ pub fn answers(input: &[u8]) {
                     assert!((Duration::from_secs(1)..=Duration::from_hours(24)).contains(&retry_after));
                 }
                 ApiError::Refused { code, .. } => assert!((400..500).contains(&code) && code != 429, "{told}"),
-                ApiError::Unreachable { reason } | ApiError::Unreadable { reason } => {
+                ApiError::Unreachable { reason } | ApiError::Unreadable { reason } | ApiError::Unknown { reason } => {
                     assert!(!reason.is_empty() && !reason.contains(char::is_control), "{reason:?}");
                 }
+                ApiError::NotAllowed { method, .. } => panic!("an answer forbids {method}"),
             }
         }
     }

@@ -1,0 +1,218 @@
+//! A call whose answer gets lost may have been carried out: it is sent three times in all, over restarts too,
+//! and no more.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use doorbell::clock::{Clock, ManualClock, SystemClock};
+use doorbell::dispatch::GivenUp;
+use doorbell::sandbox::{Answer, Fault, Sandbox};
+use doorbell::telegram::Call;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::harness::{Log, TestApp, Wanted, count, does, message, telegram, text, waiting};
+
+fn lost(method: &str, times: Option<u32>, what: Answer) -> Fault {
+    Fault { method: Some(method.to_owned()), times, what }
+}
+
+/// A service on this file, which says again what is said to it, in as many messages as there are words.
+async fn service(clock: &ManualClock, telegram: &Sandbox, folder: &Arc<TempDir>, attempts: u32) -> TestApp {
+    let handler = does(|update| async move {
+        let chat = update.chat_key.chat_id().expect("a chat");
+        Ok(text(&update).split(' ').map(|word| Call::send_message(chat, word)).collect())
+    });
+    let wanted = Wanted { folder: Some(folder.clone()), ..Wanted::default() }.handled_by(handler);
+    let wanted = wanted.with("outbound.unknown_outcome_attempts", attempts).with("outbound.max_in_flight", 1);
+    wanted.with("webhook.register", false).at(telegram).by(clock).start().await
+}
+
+/// A clock, a Telegram and a folder that outlive a service.
+async fn scene() -> (ManualClock, Sandbox, Arc<TempDir>) {
+    let clock = ManualClock::new(SystemClock.now());
+    let telegram = telegram(&SystemClock).await;
+    (clock, telegram, Arc::new(tempfile::tempdir().expect("a temporary folder")))
+}
+
+/// Lets minutes pass, and whatever becomes due be done.
+async fn pass(app: &TestApp, clock: &ManualClock) {
+    for _ in 0..6 {
+        app.drain().await;
+        clock.advance(Duration::from_secs(30));
+    }
+    app.drain().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_gets_lost_is_sent_three_times_and_its_chat_goes_on() {
+    for what in [Answer::Lost, Answer::Garbage, Answer::Close] {
+        let (clock, telegram, folder) = scene().await;
+        let app = service(&clock, &telegram, &folder, 3).await;
+        let log = Log::listen();
+        telegram.fault(lost("sendMessage", Some(3), what.clone()));
+        app.ring(&message(1, 7, "secret-words")).await;
+        app.ring(&message(2, 7, "after")).await;
+        pass(&app, &clock).await;
+        assert_eq!(count(&telegram, "sendMessage"), 4, "{what:?}");
+        assert_eq!(app.replies(7).last().map(String::as_str), Some("after"));
+        assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Unknown).get(), 1);
+        let given_up = log.lines("every answer was lost");
+        assert!(given_up.len() == 1 && given_up[0].contains("chat:7") && given_up[0].contains("sendMessage"));
+        assert!(log.lines("secret-words").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_sends_are_counted_over_restarts() {
+    let (clock, telegram, folder) = scene().await;
+    telegram.fault(lost("sendMessage", None, Answer::Lost));
+    for sent in [1, 2, 3, 3] {
+        let mut app = service(&clock, &telegram, &folder, 3).await;
+        if sent == 1 {
+            app.ring(&message(1, 7, "once")).await;
+        }
+        clock.advance(Duration::from_secs(30));
+        app.drain().await;
+        assert_eq!(count(&telegram, "sendMessage"), sent);
+        app.work_may_be_left = sent < 3;
+        app.stop().await.expect("it stops well");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_was_surely_not_carried_out_is_not_counted() {
+    let (clock, telegram, folder) = scene().await;
+    let app = service(&clock, &telegram, &folder, 3).await;
+    let throttled = Answer::Status { code: 429, description: "Too Many Requests".to_owned(), retry_after: Some(1) };
+    let sure = [Answer::Html(502), Answer::Html(404), throttled, Answer::Html(302)];
+    telegram.fault(lost("sendMessage", Some(1), Answer::Lost));
+    for what in sure {
+        telegram.fault(lost("sendMessage", Some(2), what));
+    }
+    telegram.fault(lost("sendMessage", Some(1), Answer::Garbage));
+    app.ring(&message(1, 7, "hello")).await;
+    for _ in 0..3 {
+        pass(&app, &clock).await;
+    }
+    assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Unknown).get(), 0);
+    assert_eq!((count(&telegram, "sendMessage"), app.replies(7).len()), (11, 3), "the third send is answered");
+}
+
+#[tokio::test]
+async fn of_several_calls_a_restart_begins_with_the_one_that_failed() {
+    let (clock, telegram, folder) = scene().await;
+    let mut app = service(&clock, &telegram, &folder, 3).await;
+    telegram.fault(lost("sendMessage", Some(1), Answer::Slow(Duration::ZERO)));
+    telegram.fault(lost("sendMessage", Some(1), Answer::Html(502)));
+    app.ring(&message(1, 7, "one two three")).await;
+    app.drain().await;
+    assert_eq!(app.replies(7), ["one"]);
+    app.work_may_be_left = true;
+    app.stop().await.expect("it stops well");
+    drop(app);
+    clock.advance(Duration::from_secs(30));
+    let app = service(&clock, &telegram, &folder, 3).await;
+    app.drain().await;
+    assert_eq!(app.replies(7), ["one", "two", "three"]);
+}
+
+#[tokio::test]
+async fn a_call_that_is_let_go_at_the_hard_stop_was_sent_and_one_that_waited_for_its_turn_was_not() {
+    let (clock, telegram, folder) = scene().await;
+    let mut app = service(&clock, &telegram, &folder, 1).await;
+    telegram.fault(lost("sendMessage", Some(1), Answer::Hang));
+    app.ring(&message(1, 7, "in-flight")).await;
+    waiting::until("it is in flight", async || (count(&telegram, "sendMessage") == 1).then_some(())).await;
+    app.ring(&message(2, 8, "waiting")).await;
+    waiting::until("both are in hand", async || (app.survey().await.held == 2).then_some(())).await;
+    app.work_may_be_left = true;
+    app.shutdown.stop_hard();
+    app.stop_by_itself().await.expect("it stops well");
+    drop(app);
+    clock.advance(Duration::from_secs(30));
+    let app = service(&clock, &telegram, &folder, 1).await;
+    app.drain().await;
+    assert_eq!((app.replies(7), app.replies(8)), (vec![], vec!["waiting".to_owned()]));
+    assert_eq!(count(&telegram, "sendMessage"), 2);
+}
+
+/// A Bot API on a bare socket. It carries out each `sendMessage`, and then writes these bytes and closes.
+async fn spoils_answers(bytes: &'static [u8]) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port is free");
+    let addr = listener.local_addr().expect("it has an address");
+    let carried_out = Arc::<Mutex<Vec<String>>>::default();
+    let list = Arc::clone(&carried_out);
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+    tokio::task::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::task::spawn(answer(stream, bytes, Arc::clone(&list)));
+        }
+    });
+    (addr, carried_out)
+}
+
+async fn answer(mut stream: TcpStream, bytes: &'static [u8], carried_out: Arc<Mutex<Vec<String>>>) {
+    let mut request = Vec::new();
+    let (method, body) = loop {
+        if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
+            return;
+        }
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.to_ascii_lowercase().split_once("content-length: ").expect("a length").1.to_owned();
+        if body.len() >= length.lines().next().expect("a line").parse().expect("a number") {
+            let method = head.split([' ', '/']).nth(3).expect("a path").to_owned();
+            break (method, body.to_owned());
+        }
+    };
+    if method != "sendMessage" {
+        let me = json!({ "ok": true, "result": { "id": 1, "is_bot": true, "first_name": "B", "username": "b" } });
+        let (me, length) = (me.to_string(), me.to_string().len());
+        let whole = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{me}");
+        stream.write_all(whole.as_bytes()).await.expect("it is read");
+        return;
+    }
+    let params: Value = serde_json::from_str(&body).expect("JSON");
+    carried_out.lock().expect("no panic").push(params["text"].as_str().expect("a text").to_owned());
+    stream.write_all(bytes).await.expect("it is read");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_anywhere_is_an_unknown_outcome_and_a_cut_refusal_is_none() {
+    let success = b"HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\n{\"ok\":true,\"result\":";
+    let cuts: [(&[u8], usize); 7] = [
+        (b"", 3),
+        (b"HTTP/1.1 200 O", 3),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\n", 3),
+        (success, 3),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"ok\":tr", 3),
+        // Surely not carried out: sent as often as it takes, here until the test has seen enough.
+        (b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 40\r\n\r\n<html>", 7),
+        (b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 9\r\ncontent-length: 40\r\n\r\n{", 7),
+    ];
+    for (bytes, sends) in cuts {
+        let (api, carried_out) = spoils_answers(bytes).await;
+        let clock = ManualClock::new(SystemClock.now());
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&runs);
+        let handler = does(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async { Ok(vec![Call::send_message(7, "hello")]) }
+        });
+        let wanted = Wanted::default().handled_by(handler).by(&clock);
+        let wanted = wanted.with("telegram.api_url", format!("http://{api}")).with("webhook.register", false);
+        let mut app = wanted.start().await;
+        app.ring(&message(1, 7, "a")).await;
+        pass(&app, &clock).await;
+        let cut = String::from_utf8_lossy(bytes);
+        assert_eq!(carried_out.lock().expect("no panic").len(), sends, "{cut:?}");
+        assert_eq!(runs.load(Ordering::Relaxed), 1, "the handler is not run again");
+        assert_eq!(app.survey().await.waiting, u64::from(sends > 3), "{cut:?}");
+        app.work_may_be_left = sends > 3;
+    }
+}
