@@ -18,6 +18,7 @@ mod crash;
 mod database_away;
 mod database_errors;
 mod dead_updates;
+mod deploy;
 mod disk;
 mod doctor;
 mod documents;
