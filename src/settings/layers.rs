@@ -48,8 +48,8 @@ impl Layers {
         for (key, value) in &sources.overrides {
             layers.set_text(key, value.as_str().into(), Origin::CommandLine);
         }
-        if layers.is_not_set("webhook.public_url")
-            && let Some((url, origin)) = platform::public_url(&sources.environment, &layers.text("server.port"))
+        if layers.text("webhook.public_url").is_empty()
+            && let Some((url, origin)) = platform::public_url(&sources.environment, layers.text("server.port").trim())
         {
             layers.set_text("webhook.public_url", url.into(), origin);
         }
@@ -98,18 +98,12 @@ impl Layers {
         self.found.get(key).expect("each key that is read is in the defaults")
     }
 
-    /// What a key that is no secret is set to, as it would be written.
+    /// What a key that is no secret is set to; empty where it is not set.
     fn text(&self, key: &str) -> String {
         match &self.found(key).raw {
-            Raw::Text(text) => text.expose_secret().trim().to_owned(),
+            Raw::Text(text) => text.expose_secret().to_owned(),
+            Raw::Toml(Value::String(text)) => text.clone(),
             Raw::Toml(value) => value.to_string(),
-        }
-    }
-
-    fn is_not_set(&self, key: &str) -> bool {
-        match &self.found(key).raw {
-            Raw::Text(text) => text.expose_secret().is_empty(),
-            Raw::Toml(value) => value.as_str() == Some(""),
         }
     }
 }
