@@ -26,7 +26,7 @@ use crate::traces;
 use crate::webhook::{self, Counts, Secrets, SourceCheck};
 
 /// How long running handlers may go on after the soft stop: Render kills 30 s after SIGTERM.
-const GRACE: Duration = Duration::from_secs(25);
+pub const GRACE: Duration = Duration::from_secs(25);
 /// How long what was let go at the hard stop may take to end.
 const LAST_MOMENTS: Duration = Duration::from_secs(3);
 

@@ -54,8 +54,8 @@ impl Layers {
         for (key, value) in &sources.overrides {
             layers.set_text(key, value.as_str().into(), Origin::CommandLine);
         }
-        if layers.is_not_set("webhook.public_url")
-            && let Some((url, origin)) = platform::public_url(&sources.environment, &layers.text("server.port"))
+        if layers.text("webhook.public_url").is_empty()
+            && let Some((url, origin)) = platform::public_url(&sources.environment, layers.text("server.port").trim())
         {
             layers.set_text("webhook.public_url", url.into(), origin);
         }

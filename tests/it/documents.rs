@@ -158,7 +158,7 @@ fn both_pages_say_the_same() {
     assert_eq!(named(&english), named(&russian));
     for page in [&english, &russian] {
         let prose: String = page.split("\n```").step_by(2).collect();
-        assert!(!prose.contains('!'));
+        assert!(!prose.replace("[![", "[[").contains('!'));
     }
 }
 

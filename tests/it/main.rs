@@ -20,6 +20,7 @@ mod database_away;
 mod database_errors;
 mod database_rules;
 mod dead_updates;
+mod deploy;
 mod disk;
 mod doctor;
 mod documents;

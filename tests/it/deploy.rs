@@ -1,0 +1,178 @@
+//! The files in `examples/deploy/`, as far as they can be tried without the places that they are for: their
+//! settings and commands are the program's, their ports and paths are where it answers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use doorbell::app::GRACE;
+use serde_json::Value;
+
+use crate::harness::{TestApp, fetch, run};
+
+fn read(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/deploy");
+    fs::read_to_string(folder.join(name)).expect("the file is there")
+}
+
+fn yaml(name: &str) -> Value {
+    serde_yaml_ng::from_str(&read(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+type Variables = BTreeMap<String, String>;
+
+/// What the operator, or the place, puts in for `${NAME}`, `${NAME:?…}` and `%…`.
+fn filled_in(value: &str) -> String {
+    let known = [
+        ("TELEGRAM_BOT_TOKEN", "123456789:AAtestDeploy0123456789012345678901234"),
+        ("BOT_HOST", "bot.example.org"),
+        ("POSTGRES_PASSWORD", "0123456789abcdef"),
+        ("APP_URL", "https://doorbell-x7.ondigitalocean.app"),
+    ];
+    let mut value = value.replace("%S", "/var/lib");
+    for (name, text) in known {
+        for form in [format!("${{{name}}}"), format!("${{{name}:?write it into .env}}")] {
+            value = value.replace(&form, text);
+        }
+    }
+    assert!(!value.contains("${") && !value.contains('%'), "nobody fills in {value}");
+    value
+}
+
+/// The program takes these variables, each of them sets a key, and none is ignored.
+fn settings_of(what: &str, variables: &Variables) -> BTreeMap<String, Value> {
+    let given: Vec<_> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let shown = run(&["settings", "--json"], &given, Path::new("/"));
+    assert_eq!(shown.code, 0, "{what}: {}", shown.stderr);
+    let entries: Vec<Value> = serde_json::from_str(&shown.stdout).unwrap();
+    for name in variables.keys() {
+        let ours = |entry: &Value| {
+            entry["source"].as_str().is_some_and(|source| source.split([' ', ',']).any(|word| word == name))
+        };
+        assert!(entries.iter().any(ours), "{what}: {name} sets nothing");
+    }
+    entries.iter().map(|entry| (entry["key"].as_str().unwrap().to_owned(), entry["value"].clone())).collect()
+}
+
+/// Where the service listens with these variables, in the image.
+fn port_of(what: &str, variables: &Variables) -> u64 {
+    settings_of(what, variables)["server.port"].as_u64().unwrap()
+}
+
+/// A duration as these files have it: `35s`, or seconds.
+fn seconds(text: &str) -> Duration {
+    humantime::parse_duration(text).or_else(|_| text.parse().map(Duration::from_secs)).unwrap()
+}
+
+/// A list of tables with a name and a value in each.
+fn named(list: &Value, has: impl Fn(&Value) -> Option<&str>) -> Variables {
+    let name = |variable: &Value| variable["key"].as_str().unwrap().to_owned();
+    let values = list.as_array().unwrap().iter().map(|one| (name(one), has(one).map(filled_in)));
+    values.filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+#[test]
+fn the_compose_files_give_the_service_its_settings_and_the_time_to_stop() {
+    let caddy = read("Caddyfile");
+    for (name, inbox) in [("compose.yaml", "sqlite:data/doorbell.db"), ("compose.postgres.yaml", "PostgreSQL")] {
+        let file = yaml(name);
+        let service = &file["services"]["doorbell"];
+        let variables: Variables = service["environment"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, value)| (name.clone(), filled_in(value.as_str().unwrap())))
+            .collect();
+        let port = port_of(name, &variables);
+        assert!(caddy.contains(&format!("dynamic a doorbell {port}")), "{name}: Caddy asks at {port}");
+        let given: Vec<_> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let shown = run(&["settings"], &given, Path::new("/")).stdout;
+        let kept = shown.lines().find(|line| line.starts_with("inbox.url ")).unwrap();
+        assert!(kept.contains(inbox), "{name}: {kept}");
+        assert!(seconds(service["stop_grace_period"].as_str().unwrap()) > GRACE, "{name}");
+        // Where the image's own WORKDIR has the inbox, or nothing at all that is kept in the container.
+        let volume = service["volumes"][0].as_str();
+        assert_eq!(volume, (inbox != "PostgreSQL").then_some("inbox:/srv/data"), "{name}");
+        assert_eq!(service["read_only"], true, "{name}");
+    }
+}
+
+#[test]
+fn the_systemd_unit_gives_the_service_its_settings_its_command_and_the_time_to_stop() {
+    let unit = read("doorbell.service");
+    let of = |key: &str| unit.lines().filter_map(|line| line.strip_prefix(key)).collect::<Vec<_>>();
+    let secret = tempfile::tempdir().unwrap();
+    fs::write(secret.path().join("telegram-bot-token"), "123456789:AAtestDeploy0123456789012345678901234").unwrap();
+    let place = |value: &str| filled_in(&value.replace("%d", secret.path().to_str().unwrap()));
+    let variables: Variables = of("Environment=")
+        .into_iter()
+        .map(|pair| pair.split_once('=').unwrap())
+        .map(|(name, value)| (name.to_owned(), place(value)))
+        .collect();
+    let settings = settings_of("doorbell.service", &variables);
+    assert_eq!(settings["server.host"], "127.0.0.1");
+    let command = of("ExecStart=/usr/local/bin/doorbell ");
+    let help = run(&[command[0], "--help"], &[], Path::new("/"));
+    assert_eq!(help.code, 0, "{}", help.stderr);
+    assert!(seconds(of("TimeoutStopSec=")[0]) > GRACE);
+    assert_eq!((of("DynamicUser="), of("StateDirectory=")), (vec!["yes"], vec!["doorbell"]));
+    // Wrong settings end with 2, and are not tried again.
+    let wrong = run(&["serve"], &[("PORT", "none")], secret.path());
+    assert_eq!(of("RestartPreventExitStatus="), [wrong.code.to_string()]);
+}
+
+#[tokio::test]
+async fn the_files_for_fly_digitalocean_and_render_have_its_settings_its_port_and_its_health_check() {
+    let fly: toml::Table = read("fly.toml").parse().unwrap();
+    let variables: Variables = fly["env"]
+        .as_table()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| (name.clone(), filled_in(value.as_str().unwrap())))
+        .collect();
+    let http = &fly["http_service"];
+    assert_eq!(http["internal_port"].as_integer().unwrap().cast_unsigned(), port_of("fly.toml", &variables));
+    assert!(seconds(&fly["kill_timeout"].to_string()) > GRACE);
+    assert_eq!(fly["kill_signal"].as_str(), Some("SIGTERM"));
+
+    let digitalocean = yaml("digitalocean.yaml");
+    let service = &digitalocean["services"][0];
+    let variables = named(&service["envs"], |one| one["value"].as_str().filter(|value| !value.is_empty()));
+    assert_eq!(service["http_port"].as_u64().unwrap(), port_of("digitalocean.yaml", &variables));
+    assert_eq!(variables["PUBLIC_URL"], "https://doorbell-x7.ondigitalocean.app");
+
+    let render = yaml("render.image.yaml");
+    let variables = named(&render["services"][0]["envVars"], |one| one["value"].as_str());
+    settings_of("render.image.yaml", &variables);
+    assert_eq!(render["services"][0]["runtime"], "image");
+    assert_eq!(render["previews"]["generation"], "off");
+
+    let app = TestApp::spawn().await;
+    for path in [
+        http["checks"][0]["path"].as_str(),
+        service["health_check"]["http_path"].as_str(),
+        render["services"][0]["healthCheckPath"].as_str(),
+    ] {
+        assert_eq!(fetch(app.addr, path.unwrap()).await.status, 200);
+    }
+}
+
+#[test]
+fn the_variables_in_the_notes_on_cloud_run_and_railway_are_settings() {
+    let page = read("README.md");
+    let assigned = |flag: &str| {
+        let lists = page.split(flag).skip(1).filter_map(|rest| rest.split_whitespace().next());
+        let pairs = lists.flat_map(|list| list.split(',')).filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Variables>()
+    };
+    let cloud_run = assigned("--set-env-vars ");
+    assert_eq!(cloud_run.keys().collect::<Vec<_>>(), ["DATABASE_URL", "PUBLIC_URL"]);
+    settings_of("Cloud Run", &cloud_run);
+    let mut railway = assigned("--set ");
+    // These are the token, which is not written down, and Railway's own.
+    assert!(railway.remove("TELEGRAM_BOT_TOKEN").is_some());
+    let draining = railway.remove("RAILWAY_DEPLOYMENT_DRAINING_SECONDS").unwrap();
+    assert!(seconds(&draining) > GRACE);
+    settings_of("Railway", &railway);
+}
