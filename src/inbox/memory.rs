@@ -149,17 +149,17 @@ impl Inbox for MemoryInbox {
         let patience = self.clock.sleep(PATIENCE);
         tokio::select! {
             biased;
-            handled = &mut handled => return handled.map(|()| accepted).or(Err(not_handled("the service stops"))),
+            handled = &mut handled => return handled.map(|()| accepted).or(Err(InboxError::Stopping)),
             () = self.stopping.cancelled() => {
                 if self.give_back(&update) {
-                    return Err(not_handled("the service stops"));
+                    return Err(InboxError::Stopping);
                 }
             }
             () = patience => return Err(not_handled("the update is still being handled")),
         }
         // It was begun before the stop, and has the grace to end.
         tokio::select! {
-            handled = handled => handled.map(|()| accepted).or(Err(not_handled("the service stops"))),
+            handled = handled => handled.map(|()| accepted).or(Err(InboxError::Stopping)),
             () = self.clock.sleep(PATIENCE) => Err(not_handled("the update is still being handled")),
         }
     }

@@ -279,6 +279,9 @@ pub enum InboxError {
     /// The store cannot be used now: offer it again later.
     #[error("the inbox cannot be used now")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The service stops and nobody handles the update any more: offer it again at once, to its successor.
+    #[error("the service stops")]
+    Stopping,
     /// The lease had lapsed and the update was given to somebody else.
     #[error("the lease of update {} was lost", .0.update_id)]
     LeaseLost(Lease),

@@ -61,16 +61,10 @@ async fn obey(mut signals: Signals, stop: &Shutdown) -> Infallible {
     fail::point("signals");
     let first = signals.next().await;
     let how = if first == SignalKind::interrupt() { "press Ctrl-C again" } else { "send the signal again" };
-    tracing::info!(
-        signal = name(first),
-        "told to stop; {how} to stop without waiting for what was begun"
-    );
+    tracing::info!(signal = name(first), "told to stop; {how} to stop without waiting for what was begun");
     stop.soft.cancel();
     let second = signals.next().await;
-    tracing::info!(
-        signal = name(second),
-        "told to stop without waiting; a third signal ends the process at once"
-    );
+    tracing::info!(signal = name(second), "told to stop without waiting; a third signal ends the process at once");
     stop.hard.cancel();
     let third = signals.next().await;
     process::exit(ENDED_BY + third.as_raw_value());
