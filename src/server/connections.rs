@@ -83,15 +83,15 @@ impl Connections {
     /// From now on, the next answer of each connection is its last one, and says so.
     pub(super) fn announce_end(&self) {
         self.all.stopping.store(true, Ordering::Relaxed);
-        self.tasks.close();
     }
 
     /// Each connection ends after what it is doing, and an idle one at once.
     pub(super) fn say_goodbye(&self) {
+        self.tasks.close();
         lock(&self.table).open.values().for_each(|open| open.progress.ask_to_leave());
     }
 
-    /// Returns when every connection has ended, after [`Connections::announce_end`].
+    /// Returns when every connection has ended, after [`Connections::say_goodbye`].
     pub(super) async fn ended(&self) {
         self.tasks.wait().await;
     }

@@ -24,7 +24,7 @@ pub struct Limits {
     /// For the client to read an answer that ended the connection, before what it still sends
     /// resets it.
     pub linger: Duration,
-    /// How long idle connections stay open after the soft stop. Telegram goes on writing to them, and counts a request
+    /// How long idle connections stay open after the soft stop, and new ones are taken. Telegram goes on writing to them, and counts a request
     /// on a connection that was closed meanwhile as failed; an answer that says `Connection: close` moves it on
     /// without a failure.
     pub farewell: Duration,

@@ -15,6 +15,7 @@ mod stream;
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,8 +54,9 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until the soft stop. Then each connection ends with its next answer, which says so, and idle ones get some
-/// time for that request. Returns when the last connection has ended.
+/// Serves until the soft stop. Then each connection ends with its next answer, which says so. For the farewell, idle
+/// connections stay and new ones are taken: whoever sends may not know of the stop yet. Returns when the last connection
+/// has ended.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -65,12 +67,19 @@ pub async fn serve(
 ) {
     let connections = Connections::new(limits, counts);
     let exhausted = Storm::new(Arc::clone(&clock));
+    let farewell = async {
+        shutdown.soft.cancelled().await;
+        connections.announce_end();
+        clock.sleep(limits.farewell).await;
+    };
+    let mut farewell = pin!(farewell);
     let mut tick = clock.sleep(limits.tick);
     loop {
         fail::point("listener");
         let accepted = tokio::select! {
             biased;
-            () = shutdown.soft.cancelled() => break,
+            () = shutdown.hard.cancelled() => break,
+            () = &mut farewell => break,
             () = &mut tick => {
                 connections.look_over();
                 tick = clock.sleep(limits.tick);
@@ -99,16 +108,10 @@ pub async fn serve(
         }
     }
     drop(listener);
-    connections.announce_end();
-    let mut farewell = clock.sleep(limits.farewell);
-    let mut farewell_is_over = false;
+    connections.say_goodbye();
     loop {
         tokio::select! {
             () = connections.ended() => return,
-            () = &mut farewell, if !farewell_is_over => {
-                connections.say_goodbye();
-                farewell_is_over = true;
-            }
             () = &mut tick => {
                 connections.look_over();
                 tick = clock.sleep(limits.tick);

@@ -106,18 +106,20 @@ impl From<Refusal> for Problem {
             )
             .retry_after(2),
             Refusal::NotStored(InboxError::NotHandled { why: Unhandled::Stopping }) => {
-                not_stored("The service is stopping", 2)
+                not_stored("The service is stopping", 0)
             }
             Refusal::NotStored(InboxError::Full { .. }) => not_stored("The inbox is full", 1),
             Refusal::NotStored(InboxError::Unavailable(_) | InboxError::LeaseLost(_) | InboxError::Unusable { .. }) => {
-                not_stored("The update could not be stored", 2)
+                not_stored("The update could not be stored", 1)
             }
         }
     }
 }
 
-/// Nothing was acknowledged: Telegram keeps the update and offers it again. It drops an update that
-/// would expire before then, so the wait is never more than 5 s.
+/// Nothing was acknowledged: Telegram keeps the update and offers it again. It comes back exactly after that many
+/// seconds; without a number it doubles its wait from 2 s, and comes long after the store is back. With 0 its first
+/// retry comes at once: a service that stops has a successor most of the time. It drops an update that would expire
+/// before the retry.
 fn not_stored(title: &'static str, retry_after: u16) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, title, "Nothing was acknowledged; offer the update again later.")
         .retry_after(retry_after)

@@ -154,12 +154,12 @@ async fn what_is_refused_by_its_head_never_has_its_body_read() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_stored_is_not_acknowledged_and_offered_again_within_5_s() {
+async fn what_cannot_be_stored_is_not_acknowledged_and_offered_again_after_a_second() {
     let house = house(Behaviour::Fails, &[]);
     let answer = house.ring(request(UPDATE.len(), UPDATE.into())).await;
     assert_eq!(
         (answer.status(), answer.headers()["retry-after"].to_str().unwrap()),
-        (StatusCode::SERVICE_UNAVAILABLE, "2")
+        (StatusCode::SERVICE_UNAVAILABLE, "1")
     );
     let text = text(answer).await;
     assert!(

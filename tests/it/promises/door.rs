@@ -68,7 +68,8 @@ pub fn door(input: &[u8]) {
     let documented: &[u16] = match (request.path.path(), &request.method) {
         ("/telegram/webhook", &Method::POST) if !request.knows_the_secret() => &[401],
         ("/telegram/webhook", &Method::POST) => &[200, 400, 408, 411, 413, 415, 417, 503],
-        ("/" | "/healthz" | "/readyz", &Method::GET | &Method::HEAD) => &[200, 503],
+        ("/healthz" | "/readyz", &Method::GET | &Method::HEAD) => &[200, 503],
+        ("/", &Method::GET | &Method::HEAD) => &[200],
         ("/" | "/telegram/webhook" | "/healthz" | "/readyz", _) => &[405],
         _ => &[404],
     };
