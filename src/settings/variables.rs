@@ -192,7 +192,7 @@ fn set_from_file(environment: &Environment, variable: &str, key: &str, layers: &
                 source,
                 found,
                 wanted: "a file that can be read and holds the secret, and nothing else".to_owned(),
-                hint: None,
+                hint: is_quoted(&path.to_string_lossy()).then(|| UNQUOTE.to_owned()),
             });
         }
     }

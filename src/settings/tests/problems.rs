@@ -161,6 +161,21 @@ fn a_log_filter_that_lets_the_service_speak_is_accepted() {
 }
 
 #[test]
+fn quotation_marks_around_the_name_of_a_profile_or_a_file_are_named_too() {
+    for (variable, value) in [
+        ("DOORBELL_PROFILE", "\"production\""),
+        ("DOORBELL_CONFIG", "'/nowhere/my.toml'"),
+        ("ADMIN_TOKEN_FILE", "\"/nowhere/token\""),
+    ] {
+        let said = problem(&[(variable, value)]).hint.unwrap_or_default();
+        assert!(said.contains("remove the quotation marks"), "{variable}: {said}");
+    }
+    // A text for people may well begin and end so.
+    let reply = load(&[("DOORBELL__FALLBACK__REPLY", "'What?'")]).fallback.unwrap().reply;
+    assert_eq!(reply, "'What?'");
+}
+
+#[test]
 fn the_operators_token_is_no_other_secret() {
     let secret = "a-secret-of-the-webhook";
     for (variable, name) in [
