@@ -36,7 +36,7 @@ def main(out):
         cwd=tempfile.mkdtemp(dir=out), env={}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     try:
-        within(30, "the sandbox is ready", lambda: get("http://127.0.0.1:20000/readyz"))
+        within(30, "the sandbox is ready", lambda: alive(telegram) and get("http://127.0.0.1:20000/readyz"))
         for title, container, variables in (
             ("a fresh container", Container(config, root), {}),
             ("the same container, started again", Container(config, root), {}),
