@@ -56,6 +56,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// After this long Telegram takes the next setWebhook.
 const A_SECOND: Duration = Duration::from_millis(1_100);
+/// How often `webhook set` calls setWebhook at most.
+const TRIES: u32 = 4;
 
 /// Runs the command: exit status 0 when all is well, 1 when something is not, 2 when a setting that
 /// the command needs is missing.
@@ -130,18 +132,22 @@ async fn set(
         let hint = "Telegram was not asked, because a refusal would remove the webhook it may have.";
         return Err(Wrong { message: problems.join("; "), hint: Some(hint) }.into());
     }
-    let mut registered = register(api, &wanted).await;
     // Telegram takes one setWebhook a second, and ends one that is under way when another comes: a
-    // running service may just have made its own.
-    let wait = match &registered {
-        Err(ApiError::Throttled { retry_after }) => Some(*retry_after),
-        Err(ApiError::Refused { code: 409, .. }) => Some(A_SECOND),
-        Ok(_) | Err(_) => None,
+    // running service may just have made its own, and repairs what the command has changed.
+    let mut tries = 1;
+    let registered = loop {
+        let registered = register(api, &wanted).await;
+        let wait = match &registered {
+            Err(ApiError::Throttled { retry_after }) => Some(*retry_after),
+            Err(ApiError::Refused { code: 409, .. }) => Some(A_SECOND),
+            Ok(_) | Err(_) => None,
+        };
+        match wait.filter(|wait| *wait <= PATIENCE && tries < TRIES) {
+            Some(wait) => clock.sleep(wait).await,
+            None => break registered,
+        }
+        tries += 1;
     };
-    if let Some(wait) = wait.filter(|wait| *wait <= PATIENCE) {
-        clock.sleep(wait).await;
-        registered = register(api, &wanted).await;
-    }
     let registered = registered.map_err(|error| explained(error, "The webhook was not set"))?;
     let left = drift(&wanted, &registered.after);
     if output.json {

@@ -142,7 +142,7 @@ async fn failures() -> Vec<(&'static str, ApiError)> {
             "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n",
         ),
         ("Unreachable", "https://bot-api.test", "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n"),
-        ("Unreachable", "http://bot-api.test", ""),
+        ("Unknown", "http://bot-api.test", ""),
     ] {
         let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = by_way_of("http", proxy.local_addr().unwrap(), url);

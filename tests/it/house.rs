@@ -115,7 +115,7 @@ const LOOK_INTO_SECRETS: &[(&str, usize)] = &[
     ("settings/sections/console.rs", 2),
     ("settings/sections/inbox.rs", 2),
     ("settings/sections/traces.rs", 1),
-    ("settings/sources.rs", 2),
+    ("settings/sources.rs", 3),
     ("settings/variables.rs", 6),
     ("telegram/api.rs", 2),
     ("telegram/client.rs", 1),
