@@ -124,8 +124,8 @@ impl File<'_> {
     }
 
     fn leaf(&mut self, key: &str, value: Spanned<DeValue<'_>>, line: Option<usize>) {
-        // The list of commands stands in several places; the line of the first would mislead.
-        let line = line.filter(|_| key != keys::COMMAND);
+        // Such a list stands in several places; the line of the first would mislead.
+        let line = line.filter(|_| !keys::is_list_of_tables(key));
         match Value::deserialize(ValueDeserializer::from(value)) {
             Ok(value) => self.layers.set(key, value, (self.origin)(line)),
             Err(_) => self.broken(format!("a value of {key} that no type can hold"), line),
