@@ -283,7 +283,7 @@ impl App {
 
 /// What answers the commands that the settings declare, and the call that shows people which there are.
 fn declared(settings: &Settings, identity: &Identity) -> Result<(Arc<dyn Handler>, Option<Call>), BuildError> {
-    let commands = Commands::new(&settings.commands, settings.fallback.as_ref(), Arc::clone(identity))
+    let commands = Commands::new(&settings.commands, &settings.buttons, settings.fallback.as_ref(), identity.clone())
         .map_err(|problems| BuildError::Settings(as_settings(&problems, settings)))?;
     let announcement = commands.announcement();
     Ok((Arc::new(commands), announcement))

@@ -70,10 +70,12 @@ fn as_table(entries: &[Entry], out: &mut impl Write) -> std::io::Result<()> {
 /// The longest value that the table shows in full; JSON has the rest.
 const SHOWN: usize = 48;
 
-/// A value for the table; of the commands, their names.
+/// A value for the table; of the commands, their names, and of the buttons, their data.
 fn in_one_line(value: &Shown) -> String {
     let names = match value {
-        Shown::Value(Value::Array(list)) => list.iter().map(|item| item["name"].as_str()).collect::<Option<Vec<_>>>(),
+        Shown::Value(Value::Array(list)) => {
+            list.iter().map(|item| item["name"].as_str().or(item["data"].as_str())).collect::<Option<Vec<_>>>()
+        }
         Shown::Value(_) | Shown::Secret(_) | Shown::NotSet => None,
     };
     let text = match names {

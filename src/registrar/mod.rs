@@ -42,6 +42,9 @@ use deliveries::Deliveries;
 use healing::{Damage, Healing, Remedy};
 use pace::Pace;
 
+/// How often the bot's username is asked for.
+const NAME_INTERVAL: Duration = Duration::from_hours(1);
+
 /// Registers the webhook, and goes on seeing to it that it stays as wanted.
 #[derive(Debug)]
 pub struct Registrar {
@@ -211,6 +214,10 @@ impl Registrar {
         self.stand(standing, level);
         if !matches!(self.wanted, Err(NotWanted::NoToken)) {
             self.until_identified().await?;
+            loop {
+                self.clock.sleep(NAME_INTERVAL).await;
+                self.ask_name_again().await;
+            }
         }
         std::future::pending().await
     }

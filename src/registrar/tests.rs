@@ -511,3 +511,27 @@ async fn the_soft_stop_ends_it_while_it_waits_for_its_next_try() {
     assert_eq!(scene.play(test).await, Ok(()));
     assert_eq!(scene.asked(), ["getMe"]);
 }
+
+#[tokio::test]
+async fn a_renamed_bot_is_known_by_its_new_name_within_an_hour_whoever_registers() {
+    for wanted in [Ok(wanted()), Err(NotWanted::NoPublicUrl)] {
+        let before = json!({"ok": true, "result": {"id": 1, "username": "old_bot"}});
+        let trouble = ("getMe", 500, json!("trouble"));
+        let scene = Scene::wanting([("getMe", 200, before)], wanted).await;
+        let name = || scene.registrar.identity.get().map(|me| me.username.clone());
+        let test = async {
+            scene.wait(1).await;
+            assert_eq!(name().as_deref(), Some("old_bot"));
+            // Telegram does not answer the first time; that changes nothing.
+            scene.telegram.lock().unwrap().faults.push_back(trouble);
+            for asked in [2, 3] {
+                let waits = *scene.clock.waits.borrow();
+                scene.advance(3600);
+                scene.wait(waits + 1).await;
+                assert_eq!(scene.count("getMe"), asked);
+            }
+            assert_eq!(name().as_deref(), Some("a_bot"));
+        };
+        assert_eq!(scene.play(test).await, Ok(()));
+    }
+}

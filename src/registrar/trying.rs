@@ -114,10 +114,23 @@ impl Registrar {
         if self.identity.get().is_none() {
             let me = self.api.get_me().await?;
             info!(bot.id = me.id, bot.username = me.username, "Telegram accepts the bot token");
-            // Whoever was first has said the same.
-            drop(self.identity.set(me));
+            self.identity.set(me);
         }
         Ok(())
+    }
+
+    /// Asks again who the bot is: its username may change while the service runs, and with it what
+    /// `/start@name` is addressed to. An answer that does not come changes nothing.
+    pub(super) async fn ask_name_again(&self) {
+        match self.api.get_me().await {
+            Ok(me) => {
+                if self.identity.get().is_none_or(|before| before.username != me.username) {
+                    info!(bot.id = me.id, bot.username = me.username, "the bot has another username now");
+                }
+                self.identity.set(me);
+            }
+            Err(error) => debug!(%error, "Telegram could not be asked for the bot's username; asking again in an hour"),
+        }
     }
 
     /// Tells what was met, once for each change of the reason, and waits as long as it takes.

@@ -6,7 +6,7 @@ use tracing::{Level, info, warn};
 
 use super::deliveries::Told;
 use super::register::{Finding, Setback, finding};
-use super::{Course, Damage, Drift, Outcome, Registrar, Standing, WantedWebhook, drift};
+use super::{Course, Damage, Drift, NAME_INTERVAL, Outcome, Registrar, Standing, WantedWebhook, drift};
 use crate::clock::elapsed;
 use crate::telegram::WebhookInfo;
 use crate::wording::times;
@@ -27,6 +27,8 @@ struct Lookout {
     refused: u64,
     /// What was told about not being able to look.
     blind: Option<Standing>,
+    /// When the bot's username was last asked for.
+    named_at: Timestamp,
 }
 
 impl Registrar {
@@ -147,7 +149,8 @@ impl Registrar {
     }
 
     fn lookout(&self) -> Lookout {
-        Lookout { at: self.clock.steady(), refused: *self.refusals.borrow(), blind: None }
+        let now = self.clock.steady();
+        Lookout { at: now, refused: *self.refusals.borrow(), blind: None, named_at: now }
     }
 
     /// The next look that is answered.
@@ -161,6 +164,10 @@ impl Registrar {
                 Ok(seen) => {
                     lookout.blind = None;
                     self.note(&seen);
+                    if elapsed(lookout.named_at, lookout.at) >= NAME_INTERVAL {
+                        lookout.named_at = lookout.at;
+                        self.ask_name_again().await;
+                    }
                     return seen;
                 }
                 Err(error) => {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::records::Message;
 use super::world::{BOT_NAME, BOT_USERNAME, World, bot_id, chat_of};
 use super::{NOT_RECEIVED, Sandbox, ascii};
+use crate::telegram::{command_length, is_part_of_a_word};
 use crate::update::UpdateId;
 
 /// A message in an update, its fields in Telegram's order.
@@ -131,27 +132,12 @@ fn bot() -> UserJson<'static> {
 
 /// The commands in a text, as Telegram marks them: `/name` or `/name@bot`, not within a word.
 fn commands(text: &str) -> Vec<Entity> {
-    let is_word = |char: char| char.is_alphanumeric() || char == '_';
-    let stops = |char: char| is_word(char) || matches!(char, '/' | '<' | '>');
-    let ascii_word = |text: &str| text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
     let mut entities = Vec::new();
     let mut before = None;
     for (at, char) in text.char_indices() {
-        let starts = char == '/' && !before.is_some_and(stops);
+        let starts = char == '/' && !before.is_some_and(is_part_of_a_word);
         before = Some(char);
-        if !starts {
-            continue;
-        }
-        let rest = &text[at + 1..];
-        let name = ascii_word(rest);
-        if !(1..=64).contains(&name) {
-            continue;
-        }
-        let bot = rest[name..].strip_prefix('@').map(ascii_word).filter(|length| (3..=32).contains(length));
-        let length = 1 + name + bot.map_or(0, |bot| 1 + bot);
-        if text[at + length..].chars().next().is_some_and(stops) {
-            continue;
-        }
+        let Some(length) = command_length(&text[at..]).filter(|_| starts) else { continue };
         let offset = text[..at].encode_utf16().count();
         entities.push(Entity { offset, length, r#type: "bot_command" });
     }
@@ -172,6 +158,7 @@ mod tests {
         assert_eq!(found("\u{1f514} /start@my_bot now, (/help)"), [(3, 13), (23, 5)]);
         assert_eq!(found("a/b </c> //d /e/f / and http://x.org/y"), []);
         assert_eq!(found("/start@ab"), [(0, 6)]);
+        assert_eq!(found("/start, /help! /a\u{200b} /b\u{e4}"), [(0, 6), (8, 5), (15, 2)]);
     }
 
     #[test]

@@ -128,29 +128,27 @@ impl File<'_> {
     }
 
     fn leaf(&mut self, key: &str, value: Spanned<DeValue<'_>>, line: Option<usize>) {
-        // The list of commands stands in several places; the line of the first would mislead.
-        let line = line.filter(|_| key != keys::COMMAND);
-        let places = if key == keys::COMMAND { self.places(value.get_ref()) } else { BTreeMap::new() };
+        // Such a list stands in several places; the line of the first would mislead.
+        let line = line.filter(|_| !keys::is_list_of_tables(key));
+        let places = if keys::is_list_of_tables(key) { self.places(key, value.get_ref()) } else { BTreeMap::new() };
         match Value::deserialize(ValueDeserializer::from(value)) {
             Ok(value) => {
                 self.layers.set(key, value, (self.origin)(line));
-                if key == keys::COMMAND {
-                    self.layers.places = places;
-                }
+                self.layers.places.extend(places);
             }
             Err(_) => self.broken(format!("a value of {key} that no type can hold"), line),
         }
     }
 
-    /// Where the commands stand, and where each of their fields does.
-    fn places(&self, commands: &DeValue<'_>) -> BTreeMap<String, Origin> {
+    /// Where the tables of a list stand, and where each of their fields does.
+    fn places(&self, list: &str, tables: &DeValue<'_>) -> BTreeMap<String, Origin> {
         let mut places = BTreeMap::new();
-        let DeValue::Array(commands) = commands else { return places };
+        let DeValue::Array(tables) = tables else { return places };
         let place = |at| (self.origin)(Some(self.line(at)));
-        for (index, command) in commands.iter().enumerate() {
-            let key = format!("{}[{index}]", keys::COMMAND);
-            places.insert(key.clone(), place(command.span().start));
-            for name in command.get_ref().as_table().into_iter().flat_map(|table| table.keys()) {
+        for (index, table) in tables.iter().enumerate() {
+            let key = format!("{list}[{index}]");
+            places.insert(key.clone(), place(table.span().start));
+            for name in table.get_ref().as_table().into_iter().flat_map(|table| table.keys()) {
                 places.insert(format!("{key}.{}", name.get_ref()), place(name.span().start));
             }
         }

@@ -23,10 +23,17 @@ pub(super) const SECRETS: [&str; 7] = [
 /// The list of the declared commands; it has no line of its own in the defaults, where it would be
 /// in the way of the first `[[command]]` somebody adds to a copy.
 pub(super) const COMMAND: &str = "command";
+/// The list of the declared presses of buttons, likewise.
+pub(super) const BUTTON: &str = "button";
+
+/// Whether a key is a list of tables, which stands in several places of a file.
+pub(super) fn is_list_of_tables(key: &str) -> bool {
+    matches!(key, COMMAND | BUTTON)
+}
 
 static KNOWN: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     let table = DEFAULTS.parse().expect("the defaults are TOML");
-    let mut known = BTreeMap::from([(COMMAND.to_owned(), Value::Array(Vec::new()))]);
+    let mut known = BTreeMap::from([COMMAND, BUTTON].map(|list| (list.to_owned(), Value::Array(Vec::new()))));
     flatten("", table, &mut known);
     known
 });

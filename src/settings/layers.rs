@@ -83,8 +83,9 @@ impl Layers {
     }
 
     fn put(&mut self, key: &str, raw: Raw, origin: Origin) {
-        if key == keys::COMMAND {
-            self.places.clear();
+        if keys::is_list_of_tables(key) {
+            // The list of a later layer replaces all of an earlier one.
+            self.places.retain(|place, _| place.split('[').next() != Some(key));
         }
         if keys::known().contains_key(key) {
             self.found.insert(key.to_owned(), Found { raw, origin });

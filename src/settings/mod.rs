@@ -35,6 +35,7 @@ pub use platform::{Platform, Stage};
 pub use problems::{Problem, SettingsError};
 pub use proxy::Proxy;
 pub use schema::json_schema;
+pub use sections::button::ButtonSettings;
 pub use sections::command::CommandSettings;
 pub use sections::console::ConsoleSettings;
 pub use sections::dispatch::{BackoffSettings, DispatchSettings};
@@ -73,7 +74,10 @@ pub struct Settings {
     /// `[[command]]`: the commands that are answered.
     #[schemars(rename = "command")]
     pub commands: Vec<CommandSettings>,
-    /// `[fallback]`: the reply to any other message in a private chat; there is one if it has a text.
+    /// `[[button]]`: the presses of buttons that have a reply.
+    #[schemars(rename = "button")]
+    pub buttons: Vec<ButtonSettings>,
+    /// `[fallback]`: the reply to any other message in a private chat, text or not; there is one if it has a text.
     #[schemars(with = "ReplySettings")]
     pub fallback: Option<ReplySettings>,
     /// Where the service runs, as the environment shows it.
@@ -124,6 +128,7 @@ impl Settings {
             log: LogSettings::read(&mut from, sources.may_colour()),
             traces: TracesSettings::read(&mut from),
             commands: sections::command::read(&mut from),
+            buttons: sections::button::read(&mut from),
             fallback: sections::reply::fallback(&mut from),
             platform,
             unread_variables: std::mem::take(&mut from.unread),

@@ -13,8 +13,10 @@ pub fn json_schema() -> Value {
         section.insert("title".to_owned(), "Settings of Doorbell".into());
         with_defaults("", section);
     }
-    if let Some(command) = schema.pointer_mut("/properties/command/items").and_then(Value::as_object_mut) {
-        command.insert("required".to_owned(), json!(["name", "reply"]));
+    for (list, called_by) in [(keys::COMMAND, "name"), (keys::BUTTON, "data")] {
+        if let Some(table) = schema.pointer_mut(&format!("/properties/{list}/items")).and_then(Value::as_object_mut) {
+            table.insert("required".to_owned(), json!([called_by, "reply"]));
+        }
     }
     schema
 }
@@ -28,7 +30,7 @@ fn with_defaults(section: &str, schema: &mut Map<String, Value>) {
         let key = keys::join(section, name);
         if keys::is_section(&key) {
             with_defaults(&key, property);
-        } else if let Some(default) = keys::known().get(&key).filter(|_| key != keys::COMMAND) {
+        } else if let Some(default) = keys::known().get(&key).filter(|_| !keys::is_list_of_tables(&key)) {
             property.insert("default".to_owned(), json!(default));
         }
     }

@@ -43,7 +43,7 @@ pub enum ApiError {
     },
     /// The call was sent, and its answer was lost or cannot be read: it may have been carried out. Call
     /// again a bounded number of times, because each time may be one message more.
-    #[error("it is not known whether Telegram carried it out: {reason}")]
+    #[error("no answer of Telegram's could be read: {reason}")]
     Unknown {
         /// What became of the answer; the answer itself is not repeated.
         reason: String,

@@ -10,28 +10,27 @@ mod call;
 #[cfg(test)]
 mod canary;
 mod client;
+mod command;
 mod counts;
 mod error;
 mod forbidden;
 mod gate;
+mod identity;
 mod methods;
 mod pace;
 mod refusal;
 mod ring;
 mod token;
 
-use std::sync::{Arc, OnceLock};
-
 pub use api::BotApi;
 pub use call::Call;
 pub use client::tls;
+pub use command::{command_length, is_part_of_a_word};
 pub use counts::{Answered, Counts, Group};
 pub use error::ApiError;
 pub use gate::Pass;
+pub use identity::Identity;
 pub use methods::{Me, SetWebhook, WebhookInfo};
 pub use pace::PacedApi;
 pub use ring::{Answer, NotDelivered, ring, visit};
 pub use token::{BotId, BotToken};
-
-/// Who the bot is: empty until `getMe` has been answered for the first time.
-pub type Identity = Arc<OnceLock<Me>>;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::TestApp;
+use crate::harness::{TestApp, Wanted};
 
 #[tokio::test]
 async fn start_is_answered_through_telegram_and_back() {
@@ -13,4 +13,27 @@ async fn start_is_answered_through_telegram_and_back() {
     app.sandbox.idle().await;
     app.drain().await;
     assert_eq!(app.replies(7).len(), 1);
+}
+
+#[tokio::test]
+async fn a_pressed_button_is_acknowledged_and_answered_and_an_undeclared_one_spins_no_longer() {
+    let buttons = "[[{ text = 'Yes', callback_data = 'yes' }, { text = 'No', callback_data = 'no' }]]";
+    let app = Wanted::default()
+        .with("command", format!("[{{ name = 'ask', reply = 'Sure?', buttons = {buttons} }}]"))
+        .with("button", "[{ data = 'yes', reply = 'Very well, {{ user.first_name }}.' }]")
+        .start()
+        .await;
+    app.registered().await;
+    app.sandbox.say(7, "Ann", "/ask, now");
+    app.sandbox.idle().await;
+    app.drain().await;
+    let question = app.sandbox.messages(Some(7)).last().expect("the question").message_id;
+    for data in ["yes", "no"] {
+        app.sandbox.press(7, "Ann", question, data);
+        app.sandbox.idle().await;
+        app.drain().await;
+    }
+    assert_eq!(app.replies(7), ["Sure?", "Very well, Ann."]);
+    let answered = app.sandbox.calls().into_iter().filter(|call| call.method == "answerCallbackQuery");
+    assert_eq!(answered.map(|call| call.code).collect::<Vec<_>>(), [Some(200), Some(200)]);
 }

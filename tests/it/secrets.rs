@@ -79,7 +79,7 @@ fn no_trouble_with_telegram_brings_a_secret_into_log_health_or_command_line() {
     let refused = format!("http://127.0.0.1:{}", crate::harness::free_port());
     let mut places = vec![(refused, "connection refused")];
     for (trouble, words) in
-        troubles.into_iter().zip(["500", "302", "not the Bot API's", "Bad Request", "not available"])
+        troubles.into_iter().zip(["500", "302", "no answer of Telegram's", "Bad Request", "no answer of Telegram's"])
     {
         places.push((format!("http://{}", bot_api(vec![trouble; 50])), words));
     }

@@ -1,10 +1,9 @@
 //! What the commands read of a message: a few fields, borrowed from the body they came in.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
+
+use super::text::Text;
+use crate::telegram::{Call, command_length};
 
 /// A message, as far as a reply can depend on it.
 #[derive(Debug, Deserialize)]
@@ -12,11 +11,49 @@ pub(super) struct Message<'a> {
     #[serde(borrow)]
     pub(super) from: Option<User<'a>>,
     pub(super) chat: Chat<'a>,
-    pub(super) text: Option<Text<'a>>,
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
+    #[serde(borrow)]
+    entities: Option<Vec<Entity<'a>>>,
+    #[serde(borrow)]
+    caption: Option<Text<'a>>,
+    #[serde(borrow)]
+    caption_entities: Option<Vec<Entity<'a>>>,
+    date: Option<i64>,
     #[serde(rename = "message_thread_id")]
     thread: Option<i64>,
     #[serde(default, rename = "is_topic_message")]
     in_topic: bool,
+    direct_messages_topic: Option<DirectMessagesTopic>,
+}
+
+/// A part of a text that means something; counted in UTF-16 units.
+#[derive(Debug, Deserialize)]
+struct Entity<'a> {
+    offset: usize,
+    length: usize,
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+}
+
+/// A topic in the direct messages of a channel.
+#[derive(Debug, Deserialize)]
+struct DirectMessagesTopic {
+    topic_id: i64,
+}
+
+/// A press of a button with `callback_data`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Press<'a> {
+    #[serde(borrow)]
+    pub(super) id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) from: Option<User<'a>>,
+    /// The message with the button; none where it was sent inline, from nowhere that the bot knows.
+    #[serde(borrow)]
+    pub(super) message: Option<Message<'a>>,
+    #[serde(borrow)]
+    pub(super) data: Option<Text<'a>>,
 }
 
 /// Who wrote it.
@@ -43,11 +80,11 @@ pub(super) struct Chat<'a> {
     pub(super) kind: Text<'a>,
     #[serde(default)]
     pub(super) title: Text<'a>,
+    #[serde(default)]
+    is_forum: bool,
+    #[serde(default)]
+    is_direct_messages: bool,
 }
-
-/// A string of an update. What is not UTF-8 in it, and half a surrogate pair, has become U+FFFD.
-#[derive(Debug, Default)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
 /// Whether any string in a body begins with a slash, which may be written with a backslash before it or as
 /// a `\u002f`. Most of what people say does not, and need not be read any further.
@@ -73,30 +110,94 @@ impl<'a> Message<'a> {
             #[serde(borrow)]
             message: Option<Message<'a>>,
         }
-        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        serde_json::from_slice::<Envelope<'a>>(body).ok()?.message
+        serde_json::from_slice::<Envelope<'a>>(without_mark(body)).ok()?.message
     }
 
     pub(super) fn in_private(&self) -> bool {
         self.chat.kind.0 == "private"
     }
 
-    /// The topic the message was written in. Replies in a group without topics have a thread too,
-    /// which is no place to send to.
-    pub(super) fn topic(&self) -> Option<i64> {
-        self.thread.filter(|_| self.in_topic)
+    /// What the person wrote: the text, or the caption of a photo and the like.
+    pub(super) fn words(&self) -> Option<&str> {
+        self.text.as_ref().or(self.caption.as_ref()).map(|text| &*text.0)
+    }
+
+    /// The command with which the text or the caption begins, as Telegram marks it. Where nothing is marked
+    /// at all, as in an update that was written by hand, Telegram's rule is applied here.
+    pub(super) fn command(&self) -> Option<Command<'_>> {
+        let entities = if self.text.is_some() { &self.entities } else { &self.caption_entities };
+        let marked = entities.as_deref().filter(|entities| !entities.is_empty());
+        let words = self.words()?;
+        let length = match marked {
+            Some(entities) => {
+                let at_the_beginning = |entity: &&Entity| entity.offset == 0 && entity.kind.0 == "bot_command";
+                bytes_of(words, entities.iter().find(at_the_beginning)?.length)?
+            }
+            None => command_length(words)?,
+        };
+        Command::read(words, length)
+    }
+
+    /// Adds the topic the message was written in to a call. Replies in a group without topics have a thread
+    /// too, which is nothing to send to.
+    pub(super) fn in_its_topic(&self, call: Call) -> Call {
+        let call = match self.thread.filter(|_| self.in_topic) {
+            Some(topic) => call.with("message_thread_id", topic),
+            None => call,
+        };
+        match &self.direct_messages_topic {
+            Some(topic) => call.with("direct_messages_topic_id", topic.topic_id),
+            None => call,
+        }
+    }
+
+    /// Whether a reply would miss its topic: a message that the bot can no longer see has a chat and no topic.
+    pub(super) fn has_lost_its_topic(&self) -> bool {
+        self.date == Some(0) && (self.chat.is_forum || self.chat.is_direct_messages)
+    }
+}
+
+impl<'a> Press<'a> {
+    /// The press of an update; none where the body holds none, or one of another shape.
+    pub(super) fn read(body: &'a [u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Envelope<'a> {
+            #[serde(borrow)]
+            callback_query: Option<Press<'a>>,
+        }
+        serde_json::from_slice::<Envelope<'a>>(without_mark(body)).ok()?.callback_query
     }
 }
 
 impl<'a> Command<'a> {
-    /// The command with which `text` begins. The text itself is asked, not the entities that
-    /// Telegram sends beside it, so that an update written by hand works too.
-    pub(super) fn read(text: &'a str) -> Option<Self> {
-        let text = text.strip_prefix('/')?;
-        let (word, args) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
+    /// The command that the first `length` bytes of `text` are.
+    fn read(text: &'a str, length: usize) -> Option<Self> {
+        let (word, args) = text.split_at_checked(length)?;
+        let word = word.strip_prefix('/')?;
         let (name, bot) = word.split_once('@').map_or((word, None), |(name, bot)| (name, Some(bot)));
-        (is_name(name) && bot.is_none_or(is_name)).then(|| Self { name, bot, args: args.trim() })
+        (is_name(name) && bot.is_none_or(is_name)).then(|| Self { name, bot, args: args.trim_matches(is_blank) })
     }
+}
+
+pub(super) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+/// How many bytes the first units of UTF-16 of a text take, if they end between two characters.
+fn bytes_of(text: &str, units: usize) -> Option<usize> {
+    let mut left = units;
+    for (at, c) in text.char_indices() {
+        if left == 0 {
+            return Some(at);
+        }
+        left = left.checked_sub(c.len_utf16())?;
+    }
+    (left == 0).then_some(text.len())
+}
+
+/// Whether nothing is seen of a character. Some keyboards put zero-width characters behind a command.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
 /// Whether Telegram admits `word` as a name of commands and bots.
@@ -104,35 +205,20 @@ fn is_name(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<Text<'de>, E> {
-                Ok(Text(String::from_utf8_lossy(bytes)))
-            }
-
-            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(String::from_utf8_lossy(bytes).into_owned())))
-            }
-        }
-        // As bytes, because `serde_json` lets a string that is not UTF-8 through in no other way.
-        deserializer.deserialize_bytes(TextVisitor)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
+    fn of(text: &str, entities: &serde_json::Value) -> Message<'static> {
+        let body = serde_json::json!({ "message": { "chat": { "id": 1 }, "text": text, "entities": entities } });
+        Message::read(body.to_string().leak().as_bytes()).unwrap()
+    }
+
     #[test]
-    fn a_command_is_read_at_the_beginning_of_a_text_only() {
+    fn a_command_is_read_as_telegram_would_mark_it() {
+        let none = serde_json::Value::Null;
         for (text, name, bot, args) in [
             ("/start", "start", None, ""),
             ("/start payload", "start", None, "payload"),
@@ -141,14 +227,37 @@ mod tests {
             ("/start\npayload", "start", None, "payload"),
             ("/Start\u{a0}\tx", "Start", None, "x"),
             ("/set_2 \u{1f600}", "set_2", None, "\u{1f600}"),
+            ("/start,", "start", None, ","),
+            ("/start! now", "start", None, "! now"),
+            ("/start\u{200b}", "start", None, ""),
+            ("/start\u{1f600}", "start", None, "\u{1f600}"),
+            ("/a@", "a", None, "@"),
+            ("/a-b", "a", None, "-b"),
+            ("/start@bot@c", "start", Some("bot"), "@c"),
         ] {
-            assert_eq!(Command::read(text), Some(Command { name, bot, args }), "{text:?}");
+            assert_eq!(of(text, &none).command(), Some(Command { name, bot, args }), "{text:?}");
         }
         for text in
-            ["", "/", "start", " /start", "hello /start", "/ start", "/@bot", "/a@", "/a@b@c", "/a-b", "//", "/ä"]
+            ["", "/", "start", " /start", "hello /start", "/ start", "/@bot", "/a/b", "//", "/\u{e4}", "/a\u{e4}"]
         {
-            assert_eq!(Command::read(text), None, "{text:?}");
+            assert_eq!(of(text, &none).command(), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_telegram_marks_counts_where_it_marks_anything() {
+        let marked = |kind, offset, length| serde_json::json!([{ "type": kind, "offset": offset, "length": length }]);
+        let command = of("/start, a", &marked("bot_command", 0, 6));
+        assert_eq!(command.command().map(|command| (command.name, command.args)), Some(("start", ", a")));
+        for entities in [
+            marked("code", 0, 6),
+            marked("bot_command", 1, 5),
+            marked("bot_command", 0, 60),
+            marked("bot_command", 0, 0),
+        ] {
+            assert_eq!(of("/start, a", &entities).command(), None, "{entities}");
+        }
+        assert_eq!(of("/\u{1f600}", &marked("bot_command", 0, 2)).command(), None, "half a character");
     }
 
     #[test]

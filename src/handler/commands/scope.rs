@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use minijinja::value::{Object, Value};
 
-use super::message::{Message, User};
+use super::message::{Chat, User};
 
 /// Every name a template may use.
 pub(super) const NAMES: [&str; 11] = [
@@ -35,9 +35,8 @@ impl Default for Scope {
 }
 
 impl Scope {
-    /// What `message` says, and what we know.
-    pub(super) fn new(message: &Message, args: &str, bot: &str, commands: &Value) -> Self {
-        let from = message.from.as_ref();
+    /// Who wrote or pressed, where, and what we know.
+    pub(super) fn new(from: Option<&User>, chat: &Chat, args: &str, bot: &str, commands: &Value) -> Self {
         let of_user = |field: fn(&User) -> Value| from.map_or_else(|| Value::from(""), field);
         Self([
             of_user(|user| Value::from(&*user.first_name.0)),
@@ -45,9 +44,9 @@ impl Scope {
             of_user(|user| Value::from(&*user.username.0)),
             of_user(|user| Value::from(user.id)),
             of_user(|user| Value::from(&*user.language_code.0)),
-            Value::from(message.chat.id),
-            Value::from(&*message.chat.kind.0),
-            Value::from(&*message.chat.title.0),
+            Value::from(chat.id),
+            Value::from(&*chat.kind.0),
+            Value::from(&*chat.title.0),
             Value::from(args),
             Value::from(bot),
             commands.clone(),

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Commands, TemplateProblem};
 use crate::handler::{Handler, HandlerError};
-use crate::settings::{CommandSettings, ReplySettings};
+use crate::settings::{ButtonSettings, CommandSettings, ReplySettings};
 use crate::telegram::{Call, Identity, Me};
 use crate::update::Update;
 
@@ -21,17 +20,17 @@ fn command(name: &str, description: Option<&str>, template: &str) -> CommandSett
 }
 
 fn known(username: &str) -> Identity {
-    Arc::new(OnceLock::from(Me { id: 1, username: username.into(), first_name: String::new() }))
+    Me { id: 1, username: username.into(), first_name: String::new() }.into()
 }
 
 /// A service with `/start`, which answers with its arguments, and a fallback.
 fn service(identity: Identity) -> Commands {
     let fallback = reply("fallback [{{ args }}]", None);
-    Commands::new(&[command("start", None, "start [{{ args }}]")], Some(&fallback), identity).unwrap()
+    Commands::new(&[command("start", None, "start [{{ args }}]")], &[], Some(&fallback), identity).unwrap()
 }
 
 fn with_markup(template: &str, parse_mode: &str) -> Commands {
-    Commands::new(&[], Some(&reply(template, Some(parse_mode))), known("my_bot")).unwrap()
+    Commands::new(&[], &[], Some(&reply(template, Some(parse_mode))), known("my_bot")).unwrap()
 }
 
 fn message(chat: &str, text: &str) -> Value {
@@ -58,7 +57,7 @@ fn text(commands: &Commands, message: &Value) -> Option<String> {
 }
 
 fn problems(template: &str) -> Vec<TemplateProblem> {
-    Commands::new(&[command("start", None, template)], None, Identity::default()).err().unwrap_or_default()
+    Commands::new(&[command("start", None, template)], &[], None, Identity::default()).err().unwrap_or_default()
 }
 
 #[test]
@@ -95,15 +94,13 @@ fn until_the_bots_name_is_known_a_command_that_names_a_bot_is_answered_in_privat
 }
 
 #[test]
-fn what_is_no_message_with_text_gets_no_answer() {
+fn what_is_no_message_of_the_known_shape_gets_no_answer() {
     let commands = service(known("my_bot"));
     let start = message("private", "/start");
     for update in [
         json!({ "update_id": 1, "edited_message": start }),
         json!({ "update_id": 1, "channel_post": start }),
         json!({ "update_id": 1, "business_message": start }),
-        json!({ "update_id": 1, "callback_query": { "message": start, "data": "/start" } }),
-        json!({ "update_id": 1, "message": { "chat": { "id": 5, "type": "private" }, "photo": [], "caption": "/start" } }),
         json!({ "update_id": 1, "message": { "chat": 5, "text": "/start" } }),
         json!({ "update_id": 1, "message": "/start" }),
         json!({ "update_id": 1 }),
@@ -113,8 +110,106 @@ fn what_is_no_message_with_text_gets_no_answer() {
 }
 
 #[test]
+fn a_command_in_a_caption_is_answered_as_one_in_a_text() {
+    let commands = service(known("my_bot"));
+    let entities = json!([{ "type": "bot_command", "offset": 0, "length": 6 }]);
+    let photo = json!({ "chat": { "id": 5, "type": "group" }, "photo": [], "caption": "/start, a", "caption_entities": entities });
+    assert_eq!(text(&commands, &photo).unwrap(), "start [, a]");
+}
+
+#[test]
+fn the_fallback_answers_whatever_a_person_says_in_private_and_no_service_message() {
+    let commands = service(known("my_bot"));
+    let in_chat = |kind: &str, name: &str, value: Value| {
+        let mut message = json!({ "message_id": 1, "date": 1, "chat": { "id": 5, "type": kind }, "from": { "id": 5 } });
+        message[name] = value;
+        message
+    };
+    for said in ["sticker", "photo", "voice", "location", "contact", "video_note", "document", "dice", "poll", "story"]
+    {
+        assert_eq!(text(&commands, &in_chat("private", said, json!({}))).as_deref(), Some("fallback []"), "{said}");
+        assert_eq!(text(&commands, &in_chat("group", said, json!({}))), None, "{said} in a group");
+    }
+    let captioned = in_chat("private", "caption", json!("look"));
+    assert_eq!(text(&commands, &captioned).as_deref(), Some("fallback [look]"));
+    for news in ["pinned_message", "successful_payment", "users_shared", "write_access_allowed", "web_app_data", "gift"]
+    {
+        assert_eq!(text(&commands, &in_chat("private", news, json!({}))), None, "{news}");
+    }
+}
+
+fn press(data: &str, more: &Value) -> Value {
+    let mut query = json!({
+        "id": "77", "from": { "id": 7, "first_name": "Ada" }, "chat_instance": "1", "data": data,
+        "message": { "message_id": 3, "date": 1, "chat": { "id": -5, "type": "supergroup", "title": "Engines" },
+            "from": { "id": 1, "is_bot": true, "first_name": "Bot" }, "text": "Sure?" },
+    });
+    query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({ "update_id": 1, "callback_query": query })
+}
+
+#[test]
+fn a_press_is_acknowledged_and_a_declared_one_answered_where_the_button_is() {
+    let yes =
+        ButtonSettings { data: "yes".to_owned(), reply: reply("{{ user.first_name }} in {{ chat.title }}", None) };
+    let commands = Commands::new(&[], &[yes], None, known("my_bot")).unwrap();
+    let acknowledged = Call::new("answerCallbackQuery").with("callback_query_id", "77");
+    let calls = |data, more| handled(&commands, &press(data, &more)).unwrap();
+    let of_button = acknowledged.clone().answering("button yes");
+    let replied = Call::send_message(-5, "Ada in Engines").answering("button yes");
+    assert_eq!(calls("yes", json!({})), [of_button.clone(), replied.clone()]);
+    for data in ["no", "YES", "/yes", ""] {
+        assert_eq!(calls(data, json!({})), [acknowledged.clone()], "{data}");
+    }
+    let message = |more: Value| {
+        let mut message = press("yes", &json!({}))["callback_query"]["message"].take();
+        message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "message": message })
+    };
+    let in_topic = message(json!({ "message_thread_id": 9, "is_topic_message": true }));
+    assert_eq!(calls("yes", in_topic)[1], replied.clone().with("message_thread_id", 9));
+    // A message that the bot can no longer see has its chat, but not its topic.
+    let gone = message(json!({ "date": 0 }));
+    assert_eq!(calls("yes", gone), [of_button.clone(), replied]);
+    let gone_from_forum =
+        json!({ "message": { "date": 0, "chat": { "id": -5, "type": "supergroup", "is_forum": true } } });
+    assert_eq!(calls("yes", gone_from_forum), [of_button.clone()]);
+    let inline = json!({ "message": null, "inline_message_id": "x" });
+    assert_eq!(calls("yes", inline), [of_button]);
+}
+
+#[test]
+fn a_press_is_acknowledged_also_where_its_reply_cannot_be_rendered() {
+    let failing = "{{ 6 // (user.first_name | length - 3) }}";
+    let yes = ButtonSettings { data: "yes".to_owned(), reply: reply(failing, None) };
+    let commands = Commands::new(&[], &[yes], None, known("my_bot")).unwrap();
+    assert_eq!(handled(&commands, &press("yes", &json!({}))).unwrap().len(), 1);
+    let nothing_declared = Commands::new(&[], &[], None, known("my_bot")).unwrap();
+    assert_eq!(handled(&nothing_declared, &press("yes", &json!({}))).unwrap().len(), 1);
+}
+
+#[test]
+fn a_reply_in_a_channels_direct_messages_names_their_topic() {
+    let commands = service(known("my_bot"));
+    let said = json!({ "chat": { "id": -100, "type": "supergroup", "is_direct_messages": true }, "text": "/start",
+        "direct_messages_topic": { "topic_id": 4_294_967_297_i64 } });
+    assert_eq!(call(&commands, &said).unwrap().params["direct_messages_topic_id"], 4_294_967_297_i64);
+}
+
+#[test]
+fn a_renamed_bot_answers_to_its_new_name() {
+    let identity = known("old_bot");
+    let commands = service(identity.clone());
+    assert_eq!(text(&commands, &message("group", "/start@new_bot")), None);
+    identity.set(Me { id: 1, username: "new_bot".to_owned(), first_name: String::new() });
+    assert_eq!(text(&commands, &message("group", "/start@new_bot")).unwrap(), "start []");
+    assert_eq!(text(&commands, &message("group", "/start@old_bot")), None);
+}
+
+#[test]
 fn a_message_without_a_sender_is_answered_with_empty_values() {
-    let commands = Commands::new(&[command("start", None, "[{{ user.first_name }}{{ user.id }}]")], None, known("b"));
+    let commands =
+        Commands::new(&[command("start", None, "[{{ user.first_name }}{{ user.id }}]")], &[], None, known("b"));
     let from_nobody = json!({ "chat": { "id": 5, "type": "supergroup" }, "text": "/start" });
     assert_eq!(text(&commands.unwrap(), &from_nobody).unwrap(), "[]");
 }
@@ -137,7 +232,7 @@ fn a_template_that_takes_without_end_is_found_at_the_start_or_its_update_is_reje
         assert!(problem.found.contains("fuel"), "{problem}");
     }
     let square = command("start", None, "{% for a in args %}{% for b in args %}{{ b }}{% endfor %}{% endfor %}");
-    let commands = Commands::new(&[square], None, Identity::default()).unwrap();
+    let commands = Commands::new(&[square], &[], None, Identity::default()).unwrap();
     let said =
         |length| json!({ "update_id": 1, "message": message("private", &format!("/start {}", "y".repeat(length))) });
     assert_eq!(handled(&commands, &said(50)).unwrap().len(), 1);
@@ -150,7 +245,7 @@ fn a_template_can_name_everything_the_settings_promise() {
     let template = "{{ user.first_name }}|{{ user.last_name }}|{{ user.username }}|{{ user.id }}|{{ user.language_code }}\
         |{{ chat.id }}|{{ chat.type }}|{{ chat.title }}|{{ args }}|{{ bot.username }}|{{ commands }}";
     let declared = [command("start", Some("Start the bot"), template), command("hidden", None, "x")];
-    let commands = Commands::new(&declared, None, known("my_bot")).unwrap();
+    let commands = Commands::new(&declared, &[], None, known("my_bot")).unwrap();
     assert_eq!(
         text(&commands, &message("group", "/start a b")).unwrap(),
         "Ada||ada|7|en|5|group|Engines|a b|my_bot|/start - Start the bot"
@@ -162,7 +257,7 @@ fn a_reply_goes_to_the_topic_it_was_asked_in_with_its_buttons() {
     let row =
         vec![BTreeMap::from([("text".to_owned(), "Site".to_owned()), ("url".to_owned(), "https://e.org".to_owned())])];
     let fallback = ReplySettings { buttons: vec![row], ..reply("<b>hi</b>", Some("html")) };
-    let commands = Commands::new(&[], Some(&fallback), Identity::default()).unwrap();
+    let commands = Commands::new(&[], &[], Some(&fallback), Identity::default()).unwrap();
     let mut said = message("private", "x");
     said["message_thread_id"] = json!(9);
     let expected = json!({
@@ -192,10 +287,11 @@ fn what_a_person_wrote_is_escaped_and_the_template_is_not() {
 
 #[test]
 fn a_reply_that_shows_nothing_is_not_sent() {
-    let commands = Commands::new(&[command("start", None, " {{ args }}\n")], None, known("b")).unwrap();
+    let commands = Commands::new(&[command("start", None, " {{ args }}\n")], &[], None, known("b")).unwrap();
     assert_eq!(call(&commands, &message("private", "/start")), None);
     let bold = Commands::new(
         &[CommandSettings { reply: reply("<b>{{ args }}</b>", Some("HTML")), ..command("start", None, "") }],
+        &[],
         None,
         known("b"),
     );
@@ -210,7 +306,7 @@ fn every_problem_of_every_template_is_told_at_once() {
         command("broken", None, "{{ user.first_name "),
     ];
     let fallback = reply("{{ args | shout }}", Some("BBCode"));
-    let problems = Commands::new(&declared, Some(&fallback), Identity::default()).unwrap_err();
+    let problems = Commands::new(&declared, &[], Some(&fallback), Identity::default()).unwrap_err();
     let told: Vec<_> = problems.iter().map(|problem| (problem.key.as_str(), problem.to_string())).collect();
     for (at, key, words) in [
         (0, "command[0].reply", "`name` is unknown"),
@@ -244,7 +340,8 @@ fn a_template_that_names_something_unknown_is_a_problem() {
 #[test]
 fn a_template_that_fails_on_a_message_rejects_it_and_tells_nothing_of_it() {
     let commands =
-        Commands::new(&[command("roll", None, "{{ 6 // (args | length - 3) }}")], None, Identity::default()).unwrap();
+        Commands::new(&[command("roll", None, "{{ 6 // (args | length - 3) }}")], &[], None, Identity::default())
+            .unwrap();
     let update = json!({ "update_id": 1, "message": message("private", "/roll abc") });
     let error = handled(&commands, &update).unwrap_err();
     assert!(matches!(&error, HandlerError::Reject(reason) if !reason.contains("abc")), "{error}");
@@ -252,7 +349,7 @@ fn a_template_that_fails_on_a_message_rejects_it_and_tells_nothing_of_it() {
 
 #[test]
 fn where_nothing_is_declared_start_and_help_are_answered_and_nothing_is_announced() {
-    let commands = Commands::new(&[], None, Identity::default()).unwrap();
+    let commands = Commands::new(&[], &[], None, Identity::default()).unwrap();
     let start = text(&commands, &message("private", "/start")).unwrap();
     assert!(start.starts_with("Hello, Ada.") && start.contains("[[command]]"), "{start}");
     assert!(text(&commands, &message("private", "/help")).unwrap().contains("/start - Say hello"));
@@ -263,18 +360,18 @@ fn where_nothing_is_declared_start_and_help_are_answered_and_nothing_is_announce
 #[test]
 fn the_described_commands_are_announced() {
     let declared = [command("Start", Some("Start the bot"), "x"), command("hidden", None, "x")];
-    let announced = Commands::new(&declared, None, Identity::default()).unwrap().announcement().unwrap();
+    let announced = Commands::new(&declared, &[], None, Identity::default()).unwrap().announcement().unwrap();
     assert_eq!(announced.method, "setMyCommands");
     assert_eq!(
         Value::from(announced.params),
         json!({ "commands": [{ "command": "start", "description": "Start the bot" }] })
     );
-    assert_eq!(Commands::new(&declared[1..], None, Identity::default()).unwrap().announcement(), None);
+    assert_eq!(Commands::new(&declared[1..], &[], None, Identity::default()).unwrap().announcement(), None);
 }
 
 #[test]
 fn a_long_text_is_cut_to_one_message_and_its_markup_stays_whole() {
-    let plain = Commands::new(&[], Some(&reply("{{ args }}{{ args }}", None)), known("b")).unwrap();
+    let plain = Commands::new(&[], &[], Some(&reply("{{ args }}{{ args }}", None)), known("b")).unwrap();
     let answer = text(&plain, &message("private", &"ä".repeat(4096))).unwrap();
     assert_eq!((answer.chars().count(), answer.chars().last()), (4096, Some('…')));
 

@@ -1,5 +1,6 @@
 //! The sections: what each holds, and what will do for it.
 
+pub(super) mod button;
 pub(super) mod command;
 pub(super) mod console;
 pub(super) mod dispatch;
@@ -8,6 +9,7 @@ pub(super) mod log;
 pub(super) mod outbound;
 pub(super) mod reply;
 pub(super) mod server;
+mod table;
 pub(super) mod telegram;
 pub(super) mod traces;
 pub(super) mod webhook;

@@ -278,3 +278,23 @@ fn an_unknown_kind_of_update_is_a_warning_with_the_nearest_name_unless_none_is_k
     let known = Settings::load(&kinds("['subscription', 'stopped_message_generation']"), Need::Nothing).unwrap();
     assert_eq!(known.warnings, []);
 }
+
+#[test]
+fn a_button_with_a_problem_is_named_and_a_right_one_is_read() {
+    let yes = "[[button]]\ndata = 'yes'\nreply = 'Well.'\n";
+    let long = format!("[[button]]\ndata = '{}'\nreply = 'x'", "a".repeat(65));
+    for (more, key) in [
+        ("parse_mode = 'markdown3'", "button \"yes\", parse_mode".to_owned()),
+        ("name = 'x'", "button \"yes\", name".to_owned()),
+        ("[[button]]\ndata = 'yes'\nreply = 'x'", "button \"yes\", data".to_owned()),
+        ("[[button]]\ndata = ''\nreply = 'x'", "button number 2, data".to_owned()),
+        ("[[button]]\nreply = 'x'", "button number 2, data".to_owned()),
+        ("[[button]]\ndata = 'no'", "button \"no\", reply".to_owned()),
+        (&*long, format!("button \"{}\", data", "a".repeat(65))),
+    ] {
+        assert_eq!(problem_of_file(&format!("{yes}{more}")).key, key, "{more}");
+    }
+    let (_directory, sources) = file(&format!("{yes}buttons = [[{{ text = 'No', callback_data = 'no' }}]]"));
+    let settings = Settings::load(&sources, Need::Nothing).unwrap();
+    assert_eq!((&*settings.buttons[0].data, &*settings.buttons[0].reply.buttons[0][0]["callback_data"]), ("yes", "no"));
+}

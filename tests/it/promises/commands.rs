@@ -2,7 +2,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use doorbell::handler::{Commands, Handler, HandlerError};
-use doorbell::settings::{CommandSettings, ReplySettings};
+use doorbell::settings::{ButtonSettings, CommandSettings, ReplySettings};
 use doorbell::telegram::{Call, Identity};
 use doorbell::update::Update;
 use futures_util::FutureExt;
@@ -11,8 +11,9 @@ use jiff::Timestamp;
 /// Commands whose templates hold no more markup than is counted here.
 static PLAIN: LazyLock<Commands> = LazyLock::new(|| {
     let html = command("html", "<b>{{ user.first_name }}</b>{{ args }}", Some("HTML"));
+    let button = ButtonSettings { data: "yes".to_owned(), reply: reply("{{ user.first_name }}{{ chat.title }}", None) };
     let fallback = reply("{{ user.first_name }}{{ chat.title }}{{ args }}", None);
-    Commands::new(&[html], Some(&fallback), Identity::default()).expect("they are right")
+    Commands::new(&[html], &[button], Some(&fallback), Identity::default()).expect("they are right")
 });
 
 fn reply(template: &str, parse_mode: Option<&str>) -> ReplySettings {
@@ -26,8 +27,8 @@ fn command(name: &str, template: &str, parse_mode: Option<&str>) -> CommandSetti
 
 /// The parts of the input are a template, a parse mode and the body of an update.
 ///
-/// Whatever an operator's template does and whatever a person writes, there is one reply at most, it
-/// goes to the chat of the message and can be sent; what a person wrote is no markup, and no error
+/// Whatever an operator's template does and whatever a person writes, there is one reply at most, behind the
+/// acknowledgement of a press; it goes to the chat of the message and can be sent; what a person wrote is no markup, and no error
 /// repeats it.
 pub fn commands(input: &[u8]) {
     let [template, parse_mode, body] = super::parts(input);
@@ -41,7 +42,7 @@ pub fn commands(input: &[u8]) {
         }
     }
     let declared = command("start", &template, Some(&*parse_mode).filter(|mode| !mode.is_empty()));
-    match Commands::new(&[declared], None, Identity::default()) {
+    match Commands::new(&[declared], &[], None, Identity::default()) {
         Ok(commands) => drop(answer(&commands, &update)),
         Err(problems) => {
             assert!(!problems.is_empty());
@@ -51,8 +52,12 @@ pub fn commands(input: &[u8]) {
 }
 
 fn answer(commands: &Commands, update: &Update) -> Vec<Call> {
-    let message = super::json(&update.body).and_then(|mut update| Some(update.get_mut("message")?.take()));
-    let calls = match commands.handle(update).now_or_never().expect("it waits for nothing") {
+    let is_press = update.kind.name() == "callback_query";
+    let message = super::json(&update.body).and_then(|mut update| match is_press {
+        true => Some(update.get_mut("callback_query")?.get_mut("message")?.take()),
+        false => Some(update.get_mut("message")?.take()),
+    });
+    let mut calls = match commands.handle(update).now_or_never().expect("it waits for nothing") {
         Ok(calls) => calls,
         Err(HandlerError::Reject(reason)) => {
             let text = message.as_ref().and_then(|message| message["text"].as_str()).unwrap_or_default();
@@ -61,6 +66,9 @@ fn answer(commands: &Commands, update: &Update) -> Vec<Call> {
         }
         Err(other) => panic!("{other}"),
     };
+    if is_press && !calls.is_empty() {
+        assert_eq!(calls.remove(0).method, "answerCallbackQuery");
+    }
     assert!(calls.len() <= 1, "{calls:?}");
     for call in &calls {
         let text = call.params["text"].as_str().expect("a text");
