@@ -6,6 +6,7 @@
 
 mod answer;
 mod api;
+mod button_url;
 mod call;
 #[cfg(test)]
 mod canary;
@@ -15,12 +16,14 @@ mod counts;
 mod error;
 mod forbidden;
 mod identity;
+pub mod markup;
 mod methods;
 mod pace;
 mod ring;
 mod token;
 
 pub use api::BotApi;
+pub use button_url::check_button_url;
 pub use call::Call;
 pub use client::tls;
 pub use command::{command_length, is_part_of_a_word};
