@@ -96,10 +96,7 @@ impl App {
             // Nothing will be kept, so nothing is asked of a disk or a database that may not be there.
             settings.inbox.url = InboxUrl::Memory;
         }
-        for warning in &settings.warnings {
-            let (key, source, hint) = (&warning.key, &warning.source, warning.hint.as_deref().unwrap_or_default());
-            tracing::warn!(key, %source, hint, "a setting is probably not what was meant: {}", warning.found);
-        }
+        warn_of(&settings);
         let identity = Identity::default();
         let (handler, announcement) = match handler {
             Some(handler) => (handler, None),
@@ -278,6 +275,14 @@ impl App {
         tracing::info!("stopped");
         registered?;
         shutdown.failure().map_or(Ok(()), |failed| Err(failed.into()))
+    }
+}
+
+/// Says what is probably not meant in the settings.
+fn warn_of(settings: &Settings) {
+    for warning in &settings.warnings {
+        let (key, source, hint) = (&warning.key, &warning.source, warning.hint.as_deref().unwrap_or_default());
+        tracing::warn!(key, %source, hint, "a setting is probably not what was meant: {}", warning.found);
     }
 }
 

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::html;
 use super::records::{Edit, Message};
 use super::reply::{Params, Reply};
 use super::world::{BOT_NAME, BOT_USERNAME, World, bot_id, chat_of};
+use crate::telegram::{check_button_url, markup};
 
 /// The longest text and the longest caption, in UTF-16 units.
 const LONGEST_TEXT: usize = 4096;
@@ -162,22 +162,33 @@ impl World {
 /// The text of a message, without the marks of its parse mode.
 fn read_text(params: &Params, name: &str) -> Result<String, Reply> {
     let text = params.text(name).unwrap_or_default();
-    let mode = params.text("parse_mode").unwrap_or_default().to_ascii_lowercase();
-    let text = match mode.as_str() {
-        "html" => html::plain(&text).map_err(|problem| Reply::bad(&format!("can't parse entities: {problem}")))?,
-        "" | "markdown" | "markdownv2" => text.into_owned(),
-        _ => return Err(Reply::bad("unsupported parse_mode")),
-    };
+    let mode = params.text("parse_mode").unwrap_or_default();
+    let text = markup::shown(&mode, &text).map_err(|problem| Reply::bad(&problem))?;
     Ok(text.trim().to_owned())
 }
 
 fn read_markup(params: &Params) -> Result<Option<Value>, Reply> {
     match params.json("reply_markup") {
         None => Ok(None),
-        Some(Ok(markup)) if markup.is_object() => Ok(Some(markup)),
+        Some(Ok(markup)) if markup.is_object() => check_buttons(&markup).map(|()| Some(markup)),
         Some(Ok(_)) => Err(Reply::bad("object expected as reply markup")),
         Some(Err(_)) => Err(Reply::bad("can't parse reply keyboard markup JSON object")),
     }
+}
+
+/// What Telegram has against the buttons of a message.
+fn check_buttons(markup: &Value) -> Result<(), Reply> {
+    let rows = markup["inline_keyboard"].as_array().into_iter().flatten();
+    for button in rows.flat_map(|row| row.as_array().into_iter().flatten()) {
+        if let Some(url) = button["url"].as_str() {
+            let refused = |problem| Reply::bad(&format!("inline keyboard button URL '{url}' is invalid: {problem}"));
+            check_button_url(url).map_err(refused)?;
+        }
+        if button["callback_data"].as_str().is_some_and(|data| !(1..=64).contains(&data.len())) {
+            return Err(Reply::bad("BUTTON_DATA_INVALID"));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -249,6 +260,35 @@ mod tests {
         assert_eq!(perform(world, "forwardmessage", again)["result"]["text"], "a");
         let album = json!({"chat_id": 2, "media": [{"type": "photo", "caption": "b"}, {"type": "video"}]});
         assert_eq!(perform(world, "sendmediagroup", album)["result"][1]["text"], "[video]");
+    }
+
+    #[test]
+    fn buttons_that_telegram_would_not_take_are_refused() {
+        let world = &mut World::new();
+        for (button, expected) in [
+            (
+                json!({"text": "a", "url": "localhost"}),
+                "inline keyboard button URL 'localhost' is invalid: Wrong HTTP URL",
+            ),
+            (json!({"text": "a", "callback_data": "x".repeat(65)}), "BUTTON_DATA_INVALID"),
+        ] {
+            let params = json!({"chat_id": 1, "text": "a", "reply_markup": {"inline_keyboard": [[button]]}});
+            assert_eq!(refusal(world, "sendmessage", params), format!("Bad Request: {expected}"));
+        }
+    }
+
+    #[test]
+    fn both_markdowns_are_read_and_refused_as_telegram_does() {
+        let world = &mut World::new();
+        let send = |mode, text| json!({"chat_id": 1, "parse_mode": mode, "text": text});
+        for mode in ["Markdown", "MarkdownV2", "markdownv2"] {
+            assert_eq!(perform(world, "sendmessage", send(mode, "*a* b"))["result"]["text"], "a b");
+            let refused = refusal(world, "sendmessage", send(mode, "*a b"));
+            assert!(refused.starts_with("Bad Request: can't parse entities: Can't find end of "), "{refused}");
+        }
+        let refused = refusal(world, "sendmessage", send("MarkdownV2", "Hello!"));
+        let expected = "can't parse entities: Character '!' is reserved and must be escaped with the preceding '\\'";
+        assert_eq!(refused, format!("Bad Request: {expected}"));
     }
 
     #[test]

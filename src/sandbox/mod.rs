@@ -16,7 +16,6 @@ mod bot_api;
 mod conflicts;
 mod door;
 mod faults;
-mod html;
 mod http;
 mod messages;
 mod methods;

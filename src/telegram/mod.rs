@@ -6,6 +6,7 @@
 
 mod answer;
 mod api;
+mod button_url;
 mod call;
 #[cfg(test)]
 mod canary;
@@ -16,6 +17,7 @@ mod error;
 mod forbidden;
 mod gate;
 mod identity;
+pub mod markup;
 mod methods;
 mod pace;
 mod refusal;
@@ -23,6 +25,7 @@ mod ring;
 mod token;
 
 pub use api::BotApi;
+pub use button_url::check_button_url;
 pub use call::Call;
 pub use client::tls;
 pub use command::{command_length, is_part_of_a_word};

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
+use crate::telegram::markup::shown;
+
 /// How Telegram reads the text of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Markup {
@@ -74,6 +76,15 @@ impl Markup {
             // Any ASCII character may be escaped, anywhere.
             Self::MarkdownV2 => c.is_ascii_punctuation(),
         }
+    }
+
+    /// Whether Telegram would take `text`.
+    ///
+    /// # Errors
+    ///
+    /// Why not, in Telegram's words.
+    pub(super) fn check(self, text: &str) -> Result<(), String> {
+        shown(self.parse_mode().unwrap_or_default(), text).map(drop)
     }
 
     /// Whether Telegram would find nothing to show in `text`: it refuses such a message.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{Handler, HandlerError};
 use crate::settings::{ButtonSettings, CommandSettings, ReplySettings};
-use crate::telegram::{Call, Identity};
+use crate::telegram::{Call, Identity, check_button_url};
 use crate::update::Update;
 
 use markup::Markup;
@@ -239,12 +239,23 @@ impl Reply {
             };
             flaws.into_iter().map(problem).collect::<Vec<_>>()
         });
+        let urls = settings.buttons.iter().flatten().filter_map(|button| Some((button, button.get("url")?)));
+        let urls = urls.filter_map(|(button, url)| Some((button, url, check_button_url(url).err()?)));
+        let urls = urls.map(|(button, url, problem)| TemplateProblem {
+            key: format!("{key}.buttons"),
+            found: format!("the button \"{}\" with the url `{url}`: {problem}", button["text"]),
+            wanted: "a URL that Telegram takes, such as https://example.org or tg://user?id=42".to_owned(),
+        });
+        let mut problems: Vec<_> = urls.collect();
         match (markup, template) {
-            (Ok(_), Ok(template)) => {
+            (Ok(_), Ok(template)) if problems.is_empty() => {
                 let keyboard = (!settings.buttons.is_empty()).then(|| json!({ "inline_keyboard": settings.buttons }));
                 Ok(Self { origin, template, keyboard })
             }
-            (markup, template) => Err(markup.err().into_iter().chain(template.err().unwrap_or_default()).collect()),
+            (markup, template) => {
+                problems.splice(0..0, markup.err().into_iter().chain(template.err().unwrap_or_default()));
+                Err(problems)
+            }
         }
     }
 

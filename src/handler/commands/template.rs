@@ -57,8 +57,11 @@ impl Template {
         if !unknown.is_empty() {
             return Err(unknown);
         }
-        for scope in [Scope::full(), Scope::default()] {
-            template.write(scope).map_err(|error| vec![Flaw::of(&error)])?;
+        for (scope, values) in [(Scope::full(), "with"), (Scope::default(), "without")] {
+            let text = template.write(scope).map_err(|error| vec![Flaw::of(&error)])?;
+            if !markup.is_blank(&text) {
+                markup.check(&text).map_err(|problem| vec![Flaw::of_markup(markup, &problem, values)])?;
+            }
         }
         Ok(template)
     }
@@ -131,6 +134,24 @@ fn write_value(
 }
 
 impl Flaw {
+    /// Telegram would refuse the text; `values` says how the template was tried.
+    fn of_markup(markup: Markup, problem: &str, values: &str) -> Self {
+        let mode = markup.parse_mode().unwrap_or_default();
+        let wanted = match markup {
+            Markup::MarkdownV2 => {
+                "a text that Telegram takes: in MarkdownV2, each of _*[]()~`>#+-=|{}.! that is no markup has a \
+                 backslash before it (in TOML, between single quotes)"
+            }
+            Markup::Markdown => {
+                "a text that Telegram takes: in Markdown, each of _*`[ has its end, or a backslash before it"
+            }
+            Markup::Html | Markup::None => {
+                "a text that Telegram takes: in HTML, only the tags that it knows, each closed, and &lt; for <"
+            }
+        };
+        Self { found: format!("Telegram refuses this {mode} ({values} values): {problem}"), wanted: wanted.to_owned() }
+    }
+
     fn of(error: &Error) -> Self {
         let line = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
         let wanted = [

@@ -53,9 +53,9 @@ pub fn commands(input: &[u8]) {
 
 fn answer(commands: &Commands, update: &Update) -> Vec<Call> {
     let is_press = update.kind.name() == "callback_query";
-    let message = super::json(&update.body).and_then(|mut update| match is_press {
-        true => Some(update.get_mut("callback_query")?.get_mut("message")?.take()),
-        false => Some(update.get_mut("message")?.take()),
+    let message = super::json(&update.body).and_then(|mut update| {
+        let of_press = if is_press { update.get_mut("callback_query")? } else { &mut update };
+        Some(of_press.get_mut("message")?.take())
     });
     let mut calls = match commands.handle(update).now_or_never().expect("it waits for nothing") {
         Ok(calls) => calls,
