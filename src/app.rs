@@ -142,8 +142,7 @@ impl App {
             Router::new()
         } else {
             let (inbox, counts, clock) = (Arc::clone(&inbox), Arc::clone(&counts), Arc::clone(&clock));
-            let webhook = webhook::router(inbox, secrets, sources, body_limit, counts, traces.clone(), clock);
-            routes::below_public_path(webhook, settings.webhook.public_url.as_deref())
+            webhook::router(inbox, secrets, sources, body_limit, counts, traces.clone(), clock)
         };
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
@@ -168,6 +167,7 @@ impl App {
         };
         let metrics = metrics::router(metrics, settings.console.token.as_ref());
         let router = router.merge(health::router(health)).merge(metrics);
+        let router = routes::below_public_path(router, settings.webhook.public_url.as_deref());
         let router = router.method_not_allowed_fallback(routes::wrong_method).fallback(routes::nothing_here);
         Ok(Self {
             addr,

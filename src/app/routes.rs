@@ -5,14 +5,14 @@ use url::Url;
 
 use crate::problem::Problem;
 
-/// The webhook's route, and the same below the path of the public URL, if it has one: a proxy may pass a request on as
-/// Telegram sent it.
-pub(super) fn below_public_path(webhook: Router, public_url: Option<&str>) -> Router {
+/// The routes, and the same below the path of the public URL, if it has one: a proxy may pass a request on as it was
+/// sent, and one that is shared by several bots passes on nothing else.
+pub(super) fn below_public_path(routes: Router, public_url: Option<&str>) -> Router {
     let path = public_url.and_then(|url| Url::parse(url).ok()).map(|url| url.path().trim_end_matches('/').to_owned());
     match path.filter(|path| !path.is_empty()) {
         // A path of the operator's may begin with what older routers took for a parameter.
-        Some(path) => Router::new().without_v07_checks().nest(&path, webhook.clone()).merge(webhook),
-        None => webhook,
+        Some(path) => Router::new().without_v07_checks().nest(&path, routes.clone()).merge(routes),
+        None => routes,
     }
 }
 

@@ -25,6 +25,9 @@ const LOCAL_NAMES: [&str; 3] = [".localhost", ".local", ".internal"];
 /// What the service adds to the base URL: the path of its webhook.
 const WEBHOOK_PATH: &str = "/telegram/webhook";
 
+/// Paths at which the service has something else.
+const OWN_PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// Reads the base: scheme, host, port, and the path below which a proxy leads to this service. There
 /// is no slash at its end.
 pub(super) fn base(text: &str) -> Result<String, Refusal> {
@@ -47,6 +50,7 @@ pub(super) fn base(text: &str) -> Result<String, Refusal> {
         path if path.ends_with(WEBHOOK_PATH) => refused("the service adds /telegram/webhook itself"),
         path if describe::looks_secret(&path.replace("%3A", ":")) => refused(LIKE_A_TOKEN),
         path if !is_plain(path) => refused(NOT_PLAIN),
+        path if OWN_PATHS.contains(&path) => refused("the service answers that path itself; use another one"),
         _ => Ok(base),
     }
 }
@@ -129,6 +133,7 @@ mod tests {
             ("bot.example.org:8443", Some("write https:// before it")),
             ("https://bot.example.org/telegram/webhook", Some("the service adds /telegram/webhook itself")),
             ("https://bot.example.org/bot/telegram/webhook/", Some("the service adds /telegram/webhook itself")),
+            ("https://bot.example.org/healthz", Some("the service answers that path itself; use another one")),
             ("https://bot.example.org/{bot}", Some(NOT_PLAIN)),
             ("https://bot.example.org/a//b", Some(NOT_PLAIN)),
             ("https://bot.example.org/a b", Some(NOT_PLAIN)),

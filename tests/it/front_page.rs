@@ -38,7 +38,7 @@ async fn the_front_page_answers_while_the_inbox_does_not() {
 }
 
 #[tokio::test]
-async fn with_a_path_in_the_public_url_the_webhook_is_served_below_it_too() {
+async fn with_a_path_in_the_public_url_every_route_is_served_below_it_too() {
     for path in ["/bots/one", "/:one", "/a%20b/*c", ""] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let sources = Sources::default()
@@ -61,7 +61,10 @@ async fn with_a_path_in_the_public_url_the_webhook_is_served_below_it_too() {
             let webhook = format!("{below}/telegram/webhook");
             assert_eq!(status("POST", &webhook).await, StatusCode::OK, "{webhook}");
             assert_eq!(status("GET", &webhook).await, StatusCode::METHOD_NOT_ALLOWED, "{webhook}");
+            assert_eq!(status("GET", &format!("{below}/healthz")).await, StatusCode::OK, "{below}");
+            assert_eq!(status("POST", &format!("{below}/healthz")).await, StatusCode::METHOD_NOT_ALLOWED, "{below}");
         }
+        assert_eq!(status("GET", if path.is_empty() { "/" } else { path }).await, StatusCode::OK, "{path}");
         assert_eq!(status("POST", "/two/telegram/webhook").await, StatusCode::NOT_FOUND);
     }
 }
