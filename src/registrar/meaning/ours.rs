@@ -1,7 +1,7 @@
 use super::Entry;
 
 /// Sentences of this program's own log, `/healthz` and doctor that carry no error of Telegram's.
-pub(super) const OURS: [Entry; 11] = [
+pub(super) const OURS: [Entry; 12] = [
     Entry {
         key: "our_superseded",
         code: None,
@@ -86,6 +86,15 @@ pub(super) const OURS: [Entry; 11] = [
         phrases: &["the answer was not the bot api's: *"],
         means: "another server than the Bot API answered a call, such as a proxy or a page that asks for a login",
         remedy: "Look at TELEGRAM_API_URL, and at proxies on the way from here to the internet.",
+    },
+    Entry {
+        key: "our_unknown",
+        code: None,
+        phrases: &["no answer of telegram's could be read: *"],
+        means: "a call was sent, and its answer was lost or broken: nobody knows whether Telegram carried it out",
+        remedy: "Nothing, if it happens once: Doorbell sends such a call three times in all \
+                 (outbound.unknown_outcome_attempts). If it stays, look at the network and at proxies on the way from \
+                 here to the Bot API.",
     },
     Entry {
         key: "our_wait",

@@ -304,6 +304,7 @@ fn what_the_program_itself_says_of_telegram_can_be_pasted_back() {
         (ApiError::Throttled { retry_after: std::time::Duration::from_secs(5) }, "our_wait"),
         (ApiError::Unreachable { reason: "connection refused".to_owned() }, "our_unreachable"),
         (ApiError::Unreadable { reason: "HTTP 200 without the JSON of the Bot API".to_owned() }, "our_unreadable"),
+        (ApiError::Unknown { reason: "connection closed before message completed".to_owned() }, "our_unknown"),
     ] {
         for line in [error.to_string(), format!("2026-11-26T10:00:00Z WARN doorbell::registrar: It failed: {error}")] {
             assert_eq!(meaning(&line).map(|meaning| meaning.key), Some(key), "{line}");
