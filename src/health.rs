@@ -140,7 +140,7 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
         Ok(_) => {}
         Err(reason) => reasons.push(reason),
     }
-    if health.counts.is_late(health.clock.now()) {
+    if health.counts.is_late(health.clock.steady()) {
         reasons.push(
             "the last update was not handled in time, and so not acknowledged: what handles it, or the Bot API, is slow \
              or does not answer; the log says which"

@@ -147,7 +147,7 @@ impl Dispatch {
             Verdict::Dead { reason } | Verdict::Refused { reason, .. } => {
                 tracing::error!(
                     update.id = id, update.kind = kind, %chat, attempt, duration_ms, reason,
-                    "update given up: it lies with the dead ones"
+                    "update given up; `doorbell dead list` shows it"
                 );
             }
             Verdict::Expired => {

@@ -157,8 +157,8 @@ impl Dispatch {
         drop(claiming);
         let mut place = Some(place);
         for delivery in deliveries {
-            // Whoever claims between our look and now may have taken a place; then an attempt of what is claimed already
-            // runs without one.
+            // Another claim may have taken the place since it was counted. What is claimed already is then handled
+            // without one.
             let place = place.take().or_else(|| self.places.clone().try_acquire_owned().ok());
             self.begin(delivery, place);
         }

@@ -114,7 +114,7 @@ impl Door {
         self.counts.refused.of(reason).inc();
         tracing::debug!(reason = reason.name(), "a request to the webhook was refused");
         if reason == Reason::NotHandled {
-            self.counts.was_late(self.clock.now());
+            self.counts.was_late(self.clock.steady());
         }
         if reason == Reason::Secret {
             self.counts.refusals.send_modify(|refusals| *refusals += 1);

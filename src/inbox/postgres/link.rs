@@ -43,7 +43,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// With fewer connections none is spent on hearing of other instances.
 const ENOUGH_TO_LISTEN: usize = 4;
 
-/// What looks for the database, to whoever supervises it.
+/// The name of the task that looks for the database, for its supervisor.
 const REACHING: &str = "the search for the inbox's database";
 
 /// Begins a transaction that is durable once it is committed, and in which each statement sees what was

@@ -192,7 +192,7 @@ impl Inbox for PostgresInbox {
         discarded
     }
 
-    /// Leases lapse by themselves; what ended is to be forgotten.
+    /// Leases lapse by themselves; a sweep only forgets updates that ended long ago.
     async fn sweep(&self) -> Result<(), InboxError> {
         self.count_dead().await?;
         self.aside.run(sqlx::query("SELECT set_back_1()")).await?;

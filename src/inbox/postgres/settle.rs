@@ -81,7 +81,7 @@ impl Settling {
     pub(super) async fn set_aside(self: &Arc<Self>, faulty: Faulty) -> Result<(), InboxError> {
         let reason = "its row in the inbox cannot be read: something else has written to the table".to_owned();
         let Faulty { id, chat_key, token } = faulty;
-        tracing::error!(update.id = id.0, reason, "update given up: it lies with the dead ones");
+        tracing::error!(update.id = id.0, reason, "update given up; `doorbell dead list` shows it");
         self.end(id, chat_key, token, Verdict::Dead { reason }).await.map(drop)
     }
 

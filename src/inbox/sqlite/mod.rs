@@ -132,7 +132,7 @@ impl SqliteInbox {
                         tracing::error!(
                             update.id = lease.update_id.0,
                             reason,
-                            "update given up: it lies with the dead ones"
+                            "update given up; `doorbell dead list` shows it"
                         );
                         self.settle(lease, Verdict::Dead { reason }).await?;
                     }

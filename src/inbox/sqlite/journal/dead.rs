@@ -16,7 +16,7 @@ const REVIVED: &str = "
     SELECT id, chat_key, expires_at - received_at FROM updates WHERE state <> 0 AND state = 2 ORDER BY seq";
 const LINE_UP: &str = "
     UPDATE updates SET state = 0, seq = ?2, received_at = ?3, expires_at = ?3 + ?4 WHERE id = ?1";
-/// An update that cannot be read lies with the dead ones, where it can be seen.
+/// An update that cannot be read becomes a dead-letter update, so that the operator sees it.
 const SET_ASIDE: &str = "UPDATE updates SET state = 1, reason = ?2 WHERE id = ?1";
 const COUNT_DEAD: &str = "SELECT count(*) FROM updates WHERE state <> 0 AND state = 1";
 const LIST: &str = "
@@ -130,7 +130,7 @@ fn dead_ids(connection: &Connection, which: &Selection) -> rusqlite::Result<Vec<
 pub(super) fn set_aside(connection: &Connection, faulty: &[(UpdateId, String)]) -> rusqlite::Result<()> {
     for (id, fault) in faulty {
         connection.execute(SET_ASIDE, params![id.0, fault])?;
-        tracing::error!(update.id = id.0, reason = fault, "update given up: it lies with the dead ones");
+        tracing::error!(update.id = id.0, reason = fault, "update given up; `doorbell dead list` shows it");
     }
     Ok(())
 }
