@@ -7,6 +7,8 @@
 //! with [`Clock::steady`], which no such step moves. [`Clock::now`] is for what is shown to people, and
 //! for comparisons with times that other machines wrote.
 
+mod backoff;
+
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +16,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
+
+pub use backoff::{Backoff, with_jitter};
 
 /// A clock that many tasks share.
 pub type SharedClock = Arc<dyn Clock>;
