@@ -13,7 +13,8 @@ fn read(name: &str) -> String {
     fs::read_to_string(path).expect("the document exists")
 }
 
-static DEFAULTS: LazyLock<toml::Table> = LazyLock::new(|| read("config/default.toml").parse().expect("the defaults are TOML"));
+static DEFAULTS: LazyLock<toml::Table> =
+    LazyLock::new(|| read("config/default.toml").parse().expect("the defaults are TOML"));
 
 /// The fenced code blocks of a page, each with its language and its text.
 fn blocks(page: &str) -> Vec<(&str, &str)> {

@@ -175,7 +175,10 @@ async fn updates_refused_requests_and_faults_put_no_secret_and_no_text_of_a_pers
     assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
     let said = fs::read_to_string(&log).unwrap();
     assert!(said.contains("update acknowledged"), "each update is in the log");
-    assert!(said.contains("Unsupported start tag \\\"…\\\" at byte offset 5"), "the structure of a refusal stays readable");
+    assert!(
+        said.contains("Unsupported start tag \\\"…\\\" at byte offset 5"),
+        "the structure of a refusal stays readable"
+    );
     let leaks: Vec<_> = said.lines().filter(|line| line.contains(PERSONAL)).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
 }
