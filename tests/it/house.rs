@@ -118,7 +118,6 @@ const LOOK_INTO_SECRETS: &[(&str, usize)] = &[
     ("settings/sources.rs", 1),
     ("settings/toml_file.rs", 1),
     ("settings/variables.rs", 5),
-    ("telegram/api.rs", 2),
     ("telegram/client.rs", 1),
     ("telegram/methods.rs", 1),
     ("telegram/ring.rs", 1),
