@@ -166,8 +166,8 @@ impl Inbox for MemoryInbox {
         }
     }
 
-    async fn due(&self) {
-        self.order.due(&*self.clock).await;
+    async fn ready(&self) {
+        self.order.ready(&*self.clock).await;
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
@@ -178,7 +178,7 @@ impl Inbox for MemoryInbox {
             let open = kept.open.get(&lease.update_id)?;
             let (update, calls_left) = (open.update.clone(), open.calls_left.clone());
             // A process that dies takes all of it along.
-            Some(Delivery { update, attempt: open.attempts + 1, lease, calls_left, deaths: 0 })
+            Some(Delivery { update, attempt: open.attempts + 1, lease, calls_left, crash_count: 0 })
         };
         Ok(claimed.into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())
     }

@@ -26,7 +26,7 @@ impl Order {
     }
 
     /// Returns when something is due.
-    pub(super) async fn due(&self, clock: &dyn Clock) {
+    pub(super) async fn ready(&self, clock: &dyn Clock) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);

@@ -230,16 +230,16 @@ async fn a_lease_that_lapses_while_its_process_lives_is_no_death() {
     for turn in 1..12 {
         lapse(&database).await;
         let next = instances[turn % 2].next().await;
-        assert!(next.deaths <= 1, "turn {turn}: {} deaths", next.deaths);
+        assert!(next.crash_count <= 1, "turn {turn}: {} crashes", next.crash_count);
         let late = instances[1 - turn % 2].inbox.settle(held.lease, Verdict::Done).await;
         assert!(matches!(late, Err(InboxError::LeaseLost(_))), "{late:?}");
         held = next;
     }
     // One that dies says nothing.
-    for deaths in 1..4 {
+    for crash_count in 1..4 {
         lapse(&database).await;
         let successor = Instance::ready(&database).await;
-        assert_eq!(successor.next().await.deaths, deaths);
+        assert_eq!(successor.next().await.crash_count, crash_count);
     }
 }
 

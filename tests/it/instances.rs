@@ -124,7 +124,7 @@ async fn an_idle_instance_hears_of_what_another_has_accepted() {
     busy.store(1, 1).await.unwrap();
     let claiming = async {
         loop {
-            idle.inbox.due().await;
+            idle.inbox.ready().await;
             if let Some(delivery) = idle.inbox.claim(1).await.unwrap().pop() {
                 return delivery;
             }

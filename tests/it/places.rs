@@ -55,8 +55,8 @@ impl Inbox for Reluctant {
         self.inbox.accept(update).await
     }
 
-    async fn due(&self) {
-        self.inbox.due().await;
+    async fn ready(&self) {
+        self.inbox.ready().await;
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {

@@ -34,7 +34,7 @@ async fn inbox_of(bot: i64, database: &Database, shutdown: &Shutdown) -> Arc<dyn
 
 /// What an operator's command sees, who may or may not say which bot is meant.
 async fn visit(database: &Database, bot: Option<i64>) -> Result<usize, InboxError> {
-    let inbox = inbox::visit(&settings(database), bot.map(BotId), Arc::new(SystemClock)).unwrap();
+    let inbox = inbox::open_for_operator(&settings(database), bot.map(BotId), Arc::new(SystemClock)).unwrap();
     inbox.list(&Selection::All, 10).await.map(|dead| dead.len())
 }
 

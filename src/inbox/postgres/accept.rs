@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sqlx::Row;
 use tokio::sync::oneshot;
 
+use super::super::millis::unix_millis;
 use super::super::{Accepted, Counts, InboxError};
 use super::batch::{self, Batches, Worker};
 use super::line::Line;
@@ -88,8 +89,8 @@ impl Accepting {
             .bind(column(offers, |update| update.id.0))
             .bind(column(offers, |update| update.chat_key.to_string()))
             .bind(column(offers, |update| text(update.kind.name())))
-            .bind(column(offers, |update| update.received_at.as_millisecond()))
-            .bind(column(offers, |update| update.expires_at.as_millisecond()))
+            .bind(column(offers, |update| unix_millis(update.received_at)))
+            .bind(column(offers, |update| unix_millis(update.expires_at)))
             .bind(offers.iter().map(|offer| &offer.update.body[..]).collect::<Vec<_>>())
             .bind(i64::try_from(room).unwrap_or(i64::MAX))
             .bind(self.slot)
@@ -135,7 +136,7 @@ impl Worker for Accepting {
         }
         let (updates, begun) = (ones.len(), self.link.clock.steady());
         let stored = self.store(&ones).await;
-        self.counts.committed(updates, elapsed(begun, self.link.clock.steady()), stored.is_ok());
+        self.counts.record_commit(updates, elapsed(begun, self.link.clock.steady()), stored.is_ok());
         match stored {
             Ok((mut stored, refused)) => {
                 if !stored.is_empty() {

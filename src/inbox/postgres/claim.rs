@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use super::super::millis::{from_unix_millis, span_millis};
 use super::super::{Delivery, InboxError, LEASE, Lease};
 use super::held::Held;
 use super::line::Line;
 use super::link::Link;
-use super::{millis, time, unreadable};
+use super::unreadable;
 use crate::clock::{earlier, elapsed, later};
 use crate::update::{Kind, Update, UpdateId};
 
@@ -38,7 +39,7 @@ impl Claiming {
         let (keys, tokens): (Vec<_>, Vec<_>) =
             leases.iter().map(|lease| (lease.chat_key.to_string(), lease.token)).unzip();
         let extend = sqlx::query("SELECT extend_2($1, $2, $3)");
-        self.line.run(extend.bind(keys).bind(tokens).bind(millis(LEASE))).await.map(drop)
+        self.line.run(extend.bind(keys).bind(tokens).bind(span_millis(LEASE))).await.map(drop)
     }
 
     /// Claims up to `limit`.
@@ -49,7 +50,7 @@ impl Claiming {
         let mine: Vec<i64> = self.held.leases().iter().map(|lease| lease.token).collect();
         let claim = sqlx::query("SELECT * FROM claim_3($1, $2, $3, $4, $5, $6)")
             .bind(most)
-            .bind(millis(LEASE))
+            .bind(span_millis(LEASE))
             .bind(suspect.map(|lease| lease.chat_key.to_string()))
             .bind(suspect.map(|lease| lease.token))
             .bind(mine)
@@ -64,7 +65,7 @@ impl Claiming {
         }
         let found = rows.len();
         self.held.at_work(deliveries.iter().map(|delivery| delivery.lease), now);
-        if let Some(suspect) = deliveries.iter().find(|delivery| delivery.deaths > 1) {
+        if let Some(suspect) = deliveries.iter().find(|delivery| delivery.crash_count > 1) {
             *self.suspect() = Some(suspect.lease);
         }
         if found > 0 {
@@ -122,8 +123,8 @@ fn delivery(row: &PgRow, now: Timestamp) -> Result<Delivery, sqlx::Error> {
     let id = UpdateId(row.try_get(0)?);
     let attempts: i32 = row.try_get(6)?;
     let body: Option<&[u8]> = row.try_get(8)?;
-    let deaths: i32 = row.try_get(9)?;
-    let (written, expires_at) = (time(row.try_get(4)?), time(row.try_get(5)?));
+    let crash_count: i32 = row.try_get(9)?;
+    let (written, expires_at) = (from_unix_millis(row.try_get(4)?), from_unix_millis(row.try_get(5)?));
     let received_at = received(written, row.try_get(10)?, now);
     Ok(Delivery {
         update: Update {
@@ -138,6 +139,6 @@ fn delivery(row: &PgRow, now: Timestamp) -> Result<Delivery, sqlx::Error> {
         attempt: u32::try_from(attempts).unwrap_or(0) + 1,
         lease: Lease { update_id: id, chat_key, token: row.try_get(2)? },
         calls_left: calls_left.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
-        deaths: u32::try_from(deaths).unwrap_or(0),
+        crash_count: u32::try_from(crash_count).unwrap_or(0),
     })
 }

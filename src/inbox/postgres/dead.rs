@@ -5,9 +5,10 @@ use sqlx::Row;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 
+use super::super::millis::{from_unix_millis, unix_millis};
 use super::super::{InboxError, Record, Selection, UpdateState};
 use super::line::Line;
-use super::{STEP, time, unreadable};
+use super::{STEP, unreadable};
 use crate::update::{Kind, UpdateId};
 
 const LIST: &str = "
@@ -40,7 +41,7 @@ pub(super) async fn revive(
     slot: i32,
 ) -> Result<Vec<UpdateId>, InboxError> {
     let revive = || sqlx::query("SELECT revive_2($1, $2, $3)");
-    in_steps(line, which, |ids| revive().bind(ids).bind(now.as_millisecond()).bind(slot)).await
+    in_steps(line, which, |ids| revive().bind(ids).bind(unix_millis(now)).bind(slot)).await
 }
 
 pub(super) async fn discard(line: &Line, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
@@ -74,7 +75,7 @@ fn record(row: &PgRow) -> Result<Record, sqlx::Error> {
         kind: Kind::named(row.try_get(1)?),
         chat_key: row.try_get(2)?,
         state: UpdateState::Dead,
-        received_at: time(row.try_get(3)?),
+        received_at: from_unix_millis(row.try_get(3)?),
         attempts: u32::try_from(attempts).unwrap_or(0),
         reason: row.try_get(5)?,
         body: body.map(|body| String::from_utf8_lossy(body).into_owned()),

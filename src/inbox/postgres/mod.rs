@@ -28,10 +28,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use secrecy::SecretString;
 use sqlx::Row;
 
+use super::millis::{from_unix_millis, span_millis};
 use super::sweeping::{Step as SweepStep, Sweeping};
 use super::{Accepted, Counts, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
 use crate::clock::SharedClock;
@@ -119,7 +119,7 @@ impl Inbox for PostgresInbox {
         self.accepting.accept(update).await
     }
 
-    async fn due(&self) {
+    async fn ready(&self) {
         self.bell.due().await;
     }
 
@@ -166,7 +166,7 @@ impl Inbox for PostgresInbox {
                 waiting: count(open.unwrap_or(0) - held),
                 held: count(held),
                 dead: count(dead),
-                oldest: oldest.map(time),
+                oldest: oldest.map(from_unix_millis),
             })
         };
         read().map_err(unreadable)
@@ -205,7 +205,7 @@ impl PostgresInbox {
         let forget = sqlx::query("SELECT last, forgotten, young FROM forget_1($1, $2, $3)");
         let rows = self
             .aside
-            .run(forget.bind(from).bind(i64::try_from(STEP).unwrap_or(i64::MAX)).bind(millis(self.keep_done)))
+            .run(forget.bind(from).bind(i64::try_from(STEP).unwrap_or(i64::MAX)).bind(span_millis(self.keep_done)))
             .await?;
         let row = rows.first().ok_or_else(|| unreadable(sqlx::Error::RowNotFound))?;
         let read = || {
@@ -237,17 +237,6 @@ async fn hold_on(link: Arc<Link>, claiming: Arc<Claiming>, held: Arc<Held>) {
             tracing::debug!(error = %crate::telemetry::chain(&error), "leases could not be prolonged; trying again");
         }
     }
-}
-
-/// Milliseconds, as the functions in the database take spans; at most some years.
-fn millis(span: Duration) -> i64 {
-    const SOME_YEARS: i64 = 10 * 366 * 86_400_000;
-    i64::try_from(span.as_millis()).unwrap_or(SOME_YEARS).min(SOME_YEARS)
-}
-
-/// A moment as the tables have those of the program's clock.
-fn time(millis: i64) -> Timestamp {
-    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
 }
 
 /// Text as PostgreSQL can have it: it knows no NUL.

@@ -8,15 +8,16 @@ use std::time::Duration;
 use sqlx::Row;
 use tokio::sync::oneshot;
 
+use super::super::millis::span_millis;
 use super::super::{Counts, InboxError, Lease, Verdict};
 use super::batch::{self, Batches, Worker};
 use super::claim::Faulty;
 use super::line::Line;
 use super::link::Link;
 use super::listen::Bell;
-use super::{millis, text, unreadable};
+use super::{text, unreadable};
 use crate::clock::elapsed;
-use crate::telegram::Call;
+use crate::telemetry::Label;
 use crate::update::UpdateId;
 
 /// An attempt that ended, and whoever made it.
@@ -93,34 +94,18 @@ impl Settling {
         verdict: Verdict,
     ) -> Result<bool, InboxError> {
         let (reply, answer) = oneshot::channel();
-        batch::add(self, Ended { id, chat_key, token, entry: self.entry(verdict), reply }, &self.link.shutdown);
+        batch::add(self, Ended { id, chat_key, token, entry: self.entry(&verdict), reply }, &self.link.shutdown);
         let given_up = || InboxError::Unavailable(Arc::new(std::io::Error::other("the batch was given up")));
         answer.await.unwrap_or_else(|_| Err(given_up()))
     }
 
-    fn entry(&self, verdict: Verdict) -> Entry {
+    fn entry(&self, verdict: &Verdict) -> Entry {
         let now = self.link.clock.steady();
-        let plain = |verdict| Entry { verdict, delay: Duration::ZERO, reason: None, calls: None };
-        match verdict {
-            Verdict::Done => plain("done"),
-            Verdict::Expired => plain("expired"),
-            Verdict::Released => plain("released"),
-            Verdict::Dead { reason } => Entry { reason: Some(text(&reason)), ..plain("dead") },
-            Verdict::Refused { calls, reason } => {
-                Entry { reason: Some(text(&reason)), calls: Some(stored(&calls)), ..plain("dead") }
-            }
-            Verdict::Retry { at, reason } => {
-                Entry { delay: elapsed(now, at), reason: Some(text(&reason)), ..plain("retry") }
-            }
-            Verdict::Postpone { at, reason } => {
-                Entry { delay: elapsed(now, at), reason: Some(text(&reason)), ..plain("again") }
-            }
-            Verdict::CallsLeft { calls, at, reason } => Entry {
-                verdict: "again",
-                delay: elapsed(now, at),
-                reason: Some(text(&reason)),
-                calls: Some(stored(&calls)),
-            },
+        Entry {
+            verdict: verdict.kind().name(),
+            delay: verdict.retry_at().map(|at| elapsed(now, at)).unwrap_or_default(),
+            reason: verdict.reason().map(text),
+            calls: verdict.calls_json(),
         }
     }
 
@@ -134,7 +119,7 @@ impl Settling {
             .bind(column(ended, |ended| ended.token))
             .bind(column(ended, |ended| ended.id.0))
             .bind(column(ended, |ended| ended.entry.verdict))
-            .bind(column(ended, |ended| millis(ended.entry.delay)))
+            .bind(column(ended, |ended| span_millis(ended.entry.delay)))
             .bind(column(ended, |ended| ended.entry.reason.clone()))
             .bind(column(ended, |ended| ended.entry.calls.clone()))
             .bind(self.slot);
@@ -143,10 +128,6 @@ impl Settling {
         let settled: Option<Vec<i64>> = row.try_get(0).map_err(unreadable)?;
         Ok(settled.unwrap_or_default().into_iter().collect())
     }
-}
-
-fn stored(calls: &[Call]) -> String {
-    serde_json::to_string(calls).expect("calls are JSON already")
 }
 
 impl Worker for Settling {
@@ -166,7 +147,7 @@ impl Worker for Settling {
         let ones: Vec<&Ended> = batch.iter().filter(|ended| tokens.insert(ended.token)).collect();
         let (updates, begun) = (ones.len(), self.link.clock.steady());
         let settled = self.record(&ones).await;
-        self.counts.committed(updates, elapsed(begun, self.link.clock.steady()), settled.is_ok());
+        self.counts.record_commit(updates, elapsed(begun, self.link.clock.steady()), settled.is_ok());
         match settled {
             Ok(mut settled) => {
                 // What waited behind them may be due.

@@ -31,7 +31,7 @@ fn not_yet(path: &Path) -> Result<Inspection, InboxError> {
     match folder.metadata() {
         Ok(found) if !found.is_dir() => refuse(std::io::ErrorKind::NotADirectory),
         Ok(found) if found.permissions().readonly() => refuse(std::io::ErrorKind::PermissionDenied),
-        Ok(_) => Ok(Inspection::NotYet),
+        Ok(_) => Ok(Inspection::Missing),
         Err(error) => Err(no_folder(folder, error)),
     }
 }

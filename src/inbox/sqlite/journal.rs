@@ -205,7 +205,7 @@ impl Journal {
         }
         let written = clock.steady();
         transaction.commit()?;
-        counts.sync_took.observe(elapsed(written, clock.steady()).as_secs_f64());
+        counts.sync_duration.observe(elapsed(written, clock.steady()).as_secs_f64());
         self.spent = if erasing { 0 } else { self.spent + ended };
         (self.last_seq, self.highest_id) = (seq, highest_id);
         (self.behind, self.dead) = (behind, self.dead + buried);

@@ -82,7 +82,11 @@ impl SqliteInbox {
     /// # Errors
     ///
     /// [`InboxError::Unusable`] when there is no such file, or it cannot be used.
-    pub(super) fn visit(path: &Path, settings: &InboxSettings, clock: SharedClock) -> Result<Self, InboxError> {
+    pub(super) fn open_for_operator(
+        path: &Path,
+        settings: &InboxSettings,
+        clock: SharedClock,
+    ) -> Result<Self, InboxError> {
         let journal = open::visitor(path)?;
         let shared = Arc::new(Shared::new(settings.capacity, Arc::default()));
         let writer = writer::start(journal, Arc::clone(&shared), Arc::clone(&clock), Shutdown::new());
@@ -117,7 +121,13 @@ impl SqliteInbox {
             let deaths = deaths.unwrap_or(0);
             match fresh {
                 Some(update) => {
-                    deliveries.push(Delivery { update: *update, attempt: 1, lease, calls_left: None, deaths });
+                    deliveries.push(Delivery {
+                        update: *update,
+                        attempt: 1,
+                        lease,
+                        calls_left: None,
+                        crash_count: deaths,
+                    });
                 }
                 None => match kept.next().flatten() {
                     Some(Ok(kept)) => deliveries.push(Delivery {
@@ -125,7 +135,7 @@ impl SqliteInbox {
                         attempt: kept.attempts + 1,
                         lease,
                         calls_left: kept.calls_left,
-                        deaths,
+                        crash_count: deaths,
                     }),
                     // One row that cannot be read harms no other.
                     Some(Err(reason)) => {
@@ -156,8 +166,8 @@ impl Inbox for SqliteInbox {
         accepted
     }
 
-    async fn due(&self) {
-        self.shared.order.due(&*self.clock).await;
+    async fn ready(&self) {
+        self.shared.order.ready(&*self.clock).await;
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {

@@ -209,7 +209,7 @@ impl Writer<'_> {
         let begun = self.clock.steady();
         let committed = self.journal.commit(&jobs, room, &*self.clock, &self.shared.counts);
         if updates > 0 {
-            self.shared.counts.committed(updates, elapsed(begun, self.clock.steady()), committed.is_ok());
+            self.shared.counts.record_commit(updates, elapsed(begun, self.clock.steady()), committed.is_ok());
         }
         self.shared.failing.store(committed.is_err(), Ordering::Relaxed);
         let (mut answers, mut others) = (Answers::with_capacity(jobs.len()), Vec::new());

@@ -160,7 +160,7 @@ impl Fixture {
             TestClock::Manual(clock) => Arc::new(clock.clone()),
             TestClock::Database(clock) => Arc::new(clock.clone()),
         };
-        let visitor = inbox::visit(&self.settings, Some(BotId(self.bot)), clock).expect("it is there");
+        let visitor = inbox::open_for_operator(&self.settings, Some(BotId(self.bot)), clock).expect("it is there");
         until("the visitor to be let in", async || visitor.survey().await.ok()).await;
         visitor
     }
@@ -304,7 +304,7 @@ impl Fixture {
         let inbox = self.inbox();
         let claiming = async {
             loop {
-                inbox.due().await;
+                inbox.ready().await;
                 if let Some(delivery) = inbox.claim(1).await.expect("the keeper can be asked").pop() {
                     return delivery;
                 }

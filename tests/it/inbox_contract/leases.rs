@@ -89,5 +89,5 @@ pub(super) async fn what_is_at_work_here_is_not_given_out_here_again(f: &mut Fix
     assert_eq!(ids(&f.claim().await), [0; 0]);
     f.settle(delivery.lease, Verdict::Done).await;
     let next = f.next().await;
-    assert_eq!((next.update.id.0, next.deaths), (2, 0));
+    assert_eq!((next.update.id.0, next.crash_count), (2, 0));
 }

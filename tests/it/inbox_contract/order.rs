@@ -89,5 +89,5 @@ pub(super) async fn whoever_waits_is_told_when_the_time_of_a_retry_has_come(f: &
     let at = doorbell::clock::later(f.now(), Duration::from_millis(1));
     f.settle(second.lease, retry(at)).await;
     f.pass(Duration::from_millis(2)).await;
-    soon("the moment of the retry", f.inbox().due()).await;
+    soon("the moment of the retry", f.inbox().ready()).await;
 }

@@ -209,7 +209,7 @@ pub(super) async fn what_is_young_hides_nothing_old_from_a_sweep(f: &mut Fixture
     let working_off = async {
         let mut done = 0;
         while done < young.len() {
-            inbox.due().await;
+            inbox.ready().await;
             let claimed = inbox.claim(300).await.unwrap();
             done += claimed.len();
             let settled = claimed.into_iter().map(|delivery| inbox.settle(delivery.lease, Verdict::Done));

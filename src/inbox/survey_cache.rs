@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Knows what the inbox holds, for whoever shows it: the inbox is asked once a second at most.
-pub struct Surveyor {
+pub struct SurveyCache {
     inbox: Arc<dyn Inbox>,
     clock: SharedClock,
     /// What the inbox last said, and when. Who finds it stale asks for all who wait.
@@ -22,7 +22,7 @@ pub struct Surveyor {
     failing: Storm,
 }
 
-impl Surveyor {
+impl SurveyCache {
     /// Has not asked yet.
     #[must_use]
     pub fn new(inbox: Arc<dyn Inbox>, clock: SharedClock) -> Self {
@@ -56,7 +56,7 @@ impl Surveyor {
                 if !told && let Some(times) = self.failing.event() {
                     tracing::warn!(error = %telemetry::chain(&error), times, "the inbox does not say what it holds");
                 }
-                error.in_public()
+                error.public_message()
             }),
             () = self.clock.sleep(PATIENCE) => Err("the inbox does not answer".to_owned()),
         }
