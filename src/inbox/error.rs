@@ -39,6 +39,11 @@ pub enum InboxError {
 }
 
 impl InboxError {
+    /// [`InboxError::Unusable`] for which no other error is the cause.
+    pub(super) fn unusable(message: String, hint: &str) -> Self {
+        Self::Unusable { message, hint: hint.to_owned(), source: None }
+    }
+
     /// The text for `/healthz` and `/readyz`, which anybody can read. The error's own text may name hosts, roles,
     /// databases and files, and is for the operator's log.
     #[must_use]

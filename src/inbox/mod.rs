@@ -4,17 +4,17 @@
 //! The webhook and dispatch meet here and nowhere else. Three stores implement [`Inbox`]: a SQLite file, a PostgreSQL
 //! database, and memory.
 
-mod arrivals;
 mod contract;
 mod counts;
 mod delivery;
+mod deps;
 mod error;
 mod lanes;
 mod memory;
 mod millis;
 mod open;
-mod order;
 mod postgres;
+mod ready_queue;
 mod record;
 mod sqlite;
 mod survey;

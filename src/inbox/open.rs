@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::contract::Inbox;
 use super::counts::Counts;
+use super::deps::Deps;
 use super::error::InboxError;
 use super::survey::Inspection;
 use super::{memory, postgres, sqlite};
@@ -29,7 +30,8 @@ pub fn open(
 ) -> Result<Arc<dyn Inbox>, InboxError> {
     match &settings.url {
         InboxUrl::Sqlite(path) => {
-            Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, bot, clock, shutdown, counts)?))
+            let deps = Deps { clock, shutdown: shutdown.clone(), counts };
+            Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, bot, deps)?))
         }
         InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, shutdown.soft.clone(), counts))),
         InboxUrl::Postgres(url) => {
@@ -52,13 +54,11 @@ pub fn open_for_operator(
 ) -> Result<Arc<dyn Inbox>, InboxError> {
     match &settings.url {
         InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open_for_operator(path, settings, clock)?)),
-        InboxUrl::Memory => Err(InboxError::Unusable {
-            message: "the inbox is in the memory of the service, which no other process can read".to_owned(),
-            hint: "The service's log names its dead-letter updates. To keep them, use DATABASE_URL=sqlite:PATH or \
-                   PostgreSQL."
-                .to_owned(),
-            source: None,
-        }),
+        InboxUrl::Memory => Err(InboxError::unusable(
+            "the inbox is in the memory of the service, which no other process can read".to_owned(),
+            "The service's log names its dead-letter updates. To keep them, use DATABASE_URL=sqlite:PATH \
+             or PostgreSQL.",
+        )),
         InboxUrl::Postgres(url) => {
             let user = postgres::User::Visitor(bot);
             Ok(Arc::new(postgres::PostgresInbox::open(url, settings, user, clock, Shutdown::new(), Arc::default())?))

@@ -140,13 +140,13 @@ async fn a_file_that_keeps_updates_of_another_bot_is_refused_and_serves_its_own_
     let refused = run(&["serve"], &variables, folder.path());
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     for words in
-        ["keeps updates of another bot, number 123456789 (waiting or dead: 1)", "\nhint:  Give this bot a file"]
+        ["holds updates of another bot, number 123456789 (waiting or dead-letter: 1)", "\nhint:  Give this bot a file"]
     {
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
     assert!(!refused.stderr.contains(TOKEN) && !refused.stderr.contains(OTHER_TOKEN));
     let doctor = run(&["doctor"], &variables, folder.path());
-    assert!(doctor.stdout.contains("keeps updates of another bot"), "{}{}", doctor.stdout, doctor.stderr);
+    assert!(doctor.stdout.contains("holds updates of another bot"), "{}{}", doctor.stdout, doctor.stderr);
     telegram.hang(false);
     let first = serve_echo(&telegram, &inbox, folder.path(), &[]);
     telegram.until("the reply", |telegram| telegram.last(7).as_deref() == Some("kept")).await;
