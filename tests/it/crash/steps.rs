@@ -32,9 +32,9 @@ const STEPS: [(&str, Stretch); 9] = [
 ];
 
 /// Lets the service die where it is told to, starts it again, and counts.
-async fn dies(step: &str, pass: usize, stretch: Stretch, keeper: &str) {
+async fn dies(step: &str, pass: usize, stretch: Stretch, store: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let url = match keeper {
+    let url = match store {
         "sqlite" => format!("sqlite:{}", folder.path().join("inbox.db").display()),
         other => other.to_owned(),
     };
@@ -59,7 +59,7 @@ async fn dies(step: &str, pass: usize, stretch: Stretch, keeper: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kill_at_each_step_loses_nothing_and_repeats_only_what_was_sent_and_not_recorded() {
+async fn a_kill_at_each_step_loses_no_update_and_repeats_only_unrecorded_replies() {
     for (step, stretch) in STEPS {
         for pass in [1, 4] {
             dies(step, pass, stretch, "sqlite").await;
@@ -69,7 +69,7 @@ async fn a_kill_at_each_step_loses_nothing_and_repeats_only_what_was_sent_and_no
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_storage_a_kill_at_each_step_is_made_good_by_telegram() {
+async fn without_storage_telegram_redelivers_after_a_kill_at_each_step() {
     let steps = ["received", "claimed", "handled", "sent", "before the outcome is recorded"];
     for (step, stretch) in STEPS.into_iter().filter(|(step, _)| steps.contains(step)) {
         dies(step, 2, stretch, "memory:").await;
