@@ -14,7 +14,7 @@ pub(super) struct Deps {
 }
 
 impl Deps {
-    /// What an operator's command needs: nothing stops it, and nobody reads its metrics.
+    /// What an operator's command needs: no stop is signalled to it, and its metrics are not read.
     pub(super) fn for_operator(clock: SharedClock) -> Self {
         Self { clock, shutdown: Shutdown::new(), counts: Arc::default() }
     }

@@ -6,8 +6,10 @@ use super::contract::Inbox;
 use super::counts::Counts;
 use super::deps::Deps;
 use super::error::InboxError;
+use super::memory::MemoryInbox;
+use super::postgres::{PostgresInbox, User};
+use super::sqlite::{self, SqliteInbox};
 use super::survey::Inspection;
-use super::{memory, postgres, sqlite};
 use crate::clock::SharedClock;
 use crate::lifecycle::Shutdown;
 use crate::settings::{InboxSettings, InboxUrl, Platform};
@@ -31,12 +33,12 @@ pub fn open(
     match &settings.url {
         InboxUrl::Sqlite(path) => {
             let deps = Deps { clock, shutdown: shutdown.clone(), counts };
-            Ok(Arc::new(sqlite::SqliteInbox::open(path, settings, bot, deps)?))
+            Ok(Arc::new(SqliteInbox::open(path, settings, bot, deps)?))
         }
-        InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, shutdown.soft.clone(), counts))),
+        InboxUrl::Memory => Ok(Arc::new(MemoryInbox::new(settings, clock, shutdown.soft.clone(), counts))),
         InboxUrl::Postgres(url) => {
-            let user = postgres::User::Service(bot);
-            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, user, clock, shutdown.clone(), counts)?))
+            let user = User::Service(bot);
+            Ok(Arc::new(PostgresInbox::open(url, settings, user, clock, shutdown.clone(), counts)?))
         }
     }
 }
@@ -53,15 +55,15 @@ pub fn open_for_operator(
     clock: SharedClock,
 ) -> Result<Arc<dyn Inbox>, InboxError> {
     match &settings.url {
-        InboxUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteInbox::open_for_operator(path, settings, clock)?)),
+        InboxUrl::Sqlite(path) => Ok(Arc::new(SqliteInbox::open_for_operator(path, settings, clock)?)),
         InboxUrl::Memory => Err(InboxError::unusable(
             "the inbox is in the memory of the service, which no other process can read".to_owned(),
             "The service's log names its dead-letter updates. To keep them, use DATABASE_URL=sqlite:PATH \
              or PostgreSQL.",
         )),
         InboxUrl::Postgres(url) => {
-            let user = postgres::User::Visitor(bot);
-            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, user, clock, Shutdown::new(), Arc::default())?))
+            let user = User::Visitor(bot);
+            Ok(Arc::new(PostgresInbox::open(url, settings, user, clock, Shutdown::new(), Arc::default())?))
         }
     }
 }

@@ -135,7 +135,7 @@ impl Inbox for MemoryInbox {
         let delivery = |lease: Lease| {
             let open = contents.open.get(&lease.update_id)?;
             let (update, calls_left) = (open.update.clone(), open.calls_left.clone());
-            // A process that dies loses its inbox, so no update has been through a crash.
+            // A crash loses this inbox, so no update has been through one.
             Some(Delivery { update, attempt: open.attempts + 1, lease, calls_left, crash_count: 0 })
         };
         Ok(self.queue.claim(limit).into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())

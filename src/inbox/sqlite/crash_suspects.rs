@@ -1,7 +1,7 @@
 //! Which update killed the process: claims that are recorded, and counted at the next start if they were not settled.
 //!
 //! An ordinary claim is not recorded, because that would cost a commit. After an unclean end, each update that waited
-//! then is recorded before it is claimed. If the process dies again, it died of one of those.
+//! then is recorded before it is claimed. If the process crashes again, one of those was the cause.
 
 use std::collections::HashSet;
 

@@ -145,7 +145,7 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<i64, InboxEr
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(found)?;
     if application != APPLICATION_ID && (application != 0 || tables > 0) {
         return Err(InboxError::unusable(
-            format!("{} is a database of another program", path.display()),
+            format!("{} is a database of some other program", path.display()),
             "Name another file for the inbox (DATABASE_URL=sqlite:PATH); Doorbell creates it.",
         ));
     }

@@ -49,7 +49,7 @@ pub(super) fn waiting(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Stored>
     })
 }
 
-/// Reads the columns id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left and body.
+/// Reads the columns `id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body`.
 pub(super) fn stored_update(row: &Row<'_>) -> rusqlite::Result<StoredUpdate> {
     let calls_left: Option<String> = row.get(7)?;
     let calls_left = calls_left.map(|calls| serde_json::from_str(&calls)).transpose();

@@ -1,5 +1,5 @@
-//! An update that kills the process which handles it. A release build has no points at which it could be
-//! told to die.
+//! An update that kills the process that handles it. Release builds have no fail points, so these tests are left out
+//! there.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::postgres::Database;
 use crate::harness::{BotApi, Line, Program, echo_settings, echo_variables, message, run, serve_echo, tell, until};
 
-/// The chat of the deadly update, and of one behind it.
+/// The chat of the deadly update, and of one that waits behind it.
 const CHAT: i64 = 66;
 const DEADLY: i64 = 21;
 const BEHIND: i64 = 42;
@@ -20,7 +20,7 @@ fn others() -> impl Iterator<Item = i64> {
     (1..LAST).filter(|id| *id != DEADLY)
 }
 
-/// Leaves updates to a service that a kill ends before it has handled any: Telegram does not answer it.
+/// Stores updates in a service that is killed before it has handled any, because Telegram does not answer it.
 async fn fill(telegram: &BotApi, inbox: &str, folder: &Path) {
     telegram.hang(true);
     let program = serve_echo(telegram, inbox, folder, &[("DOORBELL__DISPATCH__CONCURRENCY", "1")]);
