@@ -80,7 +80,7 @@ impl Instance {
 
 fn update(id: i64, chat: i64) -> Update {
     let now: SharedClock = Arc::new(SystemClock);
-    Update::read(message(id, chat, "Hello").to_string().into(), now.steady()).unwrap()
+    Update::parse(message(id, chat, "Hello").to_string().into(), now.steady()).unwrap()
 }
 
 fn dead() -> Verdict {
