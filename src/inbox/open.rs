@@ -35,8 +35,8 @@ pub fn open(
         }
         InboxUrl::Memory => Ok(Arc::new(memory::MemoryInbox::new(settings, clock, shutdown.soft.clone(), counts))),
         InboxUrl::Postgres(url) => {
-            let user = postgres::User::Service(bot);
-            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, user, clock, shutdown.clone(), counts)?))
+            let deps = Deps { clock, shutdown: shutdown.clone(), counts };
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, postgres::Access::Service(bot), deps)?))
         }
     }
 }
@@ -60,8 +60,8 @@ pub fn open_for_operator(
              or PostgreSQL.",
         )),
         InboxUrl::Postgres(url) => {
-            let user = postgres::User::Visitor(bot);
-            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, user, clock, Shutdown::new(), Arc::default())?))
+            let (access, deps) = (postgres::Access::Command(bot), Deps::for_operator(clock));
+            Ok(Arc::new(postgres::PostgresInbox::open(url, settings, access, deps)?))
         }
     }
 }
