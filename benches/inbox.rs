@@ -31,7 +31,7 @@ fn update(id: i64) -> Update {
         id % 1_000,
         "word ".repeat(60)
     );
-    Update::read(Bytes::from(body), SystemClock.now()).expect("an update")
+    Update::parse(Bytes::from(body), SystemClock.now()).expect("an update")
 }
 
 fn open(url: &str) -> Arc<dyn Inbox> {
@@ -150,7 +150,7 @@ fn reading(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("update");
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("read", |bench| {
-        bench.iter(|| Update::read(black_box(body.clone()), jiff::Timestamp::UNIX_EPOCH).expect("an update"));
+        bench.iter(|| Update::parse(black_box(body.clone()), jiff::Timestamp::UNIX_EPOCH).expect("an update"));
     });
 }
 

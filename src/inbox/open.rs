@@ -7,7 +7,7 @@ use super::counts::Counts;
 use super::deps::Deps;
 use super::error::InboxError;
 use super::memory::MemoryInbox;
-use super::postgres::{PostgresInbox, User};
+use super::postgres::{Access, PostgresInbox};
 use super::sqlite::{self, SqliteInbox};
 use super::survey::Inspection;
 use crate::clock::SharedClock;
@@ -37,8 +37,8 @@ pub fn open(
         }
         InboxUrl::Memory => Ok(Arc::new(MemoryInbox::new(settings, clock, shutdown.soft.clone(), counts))),
         InboxUrl::Postgres(url) => {
-            let user = User::Service(bot);
-            Ok(Arc::new(PostgresInbox::open(url, settings, user, clock, shutdown.clone(), counts)?))
+            let deps = Deps { clock, shutdown: shutdown.clone(), counts };
+            Ok(Arc::new(PostgresInbox::open(url, settings, Access::Service(bot), deps)?))
         }
     }
 }
@@ -62,8 +62,8 @@ pub fn open_for_operator(
              or PostgreSQL.",
         )),
         InboxUrl::Postgres(url) => {
-            let user = User::Visitor(bot);
-            Ok(Arc::new(PostgresInbox::open(url, settings, user, clock, Shutdown::new(), Arc::default())?))
+            let (access, deps) = (Access::Command(bot), Deps::for_operator(clock));
+            Ok(Arc::new(PostgresInbox::open(url, settings, access, deps)?))
         }
     }
 }

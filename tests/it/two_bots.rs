@@ -39,7 +39,7 @@ async fn visit(database: &Database, bot: Option<i64>) -> Result<usize, InboxErro
 }
 
 fn update(id: i64, chat: i64) -> Update {
-    Update::read(message(id, chat, "Hello").to_string().into(), SystemClock.now()).unwrap()
+    Update::parse(message(id, chat, "Hello").to_string().into(), SystemClock.now()).unwrap()
 }
 
 async fn buries(inbox: &dyn Inbox) -> UpdateId {

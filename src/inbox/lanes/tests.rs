@@ -11,7 +11,7 @@ fn at(seconds: u64) -> Timestamp {
 
 fn update(id: i64, chat: i64) -> Update {
     let body = format!(r#"{{"update_id":{id},"message":{{"chat":{{"id":{chat}}}}}}}"#);
-    Update::read(Bytes::from(body), at(0)).unwrap()
+    Update::parse(Bytes::from(body), at(0)).unwrap()
 }
 
 fn lanes(updates: &[(i64, i64)]) -> Lanes {

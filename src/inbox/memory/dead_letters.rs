@@ -84,7 +84,7 @@ mod tests {
 
     fn dead(id: i64, bytes: usize) -> OpenUpdate {
         let body = format!(r#"{{"update_id":{id},"message":{{"text":"{}"}}}}"#, "a".repeat(bytes));
-        let update = Update::read(Bytes::from(body), Timestamp::UNIX_EPOCH).unwrap();
+        let update = Update::parse(Bytes::from(body), Timestamp::UNIX_EPOCH).unwrap();
         OpenUpdate { update, attempts: 8, reason: None, calls_left: None, requests: Vec::new() }
     }
 
