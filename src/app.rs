@@ -20,7 +20,7 @@ use crate::lifecycle::{PartFailed, Shutdown};
 use crate::metrics::{self, Metrics};
 use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
 use crate::server::{self, Limits};
-use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
+use crate::settings::{InboxUrl, Problem, Settings, SettingsError, origin};
 use crate::telegram::{BotApi, BotToken, Call, Identity, PacedApi};
 use crate::traces;
 use crate::webhook::{self, Counts, Secrets, SourceCheck};
@@ -298,7 +298,7 @@ fn declared(settings: &Settings, identity: &Identity) -> Result<(Arc<dyn Handler
 fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsError {
     let problem = |problem: &TemplateProblem| Problem {
         key: problem.key.clone(),
-        source: settings.source(&problem.key).cloned().unwrap_or(Origin::Default),
+        source: settings.source(&problem.key).unwrap_or(origin::DEFAULT).to_owned(),
         found: problem.found.clone(),
         wanted: problem.wanted.clone(),
         hint: None,
