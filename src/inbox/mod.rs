@@ -25,7 +25,6 @@ mod verdict;
 pub use contract::Inbox;
 pub use counts::Counts;
 pub use delivery::{Accepted, Delivery, LEASE, Lease};
-use error::Away;
 pub use error::{InboxError, Unhandled};
 pub use open::{ephemeral_storage_warning, inspect, open, open_for_operator};
 pub use record::{Record, Selection, UpdateState};

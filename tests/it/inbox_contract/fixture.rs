@@ -208,12 +208,12 @@ impl Fixture {
 
     /// Whether updates survive a restart.
     pub(super) fn survives_a_restart(&self) -> bool {
-        !matches!(self.store, Storage::Memory)
+        !matches!(self.storage, Storage::Memory)
     }
 
     /// Whether claims survive the process that made them, because other instances may be running.
     pub(super) fn holds_across_a_restart(&self) -> bool {
-        matches!(self.store, Storage::Database(_))
+        matches!(self.storage, Storage::Database(_))
     }
 
     pub(super) fn now(&self) -> Timestamp {
