@@ -155,7 +155,7 @@ impl Door {
             Unread::BrokenOff => Refusal::BrokenOff,
             Unread::TooSlow => Refusal::TooSlow,
         })?;
-        let update = Update::read(body, self.clock.steady())?;
+        let update = Update::parse(body, self.clock.steady())?;
         let (id, kind, chat_key) = (update.id, update.kind.clone(), update.chat_key);
         let accepted = self.inbox.accept(update).await.map_err(Refusal::from);
         self.trace(id, &kind, begun, &accepted);

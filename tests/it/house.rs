@@ -105,7 +105,7 @@ const ONLY_HERE: &[(&str, &[&str])] = &[
 const LOOK_INTO_SECRETS: &[(&str, usize)] = &[
     ("cli/ring.rs", 1),
     ("cli/webhook.rs", 1),
-    ("inbox/postgres/link.rs", 1),
+    ("inbox/postgres/database.rs", 1),
     ("registrar/wanted.rs", 1),
     ("secret.rs", 1),
     ("settings/layer.rs", 1),

@@ -1,25 +1,25 @@
-//! Says who may write where, when this process may not: on most platforms a volume belongs to root at first.
+//! Explains why this process may not write a file: on most platforms a new volume belongs to root.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// The numbers of a user and of its group.
+/// The ids of a user and of its group.
 type Owner = (u32, u32);
 
-/// What to do about a file that cannot be opened for writing, or about its folder.
+/// What to do if a file or its folder cannot be written.
 pub(super) fn advice(file: &Path) -> String {
     let elsewhere = "or name another file with DATABASE_URL=sqlite:PATH";
-    let all_of_them = file.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
-    // The first that is there: the file itself, its folder, or the folder in which that one would be made.
-    let there = all_of_them.into_iter().find_map(|path| Some((path, owner(path)?)));
-    match (process(), there) {
+    let ancestors = file.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
+    // The first that exists: the file, its folder, or the folder in which its folder would be created.
+    let existing = ancestors.into_iter().find_map(|path| Some((path, owner(path)?)));
+    match (process(), existing) {
         (Some((user, group)), Some((path, (owner, of_group)))) if user != owner => {
             let path = if path == file { path.parent().unwrap_or(path) } else { path };
             let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
             format!(
                 "Doorbell runs as user {user}:{group} here, and {} belongs to {owner}:{of_group}. As an administrator of \
-                 the machine, run `chown -R {user}:{group} {}` (a volume belongs to root until somebody does), {elsewhere}.",
+                 the machine, run `chown -R {user}:{group} {}` (a new volume belongs to root), {elsewhere}.",
                 path.display(),
                 path.display()
             )
@@ -35,7 +35,7 @@ fn owner(path: &Path) -> Option<Owner> {
     fs::metadata(path).ok().map(|file| (file.uid(), file.gid()))
 }
 
-/// Who this process is, as Linux tells it; none elsewhere.
+/// The effective user and group of this process on Linux; `None` elsewhere.
 fn process() -> Option<Owner> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let effective = |name: &str| {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_knows_who_it_is() {
+    fn a_new_folder_belongs_to_the_user_of_this_process() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(process(), owner(folder.path()));
     }

@@ -1,11 +1,13 @@
+//! When the open updates were accepted.
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-/// When the updates that wait or are held arrived: so the oldest is known without a look at all of them.
+/// Acceptance times of the updates that wait or are claimed. The oldest is known without a scan.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
-    /// How many in each millisecond.
+    /// The number of updates per millisecond.
     by_millis: BTreeMap<i64, usize>,
 }
 
@@ -14,7 +16,7 @@ impl Arrivals {
         *self.by_millis.entry(at.as_millisecond()).or_default() += 1;
     }
 
-    /// One that was added is gone.
+    /// Removes a time that was added.
     pub(super) fn remove(&mut self, at: Timestamp) {
         let millis = at.as_millisecond();
         if let Some(count) = self.by_millis.get_mut(&millis) {
@@ -25,7 +27,7 @@ impl Arrivals {
         }
     }
 
-    /// When the oldest came, to the millisecond.
+    /// The oldest time, to the millisecond.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         self.by_millis.first_key_value().and_then(|(millis, _)| Timestamp::from_millisecond(*millis).ok())
     }
@@ -36,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_is_known_until_the_last_of_its_moment_has_gone() {
+    fn the_oldest_time_stays_until_its_last_update_is_removed() {
         let at = |millis| Timestamp::from_millisecond(millis).unwrap();
         let mut arrivals = Arrivals::default();
         for millis in [7, 5, 5, 9] {

@@ -1,16 +1,17 @@
--- When an update was accepted, or last revived, on the clock of the database: the clock of the program that
--- accepted it may have been wrong. None for those of an earlier version. The default is set on its own, for so
--- the rows that are there are not written anew.
+-- When an update was accepted or last revived, by the clock of the database: the clock of the program may have
+-- been wrong. Null for updates of an earlier version. The default is set in a statement of its own, so that
+-- existing rows are not rewritten.
 ALTER TABLE doorbell.updates ADD COLUMN accepted_at timestamptz;
 ALTER TABLE doorbell.updates ALTER COLUMN accepted_at SET DEFAULT clock_timestamp();
 
--- When due_at was written down. If that is later than now, the clock of the database was set back since.
+-- When due_at was written. If that is later than now, the clock of the database was set back since then.
 ALTER TABLE doorbell.chats ADD COLUMN set_at timestamptz;
 ALTER TABLE doorbell.chats ALTER COLUMN set_at SET DEFAULT clock_timestamp();
 
--- Takes the fronts of chats that are due, as claim_2 does, with three differences. A lease of p_mine that lapsed
--- is not taken: the program has it still. None that lapsed is taken where p_lapsed says so: after an outage
--- those who have them prolong them first. And it says how long ago each was accepted, in milliseconds.
+-- Claims the fronts of chats that are due, as claim_2 does, with three differences. Updates of p_mine are not
+-- claimed when their lease has lapsed, because this program still handles them. If p_lapsed is false, no update
+-- with a lapsed lease is claimed: after an outage, instances extend their leases first. The result has the age
+-- of each update in milliseconds, by the clock of the database.
 CREATE FUNCTION doorbell.claim_3(
     p_limit bigint, p_lease bigint, p_suspect text, p_token bigint, p_mine bigint[], p_lapsed boolean)
 RETURNS TABLE (id bigint, chat_key text, token bigint, kind text, received_at bigint, expires_at bigint,
@@ -24,7 +25,7 @@ DECLARE
     has_suspect boolean := EXISTS (
         SELECT FROM doorbell.chats c WHERE c.chat_key = p_suspect AND c.token = p_token AND c.due_at > begun);
 BEGIN
-    -- A front that came after this statement began is not seen by it: then the chat is left as it is.
+    -- A front that was stored after this statement began is not visible to it. Such a chat stays as it is.
     RETURN QUERY
     WITH due AS (
         SELECT c.chat_key, c.front, c.due_at, CASE WHEN c.token <> 0 THEN c.deaths + 1 ELSE 0 END AS deaths
@@ -51,9 +52,9 @@ BEGIN
     FROM taken t WHERE NOT t.later;
 END $$;
 
--- Records verdicts, as settle_1 does, with two differences. What follows the front is what waits: an update may
--- have been overtaken on its way into the chat by others, which have ended or died since. And whoever settles
--- too late did not die: that its lease lapsed is not held against the update any more.
+-- Records verdicts, as settle_1 does, with two differences. The next front is the next update that waits: others
+-- may have overtaken it on the way into the chat, and have ended since. And a process that settles too late has
+-- not crashed, so the lapsed lease no longer counts as a crash of the update.
 CREATE FUNCTION doorbell.settle_2(
     p_chat_keys text[], p_tokens bigint[], p_ids bigint[], p_verdicts text[], p_delays bigint[], p_reasons text[],
     p_calls text[], p_slot integer, OUT settled bigint[])
@@ -110,7 +111,7 @@ BEGIN
     UPDATE doorbell.tally SET open = open - ended WHERE slot = p_slot AND ended > 0;
 END $$;
 
--- Prolongs the leases that still stand.
+-- Extends the leases that are still held.
 CREATE FUNCTION doorbell.extend_2(p_chat_keys text[], p_tokens bigint[], p_lease bigint) RETURNS void
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
@@ -125,8 +126,8 @@ BEGIN
     WHERE c.chat_key = s.chat_key AND c.token = s.token;
 END $$;
 
--- Puts those of these updates that are dead back to waiting, the oldest first. Each has a new life from now on,
--- which p_now is on the clock of the program, as long as its first was.
+-- Puts those of these updates that are dead-letter updates back to waiting, the oldest first. Each gets a new
+-- lifetime, as long as its first, from p_now on, which is the time of the program's clock.
 CREATE FUNCTION doorbell.revive_2(p_ids bigint[], p_now bigint, p_slot integer, OUT revived bigint[])
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
@@ -150,7 +151,7 @@ BEGIN
     PERFORM doorbell.line_up_1(revived, base, p_slot);
 END $$;
 
--- Ends those of these updates that are dead, without a trace of what was in them.
+-- Discards those of these updates that are dead-letter updates, and erases their content.
 CREATE FUNCTION doorbell.discard_2(p_ids bigint[], OUT discarded bigint[])
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
@@ -166,8 +167,8 @@ BEGIN
     WHERE u.id = ANY (discarded);
 END $$;
 
--- After the clock of the database was set back: what was to wait for a second waits for a second from now on,
--- and not until the clock has come as far again.
+-- Corrects due times after the clock of the database was set back: a chat that was to wait for a second waits
+-- for a second from now, and not until the clock reaches the old time again.
 CREATE FUNCTION doorbell.set_back_1() RETURNS void
 LANGUAGE plpgsql
 AS $$

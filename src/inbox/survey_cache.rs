@@ -1,40 +1,44 @@
+//! Answers how many updates the inbox holds, without asking it more than once a second.
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use super::{Away, Inbox, InboxError, Survey};
+use super::contract::Inbox;
+use super::error::{Away, InboxError};
+use super::survey::Survey;
 use crate::clock::{SharedClock, later};
 use crate::telemetry::{self, Storm};
 
-/// The longest an answer waits for the inbox. Render counts a check that takes over 5 s as failed.
+/// How long to wait for the inbox. Render counts a health check that takes over 5 s as failed.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the inbox's answer is good for: whoever hammers at the door does not reach the inbox.
+/// How long an answer is used again, so that frequent health checks do not load the inbox.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Knows what the inbox holds, for whoever shows it: the inbox is asked once a second at most.
-pub struct Surveyor {
+/// The latest [`Survey`], for health checks and metrics.
+pub struct SurveyCache {
     inbox: Arc<dyn Inbox>,
     clock: SharedClock,
-    /// What the inbox last said, and when. Who finds it stale asks for all who wait.
+    /// The last answer and its time. The lock is held while the inbox is asked, so that one question serves all.
     surveyed: Mutex<Option<(Timestamp, Result<Survey, String>)>>,
     failing: Storm,
 }
 
-impl Surveyor {
-    /// Has not asked yet.
+impl SurveyCache {
+    /// A cache that has not asked yet.
     #[must_use]
     pub fn new(inbox: Arc<dyn Inbox>, clock: SharedClock) -> Self {
         let failing = Storm::new(Arc::clone(&clock));
         Self { inbox, clock, surveyed: Mutex::default(), failing }
     }
 
-    /// What the inbox holds, as of a second ago at most.
+    /// The survey, at most a second old.
     ///
     /// # Errors
     ///
-    /// Why the inbox does not say it, in words that strangers may read; the log has the others.
+    /// Why the inbox does not answer, in a text that anybody may read. The log has the details.
     pub async fn survey(&self) -> Result<Survey, String> {
         let mut surveyed = self.surveyed.lock().await;
         let now = self.clock.steady();
@@ -51,12 +55,12 @@ impl Surveyor {
     async fn ask(&self) -> Result<Survey, String> {
         tokio::select! {
             surveyed = self.inbox.survey() => surveyed.map_err(|error| {
-                // Of a database that is away the store itself tells.
-                let told = matches!(&error, InboxError::Unavailable(source) if source.is::<Away>());
-                if !told && let Some(times) = self.failing.event() {
-                    tracing::warn!(error = %telemetry::chain(&error), times, "the inbox does not say what it holds");
+                // The store itself reports that its database is away.
+                let reported = matches!(&error, InboxError::Unavailable(source) if source.is::<Away>());
+                if !reported && let Some(times) = self.failing.event() {
+                    tracing::warn!(error = %telemetry::chain(&error), times, "the inbox could not be surveyed");
                 }
-                error.in_public()
+                error.public_message()
             }),
             () = self.clock.sleep(PATIENCE) => Err("the inbox does not answer".to_owned()),
         }

@@ -5,16 +5,16 @@ use sqlx::error::DatabaseError;
 use super::schema::NotReady;
 
 /// Whether the server, or a pooler in front of it, refused one more connection.
-pub(super) fn has_no_more(error: &sqlx::Error) -> bool {
+pub(super) fn is_out_of_connections(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| {
         error.code().is_some_and(|code| code == "53300") || error.message().contains("no more connections allowed")
     })
 }
 
-/// Whether the error is about the way to the database, not about what was asked of it.
-pub(super) fn is_away(error: &sqlx::Error) -> bool {
-    // Connection exceptions, resources, the operator's doing, wrong passwords, no such database, no
-    // such schema, no rights or no such thing, a transaction that is over or read-only.
+/// Whether the error means that the database cannot be used at all, not only that one statement failed.
+pub(super) fn is_outage(error: &sqlx::Error) -> bool {
+    // Connection exceptions, missing resources, actions of the operator, wrong passwords, no such database, no such
+    // schema, missing rights or objects, and transactions that have ended or may not write.
     const CLASSES: [&str; 8] = ["08", "53", "57P", "28", "3D", "3F", "42", "25"];
     if let Some(error) = error.as_database_error() {
         return error.code().is_none_or(|code| CLASSES.iter().any(|class| code.starts_with(class)));
@@ -22,18 +22,18 @@ pub(super) fn is_away(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed)
 }
 
-/// What is wrong, without the line of the server's source that the library adds.
-pub(super) fn words(why: &NotReady) -> String {
-    if let NotReady::Database(sqlx::Error::Database(error)) = why {
+/// The message of the error. `sqlx` adds the line of the server's source code to it, which is left out here.
+pub(super) fn message(error: &NotReady) -> String {
+    if let NotReady::Database(sqlx::Error::Database(error)) = error {
         error.message().to_owned()
     } else {
-        why.to_string()
+        error.to_string()
     }
 }
 
 /// What the operator can do.
-pub(super) fn hint(why: &NotReady) -> &'static str {
-    let error = match why {
+pub(super) fn hint(error: &NotReady) -> &'static str {
+    let error = match error {
         NotReady::Older { .. } => {
             return "Start the service of this version first: it makes the tables, and commands leave them as they are.";
         }
@@ -46,7 +46,7 @@ pub(super) fn hint(why: &NotReady) -> &'static str {
     if matches!(error, sqlx::Error::Tls(_)) {
         return "Check sslmode in DATABASE_URL: require where the server offers TLS, disable where it does not.";
     }
-    if has_no_more(error) {
+    if is_out_of_connections(error) {
         return "The server has no connection left for this instance: raise its max_connections, or lower \
                 inbox.max_connections of the instances.";
     }
@@ -59,6 +59,8 @@ pub(super) fn hint(why: &NotReady) -> &'static str {
              that is there."
         }
         Some("53") => "The server has no connection or no space left: look at its limits.",
-        _ => "Check the host and the port in DATABASE_URL, and that the database runs and lets this machine in.",
+        _ => {
+            "Check the host and the port in DATABASE_URL, and that the database runs and accepts connections from this machine."
+        }
     }
 }

@@ -1,16 +1,16 @@
--- The bot whose updates these are: those of another one have the same ids. None until a service of
--- this version has started.
+-- The bot that owns the schema, because updates of two bots have the same ids. Null until a service of this
+-- version has started.
 ALTER TABLE doorbell.schema_version ADD COLUMN bot bigint;
 
--- How many times in a row whoever had the front let its lease lapse: a process that it kills does so.
+-- How many times in a row the lease of the front has lapsed. An update that crashes the process causes this.
 ALTER TABLE doorbell.chats ADD COLUMN deaths integer NOT NULL DEFAULT 0;
 
--- Takes the fronts of chats that are due, and holds each under a lease. The token of a chat that is
--- due says that its lease lapsed, since settling clears it.
+-- Claims the fronts of chats that are due, each under a lease. If a chat that is due has a token, its lease
+-- has lapsed, because settling clears the token.
 --
--- One that lapsed twice in a row is a suspect. An instance has one of those at a time, p_suspect being
--- the chat of the one it has and p_token its lease, so that the next death tells which it was; the
--- others are put off for a tenth of a second.
+-- An update whose lease lapsed twice in a row is a crash suspect. An instance claims one suspect at a time,
+-- so that the next crash shows which update caused it. p_suspect is the chat of the suspect that it has, and
+-- p_token its lease. Other suspects are delayed by a tenth of a second.
 CREATE FUNCTION doorbell.claim_2(p_limit bigint, p_lease bigint, p_suspect text, p_token bigint)
 RETURNS TABLE (id bigint, chat_key text, token bigint, kind text, received_at bigint, expires_at bigint,
                attempts integer, calls_left text, body bytea, deaths integer)
@@ -23,7 +23,7 @@ DECLARE
     has_suspect boolean := EXISTS (
         SELECT FROM doorbell.chats c WHERE c.chat_key = p_suspect AND c.token = p_token AND c.due_at > begun);
 BEGIN
-    -- A front that came after this statement began is not seen by it: then the chat is left as it is.
+    -- A front that was stored after this statement began is not visible to it. Such a chat stays as it is.
     RETURN QUERY
     WITH due AS (
         SELECT c.chat_key, c.front, c.due_at, CASE WHEN c.token <> 0 THEN c.deaths + 1 ELSE 0 END AS deaths
