@@ -92,6 +92,8 @@ const ONLY_HERE: &[(&str, &[&str])] = &[
     ("env::var", &["settings/sources.rs"]),
     ("std::fs", &["settings/", "inbox/sqlite/", "metrics/process.rs"]),
     ("tracing_subscriber::", &["telemetry/", "settings/"]),
+    ("config::", &["settings/"]),
+    ("toml::", &["settings/"]),
     ("set_hook", &["telemetry/"]),
     ("anyhow::", &["cli/"]),
     ("println!", &["cli/"]),
