@@ -1,4 +1,4 @@
-//! `doorbell completions`: what a shell needs to complete the commands and options.
+//! `doorbell completions`: the script with which a shell completes the commands and options.
 
 use std::io::{ErrorKind, Write};
 
@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
-/// Prints the script for a shell. A reader that has read enough is no failure.
+/// Prints the script for a shell. A reader that has gone away is not an error.
 pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "doorbell", &mut script);

@@ -14,12 +14,12 @@ use crate::telemetry;
     after_help = "Example:\n  TELEGRAM_BOT_TOKEN_FILE=token.txt PUBLIC_URL=https://bot.example.org doorbell serve"
 )]
 pub(super) struct Arguments {
-    /// Take the bot's webhook over, also from another service: webhook.takeover = "always" for this start.
+    /// Take over the bot's webhook, even from another service: webhook.takeover = "always" for this start.
     #[arg(long)]
     takeover: bool,
 }
 
-/// Serves until it is told to stop.
+/// Runs the service until it is told to stop.
 pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Result<ExitCode> {
     let sources = if arguments.takeover { sources.with("webhook.takeover", "always") } else { sources };
     let settings = load(&sources, Need::Token)?;
