@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use super::{Command, CommandFailure, UsageError};
+use super::Command;
+use super::error::{CommandFailure, UsageError};
 use crate::settings::Sources;
 use crate::telegram;
 

@@ -3,10 +3,8 @@
 use std::io::{ErrorKind, Write};
 
 use anyhow::Context;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
-
-use super::Cli;
 
 #[derive(Args, Clone, Copy, Debug)]
 #[command(
@@ -18,9 +16,9 @@ pub(super) struct Arguments {
 }
 
 /// Prints the script for a shell. A reader that has gone away is not an error.
-pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) fn run(arguments: Arguments, cli: &mut Command, out: &mut impl Write) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "doorbell", &mut script);
+    clap_complete::generate(arguments.shell, cli, "doorbell", &mut script);
     match out.write_all(&script) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         printed => printed.context("cannot print the script"),

@@ -4,7 +4,7 @@
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use super::say;
+use super::print::say;
 use crate::lifecycle::Shutdown;
 use crate::sandbox::{Message, Sandbox};
 

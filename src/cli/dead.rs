@@ -4,10 +4,10 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{load, say};
+use super::print::say;
 use crate::clock::{Clock, SystemClock, elapsed};
 use crate::inbox::{self, Inbox, Record, Selection};
-use crate::settings::{Need, Sources};
+use crate::settings::{Need, Settings, Sources};
 use crate::telegram::BotToken;
 use crate::update::UpdateId;
 use crate::wording;
@@ -71,7 +71,7 @@ impl Which {
 
 /// Shows or moves dead-letter updates. The service may be running at the same time.
 pub(super) async fn run(command: DeadCommand, sources: &Sources) -> anyhow::Result<ExitCode> {
-    let settings = load(sources, Need::Nothing)?;
+    let settings = Settings::load(sources, Need::Nothing)?;
     let bot = settings.telegram.bot_token.clone().map(|token| BotToken::new(token).bot_id());
     let inbox = inbox::visit(&settings.inbox, bot, Arc::new(SystemClock))?;
     match command {

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use super::{load, say};
+use super::print::say;
 use crate::clock::SystemClock;
 use crate::doctor::{Finding, Ring, Verdict, examine};
 use crate::registrar::explain;
-use crate::settings::{Need, Sources};
+use crate::settings::{Need, Settings, Sources};
 
 #[derive(Args)]
 #[command(
@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Resu
     if let Some(text) = &arguments.explain {
         return Ok(print_explanation(text, arguments.json));
     }
-    let settings = load(sources, Need::Token)?;
+    let settings = Settings::load(sources, Need::Token)?;
     let ring = match arguments.ring {
         None => Ring::No,
         Some(0) => Ring::Harmless,

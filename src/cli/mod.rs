@@ -5,28 +5,23 @@ mod completions;
 mod conversation;
 mod dead;
 mod doctor;
+mod error;
+mod print;
 mod ring;
 mod sandbox;
 mod serve;
 mod settings;
 mod webhook;
 
-use std::fmt::{Display, Write as _};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::app::{BuildError, RunError};
-use crate::inbox::InboxError;
 use crate::lifecycle;
-use crate::settings::{Need, Settings, SettingsError, Sources};
-use crate::telegram::NotDelivered;
+use crate::settings::Sources;
 use crate::telemetry;
-
-/// The exit status for wrong usage or wrong settings. 0 is success, 1 a failure.
-const USAGE_ERROR: u8 = 2;
 
 #[derive(Parser)]
 #[command(
@@ -85,7 +80,7 @@ pub async fn run() -> ExitCode {
         None => sources,
         Some(told) => match told.await {
             Ok(sources) => sources,
-            Err(error) => return fail(&error),
+            Err(error) => return error::report(&error),
         },
     };
     let ended = match command {
@@ -98,96 +93,11 @@ pub async fn run() -> ExitCode {
         Command::Settings(arguments) => {
             settings::run(arguments, &sources, &mut io::stdout()).map(|()| ExitCode::SUCCESS)
         }
-        Command::Completions(arguments) => completions::run(arguments, &mut io::stdout()).map(|()| ExitCode::SUCCESS),
+        Command::Completions(arguments) => {
+            completions::run(arguments, &mut Cli::command(), &mut io::stdout()).map(|()| ExitCode::SUCCESS)
+        }
     };
     // The log lines must appear before the error that ended the service.
     telemetry::flush();
-    ended.unwrap_or_else(|error| fail(&error))
-}
-
-/// Prints what went wrong, why and what to do. Returns the exit status.
-fn fail(error: &anyhow::Error) -> ExitCode {
-    let mut text = format!("error: {}\n", telemetry::chain(error.as_ref()));
-    if let Some(hint) = hint(error) {
-        let _ = writeln!(text, "hint:  {hint}");
-    }
-    telemetry::say_at_the_end(text);
-    let wrong = error.is::<SettingsError>()
-        || error.is::<UsageError>()
-        || matches!(error.downcast_ref(), Some(BuildError::Settings(_) | BuildError::NoToken));
-    if wrong { ExitCode::from(USAGE_ERROR) } else { ExitCode::FAILURE }
-}
-
-/// The arguments or the settings do not allow the command.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-struct UsageError {
-    message: String,
-    hint: Option<&'static str>,
-}
-
-/// The command failed for a reason outside the settings.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-struct CommandFailure {
-    message: String,
-    hint: &'static str,
-    source: std::io::Error,
-}
-
-fn hint(error: &anyhow::Error) -> Option<String> {
-    if let Some(failure) = error.downcast_ref::<CommandFailure>() {
-        return Some(failure.hint.to_owned());
-    }
-    if error.is::<NotDelivered>() {
-        let hint = "Check that the service is running at that address. `doorbell sandbox` starts one on this machine; \
-                    --url names another one.";
-        return Some(hint.to_owned());
-    }
-    if let Some(wrong) = error.downcast_ref::<UsageError>() {
-        return wrong.hint.map(ToOwned::to_owned);
-    }
-    match error.downcast_ref() {
-        Some(RunError::RefusedToken(refused)) => return Some(refused.hint().to_owned()),
-        Some(RunError::PartFailed(_)) => {
-            let hint = "This is a bug in the program; the log says where it happened. No acknowledged update is lost: start \
-                        the service again.";
-            return Some(hint.to_owned());
-        }
-        None => {}
-    }
-    if let Some(InboxError::Unusable { hint, .. }) = error.downcast_ref() {
-        return Some(hint.clone());
-    }
-    match error.downcast_ref::<BuildError>()? {
-        BuildError::Inbox(InboxError::Unusable { hint, .. }) => Some(hint.clone()),
-        BuildError::Listen { .. } => Some(
-            "Another program may be using the port: stop it, or choose another port with PORT. Ports below 1024 need \
-             special rights."
-                .to_owned(),
-        ),
-        BuildError::NoToken => Some("Set TELEGRAM_BOT_TOKEN to the token that @BotFather gave you.".to_owned()),
-        BuildError::Settings(_) | BuildError::Inbox(_) => None,
-    }
-}
-
-/// Prints a line to standard output. A reader that has gone away is not an error.
-fn say(line: impl Display) {
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
-/// Loads the settings.
-///
-/// # Errors
-///
-/// All problems with the settings together.
-fn load(sources: &Sources, need: Need) -> anyhow::Result<Settings> {
-    Ok(Settings::load(sources, need)?)
-}
-
-/// Logs what the operator should know about valid settings.
-fn remark(settings: &Settings) {
-    if let Some(remark) = settings.remark() {
-        tracing::warn!("{remark}");
-    }
+    ended.unwrap_or_else(|error| error::report(&error))
 }

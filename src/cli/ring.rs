@@ -6,7 +6,8 @@ use http::Uri;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{UsageError, load, say};
+use super::error::UsageError;
+use super::print::say;
 use crate::clock::{Clock, SystemClock};
 use crate::sandbox::TOKEN;
 use crate::settings::{Need, Origin, Settings, Sources};
@@ -49,7 +50,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Sends one update to the service, as Telegram would.
 pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Result<ExitCode> {
-    let settings = load(sources, Need::Nothing)?;
+    let settings = Settings::load(sources, Need::Nothing)?;
     // With --sandbox its service, else the one on this machine.
     let at_sandbox = matches!(settings.source("webhook.public_url"), Some(Origin::CommandLine));
     let from_sandbox = settings.webhook.public_url.as_ref().filter(|_| at_sandbox).map(ToString::to_string);

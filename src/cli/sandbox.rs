@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{CommandFailure, UsageError, at_sandbox, conversation, load, remark, say};
+use super::error::{CommandFailure, UsageError};
+use super::print::say;
+use super::serve::log_remark;
+use super::{at_sandbox, conversation};
 use crate::app::{App, BuildError, Parts, RunError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::lifecycle::{Shutdown, stop_on_signals};
@@ -42,13 +45,13 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
         .with("webhook.takeover", "always");
     let wired = |api_url: &str, port: u16| -> anyhow::Result<Settings> {
         let sources = sources.clone().with("telegram.api_url", api_url).with("server.port", port);
-        load(&sources.with("webhook.public_url", public_url(port)), Need::Token)
+        Ok(Settings::load(&sources.with("webhook.public_url", public_url(port)), Need::Token)?)
     };
     // The settings are looked at before anything is bound.
     let settings = wired("http://127.0.0.1:1", 1)?;
     leave_a_real_inbox_alone(&settings)?;
     telemetry::init(&settings.log)?;
-    remark(&settings);
+    log_remark(&settings);
 
     let clock: SharedClock = Arc::new(SystemClock);
     let (shutdown, telegram) = (Shutdown::new(), Shutdown::new());

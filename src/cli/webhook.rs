@@ -10,12 +10,13 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{UsageError, load, say};
+use super::error::UsageError;
+use super::print::say;
 use crate::app::BuildError;
 use crate::clock::{Clock, SystemClock, elapsed};
 use crate::doctor::{Finding, examine_webhook};
 use crate::registrar::{Drift, OffReason, RefusedToken, Status, WantedWebhook, drift, explain, register};
-use crate::settings::{Need, Sources, WebhookSettings};
+use crate::settings::{Need, Settings, Sources, WebhookSettings};
 use crate::telegram::{ApiError, BotApi, BotToken, WebhookInfo};
 use crate::wording::{age, count};
 
@@ -66,7 +67,7 @@ const TRIES: u32 = 4;
 ///
 /// When Telegram could not be asked, or refused. The exit status is then 1.
 pub(super) async fn run(command: WebhookCommand, sources: &Sources) -> anyhow::Result<ExitCode> {
-    let settings = load(sources, Need::Token)?;
+    let settings = Settings::load(sources, Need::Token)?;
     let token = settings.telegram.bot_token.clone().map(BotToken::new).ok_or(BuildError::NoToken)?;
     let clock = SystemClock;
     // The operator asked for it, even if the service does not register itself.

@@ -2,6 +2,7 @@
 //!
 //! Each check has its own finding. A check is skipped if an earlier one makes it meaningless.
 
+mod case;
 mod finding;
 mod ownership;
 mod reach;
@@ -10,35 +11,15 @@ mod storage;
 
 use jiff::Timestamp;
 
+pub use case::Ring;
 pub use finding::{Finding, Verdict};
 
 use crate::clock::SharedClock;
-use crate::registrar::{Drift, OffReason, TakeoverPolicy, WantedWebhook, drift};
-use crate::settings::{Settings, WebhookSettings};
+use crate::registrar::{Drift, TakeoverPolicy, drift};
+use crate::settings::Settings;
 use crate::telegram::{BotApi, BotToken, WebhookInfo};
+use case::Case;
 use reach::Service;
-
-/// The test update that the doctor sends, if any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ring {
-    /// None.
-    No,
-    /// An update of an unknown kind, which has no effect.
-    Harmless,
-    /// `/start`, as if this person had written it. The reply goes to that private chat.
-    Start {
-        /// The Telegram id of the person.
-        user: i64,
-    },
-}
-
-/// What the checks work with.
-struct Case<'a> {
-    settings: &'a Settings,
-    takeover: TakeoverPolicy,
-    wanted: Result<WantedWebhook, OffReason>,
-    now: Timestamp,
-}
 
 /// Makes all checks, in the order in which an operator would.
 ///
@@ -74,15 +55,7 @@ pub fn examine_webhook(settings: &Settings, token: &BotToken, seen: &WebhookInfo
     Case::of(settings, token, now).examine_webhook(seen)
 }
 
-impl<'a> Case<'a> {
-    fn of(settings: &'a Settings, token: &BotToken, now: Timestamp) -> Self {
-        let takeover = TakeoverPolicy::of(settings.webhook.takeover, &settings.platform);
-        // A service that does not register itself has a wanted URL too.
-        let webhook = WebhookSettings { register: true, ..settings.webhook.clone() };
-        let wanted = WantedWebhook::from_settings(&webhook, &settings.platform, token);
-        Self { settings, takeover, wanted, now }
-    }
-
+impl Case<'_> {
     fn examine_webhook(&self, seen: &WebhookInfo) -> Vec<Finding> {
         let drift = self.wanted.as_ref().map(|wanted| drift(wanted, seen)).unwrap_or_default();
         let mut findings = vec![registration::webhook(self, seen, &drift)];

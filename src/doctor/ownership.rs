@@ -1,5 +1,6 @@
+use super::case::Case;
+use super::finding::Finding;
 use super::reach::Service;
-use super::{Case, Finding};
 use crate::registrar::{Drift, TakeoverPolicy, drift};
 use crate::settings::Settings;
 use crate::telegram::WebhookInfo;

@@ -3,7 +3,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Finding, Ring};
+use super::case::Ring;
+use super::finding::Finding;
 use crate::registrar::{WEBHOOK_PATH, WantedWebhook, explain};
 use crate::telegram::{self, Answer, NotDelivered};
 use crate::wording;

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Case, Finding};
+use super::case::Case;
+use super::finding::Finding;
 use crate::registrar::{Drift, OffReason, RefusedToken, Status, TakeoverPolicy, explain, waiting};
 use crate::settings::{Origin, Settings};
 use crate::telegram::{ApiError, Me, WebhookInfo};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Finding;
+use super::finding::Finding;
 use super::reach::Service;
 use crate::inbox::{self, InboxError, Inspection, Survey};
 use crate::settings::Settings;

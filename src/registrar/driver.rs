@@ -14,7 +14,7 @@ use super::status::{OffReason, RefusedToken, Status};
 use super::step::step;
 use super::takeover::TakeoverPolicy;
 use super::wanted::WantedWebhook;
-use super::watching::NAME_INTERVAL;
+use super::watch::NAME_INTERVAL;
 use crate::clock::{Backoff, SharedClock, elapsed};
 use crate::fail;
 use crate::telegram::{ApiError, BotApi, Call, Identity, WebhookInfo};

@@ -14,7 +14,7 @@ mod explain;
 mod health;
 mod rate;
 mod register;
-mod registering;
+mod registration;
 mod repair;
 mod state;
 mod status;
@@ -23,7 +23,7 @@ mod takeover;
 #[cfg(test)]
 mod tests;
 mod wanted;
-mod watching;
+mod watch;
 
 pub use deliveries::waiting;
 pub use drift::{Drift, drift};

@@ -32,7 +32,7 @@ impl Repairs {
     /// since the last calm period, from 1.
     pub(super) fn damaged(&mut self, damage: &Damage) -> (Duration, u32) {
         let backoff = Backoff { first: self.watch_interval / 2, longest: LONGEST };
-        // Telegram sees one program only, so there is nobody to spread the waits against.
+        // No jitter is needed: one service repairs one webhook.
         let wait = if self.recent == 0 { Duration::ZERO } else { backoff.wait(self.recent, 0.0) };
         self.intact_since = None;
         self.recent = self.recent.saturating_add(1);
@@ -42,7 +42,7 @@ impl Repairs {
     }
 
     /// Notes that the webhook is intact. Returns the number of repairs if that ends a period with damage.
-    pub(super) fn held(&mut self, now: Timestamp) -> Option<u32> {
+    pub(super) fn intact(&mut self, now: Timestamp) -> Option<u32> {
         if self.recent == 0 {
             return None;
         }
@@ -79,12 +79,12 @@ mod tests {
         let at = |minutes| later(Timestamp::UNIX_EPOCH, Duration::from_mins(minutes));
         repairs.damaged(&Damage::Removed);
         repairs.damaged(&Damage::Removed);
-        assert_eq!(repairs.held(at(0)), None);
-        assert_eq!(repairs.held(at(9)), None);
+        assert_eq!(repairs.intact(at(0)), None);
+        assert_eq!(repairs.intact(at(9)), None);
         repairs.damaged(&Damage::Removed);
-        assert_eq!(repairs.held(at(10)), None);
-        assert_eq!(repairs.held(at(20)), Some(3));
-        assert_eq!(repairs.held(at(21)), None);
+        assert_eq!(repairs.intact(at(10)), None);
+        assert_eq!(repairs.intact(at(20)), Some(3));
+        assert_eq!(repairs.intact(at(21)), None);
         assert_eq!(repairs.damaged(&Damage::Removed), (Duration::ZERO, 1));
     }
 }

@@ -132,7 +132,7 @@ impl Turn {
         if !self.state.status.is_active() {
             self.publish(Status::Active { host: self.state.wanted.host() }, Level::INFO);
         }
-        if let Some(repairs) = self.state.repairs.held(self.now.steady) {
+        if let Some(repairs) = self.state.repairs.intact(self.now.steady) {
             let sentence =
                 format!("The webhook has not been changed for a while. It had been set again {}.", times(repairs));
             self.log(Level::INFO, sentence);
