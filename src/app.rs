@@ -15,12 +15,12 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::dispatch::Dispatch;
 use crate::handler::{Commands, Handler, TemplateProblem};
 use crate::health::{self, Health};
-use crate::inbox::{self, Inbox, InboxError, Surveyor};
+use crate::inbox::{self, Inbox, InboxError, SurveyCache};
 use crate::lifecycle::{PartFailed, Shutdown};
 use crate::metrics::{self, Metrics};
 use crate::registrar::{self, OffReason, RefusedToken, Registrar, Status, WantedWebhook};
 use crate::server::{self, Limits};
-use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
+use crate::settings::{InboxUrl, Problem, Settings, SettingsError, origin};
 use crate::telegram::{BotApi, BotToken, Call, Identity, PacedApi};
 use crate::traces;
 use crate::webhook::{self, Counts, Secrets, SourceCheck};
@@ -108,7 +108,7 @@ impl App {
         let bot = token.bot_id();
         let inbox = inbox::open(&settings.inbox, bot, Arc::clone(&clock), &shutdown, Arc::clone(&kept))?;
         let traces = traces::open(&settings.traces, bot, Arc::clone(&clock), &shutdown);
-        let surveyor = Arc::new(Surveyor::new(Arc::clone(&inbox), Arc::clone(&clock)));
+        let survey_cache = Arc::new(SurveyCache::new(Arc::clone(&inbox), Arc::clone(&clock)));
 
         let api = BotApi::new(&settings.telegram, token.clone(), Arc::clone(&clock));
         let counts = Arc::new(Counts::default());
@@ -125,10 +125,10 @@ impl App {
                 wrong_secrets: counts.refusals.subscribe(),
             },
         );
-        let advice = inbox::ephemeral(&settings.inbox, &settings.platform);
+        let advice = inbox::ephemeral_storage_warning(&settings.inbox, &settings.platform);
         let advice = advice.inspect(|advice| tracing::warn!("{advice}"));
         let health = Health {
-            surveyor: Arc::clone(&surveyor),
+            survey_cache: Arc::clone(&survey_cache),
             capacity: settings.inbox.capacity,
             registration: registrar.status(),
             webhook_health: registrar.health(),
@@ -158,7 +158,7 @@ impl App {
         let connections = Arc::<server::Counts>::default();
         let metrics = Metrics {
             registry: metrics::registry(&counts, &kept, dispatch.counts(), api.counts(), &connections),
-            surveyor,
+            survey_cache,
             capacity: settings.inbox.capacity,
             registration: registrar.status(),
             webhook_health: registrar.health(),
@@ -300,7 +300,7 @@ fn declared(settings: &Settings, identity: &Identity) -> Result<(Arc<dyn Handler
 fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsError {
     let problem = |problem: &TemplateProblem| Problem {
         key: problem.key.clone(),
-        source: settings.source(&problem.key).cloned().unwrap_or(Origin::Default),
+        source: settings.source(&problem.key).unwrap_or(origin::DEFAULT).to_owned(),
         found: problem.found.clone(),
         wanted: problem.wanted.clone(),
         hint: None,

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::case::Ring;
 use super::finding::Finding;
-use crate::registrar::{WEBHOOK_PATH, WantedWebhook, explain};
-use crate::telegram::{self, Answer, NotDelivered};
+use crate::registrar::{WantedWebhook, explain};
+use crate::telegram::{self, Answer, NotDelivered, WEBHOOK_PATH};
 use crate::wording;
 
 /// The longest wait for an answer. Telegram waits for 60 s, but a service that takes longer than this has a problem.

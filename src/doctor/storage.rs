@@ -31,8 +31,8 @@ pub(super) fn inbox(settings: &Settings, bot: BotId, service: Option<&Service>, 
         Ok(Inspection::Free(survey)) => {
             judged(CHECK, "it can be written; no service uses it now", &depth(&survey, now), settings)
         }
-        Ok(Inspection::NotYet) => Finding::ok(CHECK, "there is none yet: the first start creates it"),
-        Ok(Inspection::InService) => match service.map(Service::inbox) {
+        Ok(Inspection::Missing) => Finding::ok(CHECK, "there is none yet: the first start creates it"),
+        Ok(Inspection::ServiceOnly) => match service.map(Service::inbox) {
             Some(report) if report["error"].is_string() => Finding::failed(
                 CHECK,
                 format!("the service says: {}", report["error"].as_str().unwrap_or_default()),
@@ -92,7 +92,7 @@ fn judged(check: &'static str, state: &str, depth: &Depth, settings: &Settings) 
 
 pub(super) fn disk(settings: &Settings) -> Finding {
     const CHECK: &str = "storage";
-    match inbox::ephemeral(&settings.inbox, &settings.platform) {
+    match inbox::ephemeral_storage_warning(&settings.inbox, &settings.platform) {
         Some(advice) => Finding::failed(CHECK, "a deploy erases the inbox", advice),
         None => Finding::ok(CHECK, "no storage that a deploy would erase was detected"),
     }

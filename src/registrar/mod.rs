@@ -33,4 +33,4 @@ pub use health::WebhookHealth;
 pub use register::{Registered, register};
 pub use status::{OffReason, RefusedToken, Status, StatusName};
 pub use takeover::TakeoverPolicy;
-pub use wanted::{WEBHOOK_PATH, WantedWebhook};
+pub use wanted::WantedWebhook;

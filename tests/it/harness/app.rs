@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use doorbell::app::{App, Parts, RunError};
 use doorbell::clock::{Clock, SharedClock, SystemClock};
-use doorbell::dispatch::{Dispatch, Outcome};
+use doorbell::dispatch::Dispatch;
 use doorbell::handler::Handler;
+use doorbell::inbox::VerdictKind;
 use doorbell::inbox::{Inbox, Survey};
 use doorbell::lifecycle::Shutdown;
 use doorbell::registrar::Status;
@@ -182,7 +183,7 @@ impl TestApp {
     }
 
     /// How attempts ended so far.
-    pub fn attempts(&self) -> &Family<Outcome, Counter> {
+    pub fn attempts(&self) -> &Family<VerdictKind, Counter> {
         &self.dispatch.counts().attempts
     }
 
