@@ -18,7 +18,7 @@ use crate::health::{self, Health};
 use crate::inbox::{self, Inbox, InboxError, SurveyCache};
 use crate::lifecycle::{PartFailed, Shutdown};
 use crate::metrics::{self, Metrics};
-use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
+use crate::registrar::{self, OffReason, RefusedToken, Registrar, Status, WantedWebhook};
 use crate::server::{self, Limits};
 use crate::settings::{InboxUrl, Problem, Settings, SettingsError, origin};
 use crate::telegram::{BotApi, BotToken, Call, Identity, PacedApi};
@@ -88,10 +88,10 @@ impl App {
                 (token, wanted)
             }
             // The platform gives a preview no secrets: it is to be seen to live all the same.
-            None if settings.platform.is_preview() => (BotToken::none(), Err(NotWanted::NoToken)),
+            None if settings.platform.is_preview() => (BotToken::none(), Err(OffReason::NoToken)),
             None => return Err(BuildError::NoToken),
         };
-        let without_bot = matches!(wanted, Err(NotWanted::NoToken));
+        let without_bot = matches!(wanted, Err(OffReason::NoToken));
         if without_bot {
             // Nothing will be kept, so nothing is asked of a disk or a database that may not be there.
             settings.inbox.url = InboxUrl::Memory;
@@ -115,21 +115,23 @@ impl App {
         let secrets =
             Secrets::new(&token.secret_in_force(&settings.webhook), settings.webhook.previous_secret_token.as_ref());
         let registrar = Registrar::new(
-            api.clone(),
             wanted,
-            announcement,
-            identity,
-            Arc::clone(&clock),
-            settings.webhook.watch_interval,
-            counts.refusals.subscribe(),
+            registrar::Deps {
+                api: api.clone(),
+                announce: announcement,
+                identity,
+                clock: Arc::clone(&clock),
+                watch_interval: settings.webhook.watch_interval,
+                wrong_secrets: counts.refusals.subscribe(),
+            },
         );
         let advice = inbox::ephemeral_storage_warning(&settings.inbox, &settings.platform);
         let advice = advice.inspect(|advice| tracing::warn!("{advice}"));
         let health = Health {
             survey_cache: Arc::clone(&survey_cache),
             capacity: settings.inbox.capacity,
-            standing: registrar.standing(),
-            notes: registrar.notes(),
+            registration: registrar.status(),
+            webhook_health: registrar.health(),
             counts: Arc::clone(&counts),
             started_at: clock.now(),
             advice,
@@ -158,8 +160,8 @@ impl App {
             registry: metrics::registry(&counts, &kept, dispatch.counts(), api.counts(), &connections),
             survey_cache,
             capacity: settings.inbox.capacity,
-            standing: registrar.standing(),
-            notes: registrar.notes(),
+            registration: registrar.status(),
+            webhook_health: registrar.health(),
             connections: Arc::clone(&connections),
             connections_limit: limits.connections,
             started_at: health.started_at,
@@ -195,10 +197,10 @@ impl App {
         self.router.clone()
     }
 
-    /// Where the registration stands, now and later.
+    /// The status of the registration, now and whenever it changes.
     #[must_use]
-    pub fn standing(&self) -> watch::Receiver<Standing> {
-        self.registrar.standing()
+    pub fn registration(&self) -> watch::Receiver<Status> {
+        self.registrar.status()
     }
 
     /// What is kept.

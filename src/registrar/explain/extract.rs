@@ -1,5 +1,4 @@
-//! Finds in a text what Telegram has said: past the names that libraries put before it, past the
-//! lines of a log around it, and out of JSON.
+//! Extracts Telegram's words from a text: from log lines, from JSON, and after the names that libraries put before them.
 
 use http::StatusCode;
 use serde_json::Value;
@@ -7,30 +6,30 @@ use serde_json::Value;
 /// What may follow a phrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// Nothing but a full stop: the phrase is all there is, and no code says that it is Telegram's.
+    /// Nothing but a full stop: the phrase is the whole text, and no code shows that it is Telegram's.
     Text,
     /// The end of a sentence, a bracket or a quotation mark.
     Boundary,
 }
 
-/// Words that may be Telegram's.
+/// A part of the text that may be Telegram's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Said<'a> {
+pub(super) struct Candidate<'a> {
     /// The error code that goes with them, where it is known.
     pub(super) code: Option<u16>,
-    /// They begin here; what follows them is not cut off.
+    /// Begins with the words; what follows them is not cut off.
     pub(super) words: &'a str,
     pub(super) end: End,
 }
 
-/// Longer texts are no error messages.
+/// The longest text that is read, in characters. Error messages are shorter.
 const LONGEST: usize = 8_000;
 
-/// The words with which Telegram begins a description, and the error code that they stand for. What
-/// needs a colon is a word that other sentences have as well.
+/// The words with which Telegram begins a description, the error code that they stand for, and whether a colon must follow:
+/// other sentences contain such words too.
 const CLASSES: [(&str, u16, bool); 13] = [
     ("bad request", 400, true),
-    // python-telegram-bot leaves the words away, and has the name of its class instead.
+    // python-telegram-bot writes the name of its class instead of Telegram's words.
     ("telegram.error.badrequest", 400, true),
     ("unauthorized", 401, false),
     ("forbidden", 403, true),
@@ -45,28 +44,26 @@ const CLASSES: [(&str, u16, bool); 13] = [
     ("flood control exceeded", 429, false),
 ];
 
-/// After these words stands an error of a delivery, without a code.
+/// An error of a delivery follows these words, without a code.
 const LEADS: [&str; 5] =
     [BAD_WEBHOOK, "telegram could not deliver an update: ", " ago: ", "is over: ", "webhook error. "];
 
-/// How Telegram begins to say why an address cannot be a webhook. What follows is a refusal of the
-/// address, or what was met there.
+/// How Telegram begins when it refuses an address. A reason follows, or the error of the connection to the address.
 const BAD_WEBHOOK: &str = "bad webhook: ";
 
-/// The texts that an input holds, each in lower case: the input itself, or the descriptions in the
-/// JSON that it is or contains.
-pub(super) fn texts(input: &str) -> Vec<String> {
+/// The descriptions in an input, in lower case: those in the JSON that it contains, or the input itself.
+pub(super) fn descriptions(input: &str) -> Vec<String> {
     let input: String = input.chars().take(LONGEST).collect();
     let mut texts = Vec::new();
     if let (Some(from), Some(to)) = (input.find('{'), input.rfind('}'))
         && let Some(Ok(json)) = input.get(from..=to).map(serde_json::from_str::<Value>)
     {
-        descriptions(&json, &mut texts);
+        collect_descriptions(&json, &mut texts);
     }
     if texts.is_empty() { vec![plain(&input)] } else { texts }
 }
 
-fn descriptions(json: &Value, texts: &mut Vec<String>) {
+fn collect_descriptions(json: &Value, texts: &mut Vec<String>) {
     match json {
         Value::Object(fields) => {
             for name in ["description", "last_error_message", "message"] {
@@ -79,15 +76,15 @@ fn descriptions(json: &Value, texts: &mut Vec<String>) {
             {
                 texts.push(code.to_string());
             }
-            fields.values().for_each(|value| descriptions(value, texts));
+            fields.values().for_each(|value| collect_descriptions(value, texts));
         }
-        Value::Array(values) => values.iter().for_each(|value| descriptions(value, texts)),
+        Value::Array(values) => values.iter().for_each(|value| collect_descriptions(value, texts)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
-/// Lower case, one blank between two words, no colours of a terminal, and no other control character
-/// than the end of a line.
+/// The text in lower case, with one blank between two words, without terminal colours, and without control characters
+/// other than line ends.
 fn plain(text: &str) -> String {
     let mut parts = text.split('\u{1b}');
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -103,7 +100,7 @@ fn plain(text: &str) -> String {
     lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// The code that is all a text has, alone or with its standard reason: `409`, `HTTP 502`, `409 Conflict`.
+/// The code of a text that contains nothing else, or only its standard reason: `409`, `HTTP 502`, `409 Conflict`.
 pub(super) fn bare_code(text: &str) -> Option<u16> {
     const AROUND: [&str; 8] = ["error", "http", "http/1.1", "status", "code", "error_code", "etelegram", "telegram"];
     let mut words = text.split([' ', ':', '=', '#', '[', ']', '(', ')']).filter(|word| !word.is_empty());
@@ -114,9 +111,9 @@ pub(super) fn bare_code(text: &str) -> Option<u16> {
     (reason.is_empty() || reason == standard).then(|| code.as_u16())
 }
 
-/// Everything that may be Telegram's words: what follows a code or a lead, in the order of the text,
-/// and last the whole text.
-pub(super) fn candidates(text: &str) -> Vec<Said<'_>> {
+/// Everything that may be Telegram's words: what follows a code or a lead, in the order of the text, and last the whole
+/// text.
+pub(super) fn candidates(text: &str) -> Vec<Candidate<'_>> {
     let mut found = Vec::new();
     for (class, code, colon) in CLASSES {
         for (at, _) in text.match_indices(class).filter(|(at, _)| begins(&text[..*at])) {
@@ -126,26 +123,26 @@ pub(super) fn candidates(text: &str) -> Vec<Said<'_>> {
                 None if colon => continue,
                 None => rest.trim_start(),
             };
-            found.push((at, Said { code: Some(code), words, end: End::Boundary }));
+            found.push((at, Candidate { code: Some(code), words, end: End::Boundary }));
         }
     }
     for lead in LEADS {
         for at in text.match_indices(lead).map(|(at, _)| at + lead.len()) {
-            let said = Said { code: None, words: &text[at..], end: End::Boundary };
-            found.push((at, said));
+            let candidate = Candidate { code: None, words: &text[at..], end: End::Boundary };
+            found.push((at, candidate));
             if lead == BAD_WEBHOOK {
-                found.push((at, Said { code: Some(400), ..said }));
+                found.push((at, Candidate { code: Some(400), ..candidate }));
             }
         }
     }
     found.sort_by_key(|(at, _)| *at);
     let whole = text.strip_prefix("error: ").unwrap_or(text);
-    let whole = Said { code: None, words: whole, end: End::Text };
-    found.into_iter().map(|(_, said)| said).chain([whole]).collect()
+    let whole = Candidate { code: None, words: whole, end: End::Text };
+    found.into_iter().map(|(_, candidate)| candidate).chain([whole]).collect()
 }
 
-/// Whether words that follow this text begin something: a line, what stands after a colon, a dash,
-/// a bracket, a quotation mark or a number.
+/// Whether a description may begin after this text: at a line start, or after a colon, a dash, a bracket, a quotation mark
+/// or a number.
 fn begins(before: &str) -> bool {
     let Some(last) = before.chars().next_back() else { return true };
     match last {
@@ -155,9 +152,9 @@ fn begins(before: &str) -> bool {
     }
 }
 
-/// The places at which a sentence of this program may begin: each line, and what follows a colon, a
-/// quotation mark or a full stop in it.
-pub(super) fn line_starts(text: &str) -> Vec<&str> {
+/// The positions at which a sentence of this program may begin: line starts, and after a colon, a quotation mark or a full
+/// stop.
+pub(super) fn sentence_starts(text: &str) -> Vec<&str> {
     let after = [": ", "\"", ". ", "\n", "> "];
     let inner = after.iter().flat_map(|mark| text.match_indices(mark).map(|(at, mark)| &text[at + mark.len()..]));
     std::iter::once(text).chain(inner).collect()
@@ -168,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_code_is_a_number_with_nothing_but_its_standard_reason() {
+    fn a_bare_code_is_a_number_with_at_most_its_standard_reason() {
         for (text, code) in [
             ("409", Some(409)),
             ("http 502", Some(502)),
@@ -186,8 +183,8 @@ mod tests {
     }
 
     #[test]
-    fn words_with_a_code_begin_after_something_that_ends() {
-        let codes = |text: &str| candidates(text).iter().filter_map(|said| said.code).collect::<Vec<_>>();
+    fn a_description_with_a_code_begins_after_a_delimiter() {
+        let codes = |text: &str| candidates(text).iter().filter_map(|candidate| candidate.code).collect::<Vec<_>>();
         assert_eq!(codes("bad request: chat not found"), [400]);
         assert_eq!(codes("call to 'x' failed! (409: conflict: terminated)"), [409]);
         assert_eq!(codes("the chat was not found"), [0_u16; 0]);

@@ -1,9 +1,9 @@
-//! Texts that operators paste, and which meaning each must get; and texts that must get none.
+//! Texts that operators paste with the explanation that each must get, and texts that must get none.
 
 use super::*;
 use crate::telegram::ApiError;
 
-/// The texts and the key of their meaning, as [`meaning`] must find it.
+/// The texts, and the key of the explanation that [`explain`] must find.
 const KNOWN: &[(&str, &str)] = &[
     // Conflicts, as Telegram, libraries and logs write them.
     (
@@ -256,10 +256,10 @@ const UNKNOWN: &[&str] = &[
 ];
 
 #[test]
-fn every_text_gets_the_meaning_that_its_structure_shows() {
+fn every_known_text_gets_its_explanation() {
     let wrong: Vec<_> = KNOWN
         .iter()
-        .map(|(text, key)| (text, key, meaning(text).map(|meaning| meaning.key)))
+        .map(|(text, key)| (text, key, explain(text).map(|known| known.key)))
         .filter(|(_, key, found)| *found != Some(**key))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -267,16 +267,16 @@ fn every_text_gets_the_meaning_that_its_structure_shows() {
 }
 
 #[test]
-fn what_is_not_known_is_not_guessed() {
-    let guessed: Vec<_> = UNKNOWN.iter().filter_map(|text| Some((text, meaning(text)?.key))).collect();
+fn an_unknown_text_gets_no_explanation() {
+    let guessed: Vec<_> = UNKNOWN.iter().filter_map(|text| Some((text, explain(text)?.key))).collect();
     assert!(guessed.is_empty(), "{guessed:#?}");
 }
 
 #[test]
-fn every_status_of_a_webhook_that_is_known_is_put_into_plain_words() {
+fn every_known_status_of_a_webhook_is_explained() {
     for (status, words) in [
         ("401 Unauthorized", "secret token"),
-        ("403 Forbidden", "before it"),
+        ("403 Forbidden", "in front of it"),
         ("404 Not Found", "no such path"),
         ("302 Found", "redirects"),
         ("410 Gone", "23 h"),
@@ -286,13 +286,13 @@ fn every_status_of_a_webhook_that_is_known_is_put_into_plain_words() {
         ("502", "proxy"),
     ] {
         let text = format!("Wrong response from the webhook: {status}");
-        let meaning = meaning(&text).unwrap_or_else(|| panic!("{text}"));
-        assert!(meaning.means.contains(words), "{text}: {meaning:?}");
+        let known = explain(&text).unwrap_or_else(|| panic!("{text}"));
+        assert!(known.means.contains(words), "{text}: {known:?}");
     }
 }
 
 #[test]
-fn what_the_program_itself_says_of_telegram_can_be_pasted_back() {
+fn sentences_of_the_program_itself_can_be_explained() {
     let refused = |code, description: &str| ApiError::Refused {
         code,
         description: description.to_owned(),
@@ -307,24 +307,22 @@ fn what_the_program_itself_says_of_telegram_can_be_pasted_back() {
         (ApiError::Unknown { reason: "connection closed before message completed".to_owned() }, "our_unknown"),
     ] {
         for line in [error.to_string(), format!("2026-11-26T10:00:00Z WARN doorbell::registrar: It failed: {error}")] {
-            assert_eq!(meaning(&line).map(|meaning| meaning.key), Some(key), "{line}");
+            assert_eq!(explain(&line).map(|known| known.key), Some(key), "{line}");
         }
     }
 }
 
 #[test]
-fn every_entry_is_written_alike_and_found_by_its_own_phrases() {
-    for entry in entries().chain(&ours::OURS) {
-        assert!(!entry.means.ends_with('.') && entry.remedy.ends_with('.'), "{}", entry.key);
-        for phrase in entry.phrases {
-            assert_eq!(*phrase, phrase.to_lowercase(), "{}", entry.key);
+fn every_entry_has_the_same_form() {
+    let tables = TABLES.into_iter().chain([ours::OURS, codes::CODES, codes::WEBHOOK_STATUSES]);
+    for Entry { explanation, phrases, .. } in tables.flatten() {
+        let Explanation { key, means, remedy } = explanation;
+        assert!(!means.ends_with('.') && remedy.ends_with('.'), "{key}");
+        for phrase in *phrases {
+            assert_eq!(*phrase, phrase.to_lowercase(), "{key}");
         }
     }
-    let statuses = (100..600).filter_map(|status| statuses::of(&status.to_string()));
-    for status in statuses.chain((100..600).filter_map(codes::of)) {
-        assert!(!status.means.ends_with('.') && status.remedy.ends_with('.'), "{status:?}");
-    }
-    for key in HEALING {
-        assert!(entries().any(|entry| entry.key == key), "{key}");
+    for key in TRANSIENT {
+        assert!(TABLES.into_iter().flatten().any(|entry| entry.explanation.key == key), "{key}");
     }
 }

@@ -1,10 +1,9 @@
-//! What other programs do to the webhook is noticed, said once in a clear sentence, and healed where
-//! that is right.
+//! What other programs do to the webhook is noticed, explained once in a clear sentence, and repaired where that is right.
 
 use std::time::Duration;
 
 use doorbell::clock::{SystemClock, elapsed};
-use doorbell::registrar::Standing;
+use doorbell::registrar::Status;
 use doorbell::sandbox::{Answer, Fault, Outcome, Sandbox, TOKEN};
 
 use crate::harness::{Log, SECRET, SteppedClock, TestApp, Wanted, count, fetch, free_port, post, telegram};
@@ -18,7 +17,7 @@ async fn service(clock: &SteppedClock) -> TestApp {
     app
 }
 
-/// The most calls of `setWebhook` in any ten minutes.
+/// The largest number of `setWebhook` calls in any ten minutes.
 fn most_in_ten_minutes(sandbox: &Sandbox) -> usize {
     let calls: Vec<_> = sandbox.calls().into_iter().filter(|call| call.method == "setWebhook").collect();
     let within = |from: usize| {
@@ -35,7 +34,7 @@ async fn a_webhook_that_was_removed_is_back_within_the_watch_interval() {
     app.sandbox.polling_copy();
     app.sandbox.say(7, "Ann", "/start");
     clock.pass(61, 1).await;
-    assert!(app.sandbox.webhook().is_some() && app.standing.borrow().is_active());
+    assert!(app.sandbox.webhook().is_some() && app.registration.borrow().is_active());
     assert_eq!(log.lines("some program called deleteWebhook").len(), 1);
     let health = fetch(app.addr, "/healthz").await.json();
     assert_eq!(health["webhook"]["healed"], 1);
@@ -45,7 +44,7 @@ async fn a_webhook_that_was_removed_is_back_within_the_watch_interval() {
 }
 
 #[tokio::test]
-async fn a_polling_copy_that_restarts_every_ten_seconds_meets_no_storm_and_one_clear_sentence() {
+async fn a_polling_copy_that_restarts_every_ten_seconds_causes_one_clear_sentence_and_no_storm() {
     let log = Log::listen();
     let clock = SteppedClock::new();
     let app = service(&clock).await;
@@ -59,9 +58,9 @@ async fn a_polling_copy_that_restarts_every_ten_seconds_meets_no_storm_and_one_c
     let health = fetch(app.addr, "/healthz").await;
     assert!(health.body.contains("a polling copy of this bot is running elsewhere"), "{}", health.body);
 
-    // It has been stopped: the webhook comes back within the longest wait.
+    // The copy is stopped: the webhook is set again within the longest wait.
     clock.pass(360, 1).await;
-    assert!(app.sandbox.webhook().is_some() && app.standing.borrow().is_active());
+    assert!(app.sandbox.webhook().is_some() && app.registration.borrow().is_active());
     assert!(most_in_ten_minutes(&app.sandbox) <= 12, "{}", most_in_ten_minutes(&app.sandbox));
     app.sandbox.idle().await;
     app.drain().await;
@@ -69,29 +68,29 @@ async fn a_polling_copy_that_restarts_every_ten_seconds_meets_no_storm_and_one_c
         assert_eq!(app.replies(100 + restart).len(), 1, "no update is lost");
     }
 
-    // A calm while ends the storm: the next removal is healed at once again.
+    // After a calm period, the next removal is repaired at once again.
     clock.pass(700, 1).await;
-    assert_eq!(log.lines("left in peace").len(), 1);
+    assert_eq!(log.lines("has not been changed for a while").len(), 1);
     app.sandbox.polling_copy();
     clock.pass(61, 1).await;
     assert!(app.sandbox.webhook().is_some());
 }
 
 #[tokio::test]
-async fn a_second_service_is_named_and_not_fought() {
+async fn a_second_service_is_named_and_its_webhook_is_left_alone() {
     let log = Log::listen();
     let clock = SteppedClock::new();
     let app = service(&clock).await;
     app.sandbox.second_service("https://192.0.2.1/secret-path").expect("it can be set");
     clock.pass(600, 1).await;
-    assert_eq!(*app.standing.borrow(), Standing::Superseded { host: "192.0.2.1".to_owned() });
+    assert_eq!(*app.registration.borrow(), Status::Superseded { host: "192.0.2.1".to_owned() });
     assert_eq!(log.lines("Another service, at 192.0.2.1, has taken this bot's webhook").len(), 1);
     assert!(log.lines("secret-path").is_empty());
     assert_eq!(count(&app.sandbox, "setWebhook"), 2, "ours at the start, and the other's");
 }
 
 #[tokio::test]
-async fn a_second_service_that_is_there_before_ours_is_read_back_wins_too() {
+async fn a_second_service_that_registers_before_ours_is_read_back_wins_too() {
     let clock = SteppedClock::new();
     let sandbox = telegram(&clock.manual).await;
     let slow = Answer::Slow(Duration::from_secs(5));
@@ -100,12 +99,12 @@ async fn a_second_service_that_is_there_before_ours_is_read_back_wins_too() {
     sandbox.until(|sandbox| sandbox.webhook().is_some()).await;
     sandbox.second_service("https://192.0.2.1/hook").expect("it can be set");
     clock.manual.advance(Duration::from_secs(5));
-    let mut standing = app.standing.clone();
-    standing.wait_for(|standing| matches!(standing, Standing::Superseded { .. })).await.expect("it runs");
+    let mut status = app.registration.clone();
+    status.wait_for(|status| matches!(status, Status::Superseded { .. })).await.expect("it runs");
 }
 
 #[tokio::test]
-async fn a_secret_changed_behind_our_back_is_noticed_by_the_burst_and_set_again() {
+async fn a_secret_that_another_program_changed_is_noticed_by_the_burst_and_set_again() {
     let log = Log::listen();
     let clock = SteppedClock::new();
     let app = service(&clock).await;
@@ -130,7 +129,7 @@ async fn a_secret_changed_behind_our_back_is_noticed_by_the_burst_and_set_again(
 }
 
 #[tokio::test]
-async fn strangers_with_wrong_secrets_cause_a_few_looks_and_nothing_else() {
+async fn requests_with_wrong_secrets_cause_a_few_looks_and_nothing_else() {
     let clock = SteppedClock::new();
     let app = service(&clock).await;
     let looks = count(&app.sandbox, "getWebhookInfo");
@@ -145,8 +144,8 @@ async fn strangers_with_wrong_secrets_cause_a_few_looks_and_nothing_else() {
     assert_eq!(count(&app.sandbox, "setWebhook"), 1);
 }
 
-/// Another program of ours registers the same address with other limits.
-async fn set_otherwise(app: &TestApp) {
+/// Another program registers the same address with other limits.
+async fn set_other_limits(app: &TestApp) {
     let webhook = app.sandbox.webhook().expect("it is set");
     let (url, secret) = (webhook.url, webhook.secret.unwrap_or_default());
     let params = format!("url={url}&secret_token={secret}&max_connections=7&allowed_updates=%5B%22message%22%5D");
@@ -154,11 +153,11 @@ async fn set_otherwise(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn limits_and_kinds_of_updates_that_were_changed_are_set_again() {
+async fn changed_limits_and_kinds_of_updates_are_set_again() {
     let log = Log::listen();
     let clock = SteppedClock::new();
     let app = service(&clock).await;
-    set_otherwise(&app).await;
+    set_other_limits(&app).await;
     clock.pass(61, 1).await;
     let webhook = app.sandbox.webhook().expect("it is set");
     assert_eq!((webhook.max_connections, webhook.allowed_updates.len()), (40, 0));
@@ -166,11 +165,11 @@ async fn limits_and_kinds_of_updates_that_were_changed_are_set_again() {
 }
 
 #[tokio::test]
-async fn telegrams_own_trouble_is_put_into_plain_words_once_and_so_is_its_end() {
+async fn a_delivery_error_and_its_end_are_each_explained_once() {
     let log = Log::listen();
     let clock = SteppedClock::new();
     let sandbox = telegram(&clock.manual).await;
-    // What ends TLS before the service leads to where nobody listens.
+    // The proxy in front of the service points to a port at which nothing listens.
     sandbox.route("bot.example.org", ([127, 0, 0, 1], free_port()).into());
     let wanted = Wanted::default().with("webhook.public_url", "http://bot.example.org");
     let app = wanted.at(&sandbox).by(&clock).start().await;
@@ -186,7 +185,7 @@ async fn telegrams_own_trouble_is_put_into_plain_words_once_and_so_is_its_end() 
     assert!(health["webhook"]["trouble"].as_str().is_some_and(|trouble| trouble.contains("nothing listens")));
 
     sandbox.route("bot.example.org", app.addr);
-    set_otherwise(&app).await;
+    set_other_limits(&app).await;
     sandbox.idle().await;
     clock.pass(121, 1).await;
     assert_eq!(log.lines("Telegram delivers this bot's updates again").len(), 1);
@@ -210,7 +209,7 @@ async fn a_secret_is_changed_without_losing_an_update() {
     for chat in 1..=20 {
         sandbox.say(chat, "Ann", "/start");
     }
-    // The new one registers its secret while all the traffic still goes to the old one, as at a deploy.
+    // As during a deploy, the new instance registers its secret while all traffic still goes to the old one.
     let new = on("second", "first").start().await;
     for chat in 21..=40 {
         sandbox.say(chat, "Ann", "/start");

@@ -1,9 +1,9 @@
-//! Whether a text is a phrase: whole, from its first character.
+//! Matches a text with a phrase from its first character.
 
-use super::said::End;
+use super::extract::End;
 
-/// Whether `text` begins with `phrase` and then ends as `end` says. In the phrase `+` stands for one
-/// word and `*` for anything in the same line.
+/// Whether `text` begins with `phrase` and then ends as `end` requires. In the phrase, `+` stands for one word and `*` for
+/// anything in the same line.
 pub(super) fn fits(phrase: &str, text: &str, end: End) -> bool {
     let Some(at) = phrase.find(['+', '*']) else {
         return text.strip_prefix(phrase).is_some_and(|rest| ends(rest, end));
@@ -18,7 +18,7 @@ pub(super) fn fits(phrase: &str, text: &str, end: End) -> bool {
     stops.any(|at| fits(phrase, &text[at..], end))
 }
 
-/// Whether nothing follows that belongs to the same sentence.
+/// Whether what follows does not belong to the same sentence.
 fn ends(rest: &str, end: End) -> bool {
     match end {
         End::Text => rest.trim_matches(|c: char| c.is_whitespace() || matches!(c, '.' | '!' | '"' | '\'')).is_empty(),
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phrase_is_whole_and_its_wildcards_stay_within_a_word_or_a_line() {
+    fn a_phrase_matches_completely_and_its_wildcards_stay_within_a_word_or_a_line() {
         for (phrase, text, fitting) in [
             ("chat not found", "chat not found", true),
             ("chat not found", "chat not found. more", true),
