@@ -76,7 +76,7 @@ enum Command {
 pub async fn run() -> ExitCode {
     let Cli { config, at_sandbox, command } = Cli::parse();
     // Before a secret is read. A system that refuses is no reason not to serve.
-    if let Err(error) = lifecycle::leave_no_core_dump() {
+    if let Err(error) = lifecycle::disable_core_dumps() {
         eprintln!("warning: a crash may leave a core dump with the bot token in it: {error}");
     }
     let sources = Sources { config_file: config, ..Sources::of_this_process() };
@@ -149,7 +149,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     }
     match error.downcast_ref() {
         Some(RunError::RefusedToken(refused)) => return Some(refused.hint().to_owned()),
-        Some(RunError::PartFailed(_)) => {
+        Some(RunError::TaskFailed(_)) => {
             let hint = "This is an error in the program; the log says where it happened. No acknowledged update is lost: \
                         start the service again.";
             return Some(hint.to_owned());

@@ -36,7 +36,6 @@ pub use standing::{RefusedToken, Standing, StandingName};
 pub use wanted::{NotWanted, WEBHOOK_PATH, WantedWebhook};
 
 use crate::clock::SharedClock;
-use crate::fail;
 use crate::telegram::{ApiError, BotApi, Call, Identity, WebhookInfo};
 use deliveries::Deliveries;
 use healing::{Damage, Healing, Remedy};
@@ -154,7 +153,6 @@ impl Registrar {
     }
 
     async fn keep(&self) -> Result<Infallible, RefusedToken> {
-        fail::point("registrar");
         let wanted = match &self.wanted {
             Ok(wanted) => wanted,
             Err(why) => return self.stand_aside(Standing::Off { why: *why }, Level::WARN).await,

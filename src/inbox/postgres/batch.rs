@@ -3,8 +3,7 @@
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::fail;
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Shutdown, Task};
 
 /// Jobs of one batch at most: enough to share a commit, few enough to lock chats briefly.
 const JOBS: usize = 500;
@@ -51,10 +50,9 @@ pub(super) fn add<W: Worker>(worker: &Arc<W>, job: W::Job, shutdown: &Shutdown) 
     };
     if begin {
         let worker = Arc::clone(worker);
-        shutdown.supervise_work("the inbox's batches", async move {
+        shutdown.supervise_job(Task::DatabaseWriter, async move {
             let under_way = UnderWay(worker.batches());
             while let Some(batch) = under_way.0.next(W::weight) {
-                fail::point("batch");
                 worker.work_off(batch).await;
             }
         });

@@ -22,8 +22,7 @@ use super::pool::{Place, Pool};
 use super::schema::{self, NotReady, User};
 use super::trouble::{has_no_more, hint, is_away, words};
 use crate::clock::{SharedClock, elapsed, later};
-use crate::fail;
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Shutdown, Task};
 use crate::telemetry::Storm;
 
 /// How long a connection may take to come about.
@@ -42,9 +41,6 @@ const SLOWEST_TRY: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(5);
 /// With fewer connections none is spent on hearing of other instances.
 const ENOUGH_TO_LISTEN: usize = 4;
-
-/// The name of the task that looks for the database, for its supervisor.
-const REACHING: &str = "the search for the inbox's database";
 
 /// Begins a transaction that is durable once it is committed, and in which each statement sees what was
 /// committed before.
@@ -127,7 +123,7 @@ impl Link {
             clock,
             shutdown,
         });
-        link.shutdown.supervise_work(REACHING, Arc::clone(&link).reach(false));
+        link.shutdown.supervise_job(Task::DatabaseConnection, Arc::clone(&link).reach(false));
         Ok(link)
     }
 
@@ -137,7 +133,6 @@ impl Link {
         let was_there = known;
         let (began, mut said, mut pause) = (self.clock.steady(), String::new(), FIRST_TRY);
         loop {
-            fail::point("database");
             let why = match self.prepared().await {
                 Ok(()) => break,
                 Err(why) => why,
@@ -330,7 +325,7 @@ impl Link {
                 self.standing.send_if_modified(|standing| mem::replace(standing, Standing::Away) == Standing::Ready);
             if was_ready {
                 self.pool.clear();
-                self.shutdown.supervise_work(REACHING, Arc::clone(self).reach(true));
+                self.shutdown.supervise_job(Task::DatabaseConnection, Arc::clone(self).reach(true));
             }
         }
         InboxError::Unavailable(Arc::new(error))

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::link::Link;
 use crate::clock::{elapsed, later};
-use crate::fail;
+use crate::lifecycle::Task;
 
 /// How long after finding nothing we look again; each time twice as long, up to the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(200);
@@ -56,7 +56,7 @@ impl Bell {
         });
         let (listening, stopping) = (Arc::clone(&bell), link.shutdown.soft.clone());
         if link.listens {
-            link.shutdown.supervise("the listening for other instances", async move {
+            link.shutdown.supervise(Task::DatabaseListener, async move {
                 tokio::select! {
                     () = stopping.cancelled() => {}
                     () = listening.listen() => {}
@@ -116,7 +116,6 @@ impl Bell {
     async fn listen(&self) {
         loop {
             self.link.ready().await;
-            fail::point("other instances");
             // A connection of its own, which heals itself.
             let options = self.link.options.clone().options([(DIRECT, "on")]);
             let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);

@@ -35,7 +35,7 @@ use sqlx::Row;
 use super::sweeping::{Step as SweepStep, Sweeping};
 use super::{Accepted, Counts, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
 use crate::clock::SharedClock;
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Shutdown, Task};
 use crate::settings::InboxSettings;
 use crate::update::{Update, UpdateId};
 use accept::Accepting;
@@ -93,7 +93,7 @@ impl PostgresInbox {
         let claiming = Arc::new(Claiming::new(&link, &held));
         if let User::Service(_) = user {
             let holding = hold_on(Arc::clone(&link), Arc::clone(&claiming), Arc::clone(&held));
-            link.shutdown.supervise("the leases after an outage of the database", holding);
+            link.shutdown.supervise(Task::LeaseRecovery, holding);
         }
         Ok(Self {
             accepting: Accepting::new(&link, &bell, settings.capacity, &dead, slot, Arc::clone(&counts)),

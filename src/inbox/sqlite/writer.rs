@@ -16,7 +16,7 @@ use super::answers::{Answers, Reply};
 use super::journal::{Entry, Journal};
 use crate::clock::{SharedClock, elapsed, later};
 use crate::fail;
-use crate::lifecycle::{self, Shutdown};
+use crate::lifecycle::{Shutdown, Task, TaskEnd};
 use crate::telemetry::Storm;
 use crate::update::Update;
 
@@ -122,7 +122,7 @@ pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock, s
         let mut writer = Writer { journal, shared: &shared, clock, looked_at, failing, untidy };
         let mut batch = Vec::new();
         while let Some(jobs) = shared.next_batch(mem::take(&mut batch)) {
-            fail::point("inbox writer");
+            fail::point_of("task", &Task::SqliteWriter);
             batch = writer.work_off(jobs);
             writer.tidy_up();
         }
@@ -146,9 +146,9 @@ impl Drop for Ending<'_> {
             jobs.waiting.clear();
             mem::replace(&mut jobs.closed, true)
         };
-        let how = if thread::panicking() { lifecycle::Ending::Panicked } else { lifecycle::Ending::Ended };
-        if how == lifecycle::Ending::Panicked || !asked {
-            self.shutdown.part_failed("the inbox's writer", how);
+        let how = if thread::panicking() { TaskEnd::Panicked } else { TaskEnd::Returned };
+        if how == TaskEnd::Panicked || !asked {
+            self.shutdown.task_failed(Task::SqliteWriter, how);
             // Nothing that still runs could be recorded.
             self.shutdown.stop_hard();
         }

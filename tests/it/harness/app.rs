@@ -2,9 +2,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbell::app::{App, Parts, RunError};
+use doorbell::app::{App, Dependencies, RunError};
 use doorbell::clock::{Clock, SharedClock, SystemClock};
-use doorbell::dispatch::{Dispatch, Outcome};
+use doorbell::dispatch::{AttemptOutcome, Dispatch};
 use doorbell::handler::Handler;
 use doorbell::inbox::{Inbox, Survey};
 use doorbell::lifecycle::Shutdown;
@@ -111,8 +111,9 @@ impl Wanted {
         }
         let settings = Settings::load(&sources, Need::Token).unwrap_or_else(|error| panic!("{error}"));
         let shutdown = Shutdown::new();
-        let parts = Parts { handler: self.handler, clock: self.clock, shutdown: shutdown.clone(), limits: self.limits };
-        let app = App::build_with(settings, parts).unwrap_or_else(|error| panic!("{error}"));
+        let dependencies =
+            Dependencies { handler: self.handler, clock: self.clock, shutdown: shutdown.clone(), limits: self.limits };
+        let app = App::build_with(settings, dependencies).unwrap_or_else(|error| panic!("{error}"));
         let (addr, standing, inbox, dispatch) = (app.addr(), app.standing(), app.inbox(), app.dispatch());
         #[expect(clippy::disallowed_methods, reason = "the service waits for its tasks, and must not be one of them")]
         let running = Some(tokio::spawn(app.run()));
@@ -182,7 +183,7 @@ impl TestApp {
     }
 
     /// How attempts ended so far.
-    pub fn attempts(&self) -> &Family<Outcome, Counter> {
+    pub fn attempts(&self) -> &Family<AttemptOutcome, Counter> {
         &self.dispatch.counts().attempts
     }
 
