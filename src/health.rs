@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::clock::{SharedClock, elapsed};
-use crate::inbox::{Survey, Surveyor};
+use crate::inbox::{Survey, SurveyCache};
 use crate::lifecycle::Shutdown;
 use crate::registrar::{Notes, Standing};
 use crate::webhook::{Acknowledged, Counts, Reason};
@@ -26,7 +26,7 @@ use crate::wording::count;
 /// What the answers are made of.
 pub struct Health {
     /// What is kept.
-    pub surveyor: Arc<Surveyor>,
+    pub survey_cache: Arc<SurveyCache>,
     /// The most updates that may wait.
     pub capacity: usize,
     /// Where the registration stands.
@@ -127,7 +127,7 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
     if health.shutdown.soft.is_cancelled() {
         reasons.push("the service is stopping".to_owned());
     }
-    match health.surveyor.survey().await {
+    match health.survey_cache.survey().await {
         Ok(survey) if survey.full => {
             let holds = count(survey.waiting + survey.held, "update", "updates");
             let dead = match survey.dead {
@@ -157,7 +157,7 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
 
 impl Health {
     async fn depth(&self) -> Depth {
-        match self.surveyor.survey().await {
+        match self.survey_cache.survey().await {
             Ok(survey) => {
                 let oldest_s = survey.oldest.map(|oldest| elapsed(oldest, self.clock.steady()).as_secs());
                 Depth::Known { survey, oldest_s }

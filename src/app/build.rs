@@ -13,12 +13,12 @@ use crate::clock::SharedClock;
 use crate::dispatch::Dispatch;
 use crate::handler::{Commands, Handler, TemplateProblem};
 use crate::health::{self, Health};
-use crate::inbox::{self, Inbox, Surveyor};
+use crate::inbox::{self, Inbox, SurveyCache};
 use crate::lifecycle::Shutdown;
 use crate::metrics::{self, Metrics};
 use crate::registrar::{NotWanted, Registrar, WantedWebhook};
 use crate::server;
-use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
+use crate::settings::{InboxUrl, Problem, Settings, SettingsError, origin};
 use crate::telegram::{BotApi, BotId, BotToken, Call, Identity};
 use crate::telemetry::Traces;
 use crate::webhook::{self, Secrets, SourceCheck};
@@ -62,7 +62,7 @@ pub(super) fn log_warnings(settings: &Settings) {
         let (key, source, hint) = (&warning.key, &warning.source, warning.hint.as_deref().unwrap_or_default());
         tracing::warn!(key, %source, hint, "a setting is probably not what was meant: {}", warning.found);
     }
-    if let Some(advice) = inbox::ephemeral(&settings.inbox, &settings.platform) {
+    if let Some(advice) = inbox::ephemeral_storage_warning(&settings.inbox, &settings.platform) {
         tracing::warn!("{advice}");
     }
 }
@@ -86,7 +86,7 @@ pub(super) fn handler(
 fn as_settings_error(problems: &[TemplateProblem], settings: &Settings) -> SettingsError {
     let problem = |problem: &TemplateProblem| Problem {
         key: problem.key.clone(),
-        source: settings.source(&problem.key).cloned().unwrap_or(Origin::Default),
+        source: settings.source(&problem.key).unwrap_or(origin::DEFAULT).to_owned(),
         found: problem.found.clone(),
         wanted: problem.wanted.clone(),
         hint: None,
@@ -107,7 +107,7 @@ pub(super) fn bind(settings: &Settings) -> Result<(TcpListener, SocketAddr), Bui
 pub(super) struct Storage {
     pub(super) inbox: Arc<dyn Inbox>,
     counts: Arc<inbox::Counts>,
-    surveyor: Arc<Surveyor>,
+    survey_cache: Arc<SurveyCache>,
 }
 
 impl Storage {
@@ -119,8 +119,8 @@ impl Storage {
     ) -> Result<Self, BuildError> {
         let counts = Arc::<inbox::Counts>::default();
         let inbox = inbox::open(&settings.inbox, bot, Arc::clone(clock), shutdown, Arc::clone(&counts))?;
-        let surveyor = Arc::new(Surveyor::new(Arc::clone(&inbox), Arc::clone(clock)));
-        Ok(Self { inbox, counts, surveyor })
+        let survey_cache = Arc::new(SurveyCache::new(Arc::clone(&inbox), Arc::clone(clock)));
+        Ok(Self { inbox, counts, survey_cache })
     }
 }
 
@@ -168,13 +168,13 @@ impl Routes<'_> {
 
     fn health(&self) -> Router {
         health::router(Health {
-            surveyor: Arc::clone(&self.storage.surveyor),
+            survey_cache: Arc::clone(&self.storage.survey_cache),
             capacity: self.settings.inbox.capacity,
             standing: self.registrar.standing(),
             notes: self.registrar.notes(),
             counts: Arc::clone(&self.webhook_counts),
             started_at: self.started_at,
-            advice: inbox::ephemeral(&self.settings.inbox, &self.settings.platform),
+            advice: inbox::ephemeral_storage_warning(&self.settings.inbox, &self.settings.platform),
             clock: Arc::clone(self.clock),
             shutdown: self.shutdown.clone(),
         })
@@ -190,7 +190,7 @@ impl Routes<'_> {
         );
         let metrics = Metrics {
             registry,
-            surveyor: Arc::clone(&self.storage.surveyor),
+            survey_cache: Arc::clone(&self.storage.survey_cache),
             capacity: self.settings.inbox.capacity,
             standing: self.registrar.standing(),
             notes: self.registrar.notes(),

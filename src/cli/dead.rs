@@ -73,7 +73,7 @@ impl Which {
 pub(super) async fn run(command: DeadCommand, sources: &Sources) -> anyhow::Result<ExitCode> {
     let settings = load(sources, Need::Nothing)?;
     let bot = settings.telegram.bot_token.clone().map(|token| BotToken::new(token).bot_id());
-    let inbox = inbox::visit(&settings.inbox, bot, Arc::new(SystemClock))?;
+    let inbox = inbox::open_for_operator(&settings.inbox, bot, Arc::new(SystemClock))?;
     match command {
         DeadCommand::List { limit, json } => list(&*inbox, limit, json).await,
         DeadCommand::Show { id, json } => show(&*inbox, id, json).await,

@@ -111,7 +111,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     if let Some(hint) = hint(error) {
         let _ = writeln!(text, "hint:  {hint}");
     }
-    telemetry::say_at_the_end(text);
+    telemetry::write_to_stderr(text);
     let wrong = error.is::<SettingsError>()
         || error.is::<Wrong>()
         || matches!(error.downcast_ref(), Some(BuildError::Settings(_) | BuildError::NoToken));

@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 use super::{Wrong, load, say};
 use crate::clock::{Clock, SystemClock};
 use crate::sandbox::TOKEN;
-use crate::settings::{Need, Origin, Settings, Sources};
-use crate::telegram::{self, BotToken};
-use crate::webhook;
+use crate::settings::{Need, Settings, Sources, origin};
+use crate::telegram::{self, BotToken, SECRET_HEADER_AS_SENT, WEBHOOK_PATH};
 
 #[derive(Args)]
 #[command(
@@ -51,14 +50,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Result<ExitCode> {
     let settings = load(sources, Need::Nothing)?;
     // For the bot of a sandbox, its service; else the one on this machine.
-    let at_sandbox = matches!(settings.source("webhook.public_url"), Some(Origin::CommandLine));
+    let at_sandbox = settings.source("webhook.public_url") == Some(origin::COMMAND_LINE);
     let told = settings.webhook.public_url.as_ref().filter(|_| at_sandbox).map(ToString::to_string);
     let url = target(arguments.url.as_deref().or(told.as_deref()), &settings)?;
     let secret = secret(&settings);
     let update = update(&arguments).to_string();
     if arguments.curl {
         say(format_args!(
-            "curl -i '{}' \\\n  -H 'X-Telegram-Bot-Api-Secret-Token: {}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{}'",
+            "curl -i '{}' \\\n  -H '{SECRET_HEADER_AS_SENT}: {}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{}'",
             quoted(&url),
             secret.expose_secret(),
             quoted(&update),
@@ -91,7 +90,7 @@ fn target(url: Option<&str>, settings: &Settings) -> Result<String, Wrong> {
         let message = format!("--url: \"{}\" is not the URL of a service", url.escape_debug());
         return Err(Wrong { message, hint: Some("Write it with its scheme, such as http://127.0.0.1:10000.") });
     }
-    Ok(if url.ends_with(webhook::PATH) { url.to_owned() } else { format!("{url}{}", webhook::PATH) })
+    Ok(if url.ends_with(WEBHOOK_PATH) { url.to_owned() } else { format!("{url}{WEBHOOK_PATH}") })
 }
 
 /// A text as it stands between single quotation marks in a shell.

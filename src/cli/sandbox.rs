@@ -10,7 +10,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::fail;
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::sandbox::{Sandbox, TOKEN};
-use crate::settings::{InboxUrl, Need, Origin, Settings, Sources};
+use crate::settings::{InboxUrl, Need, Settings, Sources, origin};
 use crate::telemetry;
 
 #[derive(Args)]
@@ -137,7 +137,7 @@ fn public_url(port: u16) -> String {
 
 /// A shell that has the environment of a real bot must not have its updates answered in here.
 fn leave_a_real_inbox_alone(settings: &Settings) -> Result<(), Wrong> {
-    let by_variable = matches!(settings.source("inbox.url"), Some(Origin::Variable(name)) if name == "DATABASE_URL");
+    let by_variable = settings.source("inbox.url") == Some(&*origin::variable("DATABASE_URL"));
     if by_variable && matches!(settings.inbox.url, InboxUrl::Postgres(_)) {
         let message = "DATABASE_URL names a PostgreSQL: a sandbox would take the updates of a real bot from it";
         let hint = "Unset DATABASE_URL: a sandbox needs no database. To use this one on purpose, name it in \

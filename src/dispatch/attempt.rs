@@ -21,14 +21,14 @@ use crate::wording::times;
 impl Dispatch {
     /// Makes one attempt at a delivery. Returns the verdict with which it must be settled.
     pub(super) async fn attempt(&self, delivery: Delivery) -> (Lease, Verdict) {
-        let Delivery { update, attempt, lease, calls_left, deaths } = delivery;
+        let Delivery { update, attempt, lease, calls_left, crash_count } = delivery;
         let began = Moment::of(&*self.clock);
         let span = self.traces.of(update.id.0).map(|trace| spans::start_attempt(&trace, &update, attempt, began.now));
         fail::point("claimed");
         let verdict = if update.expires_at <= began.steady {
             Verdict::Expired
-        } else if deaths >= self.settings.attempts {
-            Verdict::Dead { reason: format!("the process died while handling it, {}", times(deaths)) }
+        } else if crash_count >= self.settings.attempts {
+            Verdict::Dead { reason: format!("the process died while handling it, {}", times(crash_count)) }
         } else {
             let calls = match calls_left {
                 Some(calls) => Ok(PendingCalls::stored(calls)),
@@ -93,7 +93,7 @@ impl Dispatch {
             "an attempt failed; this is an error in the program"
         );
         let verdict = self.retry(attempt, expires_at, reason);
-        self.counts.attempts.of((&verdict).into()).inc();
+        self.counts.attempts.of(verdict.kind()).inc();
         verdict
     }
 

@@ -26,7 +26,7 @@ impl Dispatch {
             tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
-                () = self.inbox.due() => {}
+                () = self.inbox.ready() => {}
             }
             if self.claim(slot).await.is_none() {
                 tokio::select! {

@@ -1,11 +1,11 @@
-use crate::inbox::Verdict;
+use crate::inbox::VerdictKind;
 use crate::telemetry::{Counter, Family, Histogram, Registry, Unit, durations, label};
 
 /// What dispatch counts since the start.
 #[derive(Debug)]
 pub struct Counts {
     /// Attempts that ended, by outcome.
-    pub attempts: Family<AttemptOutcome, Counter>,
+    pub attempts: Family<VerdictKind, Counter>,
     /// The duration of each run of the handler, without the calls that it returned.
     pub handler: Histogram,
     /// Calls that were given up, by reason.
@@ -54,26 +54,6 @@ impl Counts {
 }
 
 label! {
-    /// How an attempt ended.
-    pub enum AttemptOutcome as "outcome" {
-        /// Handled, every call made.
-        Done = "done",
-        /// The bot failed, and is tried again.
-        Retry = "retry",
-        /// The bot was away, and is tried again.
-        Postponed = "postponed",
-        /// Handled, and calls are left to be made.
-        CallsLeft = "calls_left",
-        /// Given up: it is a dead-letter update.
-        Dead = "dead",
-        /// Its lifetime ended before it was handled.
-        Expired = "expired",
-        /// Put back into the inbox, because the service stops.
-        Released = "released",
-    }
-}
-
-label! {
     /// Why a call is not made again.
     pub enum GiveUpReason as "reason" {
         /// Telegram refused it. The update becomes a dead-letter update.
@@ -82,19 +62,5 @@ label! {
         Ordinary = "ordinary",
         /// It was sent as often as allowed, and each answer was lost.
         Unknown = "unknown",
-    }
-}
-
-impl From<&Verdict> for AttemptOutcome {
-    fn from(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Done => Self::Done,
-            Verdict::Retry { .. } => Self::Retry,
-            Verdict::Postpone { .. } => Self::Postponed,
-            Verdict::CallsLeft { .. } => Self::CallsLeft,
-            Verdict::Dead { .. } | Verdict::Refused { .. } => Self::Dead,
-            Verdict::Expired => Self::Expired,
-            Verdict::Released => Self::Released,
-        }
     }
 }

@@ -14,5 +14,5 @@ mod schedule;
 mod settle;
 mod spans;
 
-pub use counts::{AttemptOutcome, Counts, GiveUpReason};
+pub use counts::{Counts, GiveUpReason};
 pub use engine::{Deps, Dispatch};

@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn a_call_whose_answer_was_lost_is_sent_again_soon_and_the_last_time_late() {
         let now = Timestamp::UNIX_EPOCH;
-        let update = Update::read(Bytes::from_static(b"{\"update_id\":1}"), now).unwrap();
+        let update = Update::parse(Bytes::from_static(b"{\"update_id\":1}"), now).unwrap();
         let waits = [false, true].map(|is_last| elapsed(now, when_unknown(&update, now, is_last, 0.0)).as_secs());
         assert_eq!(waits, [1, 30]);
     }

@@ -48,7 +48,7 @@ impl Dispatch {
     pub(super) fn report(&self, update: &Update, attempt: u32, began: Timestamp, verdict: &Verdict) {
         let (id, chat, kind) = (update.id.0, update.chat_key, update.kind.name());
         let duration_ms = || u64::try_from(elapsed(began, self.clock.steady()).as_millis()).unwrap_or(u64::MAX);
-        self.counts.attempts.of(verdict.into()).inc();
+        self.counts.attempts.of(verdict.kind()).inc();
         match verdict {
             Verdict::Done => {
                 tracing::debug!(

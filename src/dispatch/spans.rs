@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::counts::AttemptOutcome;
-use crate::inbox::Verdict;
+use crate::inbox::{Verdict, VerdictKind};
 use crate::telegram::{ApiError, Call, CallOutcome};
 use crate::telemetry::{Label, Span, Trace};
 use crate::update::Update;
@@ -18,8 +17,8 @@ pub(super) fn start_attempt(trace: &Trace, update: &Update, attempt: u32, now: T
 
 /// Ends the span of an attempt.
 pub(super) fn end_attempt(span: Span, verdict: &Verdict, now: Timestamp) {
-    let outcome = AttemptOutcome::from(verdict);
-    let is_ok = matches!(outcome, AttemptOutcome::Done | AttemptOutcome::Released);
+    let outcome = verdict.kind();
+    let is_ok = matches!(outcome, VerdictKind::Done | VerdictKind::Released);
     span.with("outcome", outcome.name()).end(now, is_ok);
 }
 
@@ -46,5 +45,5 @@ pub(super) fn end_call(span: Span, error: Option<&ApiError>, now: Timestamp) {
 
 /// Ends the span of a call that the hard stop interrupted. Telegram may have carried it out.
 pub(super) fn release_call(span: Span, now: Timestamp) {
-    span.with("outcome", AttemptOutcome::Released.name()).end(now, false);
+    span.with("outcome", VerdictKind::Released.name()).end(now, false);
 }

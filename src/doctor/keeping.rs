@@ -31,8 +31,8 @@ pub(super) fn inbox(settings: &Settings, bot: BotId, service: Option<&Service>, 
         Ok(Inspection::Free(survey)) => {
             judged(CHECK, "it can be written; no service uses it now", &depth(&survey, now), settings)
         }
-        Ok(Inspection::NotYet) => Finding::well(CHECK, "there is none yet: the first start makes it"),
-        Ok(Inspection::InService) => match service.map(Service::inbox) {
+        Ok(Inspection::Missing) => Finding::well(CHECK, "there is none yet: the first start makes it"),
+        Ok(Inspection::ServiceOnly) => match service.map(Service::inbox) {
             Some(said) if said["error"].is_string() => Finding::unwell(
                 CHECK,
                 format!("the service says: {}", said["error"].as_str().unwrap_or_default()),
@@ -92,7 +92,7 @@ fn judged(check: &'static str, state: &str, depth: &Depth, settings: &Settings) 
 
 pub(super) fn storage(settings: &Settings) -> Finding {
     const CHECK: &str = "storage";
-    match inbox::ephemeral(&settings.inbox, &settings.platform) {
+    match inbox::ephemeral_storage_warning(&settings.inbox, &settings.platform) {
         Some(advice) => Finding::unwell(CHECK, "a deploy erases the inbox", advice),
         None => Finding::well(CHECK, "nothing is known here that a deploy would erase"),
     }

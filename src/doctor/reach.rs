@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Finding, Ring};
-use crate::registrar::{WEBHOOK_PATH, WantedWebhook, meaning};
-use crate::telegram::{self, Answer, NotDelivered};
+use crate::registrar::{WantedWebhook, meaning};
+use crate::telegram::{self, Answer, NotDelivered, WEBHOOK_PATH};
 use crate::wording;
 
 /// Telegram waits for 60 s; a service that takes longer than this is unwell all the same.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Case, Finding};
 use crate::registrar::{Claim, Drift, NotWanted, RefusedToken, Standing, meaning, waiting};
-use crate::settings::{Origin, Settings};
+use crate::settings::{Settings, origin};
 use crate::telegram::{ApiError, Me, WebhookInfo};
 use crate::wording;
 
@@ -15,7 +15,7 @@ const FRESH: Duration = Duration::from_mins(3);
 const PILE: u64 = 100;
 
 pub(super) fn settings(settings: &Settings) -> Finding {
-    let set = settings.in_force().iter().filter(|entry| entry.source != Origin::Default).count();
+    let set = settings.in_force().iter().filter(|entry| entry.source != origin::DEFAULT).count();
     let proxy = settings.proxy_in_words().map(|proxy| format!("; {proxy}")).unwrap_or_default();
     let remark = settings.remark().map(|remark| format!("; but {remark}")).unwrap_or_default();
     Finding::well("settings", format!("read without a problem, {set} of them not the defaults{proxy}{remark}"))

@@ -19,7 +19,7 @@ use secrecy::SecretString;
 use tokio::sync::watch;
 
 use crate::clock::SharedClock;
-use crate::inbox::{self, Surveyor};
+use crate::inbox::{self, SurveyCache};
 use crate::registrar::{Notes, Standing};
 use crate::telemetry::Registry;
 use crate::{dispatch, operator, server, telegram, webhook};
@@ -30,7 +30,7 @@ pub struct Metrics {
     /// The metrics that the modules update as they work.
     pub registry: Registry,
     /// What is in the inbox.
-    pub surveyor: Arc<Surveyor>,
+    pub survey_cache: Arc<SurveyCache>,
     /// The most updates that may wait.
     pub capacity: usize,
     /// The status of the registration.

@@ -32,7 +32,7 @@ pub(super) struct Scrape {
 impl Scrape {
     pub(super) async fn of(metrics: &Metrics) -> Self {
         Self {
-            survey: metrics.surveyor.survey().await.ok(),
+            survey: metrics.survey_cache.survey().await.ok(),
             now: metrics.clock.now(),
             steady: metrics.clock.steady(),
             started_at: metrics.started_at,

@@ -3,8 +3,8 @@ use std::fmt;
 
 use url::Url;
 
-use super::wanted::{WEBHOOK_PATH, WantedWebhook, host_of};
-use crate::telegram::WebhookInfo;
+use super::wanted::{WantedWebhook, host_of};
+use crate::telegram::{WEBHOOK_PATH, WebhookInfo};
 
 /// One thing in which the webhook at Telegram is not as it shall be.
 #[derive(Clone, Debug, PartialEq, Eq)]

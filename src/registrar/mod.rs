@@ -33,7 +33,7 @@ pub use meaning::{Meaning, meaning};
 pub use notes::Notes;
 pub use register::{Registered, register};
 pub use standing::{RefusedToken, Standing, StandingName};
-pub use wanted::{NotWanted, WEBHOOK_PATH, WantedWebhook};
+pub use wanted::{NotWanted, WantedWebhook};
 
 use crate::clock::SharedClock;
 use crate::telegram::{ApiError, BotApi, Call, Identity, WebhookInfo};

@@ -1,18 +1,10 @@
-use std::net::Ipv4Addr;
-
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use url::{Host, Url};
+use url::Url;
 
 use super::claim::Claim;
 use crate::settings::{Platform, WebhookSettings};
-use crate::telegram::{BotToken, SetWebhook};
-
-/// Where Telegram rings, below the public URL.
-pub const WEBHOOK_PATH: &str = "/telegram/webhook";
-
-/// The ports to which Telegram's own Bot API sends webhooks.
-const PUBLIC_PORTS: [u16; 4] = [443, 80, 88, 8443];
+use crate::telegram::{BotToken, SECRET_TOKEN_FORM, SetWebhook, UrlFault, WEBHOOK_PATH, is_secret_token};
 
 /// The webhook as it shall be at Telegram.
 #[derive(Clone, Debug)]
@@ -79,17 +71,15 @@ impl WantedWebhook {
     pub fn problems(&self, public_api: bool) -> Vec<String> {
         let mut problems = Vec::new();
         match Url::parse(&self.url) {
-            Ok(url) if public_api => problems.extend(unreachable_for_telegram(&url)),
+            Ok(url) if public_api => problems.extend(UrlFault::of(&url).iter().map(ToString::to_string)),
             Ok(url) if !matches!(url.scheme(), "http" | "https") => {
                 problems.push(format!("the public URL begins with {}:, but it must be http or https", url.scheme()));
             }
             Ok(_) => {}
             Err(error) => problems.push(format!("the public URL is not a URL: {error}")),
         }
-        let secret = self.secret_token.expose_secret();
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if !(1..=256).contains(&secret.len()) || !secret.bytes().all(allowed) {
-            problems.push("the secret token must be 1 to 256 of the characters A-Z a-z 0-9 _ -".to_owned());
+        if !is_secret_token(self.secret_token.expose_secret()) {
+            problems.push(format!("the secret token must be {SECRET_TOKEN_FORM}"));
         }
         if !(1..=100).contains(&self.max_connections) {
             problems.push(format!("max_connections is {}, but it must be from 1 to 100", self.max_connections));
@@ -118,45 +108,6 @@ pub(super) fn host_of(url: &str) -> String {
         (Some(host), None) => host.to_owned(),
         (None, _) => "an address without a host".to_owned(),
     }
-}
-
-fn unreachable_for_telegram(url: &Url) -> Vec<String> {
-    let mut problems = Vec::new();
-    if url.scheme() != "https" {
-        problems.push(format!("the public URL begins with {}:, but Telegram wants https", url.scheme()));
-    }
-    if let Some(port) = url.port_or_known_default().filter(|port| !PUBLIC_PORTS.contains(port)) {
-        problems.push(format!("the public URL has the port {port}, but Telegram rings only 443, 80, 88 and 8443"));
-    }
-    match url.host() {
-        Some(Host::Ipv6(_)) => problems.push("the public URL is an IPv6 address, but Telegram uses IPv4".to_owned()),
-        Some(Host::Ipv4(address)) if is_reserved(address) => {
-            problems.push(format!("the public URL leads to {address}, an address that Telegram cannot reach"));
-        }
-        Some(Host::Domain(name)) if is_local(name) => {
-            problems.push(format!("the public URL leads to {name}, a name that only this machine or network knows"));
-        }
-        Some(_) => {}
-        None => problems.push("the public URL has no host".to_owned()),
-    }
-    problems
-}
-
-fn is_reserved(address: Ipv4Addr) -> bool {
-    let [a, b, ..] = address.octets();
-    address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || a == 0
-        || a >= 224
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 198 && (18..20).contains(&b))
-}
-
-fn is_local(name: &str) -> bool {
-    let name = name.trim_end_matches('.');
-    !name.contains('.') || [".localhost", ".local", ".internal", ".lan"].iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]

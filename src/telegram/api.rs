@@ -47,9 +47,6 @@ impl Inner {
 /// The largest response that is read. The responses to this program's calls are far smaller.
 const RESPONSE_LIMIT: usize = 4 * 1024 * 1024;
 
-/// The host of Telegram's own Bot API.
-const PUBLIC_HOST: &str = "api.telegram.org";
-
 impl BotApi {
     /// Creates a client for the bot of this token. It opens no connection yet.
     #[must_use]
@@ -64,7 +61,7 @@ impl BotApi {
         deadlines: Deadlines,
     ) -> Self {
         let methods = token.methods_url(settings.api_url.trim_end_matches('/'), settings.test_environment);
-        let is_public = methods.as_ref().is_ok_and(|url| url.host_str() == Some(PUBLIC_HOST));
+        let is_public = settings.is_public_api();
         let (client, counts) = (client::client(deadlines, settings.proxy.as_ref()), Counts::default());
         let proxy = settings.proxy.as_ref().map(|proxy| proxy.address().to_owned());
         Self(Arc::new(Inner { client, deadlines, proxy, token, methods, is_public, clock, counts }))

@@ -23,6 +23,7 @@ mod refusal;
 mod response;
 mod ring;
 mod token;
+mod webhook_url;
 
 pub use api::BotApi;
 pub use button_url::check_button_url;
@@ -37,3 +38,7 @@ pub use methods::{Me, SetWebhook, WebhookInfo};
 pub use rate_limited_api::RateLimitedApi;
 pub use ring::{Answer, NotDelivered, ring, visit};
 pub use token::{BotId, BotToken};
+pub use webhook_url::{
+    PUBLIC_API_HOST, SECRET_HEADER, SECRET_HEADER_AS_SENT, SECRET_TOKEN_FORM, UrlFault, WEBHOOK_PATH, is_public_api,
+    is_reserved, is_secret_token,
+};

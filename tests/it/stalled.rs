@@ -137,7 +137,7 @@ async fn whoever_wakes_up_past_a_lease_makes_no_call_that_another_may_have_made(
         shutdown: shutdown.clone(),
     };
     let dispatch = Dispatch::new(deps, settings.dispatch.clone());
-    let update = Update::read(message(1, 7, "Hello").to_string().into(), clock.now()).unwrap();
+    let update = Update::parse(message(1, 7, "Hello").to_string().into(), clock.now()).unwrap();
     let offering = shutdown.tasks.spawn({
         let inbox = inbox.clone();
         async move { inbox.accept(update).await }
@@ -176,8 +176,8 @@ impl Inbox for SweepsForEver {
         self.inbox.accept(update).await
     }
 
-    async fn due(&self) {
-        self.inbox.due().await;
+    async fn ready(&self) {
+        self.inbox.ready().await;
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
@@ -241,7 +241,7 @@ async fn leases_are_prolonged_however_long_a_sweep_takes() {
         shutdown: shutdown.clone(),
     };
     let dispatch = Dispatch::new(deps, settings.dispatch.clone());
-    let update = Update::read(message(1, 7, "Hello").to_string().into(), clock.steady()).unwrap();
+    let update = Update::parse(message(1, 7, "Hello").to_string().into(), clock.steady()).unwrap();
     assert_eq!(file.accept(update).await.unwrap(), Accepted::Stored);
     let (leases, sweep, work) = (dispatch.clone(), dispatch.clone(), dispatch.clone());
     tasks.spawn(async move { leases.maintain_leases().await });

@@ -34,12 +34,12 @@ async fn inbox_of(bot: i64, database: &Database, shutdown: &Shutdown) -> Arc<dyn
 
 /// What an operator's command sees, who may or may not say which bot is meant.
 async fn visit(database: &Database, bot: Option<i64>) -> Result<usize, InboxError> {
-    let inbox = inbox::visit(&settings(database), bot.map(BotId), Arc::new(SystemClock)).unwrap();
+    let inbox = inbox::open_for_operator(&settings(database), bot.map(BotId), Arc::new(SystemClock)).unwrap();
     inbox.list(&Selection::All, 10).await.map(|dead| dead.len())
 }
 
 fn update(id: i64, chat: i64) -> Update {
-    Update::read(message(id, chat, "Hello").to_string().into(), SystemClock.now()).unwrap()
+    Update::parse(message(id, chat, "Hello").to_string().into(), SystemClock.now()).unwrap()
 }
 
 async fn buries(inbox: &dyn Inbox) -> UpdateId {
@@ -140,13 +140,13 @@ async fn a_file_that_keeps_updates_of_another_bot_is_refused_and_serves_its_own_
     let refused = run(&["serve"], &variables, folder.path());
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     for words in
-        ["keeps updates of another bot, number 123456789 (waiting or dead: 1)", "\nhint:  Give this bot a file"]
+        ["holds updates of another bot, number 123456789 (waiting or dead-letter: 1)", "\nhint:  Give this bot a file"]
     {
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
     assert!(!refused.stderr.contains(TOKEN) && !refused.stderr.contains(OTHER_TOKEN));
     let doctor = run(&["doctor"], &variables, folder.path());
-    assert!(doctor.stdout.contains("keeps updates of another bot"), "{}{}", doctor.stdout, doctor.stderr);
+    assert!(doctor.stdout.contains("holds updates of another bot"), "{}{}", doctor.stdout, doctor.stderr);
     telegram.hang(false);
     let first = serve_echo(&telegram, &inbox, folder.path(), &[]);
     telegram.until("the reply", |telegram| telegram.last(7).as_deref() == Some("kept")).await;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use doorbell::app::{App, Dependencies, RunError};
 use doorbell::clock::{Clock, SharedClock, SystemClock};
-use doorbell::dispatch::{AttemptOutcome, Dispatch};
+use doorbell::dispatch::Dispatch;
 use doorbell::handler::Handler;
+use doorbell::inbox::VerdictKind;
 use doorbell::inbox::{Inbox, Survey};
 use doorbell::lifecycle::Shutdown;
 use doorbell::registrar::Standing;
@@ -183,7 +184,7 @@ impl TestApp {
     }
 
     /// How attempts ended so far.
-    pub fn attempts(&self) -> &Family<AttemptOutcome, Counter> {
+    pub fn attempts(&self) -> &Family<VerdictKind, Counter> {
         &self.dispatch.counts().attempts
     }
 
