@@ -27,13 +27,13 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
         "dispatch",
         &["update", "clock", "fail", "settings", "inbox", "handler", "telegram", "lifecycle", "telemetry", "wording"],
     ),
-    ("registrar", &["clock", "fail", "settings", "telegram", "lifecycle", "telemetry", "wording"]),
-    ("server", &["clock", "fail", "settings", "lifecycle", "problem", "telemetry"]),
+    ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry", "wording"]),
+    ("server", &["clock", "settings", "lifecycle", "problem", "telemetry"]),
     ("operator", &["problem", "secret"]),
     ("health", &["clock", "inbox", "lifecycle", "registrar", "webhook", "wording"]),
     // Reads what the others have counted, as health does; nobody looks into it but whoever puts it there.
     // Engines tell telemetry of spans; this room alone knows where they go. It takes its TLS from telegram.
-    ("traces", &["clock", "fail", "lifecycle", "settings", "telegram", "telemetry"]),
+    ("traces", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     ("metrics", &["clock", "dispatch", "inbox", "operator", "registrar", "server", "telegram", "telemetry", "webhook"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
     ("doctor", &["clock", "settings", "inbox", "telegram", "registrar", "wording"]),
