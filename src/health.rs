@@ -69,7 +69,7 @@ struct Webhook<'a> {
     registration: &'a Status,
     says: String,
     #[serde(flatten)]
-    webhook_health: &'a WebhookHealth,
+    health: &'a WebhookHealth,
 }
 
 #[derive(Serialize)]
@@ -115,7 +115,7 @@ async fn live(State(health): State<Arc<Health>>) -> Response {
         webhook: Webhook {
             registration: &registration,
             says: registration.sentence(),
-            webhook_health: &health.webhook_health.borrow(),
+            health: &health.webhook_health.borrow(),
         },
         inbox,
         updates: Updates::counted(&health.counts),
