@@ -40,7 +40,7 @@ fn later_layers_win_and_each_value_knows_its_source() {
         ("dispatch.attempts", "8", "default".to_owned()),
     ] {
         let entry = settings.in_force().iter().find(|entry| entry.key == key).unwrap();
-        assert_eq!((entry.value.to_string().as_str(), entry.source.to_string()), (value, source), "{key}");
+        assert_eq!((entry.value.to_string().as_str(), entry.source.clone()), (value, source), "{key}");
     }
     assert_eq!(settings.server.port, 4);
 }

@@ -217,7 +217,7 @@ fn a_command_with_a_problem_is_named() {
     ] {
         let problem = problem_of_file(&format!("{start}{more}"));
         assert_eq!((problem.key.as_str(), problem.found.as_str()), (key, found), "{more}");
-        assert!(problem.source.to_string().contains(", line "), "{problem}");
+        assert!(problem.source.contains(", line "), "{problem}");
     }
     let right = "description = 'd'\nparse_mode = 'html'\nbuttons = [[{ text = 'A', url = 'https://example.org' }], []]";
     let (_directory, sources) = file(&format!("{start}{right}"));
@@ -238,7 +238,7 @@ fn a_problem_in_a_file_is_reported_with_its_line() {
         ("[[telegram]]\nbot_token = 'x'", None, ", line 1"),
     ] {
         let problem = problem_of_file(text);
-        assert!(problem.source.to_string().ends_with(line), "{text}: {problem}");
+        assert!(problem.source.ends_with(line), "{text}: {problem}");
         assert!(found.is_none_or(|found| found == problem.found), "{text}: {problem}");
     }
 }
