@@ -67,7 +67,7 @@ async fn a_retried_dead_letter_update_is_handled_by_the_running_service() {
     let (app, repaired) = with_dead(&[11, 12]).await;
     repaired.store(true, Ordering::SeqCst);
     let (code, said) = dead(&app, &["retry", "12"]).await;
-    assert!(code == 0 && said.contains("1 dead update was put back"), "{said}");
+    assert!(code == 0 && said.contains("1 dead-letter update was queued again"), "{said}");
     let replied = app.sandbox.until(|sandbox| sandbox.messages(Some(7)).iter().any(|message| message.bot));
     tokio::time::timeout(Duration::from_secs(10), replied).await.expect("a reply in time");
     app.drain().await;

@@ -45,11 +45,11 @@ async fn crashes(telegram: &BotApi, inbox: &str, folder: &Path, between: impl As
     loop {
         between().await;
         let mut program = Program::start(&variables, &folder.join("log"));
-        let crashed = until("it crashes, or handles the next update", Duration::from_secs(30), || {
+        let has_ended = until("it crashes, or handles the next update", Duration::from_secs(30), || {
             let ended = program.child.try_wait().expect("a child can be waited for");
             ended.map(|_| true).or_else(|| survives().then_some(false))
         });
-        if !crashed {
+        if !has_ended {
             return (crashes, program);
         }
         crashes += 1;
