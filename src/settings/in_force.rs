@@ -9,7 +9,7 @@ use serde_json::Value;
 pub struct Entry {
     /// The key, such as `webhook.max_connections`.
     pub key: String,
-    /// What it is set to.
+    /// Its value, as far as it may be shown.
     pub value: Shown,
     /// Where that came from.
     pub source: String,

@@ -10,8 +10,8 @@ pub struct Platform {
     pub name: Option<&'static str>,
     /// Whether it is production, as far as the platform says so.
     pub stage: Stage,
-    /// The header in which the platform's proxy writes the client's address, over whatever a client
-    /// sent under that name; none where no such header is known.
+    /// The header in which the platform's proxy writes the client's address. The proxy overwrites a header of
+    /// that name from the client. `None` when no such header is known.
     pub client_address: Option<&'static str>,
 }
 

@@ -110,7 +110,7 @@ impl Reader {
         }
     }
 
-    /// A secret that is kept as it is and never shown; `None` when it is not set.
+    /// A secret that stays as it is and is never shown; `None` when it is not set.
     pub(super) fn token(
         &mut self,
         key: &str,
