@@ -10,9 +10,20 @@ use serde_json::value::RawValue;
 use super::kind::Kind;
 use super::lenient::{FromAnyShape, Lenient};
 
+/// The body as text: bytes that are not UTF-8 are replaced by U+FFFD, and a byte-order mark is removed.
+pub(super) fn text(body: &[u8]) -> Cow<'_, str> {
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    let mut body = body;
+    while let Some(rest) = body.strip_prefix(BYTE_ORDER_MARK) {
+        body = rest;
+    }
+    // `from_utf8` checks valid text much faster than `from_utf8_lossy`.
+    str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed)
+}
+
 /// Reads the head of a body. `None` if the body is not one JSON object.
 pub(super) fn parse(body: &[u8]) -> Option<Head> {
-    let text = super::body::text(body);
+    let text = text(body);
     serde_json::from_str(&text).ok().or_else(|| parse_fields(&text))
 }
 
