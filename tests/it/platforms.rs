@@ -250,7 +250,7 @@ async fn the_doctor_names_the_platform_and_what_shows_a_preview() {
             let printed = run(&["doctor", "--json"], &[deployment.variables, &ours, &public].concat(), folder.path());
             let printed: Value = serde_json::from_str(&printed.stdout).unwrap();
             let findings = printed.as_array().or_else(|| printed["findings"].as_array()).unwrap();
-            let finding = findings.iter().find(|finding| finding["check"] == "place").unwrap().to_string();
+            let finding = findings.iter().find(|finding| finding["check"] == "platform").unwrap().to_string();
             let name = deployment.name.unwrap_or("no platform that Doorbell knows");
             let says = match deployment.behaviour {
                 TakesOver => "it takes the webhook over when it starts",
