@@ -19,7 +19,7 @@ impl fmt::Display for BotId {
     }
 }
 
-/// The bot token. Who has it controls the bot, so it leaves this module only in requests to the Bot API.
+/// The bot token. It gives full control of the bot, so it leaves this module only in requests to the Bot API.
 #[derive(Clone, Debug)]
 pub struct BotToken(SecretString);
 
