@@ -16,7 +16,6 @@ use super::takeover::TakeoverPolicy;
 use super::wanted::WantedWebhook;
 use super::watch::NAME_INTERVAL;
 use crate::clock::{Backoff, SharedClock, elapsed};
-use crate::fail;
 use crate::telegram::{ApiError, BotApi, Call, Identity, WebhookInfo};
 
 /// The wait before `getMe` is called again where nothing is registered.
@@ -87,7 +86,6 @@ impl Registrar {
     }
 
     async fn run_forever(&self) -> Result<Infallible, RefusedToken> {
-        fail::point("registrar");
         let wanted = match &self.wanted {
             Ok(wanted) => wanted,
             Err(why) => return self.only_identify(Status::Off { why: *why }, Level::WARN).await,

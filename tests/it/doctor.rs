@@ -367,7 +367,7 @@ async fn wrong_settings_exit_2_with_what_is_valid() {
         ("PUBLIC_URL", "bot.example.org", "write https:// before it"),
         ("PUBLIC_URL", "https://bot.example.org/telegram/webhook", "adds /telegram/webhook itself"),
         ("PUBLIC_URL", "https://bot.example.org:10000", "443, 80, 88 or 8443"),
-        ("PUBLIC_URL", "https://10.0.0.1", "not reached from the internet"),
+        ("PUBLIC_URL", "https://10.0.0.1", "cannot be reached from the internet"),
         ("WEBHOOK_SECRET", "with a blank", "1 to 256 of A-Z a-z 0-9 _ -"),
         ("DOORBELL__WEBHOOK__ALLOWED_UPDATES", "[\"mesage\"]", "the nearest is \"message\""),
     ] {
