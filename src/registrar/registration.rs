@@ -168,7 +168,8 @@ impl Turn {
             }
             AttemptError::Contended { reason, least } => {
                 attempts.contended += 1;
-                let wait = least + LATER.wait(attempts.contended, jitter);
+                // Instances that start together must spread more than the jitter of a back-off does.
+                let wait = least + LATER.wait(attempts.contended, 0.0).mul_f64(1.0 - jitter / 2.0);
                 if attempts.contended <= CONTENDED_QUIETLY {
                     if !self.state.status.is_active() {
                         self.state.status = Status::Registering { trouble: None };
