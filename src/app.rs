@@ -1,7 +1,5 @@
 //! The service, put together: the one place that sees every room.
 
-mod routes;
-
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,12 +12,12 @@ use tokio::sync::watch;
 use crate::clock::{SharedClock, SystemClock};
 use crate::dispatch::Dispatch;
 use crate::handler::{Commands, Handler, TemplateProblem};
-use crate::health::{self, Health};
+use crate::http::health::{self, Health};
+use crate::http::listener::{self, Limits};
+use crate::http::metrics::{self, Metrics};
 use crate::inbox::{self, Inbox, InboxError, Surveyor};
 use crate::lifecycle::{PartFailed, Shutdown};
-use crate::metrics::{self, Metrics};
 use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
-use crate::server::{self, Limits};
 use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
 use crate::telegram::{BotApi, BotToken, Call, Identity, PacedApi};
 use crate::traces;
@@ -35,7 +33,7 @@ pub struct App {
     addr: SocketAddr,
     listener: TcpListener,
     limits: Limits,
-    connections: Arc<server::Counts>,
+    connections: Arc<listener::Counts>,
     router: Router,
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
@@ -112,8 +110,6 @@ impl App {
 
         let api = BotApi::new(&settings.telegram, token.clone(), Arc::clone(&clock));
         let counts = Arc::new(Counts::default());
-        let secrets =
-            Secrets::new(&token.secret_in_force(&settings.webhook), settings.webhook.previous_secret_token.as_ref());
         let registrar = Registrar::new(
             api.clone(),
             wanted,
@@ -121,7 +117,7 @@ impl App {
             identity,
             Arc::clone(&clock),
             settings.webhook.watch_interval,
-            counts.refusals.subscribe(),
+            counts.unauthorized.subscribe(),
         );
         let advice = inbox::ephemeral(&settings.inbox, &settings.platform);
         let advice = advice.inspect(|advice| tracing::warn!("{advice}"));
@@ -136,13 +132,21 @@ impl App {
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),
         };
-        let sources = SourceCheck::new(&settings.webhook, &settings.platform);
-        let body_limit = settings.server.body_limit;
         let router = if without_bot {
             Router::new()
         } else {
-            let (inbox, counts, clock) = (Arc::clone(&inbox), Arc::clone(&counts), Arc::clone(&clock));
-            webhook::router(inbox, secrets, sources, body_limit, counts, traces.clone(), clock)
+            webhook::router(webhook::Deps {
+                inbox: Arc::clone(&inbox),
+                secrets: Secrets::new(
+                    &token.secret_in_force(&settings.webhook),
+                    settings.webhook.previous_secret_token.as_ref(),
+                ),
+                sources: SourceCheck::new(&settings.webhook, &settings.platform),
+                body_limit: settings.server.body_limit,
+                counts: Arc::clone(&counts),
+                traces: traces.clone(),
+                clock: Arc::clone(&clock),
+            })
         };
         let dispatch = Dispatch::new(
             Arc::clone(&inbox),
@@ -153,7 +157,7 @@ impl App {
             shutdown.clone(),
             traces,
         );
-        let connections = Arc::<server::Counts>::default();
+        let connections = Arc::<listener::Counts>::default();
         let metrics = Metrics {
             registry: metrics::registry(&counts, &kept, dispatch.counts(), api.counts(), &connections),
             surveyor,
@@ -167,8 +171,7 @@ impl App {
         };
         let metrics = metrics::router(metrics, settings.console.token.as_ref());
         let router = router.merge(health::router(health)).merge(metrics);
-        let router = routes::below_public_path(router, settings.webhook.public_url.as_deref());
-        let router = router.method_not_allowed_fallback(routes::wrong_method).fallback(routes::nothing_here);
+        let router = crate::http::complete(router, settings.webhook.public_url.as_deref());
         Ok(Self {
             addr,
             listener,
@@ -235,7 +238,9 @@ impl App {
         } = self;
         tracing::info!(%addr, "listening");
         let tasks = &shutdown.tasks;
-        let serving = server::serve(listener, router, limits, connections, Arc::clone(&clock), shutdown.clone());
+        let deps =
+            listener::Deps { limits, counts: connections, clock: Arc::clone(&clock), shutdown: shutdown.clone() };
+        let serving = listener::serve(listener, router, deps);
         let serving = shutdown.supervise("the listener", serving);
         let (working, soft) = (Arc::clone(&dispatch), shutdown.soft.clone());
         let working = shutdown.supervise("dispatch", async move {
@@ -310,7 +315,7 @@ fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsErr
 fn listen(settings: &Settings) -> Result<(TcpListener, SocketAddr), BuildError> {
     let address = SocketAddr::new(settings.server.host, settings.server.port);
     let failed = |source| BuildError::Listen { address, source };
-    let listener = server::bind(address).map_err(failed)?;
+    let listener = listener::bind(address).map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok((listener, addr))
 }

@@ -19,10 +19,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::app::{BuildError, RunError};
+use crate::http::probe::ServiceUnreachable;
 use crate::inbox::InboxError;
 use crate::lifecycle;
 use crate::settings::{Need, Settings, SettingsError, Sources};
-use crate::telegram::NotDelivered;
 use crate::telemetry;
 
 /// Exit status 2: the command was used wrongly, or the settings are wrong. 0 is well, 1 unwell.
@@ -139,7 +139,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(unwell) = error.downcast_ref::<Unwell>() {
         return Some(unwell.hint.to_owned());
     }
-    if error.is::<NotDelivered>() {
+    if error.is::<ServiceUnreachable>() {
         let hint = "Does the service run, and at that address? `doorbell sandbox` starts one on this machine; --url \
                     names another.";
         return Some(hint.to_owned());

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::{Wrong, load, say};
 use crate::clock::{Clock, SystemClock};
+use crate::http::probe;
 use crate::sandbox::TOKEN;
 use crate::settings::{Need, Origin, Settings, Sources};
-use crate::telegram::{self, BotToken};
+use crate::telegram::BotToken;
 use crate::webhook;
 
 #[derive(Args)]
@@ -65,7 +66,7 @@ pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Resu
         ));
         return Ok(ExitCode::SUCCESS);
     }
-    let answer = telegram::ring(&url, &secret, update, PATIENCE).await?;
+    let answer = probe::deliver(&url, &secret, update, PATIENCE).await?;
     let (status, body) = (answer.status, answer.body.trim());
     if arguments.json {
         say(json!({ "url": url, "status": status, "body": body }));

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Finding, Ring};
+use crate::http::probe::{self, ProbeResponse, ServiceUnreachable};
 use crate::registrar::{WEBHOOK_PATH, WantedWebhook, meaning};
-use crate::telegram::{self, Answer, NotDelivered};
 use crate::wording;
 
 /// Telegram waits for 60 s; a service that takes longer than this is unwell all the same.
@@ -26,7 +26,7 @@ pub(super) struct Service {
 pub(super) async fn service(wanted: &WantedWebhook) -> Result<(Service, Finding), Finding> {
     const CHECK: &str = "way to the service";
     let url = format!("{}/healthz", wanted.url.trim_end_matches(WEBHOOK_PATH));
-    let answer = telegram::visit(&url, PATIENCE).await.map_err(|error| unreached(CHECK, &error))?;
+    let answer = probe::fetch(&url, PATIENCE).await.map_err(|error| unreached(CHECK, &error))?;
     let health: Value = serde_json::from_str(&answer.body).unwrap_or_default();
     let Some(version) = health["version"].as_str().filter(|_| health["webhook"].is_object()) else {
         return Err(not_doorbell(CHECK, &url, &answer));
@@ -43,8 +43,8 @@ pub(super) async fn service(wanted: &WantedWebhook) -> Result<(Service, Finding)
     Ok((Service { health }, finding))
 }
 
-fn unreached(check: &'static str, error: &NotDelivered) -> Finding {
-    let reason = error.reason();
+fn unreached(check: &'static str, error: &ServiceUnreachable) -> Finding {
+    let reason = &error.reason;
     Finding::unwell(
         check,
         format!("{error}: {reason}"),
@@ -53,7 +53,7 @@ fn unreached(check: &'static str, error: &NotDelivered) -> Finding {
     )
 }
 
-fn not_doorbell(check: &'static str, url: &str, answer: &Answer) -> Finding {
+fn not_doorbell(check: &'static str, url: &str, answer: &ProbeResponse) -> Finding {
     let status = answer.status;
     let meaning = meaning(&format!("Wrong response from the webhook: {status} "));
     let means = meaning.map(|meaning| format!(": {}", meaning.means)).unwrap_or_default();
@@ -108,7 +108,7 @@ impl Service {
 /// update, so nothing is taken in.
 pub(super) async fn secret(wanted: &WantedWebhook) -> Finding {
     const CHECK: &str = "secret token";
-    let knock = async |secret| telegram::ring(&wanted.url, secret, NO_UPDATE.to_owned(), PATIENCE).await;
+    let knock = async |secret| probe::deliver(&wanted.url, secret, NO_UPDATE.to_owned(), PATIENCE).await;
     let (wrong, right) = match (knock(&WRONG.into()).await, knock(&wanted.secret_token).await) {
         (Ok(wrong), Ok(right)) => (wrong.status, right.status),
         (Err(error), _) | (_, Err(error)) => return unreached(CHECK, &error),
@@ -145,17 +145,17 @@ pub(super) async fn ring(wanted: &WantedWebhook, ring: Ring, now: Timestamp) -> 
             "an update that means nothing".to_owned(),
         ),
     };
-    match telegram::ring(&wanted.url, &wanted.secret_token, update.to_string(), PATIENCE).await {
-        Ok(Answer { status: 200, .. }) if ring == Ring::Harmless => Finding::well(
+    match probe::deliver(&wanted.url, &wanted.secret_token, update.to_string(), PATIENCE).await {
+        Ok(ProbeResponse { status: 200, .. }) if ring == Ring::Harmless => Finding::well(
             CHECK,
             format!(
                 "{sent} was taken in (200). `doorbell doctor --ring YOUR_ID` sends /start: the reply comes in Telegram"
             ),
         ),
-        Ok(Answer { status: 200, .. }) => {
+        Ok(ProbeResponse { status: 200, .. }) => {
             Finding::well(CHECK, format!("{sent} was taken in (200); look for the reply in Telegram"))
         }
-        Ok(Answer { status, .. }) => Finding::unwell(
+        Ok(ProbeResponse { status, .. }) => Finding::unwell(
             CHECK,
             format!("{sent} was answered {status}, not 200"),
             meaning(&format!("Wrong response from the webhook: {status} "))

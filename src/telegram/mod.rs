@@ -21,19 +21,24 @@ pub mod markup;
 mod methods;
 mod pace;
 mod refusal;
-mod ring;
 mod token;
 
 pub use api::BotApi;
 pub use button_url::check_button_url;
 pub use call::Call;
+pub(crate) use client::http_client;
 pub use client::tls;
 pub use command::{command_length, is_part_of_a_word};
 pub use counts::{Answered, Counts, Group};
 pub use error::ApiError;
+pub(crate) use error::cause_of;
 pub use gate::Pass;
 pub use identity::Identity;
 pub use methods::{Me, SetWebhook, WebhookInfo};
 pub use pace::PacedApi;
-pub use ring::{Answer, NotDelivered, ring, visit};
 pub use token::{BotId, BotToken};
+
+/// The path of the webhook below the public URL.
+pub const WEBHOOK_PATH: &str = "/telegram/webhook";
+/// The header in which Telegram sends the secret token.
+pub const SECRET_HEADER: http::HeaderName = http::HeaderName::from_static("x-telegram-bot-api-secret-token");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::harness::postgres::Server;
-use crate::harness::{Answer, BotApi, Line, Program, get, message, serve_echo, tell};
+use crate::harness::{Answer, BotApi, KeepAliveClient, Program, get, message, serve_echo, tell};
 
 /// As many connections as Telegram opens by default.
 const LINES: i64 = 40;
@@ -24,7 +24,7 @@ struct Counted {
 
 /// One connection and one chat: each update is offered until it is acknowledged. Says how many were.
 async fn deliver(addr: SocketAddr, chat: i64, counted: Arc<Counted>) -> i64 {
-    let mut line = Line::open(addr).await.unwrap();
+    let mut line = KeepAliveClient::connect(addr).await.unwrap();
     let mut turn = 0;
     while !counted.ending.load(Ordering::Relaxed) {
         let update = message(chat * 1_000_000 + turn + 1, chat, &format!("/echo {}", turn + 1));

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::harness::postgres::{Database, Server};
 use crate::harness::waiting::until;
 use crate::harness::{
-    Answer, BotApi, Line, Program, echo_settings, echo_variables, free_port, get, message, run, serve_echo,
+    Answer, BotApi, KeepAliveClient, Program, echo_settings, echo_variables, free_port, get, message, run, serve_echo,
 };
 
 struct Waiting {
@@ -36,7 +36,7 @@ impl Waiting {
         for name in ["locked", "made_later", "visitor", "stranger", "doorbell@", "authentication"] {
             assert!(!not_ready.body.contains(name) && !health.contains(name), "strangers are told no name: {health}");
         }
-        let mut line = Line::open(waiting.program.addr).await.unwrap();
+        let mut line = KeepAliveClient::connect(waiting.program.addr).await.unwrap();
         let refused = line.ring(&message(1, 7, "/echo 1")).await.unwrap();
         assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true));
         let said = waiting.said();
@@ -59,7 +59,7 @@ impl Waiting {
     /// Once the cause is gone, the service goes on by itself, and said all this once.
     async fn heals(self) {
         until("it is ready", async || (self.ask("/readyz").status == 200).then_some(())).await;
-        let mut line = Line::open(self.program.addr).await.unwrap();
+        let mut line = KeepAliveClient::connect(self.program.addr).await.unwrap();
         assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.unwrap().status, 200);
         assert_eq!(self.said().len(), 1);
     }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, PipeReader, Write, pipe};
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::harness::{Line, Program, SECRET, free_port, get, message};
+use crate::harness::{KeepAliveClient, Program, SECRET, free_port, get, message};
 
 /// A service whose standard error is a pipe, and the end of it that nobody reads yet.
 fn into_a_pipe(filter: &str, folder: &tempfile::TempDir) -> (Program, PipeReader) {
@@ -34,7 +34,7 @@ fn into_a_pipe(filter: &str, folder: &tempfile::TempDir) -> (Program, PipeReader
 
 /// Delivers updates on one connection; each must be acknowledged.
 async fn deliver(program: &Program, updates: impl Iterator<Item = i64>) {
-    let mut line = Line::open(program.addr).await.unwrap();
+    let mut line = KeepAliveClient::connect(program.addr).await.unwrap();
     for id in updates {
         assert_eq!(line.ring(&message(id, id % 200 + 1, "/start")).await.unwrap().status, 200, "update {id}");
     }

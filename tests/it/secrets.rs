@@ -17,7 +17,7 @@ use doorbell::sandbox::{Answer as Gone, Fault, Sandbox, TOKEN};
 
 use crate::harness::postgres::Database;
 use crate::harness::{
-    MARK, Playground, Program, SECRET, Wanted, does, get, message, post, raw, run, run_openly, until,
+    MARK, Playground, Program, SECRET, Wanted, get, handler_fn, message, post, raw, run, run_openly, until,
 };
 
 /// A token of the right form that no Bot API knows. Every secret holds the mark that the harness
@@ -279,7 +279,7 @@ fn a_crash_leaves_no_memory_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rows_of_postgresql_hold_updates_and_no_secret() {
     let Some(database) = Database::fresh().await else { return };
-    let handler = does(|_| async { Err(HandlerError::Reject("it is not wanted".to_owned())) });
+    let handler = handler_fn(|_| async { Err(HandlerError::Reject("it is not wanted".to_owned())) });
     let mut app = Wanted::default().with("inbox.url", &database.url).handled_by(handler).start().await;
     app.work_may_be_left = true;
     app.registered().await;

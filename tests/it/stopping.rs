@@ -9,7 +9,9 @@ use doorbell::handler::Handler;
 use tokio::sync::Notify;
 
 use crate::crash::oracle::{Load, Oracle};
-use crate::harness::{Answer, BotApi, Line, Program, TestApp, Wanted, does, fetch, message, serve_echo, tell, waiting};
+use crate::harness::{
+    Answer, BotApi, KeepAliveClient, Program, TestApp, Wanted, fetch, handler_fn, message, serve_echo, tell, waiting,
+};
 
 /// Render waits for 30 s; handlers that do not hang need none of that.
 const SOON: Duration = Duration::from_secs(10);
@@ -54,11 +56,11 @@ async fn without_storage_a_stop_under_load_gives_back_what_was_not_begun_and_rep
 }
 
 /// A service whose Telegram does not answer, with one update under way.
-async fn busy(inbox: &str, folder: &std::path::Path) -> (BotApi, Program, Line) {
+async fn busy(inbox: &str, folder: &std::path::Path) -> (BotApi, Program, KeepAliveClient) {
     let telegram = BotApi::start().await;
     telegram.hang(true);
     let program = serve_echo(&telegram, inbox, folder, &[]);
-    let mut line = Line::open(program.addr).await.expect("it listens");
+    let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
     line.send(&message(1, 7, "/echo 1")).await.expect("it is heard");
     telegram.until("the call arrives", |telegram| telegram.sent(7).len() == 1).await;
     (telegram, program, line)
@@ -69,7 +71,7 @@ async fn a_request_in_flight_is_answered_and_the_last_answer_says_that_it_is_the
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (telegram, mut program, mut line) = busy("memory:", folder.path()).await;
     program.signal("TERM");
-    waiting::until("nobody is let in any more", async || Line::open(program.addr).await.err()).await;
+    waiting::until("nobody is let in any more", async || KeepAliveClient::connect(program.addr).await.err()).await;
     telegram.hang(false);
     let answer = line.answer().await.expect("an answer");
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{}", answer.headers);
@@ -89,15 +91,15 @@ async fn stopping(addr: std::net::SocketAddr) {
 async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (BotApi, Answer) {
     let telegram = BotApi::start().await;
     let mut program = serve_echo(&telegram, inbox, folder, &[]);
-    let mut line = Line::open(program.addr).await.expect("it listens");
+    let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
     assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.expect("an answer").status, 200);
     telegram.until("the first is handled", |telegram| telegram.sent(7).len() == 1).await;
-    let mut idle = Line::open(program.addr).await.expect("it listens");
+    let mut idle = KeepAliveClient::connect(program.addr).await.expect("it listens");
     program.signal("TERM");
     stopping(program.addr).await;
     let answer = line.ring(&message(2, 7, "/echo 2")).await.expect("an idle connection is still open");
     // An edge that has not heard of the stop goes on opening connections for a moment.
-    let mut new = Line::open(program.addr).await.expect("new connections are still taken");
+    let mut new = KeepAliveClient::connect(program.addr).await.expect("new connections are still taken");
     for other in [&mut idle, &mut new] {
         let same = other.ring(&message(2, 7, "/echo 2")).await.expect("it is answered");
         assert_eq!((same.status, same.header("connection")), (answer.status, Some("close")), "{same:?}");
@@ -135,7 +137,7 @@ async fn a_second_signal_is_a_hard_stop_and_what_was_under_way_is_done_after_the
     let (telegram, mut program, mut line) = busy(&inbox, folder.path()).await;
     assert_eq!(line.answer().await.expect("an answer").status, 200);
     program.signal("TERM");
-    waiting::until("nobody is let in any more", async || Line::open(program.addr).await.err()).await;
+    waiting::until("nobody is let in any more", async || KeepAliveClient::connect(program.addr).await.err()).await;
     assert!(program.child.try_wait().expect("a child").is_none(), "it waits for what is under way");
     program.signal("INT");
     assert_eq!(program.ended(Duration::from_secs(5)).code(), Some(0));
@@ -151,7 +153,7 @@ async fn a_handler_that_hangs_is_let_go_when_the_grace_is_over_and_that_costs_no
     let clock = ManualClock::new(SystemClock.now());
     let begun = Arc::new(Notify::new());
     let (folder, notify) = (Arc::new(tempfile::tempdir().expect("a temporary folder")), Arc::clone(&begun));
-    let hangs = does(move |_| {
+    let hangs = handler_fn(move |_| {
         let notify = Arc::clone(&notify);
         async move {
             notify.notify_one();

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::harness::postgres::Database;
-use crate::harness::{BotApi, Line, Program, echo_settings, echo_variables, message, serve_echo, tell, waiting};
+use crate::harness::{
+    BotApi, KeepAliveClient, Program, echo_settings, echo_variables, message, serve_echo, tell, waiting,
+};
 
 /// The platform restarts what has ended; each second before that is a second without the bot.
 const SOON: Duration = Duration::from_secs(5);
@@ -27,7 +29,7 @@ async fn ends_and_names(point: &str, part: &str, inbox: &str, more: &[(&str, &st
     let mut update = 0;
     let ringing = async {
         loop {
-            if let Ok(mut line) = Line::open(program.addr).await {
+            if let Ok(mut line) = KeepAliveClient::connect(program.addr).await {
                 update += 1;
                 let _ =
                     tokio::time::timeout(Duration::from_millis(200), line.ring(&message(update, 7, "/echo 1"))).await;
@@ -92,7 +94,7 @@ async fn a_panic_of_ours_in_an_attempt_costs_an_attempt_blocks_no_chat_and_delay
         // Not in the handler, whose panics were always caught.
         let fails = [("DOORBELL_FAIL_POINT", "panic claimed:1")];
         let mut program = serve_echo(&telegram, url, folder.path(), &fails);
-        let mut line = Line::open(program.addr).await.expect("it listens");
+        let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
         for id in 1..=2 {
             line.send(&message(id, 7, &format!("/echo {id}"))).await.expect("it is heard");
             assert_eq!(line.answer().await.expect("an answer").status, 200);
@@ -133,7 +135,7 @@ async fn a_panic_in_a_route_is_answered_with_500_and_logged_once() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let telegram = BotApi::start().await;
     let program = serve_echo(&telegram, "memory:", folder.path(), &[("DOORBELL_FAIL_POINT", "panic received:1")]);
-    let mut line = Line::open(program.addr).await.expect("it listens");
+    let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
     let answer = line.ring(&message(1, 7, "/echo 1")).await.expect("an answer");
     assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/problem+json")), "{answer:?}");
     assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.expect("the same connection").status, 200);
