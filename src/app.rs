@@ -137,10 +137,7 @@ impl App {
         } else {
             webhook::router(webhook::Deps {
                 inbox: Arc::clone(&inbox),
-                secrets: Secrets::new(
-                    &token.secret_in_force(&settings.webhook),
-                    settings.webhook.previous_secret_token.as_ref(),
-                ),
+                secrets: secrets(&token, &settings),
                 sources: SourceCheck::new(&settings.webhook, &settings.platform),
                 body_limit: settings.server.body_limit,
                 counts: Arc::clone(&counts),
@@ -309,6 +306,11 @@ fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsErr
         hint: None,
     };
     SettingsError { problems: problems.iter().map(problem).collect() }
+}
+
+/// The secret tokens of the webhook that are valid.
+fn secrets(token: &BotToken, settings: &Settings) -> Secrets {
+    Secrets::new(&token.secret_in_force(&settings.webhook), settings.webhook.previous_secret_token.as_ref())
 }
 
 /// The port that the settings name, or any free one, and which it is.

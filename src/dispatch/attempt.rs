@@ -123,18 +123,17 @@ impl Dispatch {
 
     fn report(&self, update: &Update, attempt: u32, begun: Timestamp, verdict: &Verdict) {
         let (id, chat, kind) = (update.id.0, update.chat_key, update.kind.name());
-        let now = self.clock.steady();
-        let duration_ms = u64::try_from(elapsed(begun, now).as_millis()).unwrap_or(u64::MAX);
+        let duration_ms = || u64::try_from(elapsed(begun, self.clock.steady()).as_millis()).unwrap_or(u64::MAX);
         self.counts.attempts.of(verdict.into()).inc();
         match verdict {
             Verdict::Done => {
-                tracing::debug!(update.id = id, update.kind = kind, %chat, attempt, duration_ms, "update handled");
+                tracing::debug!(update.id = id, update.kind = kind, %chat, attempt, duration_ms = duration_ms(), "update handled");
             }
             Verdict::Retry { at, reason }
             | Verdict::Postpone { at, reason }
             | Verdict::CallsLeft { at, reason, .. } => {
-                let at = later(self.clock.now(), elapsed(now, *at));
-                tracing::debug!(update.id = id, update.kind = kind, %chat, attempt, duration_ms, %at, reason, "update to be tried again");
+                let at = later(self.clock.now(), elapsed(self.clock.steady(), *at));
+                tracing::debug!(update.id = id, update.kind = kind, %chat, attempt, duration_ms = duration_ms(), %at, reason, "update to be tried again");
                 // Of an absence of Telegram one line tells, for all updates.
                 let told = matches!(verdict, Verdict::CallsLeft { .. }) && self.api.again_at().is_some();
                 if !told && let Some(times) = self.storms.again.event() {
@@ -146,7 +145,7 @@ impl Dispatch {
             }
             Verdict::Dead { reason } | Verdict::Refused { reason, .. } => {
                 tracing::error!(
-                    update.id = id, update.kind = kind, %chat, attempt, duration_ms, reason,
+                    update.id = id, update.kind = kind, %chat, attempt, duration_ms = duration_ms(), reason,
                     "update given up; `doorbell dead list` shows it"
                 );
             }

@@ -93,8 +93,8 @@ impl Dispatch {
         while let Some(call) = work.left.front_mut() {
             let pass = tokio::select! {
                 biased;
-                () = self.shutdown.hard.cancelled() => return work.later(self.clock.steady(), STOPPED),
                 pass = self.api.pass() => pass,
+                () = self.shutdown.hard.cancelled() => return work.later(self.clock.steady(), STOPPED),
             };
             let pass = match pass {
                 Ok(pass) => pass,
@@ -111,21 +111,19 @@ impl Dispatch {
             }
             let span = span.map(|attempt| spans::call(attempt, call, now.now));
             let made = self.send(call, pass).await;
-            let ended = self.clock.now();
             match (span, &made) {
-                (Some(span), Some(made)) => spans::called(span, made.as_ref().err(), ended),
-                (Some(span), None) => spans::let_go(span, ended),
+                (Some(span), Some(made)) => spans::called(span, made.as_ref().err(), self.clock.now()),
+                (Some(span), None) => spans::let_go(span, self.clock.now()),
                 (None, _) => {}
             }
-            let now = self.clock.steady();
             match made {
                 Some(Ok(())) => {
                     fail::point("sent");
                     work.next();
                 }
-                None => return work.later(now, STOPPED),
+                None => return work.later(self.clock.steady(), STOPPED),
                 Some(Err(error)) => {
-                    if let Some(at) = self.after_call(&error, &mut work, update, now) {
+                    if let Some(at) = self.after_call(&error, &mut work, update, self.clock.steady()) {
                         return work.later(at.min(update.expires_at), error.to_string());
                     }
                 }
@@ -139,10 +137,11 @@ impl Dispatch {
     async fn send(&self, call: &mut Call, pass: Pass<'_>) -> Option<Result<(), ApiError>> {
         let turn = tokio::select! {
             biased;
-            () = self.shutdown.hard.cancelled() => return None,
             turn = self.api.turn(call, pass) => turn,
+            () = self.shutdown.hard.cancelled() => return None,
         };
         let turn = match turn {
+            Ok(_) if self.shutdown.hard.is_cancelled() => return None,
             Ok(turn) => turn,
             Err(too_soon) => return Some(Err(too_soon)),
         };

@@ -34,10 +34,6 @@ pub use counts::{Counts, GivenUp, Outcome};
 const EXTEND_EVERY: Duration = Duration::from_secs(LEASE.as_secs() / 3);
 /// How often the inbox is swept.
 const SWEEP_EVERY: Duration = EXTEND_EVERY;
-/// How many outcomes may be on their way into the inbox, for each place but the first: enough for those of
-/// one commit, and a bound on what is repeated when the process dies before it. Where there is one place, an
-/// update leaves it only when it is over and done with.
-const RECORDING: usize = 4;
 /// How long dispatch waits before it asks an inbox again that failed.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
@@ -51,8 +47,6 @@ pub struct Dispatch {
     shutdown: Shutdown,
     /// A place for each update that may be handled at once.
     places: Arc<Semaphore>,
-    /// A place for each outcome that may be on its way into the inbox.
-    recording: Semaphore,
     running: Running,
     hold: Hold,
     counts: Arc<Counts>,
@@ -85,7 +79,6 @@ impl Dispatch {
         let hold = Hold::new(Moment::of(&*clock));
         let storm = || Storm::new(Arc::clone(&clock));
         let storms = Storms { claim: storm(), settle: storm(), upkeep: storm(), again: storm(), expired: storm() };
-        let recording = Semaphore::new((settings.concurrency - 1) * RECORDING);
         Arc::new(Self {
             inbox,
             handler,
@@ -94,7 +87,6 @@ impl Dispatch {
             clock,
             shutdown,
             places,
-            recording,
             running: Running::default(),
             hold,
             counts: Arc::default(),
@@ -135,12 +127,15 @@ impl Dispatch {
         }
     }
 
-    /// Claims as many updates as there are places, `place` being one, and begins an attempt of
-    /// each; says how many, or none when the inbox failed.
-    async fn claim(self: &Arc<Self>, place: OwnedSemaphorePermit) -> Option<usize> {
+    /// Claims an update for each free slot, `slots` being one of them, and begins an attempt of each; returns how many
+    /// began, or none when the inbox failed.
+    async fn claim(self: &Arc<Self>, mut slots: OwnedSemaphorePermit) -> Option<usize> {
         let claiming = Claiming::begin(&self.running);
-        let free = self.places.available_permits();
-        let deliveries = match self.inbox.claim(free + 1).await {
+        let free = u32::try_from(self.places.available_permits()).unwrap_or(u32::MAX);
+        if let Ok(more) = self.places.clone().try_acquire_many_owned(free) {
+            slots.merge(more);
+        }
+        let deliveries = match self.inbox.claim(slots.num_permits()).await {
             Ok(deliveries) => deliveries,
             Err(error) => {
                 if let Some(times) = self.storms.claim.event() {
@@ -155,31 +150,27 @@ impl Dispatch {
         let begun = deliveries.len();
         self.running.now().leases.extend(deliveries.iter().map(|delivery| (delivery.lease.update_id, delivery.lease)));
         drop(claiming);
-        let mut place = Some(place);
         for delivery in deliveries {
-            // Another claim may have taken the place since it was counted. What is claimed already is then handled
-            // without one.
-            let place = place.take().or_else(|| self.places.clone().try_acquire_owned().ok());
-            self.begin(delivery, place);
+            self.begin(delivery, slots.split(1));
         }
         Some(begun)
     }
 
-    fn begin(self: &Arc<Self>, delivery: Delivery, place: Option<OwnedSemaphorePermit>) {
+    fn begin(self: &Arc<Self>, delivery: Delivery, slot: Option<OwnedSemaphorePermit>) {
         let (lease, attempt, expires_at) = (delivery.lease, delivery.attempt, delivery.update.expires_at);
         let attempting = Attempting::of(self, lease.update_id);
         let dispatch = Arc::clone(self);
         self.shutdown.tasks.spawn(async move {
             // However the task ends, the update does not count as running any more.
             let _attempting = attempting;
-            let attempted = AssertUnwindSafe(dispatch.attempt(delivery)).catch_unwind().await;
+            // In a box of its own: a task is moved several times while it is started, and an attempt is large.
+            let attempt_at = Box::pin(dispatch.attempt(delivery));
+            let attempted = AssertUnwindSafe(attempt_at).catch_unwind().await;
             let (lease, verdict) =
                 attempted.unwrap_or_else(|_| (lease, dispatch.after_a_panic(lease, attempt, expires_at)));
-            // While the outcome is being written, another update can be handled.
-            let recording = dispatch.recording.try_acquire().ok();
-            let place = place.filter(|_| recording.is_none());
+            // The slot is free once the outcome is recorded: a crash repeats no more updates than there are slots.
             dispatch.settle(lease, verdict).await;
-            drop((place, recording));
+            drop(slot);
         });
     }
 

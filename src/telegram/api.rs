@@ -4,10 +4,10 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Body, Client, Method, Request, Response, StatusCode, Url};
-use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
+use url::ParseError;
 
 use super::answer::{self, Done};
 use super::client::{self, Deadlines};
@@ -26,8 +26,8 @@ struct Inner {
     /// Host and port of the proxy, if there is one.
     proxy: Option<String>,
     token: BotToken,
-    /// What a method's name is put behind: the base URL and the token.
-    prefix: SecretString,
+    /// The URL that the methods are below. It holds the bot token, so nothing may show it.
+    methods: Result<Url, ParseError>,
     public: bool,
     clock: SharedClock,
     counts: Counts,
@@ -61,10 +61,10 @@ impl BotApi {
     ) -> Self {
         let base = settings.api_url.trim_end_matches('/');
         let public = Url::parse(base).is_ok_and(|url| url.host_str() == Some(PUBLIC_HOST));
-        let prefix = token.method_url(base, if settings.test_environment { "test/" } else { "" }).into();
+        let methods = token.methods_url(base, settings.test_environment);
         let (client, counts) = (client::client(deadlines, settings.proxy.as_ref()), Counts::default());
         let proxy = settings.proxy.as_ref().map(|proxy| proxy.address().to_owned());
-        Self(Arc::new(Inner { client, deadlines, proxy, token, prefix, public, clock, counts }))
+        Self(Arc::new(Inner { client, deadlines, proxy, token, methods, public, clock, counts }))
     }
 
     /// Whether this is Telegram's own Bot API, which sends webhooks only to public https addresses;
@@ -186,12 +186,12 @@ impl BotApi {
             let description = "Not Found: a method's name is made of letters and digits".to_owned();
             return Err(ApiError::Refused { code: 404, description, migrate_to_chat_id: None });
         }
-        let mut url = String::with_capacity(self.0.prefix.expose_secret().len() + method.len());
-        url.push_str(self.0.prefix.expose_secret());
-        url.push_str(method);
-        let url = Url::parse(&url).map_err(|error| ApiError::Unreachable {
-            reason: format!("the URL of the Bot API is not valid: {error}"),
-        })?;
+        let invalid = |error| ApiError::Unreachable { reason: format!("the URL of the Bot API is not valid: {error}") };
+        // Parsed once, because parsing takes longer than all else that is done for a call.
+        let mut url = self.0.methods.clone().map_err(invalid)?;
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push(method);
+        }
         let body = serde_json::to_vec(params).map_err(|error| ApiError::Unreachable {
             reason: format!("the call cannot be written as JSON: {error}"),
         })?;

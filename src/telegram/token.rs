@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
+use url::{ParseError, Url};
 
 use crate::settings::WebhookSettings;
 
@@ -64,9 +65,10 @@ impl BotToken {
         settings.secret_token.clone().unwrap_or_else(|| self.webhook_secret())
     }
 
-    /// The URL of a method.
-    pub(super) fn method_url(&self, api_url: &str, method: &str) -> String {
-        format!("{api_url}/bot{}/{method}", self.0.expose_secret())
+    /// The URL that the methods of this bot are below.
+    pub(super) fn methods_url(&self, api_url: &str, test_environment: bool) -> Result<Url, ParseError> {
+        let test = if test_environment { "test/" } else { "" };
+        Url::parse(&format!("{api_url}/bot{}/{test}", self.0.expose_secret()))
     }
 
     /// A text from outside as it may be shown: without the token or its secret part, without

@@ -177,7 +177,7 @@ async fn an_update_that_cannot_be_stored_is_not_acknowledged_and_comes_again_aft
 }
 
 #[tokio::test]
-async fn the_memory_for_bodies_is_bounded_and_dropped_requests_free_theirs() {
+async fn the_memory_for_bodies_is_bounded_and_a_request_without_the_secret_reserves_none() {
     let webhook = webhook(Behaviour::TakesForEver, &[]);
     let largest = 1024 * 1024;
     let body = || Bytes::from([&vec![b' '; largest - UPDATE.len()][..], UPDATE.as_bytes()].concat());
@@ -189,6 +189,9 @@ async fn the_memory_for_bodies_is_bounded_and_dropped_requests_free_theirs() {
         (refused.status(), refused.headers()["retry-after"].to_str().unwrap()),
         (StatusCode::SERVICE_UNAVAILABLE, "1")
     );
+    let mut unauthorized = request(largest, untouchable());
+    unauthorized.headers_mut().remove(SECRET_HEADER);
+    assert_eq!(webhook.send(unauthorized).await.status(), StatusCode::UNAUTHORIZED);
     drop(waiting.pop());
     assert!(webhook.send(request(largest, body().into())).now_or_never().is_none(), "there is room again");
 }

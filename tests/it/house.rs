@@ -113,7 +113,6 @@ const LOOK_INTO_SECRETS: &[(&str, usize)] = &[
     ("settings/sections/traces.rs", 1),
     ("settings/sources.rs", 3),
     ("settings/variables.rs", 6),
-    ("telegram/api.rs", 2),
     ("telegram/client.rs", 1),
     ("telegram/methods.rs", 1),
     ("telegram/token.rs", 4),

@@ -1,11 +1,10 @@
-//! The promises, each tried through the real program: `App::build` on a free port, with our own
-//! sandbox as Telegram.
+//! Tests of the promises through the real program: `App::build` on a free port, with our own sandbox as Telegram.
 
 #![expect(
     unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test that meets what it did not expect has failed, and says where; `pub` means: for the other tests"
+    reason = "a panic fails the test and shows its line; `pub` means visible to the other tests"
 )]
 
 mod harness;

@@ -31,7 +31,7 @@ impl Corpus {
         let seeds = fs::read_dir(fuzz.join("seeds").join(parser)).unwrap();
         let mut seeds: Vec<_> = seeds.map(|seed| seed.unwrap().path()).collect();
         seeds.sort();
-        let words = fs::read_to_string(fuzz.join("words").join(parser)).unwrap();
+        let words = fs::read_to_string(fuzz.join("dictionaries").join(parser)).unwrap();
         let words = words.lines().map(|word| {
             // A fuzzer's word is a JSON string, except that it writes bytes as \x.
             let word: String = serde_json::from_str(&word.replace("\\x", "\\u00")).unwrap();
@@ -110,5 +110,5 @@ fn a_response_of_telegram_is_a_success_only_if_it_says_so_and_no_error_contains_
 
 #[test]
 fn every_request_gets_a_documented_status_and_no_response_repeats_it() {
-    check("door", promises::door);
+    check("requests", promises::door);
 }
