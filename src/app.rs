@@ -15,10 +15,10 @@ use crate::handler::{Commands, Handler, TemplateProblem};
 use crate::http::health::{self, Health};
 use crate::http::listener::{self, Limits};
 use crate::http::metrics::{self, Metrics};
-use crate::inbox::{self, Inbox, InboxError, Surveyor};
+use crate::inbox::{self, Inbox, InboxError, SurveyCache};
 use crate::lifecycle::{PartFailed, Shutdown};
-use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
-use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
+use crate::registrar::{self, OffReason, RefusedToken, Registrar, Status, WantedWebhook};
+use crate::settings::{InboxUrl, Problem, Settings, SettingsError, origin};
 use crate::telegram::{BotApi, BotToken, Call, Identity, PacedApi};
 use crate::traces;
 use crate::webhook::{self, Counts, Secrets, SourceCheck};
@@ -86,10 +86,10 @@ impl App {
                 (token, wanted)
             }
             // The platform gives a preview no secrets: it is to be seen to live all the same.
-            None if settings.platform.is_preview() => (BotToken::none(), Err(NotWanted::NoToken)),
+            None if settings.platform.is_preview() => (BotToken::none(), Err(OffReason::NoToken)),
             None => return Err(BuildError::NoToken),
         };
-        let without_bot = matches!(wanted, Err(NotWanted::NoToken));
+        let without_bot = matches!(wanted, Err(OffReason::NoToken));
         if without_bot {
             // Nothing will be kept, so nothing is asked of a disk or a database that may not be there.
             settings.inbox.url = InboxUrl::Memory;
@@ -106,26 +106,28 @@ impl App {
         let bot = token.bot_id();
         let inbox = inbox::open(&settings.inbox, bot, Arc::clone(&clock), &shutdown, Arc::clone(&kept))?;
         let traces = traces::open(&settings.traces, bot, Arc::clone(&clock), &shutdown);
-        let surveyor = Arc::new(Surveyor::new(Arc::clone(&inbox), Arc::clone(&clock)));
+        let survey_cache = Arc::new(SurveyCache::new(Arc::clone(&inbox), Arc::clone(&clock)));
 
         let api = BotApi::new(&settings.telegram, token.clone(), Arc::clone(&clock));
         let counts = Arc::new(Counts::default());
         let registrar = Registrar::new(
-            api.clone(),
             wanted,
-            announcement,
-            identity,
-            Arc::clone(&clock),
-            settings.webhook.watch_interval,
-            counts.unauthorized.subscribe(),
+            registrar::Deps {
+                api: api.clone(),
+                announce: announcement,
+                identity,
+                clock: Arc::clone(&clock),
+                watch_interval: settings.webhook.watch_interval,
+                wrong_secrets: counts.unauthorized.subscribe(),
+            },
         );
-        let advice = inbox::ephemeral(&settings.inbox, &settings.platform);
+        let advice = inbox::ephemeral_storage_warning(&settings.inbox, &settings.platform);
         let advice = advice.inspect(|advice| tracing::warn!("{advice}"));
         let health = Health {
-            surveyor: Arc::clone(&surveyor),
+            survey_cache: Arc::clone(&survey_cache),
             capacity: settings.inbox.capacity,
-            standing: registrar.standing(),
-            notes: registrar.notes(),
+            registration: registrar.status(),
+            webhook_health: registrar.health(),
             counts: Arc::clone(&counts),
             started_at: clock.now(),
             advice,
@@ -157,10 +159,10 @@ impl App {
         let connections = Arc::<listener::Counts>::default();
         let metrics = Metrics {
             registry: metrics::registry(&counts, &kept, dispatch.counts(), api.counts(), &connections),
-            surveyor,
+            survey_cache,
             capacity: settings.inbox.capacity,
-            standing: registrar.standing(),
-            notes: registrar.notes(),
+            registration: registrar.status(),
+            webhook_health: registrar.health(),
             connections: Arc::clone(&connections),
             connections_limit: limits.connections,
             started_at: health.started_at,
@@ -195,10 +197,10 @@ impl App {
         self.router.clone()
     }
 
-    /// Where the registration stands, now and later.
+    /// The status of the registration, now and whenever it changes.
     #[must_use]
-    pub fn standing(&self) -> watch::Receiver<Standing> {
-        self.registrar.standing()
+    pub fn registration(&self) -> watch::Receiver<Status> {
+        self.registrar.status()
     }
 
     /// What is kept.
@@ -300,7 +302,7 @@ fn declared(settings: &Settings, identity: &Identity) -> Result<(Arc<dyn Handler
 fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsError {
     let problem = |problem: &TemplateProblem| Problem {
         key: problem.key.clone(),
-        source: settings.source(&problem.key).cloned().unwrap_or(Origin::Default),
+        source: settings.source(&problem.key).unwrap_or(origin::DEFAULT).to_owned(),
         found: problem.found.clone(),
         wanted: problem.wanted.clone(),
         hint: None,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use super::{Command, Unwell, Wrong};
+use super::Command;
+use super::error::{CommandFailure, UsageError};
 use crate::http::probe;
 use crate::settings::Sources;
 
@@ -24,9 +25,9 @@ const TOLD: [(&str, &str); 3] = [
 pub(super) async fn told(url: &str, command: &Command, sources: Sources) -> anyhow::Result<Sources> {
     if matches!(command, Command::Sandbox(_)) {
         let message = "a sandbox is not started for the bot of another one".to_owned();
-        return Err(Wrong { message, hint: Some("Leave --sandbox out.") }.into());
+        return Err(UsageError { message, hint: Some("Leave --sandbox out.") }.into());
     }
-    let absent = |source: io::Error| Unwell {
+    let absent = |source: io::Error| CommandFailure {
         message: format!("there is no sandbox at {}", url.escape_debug()),
         hint: "`doorbell sandbox` starts one, and says where its Bot API is: --sandbox=URL names it.",
         source,

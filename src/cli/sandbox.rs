@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Unwell, Wrong, at_sandbox, conversation, load, remark, say};
+use super::error::{CommandFailure, UsageError};
+use super::print::say;
+use super::serve::log_remark;
+use super::{at_sandbox, conversation};
 use crate::app::{App, BuildError, Parts, RunError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::sandbox::{Sandbox, TOKEN};
-use crate::settings::{InboxUrl, Need, Origin, Settings, Sources};
+use crate::settings::{InboxUrl, Need, Settings, Sources, origin};
 use crate::telemetry;
 
 #[derive(Args)]
@@ -42,20 +45,20 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
         .with("webhook.takeover", "always");
     let wired = |api_url: &str, port: u16| -> anyhow::Result<Settings> {
         let sources = sources.clone().with("telegram.api_url", api_url).with("server.port", port);
-        load(&sources.with("webhook.public_url", public_url(port)), Need::Token)
+        Ok(Settings::load(&sources.with("webhook.public_url", public_url(port)), Need::Token)?)
     };
     // The settings are looked at before anything is bound.
     let settings = wired("http://127.0.0.1:1", 1)?;
     leave_a_real_inbox_alone(&settings)?;
     telemetry::init(&settings.log)?;
-    remark(&settings);
+    log_remark(&settings);
 
     let clock: SharedClock = Arc::new(SystemClock);
     let (shutdown, telegram) = (Shutdown::new(), Shutdown::new());
     stop_on_signals(if arguments.only_telegram { &telegram } else { &shutdown })?;
     let service_stop = shutdown.soft.clone();
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.bot_api_port));
-    let sandbox = Sandbox::start(listen, Arc::clone(&clock), &telegram).await.map_err(|source| Unwell {
+    let sandbox = Sandbox::start(listen, Arc::clone(&clock), &telegram).await.map_err(|source| CommandFailure {
         message: format!("the miniature Telegram cannot listen on {listen}"),
         hint: "Another program may be using the port: stop it, or choose another one with --bot-api-port.",
         source,
@@ -108,7 +111,12 @@ fn service(
             Err(BuildError::Listen { .. }) if tries > 0 => {}
             Err(BuildError::Listen { address, source }) => {
                 let hint = "Another program may be using the port: stop it, or choose another one with --port.";
-                return Err(Unwell { message: format!("the service cannot listen on {address}"), hint, source }.into());
+                return Err(CommandFailure {
+                    message: format!("the service cannot listen on {address}"),
+                    hint,
+                    source,
+                }
+                .into());
             }
             built => return Ok(built?),
         }
@@ -116,9 +124,9 @@ fn service(
 }
 
 /// A port of loopback that nobody listens on now.
-fn free_port() -> Result<u16, Unwell> {
+fn free_port() -> Result<u16, CommandFailure> {
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    bound.map(|addr| addr.port()).map_err(|source| Unwell {
+    bound.map(|addr| addr.port()).map_err(|source| CommandFailure {
         message: "this machine has no free port".to_owned(),
         hint: "Name a port with --port.",
         source,
@@ -131,13 +139,13 @@ fn public_url(port: u16) -> String {
 }
 
 /// A shell that has the environment of a real bot must not have its updates answered in here.
-fn leave_a_real_inbox_alone(settings: &Settings) -> Result<(), Wrong> {
-    let by_variable = matches!(settings.source("inbox.url"), Some(Origin::Variable(name)) if name == "DATABASE_URL");
+fn leave_a_real_inbox_alone(settings: &Settings) -> Result<(), UsageError> {
+    let by_variable = settings.source("inbox.url") == Some(&*origin::variable("DATABASE_URL"));
     if by_variable && matches!(settings.inbox.url, InboxUrl::Postgres(_)) {
         let message = "DATABASE_URL names a PostgreSQL: a sandbox would take the updates of a real bot from it";
         let hint = "Unset DATABASE_URL: a sandbox needs no database. To use this one on purpose, name it in \
                     DOORBELL__INBOX__URL.";
-        return Err(Wrong { message: message.to_owned(), hint: Some(hint) });
+        return Err(UsageError { message: message.to_owned(), hint: Some(hint) });
     }
     Ok(())
 }

@@ -19,14 +19,14 @@ use crate::wording::times;
 impl Dispatch {
     /// Makes one attempt at a delivery; returns how it is to be settled.
     pub(super) async fn attempt(&self, delivery: Delivery) -> (Lease, Verdict) {
-        let Delivery { update, attempt, lease, calls_left, deaths } = delivery;
+        let Delivery { update, attempt, lease, calls_left, crash_count } = delivery;
         let begun = Moment::of(&*self.clock);
         let span = self.traces.of(update.id.0).map(|trace| spans::attempt(&trace, &update, attempt, begun.now));
         fail::point("claimed");
         let verdict = if update.expires_at <= begun.steady {
             Verdict::Expired
-        } else if deaths >= self.settings.attempts {
-            Verdict::Dead { reason: format!("the process died while handling it, {}", times(deaths)) }
+        } else if crash_count >= self.settings.attempts {
+            Verdict::Dead { reason: format!("the process died while handling it, {}", times(crash_count)) }
         } else {
             let work = match calls_left {
                 Some(calls) => Ok(Work::kept(calls)),
@@ -124,7 +124,7 @@ impl Dispatch {
     fn report(&self, update: &Update, attempt: u32, begun: Timestamp, verdict: &Verdict) {
         let (id, chat, kind) = (update.id.0, update.chat_key, update.kind.name());
         let duration_ms = || u64::try_from(elapsed(begun, self.clock.steady()).as_millis()).unwrap_or(u64::MAX);
-        self.counts.attempts.of(verdict.into()).inc();
+        self.counts.attempts.of(verdict.kind()).inc();
         match verdict {
             Verdict::Done => {
                 tracing::debug!(update.id = id, update.kind = kind, %chat, attempt, duration_ms = duration_ms(), "update handled");

@@ -1,11 +1,11 @@
-use crate::inbox::Verdict;
+use crate::inbox::VerdictKind;
 use crate::telemetry::{Counter, Family, Histogram, Registry, Unit, durations, label};
 
 /// Attempts, since the start.
 #[derive(Debug)]
 pub struct Counts {
     /// Attempts that ended, by how.
-    pub attempts: Family<Outcome, Counter>,
+    pub attempts: Family<VerdictKind, Counter>,
     /// How long each run of the handler took, without the calls that it wanted.
     pub handler: Histogram,
     /// Calls that are not made again although Telegram has not carried them out, or not said so, by reason.
@@ -54,26 +54,6 @@ impl Counts {
 }
 
 label! {
-    /// How an attempt ended.
-    pub enum Outcome as "outcome" {
-        /// Handled, every call made.
-        Done = "done",
-        /// The bot failed, and is tried again.
-        Retry = "retry",
-        /// The bot was away, and is tried again.
-        Postponed = "postponed",
-        /// Handled, and calls are left to be made.
-        CallsLeft = "calls_left",
-        /// Given up: the update is dead.
-        Dead = "dead",
-        /// The update's life was over before it was handled.
-        Expired = "expired",
-        /// Put back, because the service stops.
-        Released = "released",
-    }
-}
-
-label! {
     /// Why a call is not made again.
     pub enum GivenUp as "reason" {
         /// Telegram refused it: its update is dead.
@@ -82,19 +62,5 @@ label! {
         Ordinary = "ordinary",
         /// It was sent as often as it may be, and each answer was lost.
         Unknown = "unknown",
-    }
-}
-
-impl From<&Verdict> for Outcome {
-    fn from(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Done => Self::Done,
-            Verdict::Retry { .. } => Self::Retry,
-            Verdict::Postpone { .. } => Self::Postponed,
-            Verdict::CallsLeft { .. } => Self::CallsLeft,
-            Verdict::Dead { .. } | Verdict::Refused { .. } => Self::Dead,
-            Verdict::Expired => Self::Expired,
-            Verdict::Released => Self::Released,
-        }
     }
 }

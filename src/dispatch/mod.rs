@@ -28,7 +28,7 @@ use crate::telemetry::{self, Storm, Traces};
 use hold::{Hold, Moment};
 use running::{Attempting, Claiming, Running};
 
-pub use counts::{Counts, GivenUp, Outcome};
+pub use counts::{Counts, GivenUp};
 
 /// How often leases are prolonged: twice may fail before one lapses.
 const EXTEND_EVERY: Duration = Duration::from_secs(LEASE.as_secs() / 3);
@@ -116,7 +116,7 @@ impl Dispatch {
             tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
-                () = self.inbox.due() => {}
+                () = self.inbox.ready() => {}
             }
             if self.claim(place).await.is_none() {
                 tokio::select! {
@@ -185,7 +185,7 @@ impl Dispatch {
             let wait = schedule::after_failure(&self.settings.backoff, attempt, rand::random());
             Verdict::Retry { at: later(self.clock.steady(), wait).min(expires_at), reason }
         };
-        self.counts.attempts.of((&verdict).into()).inc();
+        self.counts.attempts.of(verdict.kind()).inc();
         verdict
     }
 

@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Outcome;
-use crate::inbox::Verdict;
+use crate::inbox::{Verdict, VerdictKind};
 use crate::telegram::{Answered, ApiError, Call};
 use crate::telemetry::{Label, Span, Trace};
 use crate::update::Update;
@@ -18,8 +17,8 @@ pub(super) fn attempt(trace: &Trace, update: &Update, attempt: u32, begun: Times
 
 /// Ends it.
 pub(super) fn attempted(span: Span, verdict: &Verdict, ended: Timestamp) {
-    let outcome = Outcome::from(verdict);
-    let well = matches!(outcome, Outcome::Done | Outcome::Released);
+    let outcome = verdict.kind();
+    let well = matches!(outcome, VerdictKind::Done | VerdictKind::Released);
     span.with("outcome", outcome.name()).end(ended, well);
 }
 
@@ -46,5 +45,5 @@ pub(super) fn called(span: Span, error: Option<&ApiError>, ended: Timestamp) {
 
 /// Ends that of a call which was not waited for, because the service stops. It may have been carried out.
 pub(super) fn let_go(span: Span, ended: Timestamp) {
-    span.with("outcome", Outcome::Released.name()).end(ended, false);
+    span.with("outcome", VerdictKind::Released.name()).end(ended, false);
 }

@@ -43,9 +43,6 @@ impl Inner {
 /// No answer that this program asks for comes near this size.
 const ANSWER_MOST: usize = 4 * 1024 * 1024;
 
-/// The host of the Bot API that Telegram runs itself.
-const PUBLIC_HOST: &str = "api.telegram.org";
-
 impl BotApi {
     /// A client for the bot of that token. Opens no connection yet.
     #[must_use]
@@ -60,7 +57,7 @@ impl BotApi {
         deadlines: Deadlines,
     ) -> Self {
         let base = settings.api_url.trim_end_matches('/');
-        let public = Url::parse(base).is_ok_and(|url| url.host_str() == Some(PUBLIC_HOST));
+        let public = settings.is_public_api();
         let methods = token.methods_url(base, settings.test_environment);
         let (client, counts) = (client::client(deadlines, settings.proxy.as_ref()), Counts::default());
         let proxy = settings.proxy.as_ref().map(|proxy| proxy.address().to_owned());

@@ -22,6 +22,7 @@ mod methods;
 mod pace;
 mod refusal;
 mod token;
+mod webhook_url;
 
 pub use api::BotApi;
 pub use button_url::check_button_url;
@@ -37,8 +38,7 @@ pub use identity::Identity;
 pub use methods::{Me, SetWebhook, WebhookInfo};
 pub use pace::PacedApi;
 pub use token::{BotId, BotToken};
-
-/// The path of the webhook below the public URL.
-pub const WEBHOOK_PATH: &str = "/telegram/webhook";
-/// The header in which Telegram sends the secret token.
-pub const SECRET_HEADER: http::HeaderName = http::HeaderName::from_static("x-telegram-bot-api-secret-token");
+pub use webhook_url::{
+    PUBLIC_API_HOST, SECRET_HEADER, SECRET_HEADER_AS_SENT, SECRET_TOKEN_FORM, UrlFault, WEBHOOK_PATH, is_public_api,
+    is_reserved, is_secret_token,
+};

@@ -106,7 +106,7 @@ impl WebhookState {
             Unread::BrokenOff => Refusal::BrokenOff,
             Unread::TooSlow => Refusal::TooSlow,
         })?;
-        let update = Update::read(body, self.deps.clock.steady())?;
+        let update = Update::parse(body, self.deps.clock.steady())?;
         let (id, kind, chat_key) = (update.id, update.kind.clone(), update.chat_key);
         let accepted = self.deps.inbox.accept(update).await.map_err(Refusal::from);
         self.trace(id, &kind, begun, &accepted);

@@ -55,8 +55,8 @@ impl Inbox for Reluctant {
         self.inbox.accept(update).await
     }
 
-    async fn due(&self) {
-        self.inbox.due().await;
+    async fn ready(&self) {
+        self.inbox.ready().await;
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
@@ -104,7 +104,7 @@ async fn most_in_hand(places: usize, full: usize) -> usize {
     let inbox = Arc::new(Reluctant { inbox, may_write: Semaphore::new(0), hands: Arc::clone(&hands) });
     for id in 1..=i64::try_from(UPDATES).unwrap() {
         let body = message(id, id, "Hello").to_string().into();
-        inbox.accept(Update::read(body, clock.now()).unwrap()).await.unwrap();
+        inbox.accept(Update::parse(body, clock.now()).unwrap()).await.unwrap();
     }
     let api = PacedApi::new(BotApi::new(&settings.telegram, token, clock.clone()), &settings.outbound, clock.clone());
     let handling = Arc::clone(&hands);

@@ -97,15 +97,15 @@ async fn healthz_has_each_key_once_in_every_status_of_the_registration() {
     let wanted = Wanted::default().with("webhook.register", false);
     assert_eq!(health(&wanted.start().await).await["webhook"]["standing"], "off");
 
-    for (code, standing) in [(500, "registering"), (400, "refused")] {
+    for (code, status) in [(500, "registering"), (400, "refused")] {
         let sandbox = crate::harness::telegram(&SystemClock).await;
         let what = Answer::Status { code, description: "no".to_owned(), retry_after: None };
         sandbox.fault(Fault { method: Some("setWebhook".to_owned()), times: None, what });
         let app = Wanted::default().at(&sandbox).start().await;
-        let mut standings = app.standing.clone();
-        standings.wait_for(|seen| seen.sentence().contains("not registered")).await.unwrap();
+        let mut statuses = app.registration.clone();
+        statuses.wait_for(|seen| seen.sentence().contains("not registered")).await.unwrap();
         let webhook = &health(&app).await["webhook"];
-        assert_eq!((&webhook["standing"], &webhook["trouble"]), (&standing.into(), &Value::Null));
+        assert_eq!((&webhook["standing"], &webhook["trouble"]), (&status.into(), &Value::Null));
         assert!(webhook["reason"].is_string(), "{webhook}");
     }
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use doorbell::clock::{Clock, ManualClock, SystemClock};
-use doorbell::dispatch::Outcome;
 use doorbell::handler::Handler;
+use doorbell::inbox::VerdictKind;
 use doorbell::sandbox::{Answer, Fault, TOKEN};
 use doorbell::telegram::Call;
 use serde_json::{Value, json};
@@ -220,7 +220,7 @@ async fn under_a_cap_each_call_that_waits_is_put_off_once_and_made_when_its_turn
     }
     let ended = |outcome| app.attempts().of(outcome).get();
     for made in 1..=30 {
-        let so_far = || (ended(Outcome::Done), ended(Outcome::CallsLeft));
+        let so_far = || (ended(VerdictKind::Done), ended(VerdictKind::CallsLeft));
         waiting::until("one call a second", async || (so_far() == (made, 27)).then_some(())).await;
         clock.advance(Duration::from_secs(1));
     }

@@ -1,4 +1,4 @@
-//! Fail closed: no secret and no text of a person reaches the log, a page or an error, whatever fails, with the log at its
+//! Fail closed: no failure puts a secret or a text of a person into the log, a page or an error, even with the log at its
 //! most detailed level. As in every other test, the harness searches all output for secrets (`harness/canary.rs`).
 
 use std::fs;
@@ -68,7 +68,7 @@ fn logged(log: &Path, words: &str) -> String {
 #[test]
 fn no_failure_of_telegram_puts_a_secret_into_the_log_the_health_or_a_command_line() {
     let echo = format!(r#"{{"ok":false,"error_code":400,"description":"Bad Request: bot{UNKNOWN_TOKEN}/getMe"}}"#);
-    let troubles = [
+    let failures = [
         http("500 Internal Server Error", &format!("<html>bot{UNKNOWN_TOKEN}</html>")),
         http("302 Found\r\nlocation: /elsewhere", ""),
         http("200 OK", "{\"ok\":tru"),
@@ -77,10 +77,10 @@ fn no_failure_of_telegram_puts_a_secret_into_the_log_the_health_or_a_command_lin
     ];
     let refused = format!("http://127.0.0.1:{}", crate::harness::free_port());
     let mut failing_apis = vec![(refused, "connection refused")];
-    for (trouble, words) in
-        troubles.into_iter().zip(["500", "302", "no answer of Telegram's", "Bad Request", "no answer of Telegram's"])
+    for (failure, words) in
+        failures.into_iter().zip(["500", "302", "no answer of Telegram's", "Bad Request", "no answer of Telegram's"])
     {
-        failing_apis.push((format!("http://{}", bot_api(vec![trouble; 50])), words));
+        failing_apis.push((format!("http://{}", bot_api(vec![failure; 50])), words));
     }
     for (api_url, words) in failing_apis {
         let folder = tempfile::tempdir().unwrap();

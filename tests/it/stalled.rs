@@ -136,7 +136,7 @@ async fn an_attempt_that_wakes_up_past_its_lease_makes_no_call_that_another_inst
         shutdown.clone(),
         Traces::default(),
     );
-    let update = Update::read(message(1, 7, "Hello").to_string().into(), clock.now()).unwrap();
+    let update = Update::parse(message(1, 7, "Hello").to_string().into(), clock.now()).unwrap();
     let offering = shutdown.tasks.spawn({
         let inbox = inbox.clone();
         async move { inbox.accept(update).await }
@@ -175,8 +175,8 @@ impl Inbox for SweepsForEver {
         self.inbox.accept(update).await
     }
 
-    async fn due(&self) {
-        self.inbox.due().await;
+    async fn ready(&self) {
+        self.inbox.ready().await;
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
@@ -233,7 +233,7 @@ async fn leases_are_extended_during_a_sweep_of_any_length() {
     let (settings, shared_inbox) = (settings.dispatch.clone(), inbox.clone());
     let dispatch =
         Dispatch::new(shared_inbox, slow.clone(), api, settings, shared, shutdown.clone(), Traces::default());
-    let update = Update::read(message(1, 7, "Hello").to_string().into(), clock.steady()).unwrap();
+    let update = Update::parse(message(1, 7, "Hello").to_string().into(), clock.steady()).unwrap();
     assert_eq!(file.accept(update).await.unwrap(), Accepted::Stored);
     for work in [true, false] {
         let dispatch = dispatch.clone();

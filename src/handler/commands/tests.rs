@@ -42,7 +42,7 @@ fn message(chat: &str, text: &str) -> Value {
 }
 
 fn handled(commands: &Commands, update: &Value) -> Result<Vec<Call>, HandlerError> {
-    let update = Update::read(Bytes::from(update.to_string()), Timestamp::UNIX_EPOCH).unwrap();
+    let update = Update::parse(Bytes::from(update.to_string()), Timestamp::UNIX_EPOCH).unwrap();
     futures_util::FutureExt::now_or_never(commands.handle(&update)).unwrap()
 }
 

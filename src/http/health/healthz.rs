@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::state::{Health, InboxDepth};
 use crate::clock::elapsed;
-use crate::registrar::{Notes, Standing};
+use crate::registrar::{Status, WebhookHealth};
 use crate::webhook::{Acknowledged, Counts, Reason};
 
 /// The body, in the order in which a person reads it.
@@ -26,10 +26,10 @@ struct Body<'a> {
 #[derive(Serialize)]
 struct Webhook<'a> {
     #[serde(flatten)]
-    standing: &'a Standing,
+    registration: &'a Status,
     says: String,
     #[serde(flatten)]
-    notes: &'a Notes,
+    health: &'a WebhookHealth,
 }
 
 #[derive(Serialize)]
@@ -48,12 +48,16 @@ pub(super) async fn show(State(health): State<Arc<Health>>) -> Response {
     let (status, word) =
         if health.is_stopping() { (StatusCode::SERVICE_UNAVAILABLE, "stopping") } else { (StatusCode::OK, "ok") };
     let inbox = health.inbox().await;
-    let standing = health.standing.borrow().clone();
+    let registration = health.registration.borrow().clone();
     let body = Body {
         status: word,
         version: env!("CARGO_PKG_VERSION"),
         uptime_s: elapsed(health.started_at, health.clock.now()).as_secs(),
-        webhook: Webhook { standing: &standing, says: standing.sentence(), notes: &health.notes.borrow() },
+        webhook: Webhook {
+            registration: &registration,
+            says: registration.sentence(),
+            health: &health.webhook_health.borrow(),
+        },
         inbox,
         updates: Updates::from(&*health.counts),
         advice: health.advice.as_deref(),

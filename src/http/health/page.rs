@@ -10,7 +10,7 @@ use super::state::{Health, InboxDepth};
 /// show. The status is always 200, because `/healthz` is for programs.
 pub(super) async fn show(State(health): State<Arc<Health>>) -> Html<String> {
     let status = if health.is_stopping() { "The service is stopping." } else { "The service is running." };
-    let standing = health.standing.borrow().sentence();
+    let registration = health.registration.borrow().sentence();
     let updates = match health.inbox().await {
         InboxDepth::Known { survey, .. } => format!(
             "{} waiting, {} being handled, {} given up (dead-letter updates)",
@@ -21,7 +21,7 @@ pub(super) async fn show(State(health): State<Arc<Health>>) -> Html<String> {
     let mut rows = String::new();
     for (name, text) in [
         ("Status", Some(status)),
-        ("Webhook", Some(&standing)),
+        ("Webhook", Some(&registration)),
         ("Updates", Some(&updates)),
         ("Advice", health.advice.as_deref()),
     ] {

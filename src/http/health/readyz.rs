@@ -23,7 +23,7 @@ pub(super) async fn show(State(health): State<Arc<Health>>) -> Response {
     if health.is_stopping() {
         reasons.push("the service is stopping".to_owned());
     }
-    match health.surveyor.survey().await {
+    match health.survey_cache.survey().await {
         Ok(survey) if survey.full => reasons.push(full_inbox(&survey, health.capacity)),
         Ok(_) => {}
         Err(reason) => reasons.push(reason),
@@ -35,9 +35,9 @@ pub(super) async fn show(State(health): State<Arc<Health>>) -> Response {
                 .to_owned(),
         );
     }
-    let standing = health.standing.borrow().clone();
-    if !standing.is_ready() {
-        reasons.push(standing.sentence());
+    let registration = health.registration.borrow().clone();
+    if !registration.is_ready() {
+        reasons.push(registration.sentence());
     }
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

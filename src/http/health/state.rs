@@ -5,21 +5,21 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::clock::{SharedClock, elapsed};
-use crate::inbox::{Survey, Surveyor};
+use crate::inbox::{Survey, SurveyCache};
 use crate::lifecycle::Shutdown;
-use crate::registrar::{Notes, Standing};
+use crate::registrar::{Status, WebhookHealth};
 use crate::webhook::Counts;
 
 /// What the health routes report.
 pub struct Health {
     /// What is in the inbox.
-    pub surveyor: Arc<Surveyor>,
+    pub survey_cache: Arc<SurveyCache>,
     /// The most updates that may wait.
     pub capacity: usize,
     /// The status of the registration.
-    pub standing: watch::Receiver<Standing>,
+    pub registration: watch::Receiver<Status>,
     /// What the registrar has observed about the webhook.
-    pub notes: watch::Receiver<Notes>,
+    pub webhook_health: watch::Receiver<WebhookHealth>,
     /// The counts of requests to the webhook.
     pub counts: Arc<Counts>,
     /// When the service started.
@@ -52,7 +52,7 @@ impl Health {
     }
 
     pub(super) async fn inbox(&self) -> InboxDepth {
-        match self.surveyor.survey().await {
+        match self.survey_cache.survey().await {
             Ok(survey) => {
                 let oldest_s = survey.oldest.map(|oldest| elapsed(oldest, self.clock.steady()).as_secs());
                 InboxDepth::Known { survey, oldest_s }

@@ -10,8 +10,8 @@ use super::process::Process;
 use super::samples::Samples;
 use crate::clock::{SharedClock, elapsed};
 use crate::http::listener;
-use crate::inbox::{Survey, Surveyor};
-use crate::registrar::{Notes, Standing, StandingName};
+use crate::inbox::{Survey, SurveyCache};
+use crate::registrar::{Status, StatusName, WebhookHealth};
 use crate::telemetry::{self, Label, Registry, Unit};
 
 /// What `/metrics` shows.
@@ -19,13 +19,13 @@ pub struct Metrics {
     /// The metrics that the modules update as they work.
     pub registry: Registry,
     /// What is in the inbox.
-    pub surveyor: Arc<Surveyor>,
+    pub survey_cache: Arc<SurveyCache>,
     /// The most updates that may wait.
     pub capacity: usize,
     /// The status of the registration.
-    pub standing: watch::Receiver<Standing>,
+    pub registration: watch::Receiver<Status>,
     /// What the registrar has observed about the webhook.
-    pub notes: watch::Receiver<Notes>,
+    pub webhook_health: watch::Receiver<WebhookHealth>,
     /// The connections that were opened and closed.
     pub connections: Arc<listener::Counts>,
     /// The most connections at once.
@@ -44,8 +44,8 @@ pub(super) struct Scrape {
     started_at: Timestamp,
     survey: Option<Survey>,
     capacity: usize,
-    standing: StandingName,
-    notes: Notes,
+    registration: StatusName,
+    webhook_health: WebhookHealth,
     connections: u64,
     connections_limit: usize,
     process: Process,
@@ -54,13 +54,13 @@ pub(super) struct Scrape {
 impl Scrape {
     pub(super) async fn read(metrics: &Metrics) -> Self {
         Self {
-            survey: metrics.surveyor.survey().await.ok(),
+            survey: metrics.survey_cache.survey().await.ok(),
             now: metrics.clock.now(),
             steady: metrics.clock.steady(),
             started_at: metrics.started_at,
             capacity: metrics.capacity,
-            standing: metrics.standing.borrow().name(),
-            notes: metrics.notes.borrow().clone(),
+            registration: metrics.registration.borrow().name(),
+            webhook_health: metrics.webhook_health.borrow().clone(),
             connections: metrics.connections.open(),
             connections_limit: metrics.connections_limit,
             process: Process::read(),
@@ -98,23 +98,23 @@ impl Scrape {
         to.gauges(
             "doorbell_registration_standing",
             "1 for the status of the registration, 0 for the others. active: Telegram delivers to this service.",
-            StandingName::KEY,
-            StandingName::ALL.iter().map(|name| (name.name(), u64::from(*name == self.standing))),
+            StatusName::KEY,
+            StatusName::ALL.iter().map(|name| (name.name(), u64::from(*name == self.registration))),
         )?;
         to.counter(
             ("doorbell_registration_heals", None),
             "How often the webhook was set again because another program had removed or changed it.",
-            Some(self.notes.healed),
+            Some(self.webhook_health.repairs),
         )?;
         to.gauge(
             ("doorbell_telegram_pending_updates", None),
             "Updates that wait at Telegram, from its last answer. No sample before the first answer.",
-            self.notes.pending,
+            self.webhook_health.pending,
         )?;
         to.gauge(
             ("doorbell_telegram_last_error_age", Some(&Unit::Seconds)),
             "Time since Telegram last failed to deliver, from its last answer. No sample when it never failed.",
-            self.notes.last_error_at.map(|error| elapsed(error, self.now).as_secs_f64()),
+            self.webhook_health.last_error_at.map(|error| elapsed(error, self.now).as_secs_f64()),
         )
     }
 

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use doorbell::app::{App, Parts, RunError};
 use doorbell::clock::{Clock, SharedClock, SystemClock};
-use doorbell::dispatch::{Dispatch, Outcome};
+use doorbell::dispatch::Dispatch;
 use doorbell::handler::Handler;
 use doorbell::http::listener::Limits;
+use doorbell::inbox::VerdictKind;
 use doorbell::inbox::{Inbox, Survey};
 use doorbell::lifecycle::Shutdown;
-use doorbell::registrar::Standing;
+use doorbell::registrar::Status;
 use doorbell::sandbox::{Sandbox, TOKEN};
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telemetry::{Counter, Family};
@@ -113,7 +114,7 @@ impl Wanted {
         let shutdown = Shutdown::new();
         let parts = Parts { handler: self.handler, clock: self.clock, shutdown: shutdown.clone(), limits: self.limits };
         let app = App::build_with(settings, parts).unwrap_or_else(|error| panic!("{error}"));
-        let (addr, standing, inbox, dispatch) = (app.addr(), app.standing(), app.inbox(), app.dispatch());
+        let (addr, registration, inbox, dispatch) = (app.addr(), app.registration(), app.inbox(), app.dispatch());
         #[expect(clippy::disallowed_methods, reason = "the service waits for its tasks, and must not be one of them")]
         let running = Some(tokio::spawn(app.run()));
         TestApp {
@@ -122,7 +123,7 @@ impl Wanted {
             folder,
             inbox,
             dispatch,
-            standing,
+            registration,
             shutdown,
             running,
             work_may_be_left: false,
@@ -138,7 +139,7 @@ pub struct TestApp {
     pub sandbox: Sandbox,
     pub folder: Arc<TempDir>,
     pub inbox: Arc<dyn Inbox>,
-    pub standing: watch::Receiver<Standing>,
+    pub registration: watch::Receiver<Status>,
     pub shutdown: Shutdown,
     pub work_may_be_left: bool,
     pub dispatch: Arc<Dispatch>,
@@ -156,8 +157,8 @@ impl TestApp {
 
     /// Returns once the webhook is the service's.
     pub async fn registered(&self) {
-        let mut standing = self.standing.clone();
-        let active = standing.wait_for(Standing::is_active);
+        let mut registration = self.registration.clone();
+        let active = registration.wait_for(Status::is_active);
         tokio::time::timeout(Duration::from_secs(20), active).await.expect("registered in time").expect("it runs");
     }
 
@@ -182,7 +183,7 @@ impl TestApp {
     }
 
     /// How attempts ended so far.
-    pub fn attempts(&self) -> &Family<Outcome, Counter> {
+    pub fn attempts(&self) -> &Family<VerdictKind, Counter> {
         &self.dispatch.counts().attempts
     }
 
