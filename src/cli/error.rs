@@ -58,7 +58,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     }
     match error.downcast_ref() {
         Some(RunError::RefusedToken(refused)) => return Some(refused.hint().to_owned()),
-        Some(RunError::PartFailed(_)) => {
+        Some(RunError::TaskFailed(_)) => {
             let hint = "This is a bug in the program; the log says where it happened. No acknowledged update is lost: start \
                         the service again.";
             return Some(hint.to_owned());

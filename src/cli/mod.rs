@@ -71,7 +71,7 @@ enum Command {
 pub async fn run() -> ExitCode {
     let Cli { config, at_sandbox, command } = Cli::parse();
     // Before any secret is read. The service also starts where the system refuses.
-    if let Err(error) = lifecycle::leave_no_core_dump() {
+    if let Err(error) = lifecycle::disable_core_dumps() {
         eprintln!("warning: a crash may leave a core dump with the bot token in it: {error}");
     }
     let sources = Sources { config_file: config, ..Sources::of_this_process() };

@@ -103,7 +103,7 @@ fn quoted(text: &str) -> String {
 /// The current secret token; the sandbox's if the settings have no bot token.
 fn secret(settings: &Settings) -> SecretString {
     let token = settings.telegram.bot_token.clone().unwrap_or_else(|| TOKEN.into());
-    BotToken::new(token).secret_in_force(&settings.webhook)
+    BotToken::new(token).effective_webhook_secret(&settings.webhook)
 }
 
 fn update(arguments: &Arguments) -> Value {

@@ -8,8 +8,9 @@ use super::error::{CommandFailure, UsageError};
 use super::print::say;
 use super::serve::log_remark;
 use super::{at_sandbox, conversation};
-use crate::app::{App, BuildError, Parts, RunError};
+use crate::app::{App, BuildError, Dependencies, RunError};
 use crate::clock::{SharedClock, SystemClock};
+use crate::fail;
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::sandbox::{Sandbox, TOKEN};
 use crate::settings::{InboxUrl, Need, Settings, Sources, origin};
@@ -52,6 +53,9 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     leave_a_real_inbox_alone(&settings)?;
     telemetry::init(&settings.log)?;
     log_remark(&settings);
+    if let Some(order) = sources.fail_point() {
+        fail::arm(order);
+    }
 
     let clock: SharedClock = Arc::new(SystemClock);
     let (shutdown, telegram) = (Shutdown::new(), Shutdown::new());
@@ -105,9 +109,10 @@ fn service(
     let mut tries = if arguments.port == 0 { TRIES } else { 1 };
     loop {
         let port = if arguments.port == 0 { free_port()? } else { arguments.port };
-        let parts = Parts { clock: Arc::clone(clock), shutdown: shutdown.clone(), ..Parts::default() };
+        let dependencies =
+            Dependencies { clock: Arc::clone(clock), shutdown: shutdown.clone(), ..Dependencies::default() };
         tries -= 1;
-        match App::build_with(settings(port)?, parts) {
+        match App::build_with(settings(port)?, dependencies) {
             Err(BuildError::Listen { .. }) if tries > 0 => {}
             Err(BuildError::Listen { address, source }) => {
                 let hint = "Another program may be using the port: stop it, or choose another one with --port.";

@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::app::{App, Parts};
+use crate::app::{App, Dependencies};
 use crate::fail;
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::settings::{Need, Settings, Sources};
@@ -32,7 +32,7 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     }
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown)?;
-    let app = App::build_with(settings, Parts { shutdown, ..Parts::default() })?;
+    let app = App::build_with(settings, Dependencies { shutdown, ..Dependencies::default() })?;
     app.run().await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -83,7 +83,7 @@ pub(super) async fn run(command: WebhookCommand, sources: &Sources) -> anyhow::R
         WebhookCommand::Set(output) => set(&api, wanted, output, &clock).await,
         WebhookCommand::Delete { drop_pending, output } => delete(&api, drop_pending, output).await,
         WebhookCommand::Secret(output) => {
-            let secret = token.secret_in_force(&settings.webhook);
+            let secret = token.effective_webhook_secret(&settings.webhook);
             let secret = secret.expose_secret();
             if output.json {
                 say(format_args!("{}", json!({ "secret_token": secret })));

@@ -30,17 +30,12 @@ pub fn open(
     shutdown: &Shutdown,
     counts: Arc<Counts>,
 ) -> Result<Arc<dyn Inbox>, InboxError> {
-    match &settings.url {
-        InboxUrl::Sqlite(path) => {
-            let deps = Deps { clock, shutdown: shutdown.clone(), counts };
-            Ok(Arc::new(SqliteInbox::open(path, settings, bot, deps)?))
-        }
-        InboxUrl::Memory => Ok(Arc::new(MemoryInbox::new(settings, clock, shutdown.soft.clone(), counts))),
-        InboxUrl::Postgres(url) => {
-            let deps = Deps { clock, shutdown: shutdown.clone(), counts };
-            Ok(Arc::new(PostgresInbox::open(url, settings, Access::Service(bot), deps)?))
-        }
-    }
+    let deps = Deps { clock, shutdown: shutdown.clone(), counts };
+    Ok(match &settings.url {
+        InboxUrl::Sqlite(path) => Arc::new(SqliteInbox::open(path, settings, bot, deps)?),
+        InboxUrl::Memory => Arc::new(MemoryInbox::new(settings, deps)),
+        InboxUrl::Postgres(url) => Arc::new(PostgresInbox::open(url, settings, Access::Service(bot), deps)?),
+    })
 }
 
 /// Opens the inbox for an operator's command, beside the service that may be using it: to list, revive or discard

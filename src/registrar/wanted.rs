@@ -36,7 +36,7 @@ impl WantedWebhook {
         let public_url = settings.public_url.as_deref().ok_or(OffReason::NoPublicUrl)?;
         Ok(Self {
             url: format!("{}{WEBHOOK_PATH}", public_url.trim_end_matches('/')),
-            secret_token: token.secret_in_force(settings),
+            secret_token: token.effective_webhook_secret(settings),
             allowed_updates: settings.allowed_updates.clone(),
             max_connections: settings.max_connections,
             drop_pending_updates: settings.drop_pending_updates,

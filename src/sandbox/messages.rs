@@ -163,7 +163,7 @@ impl World {
 fn read_text(params: &Params, name: &str) -> Result<String, Reply> {
     let text = params.text(name).unwrap_or_default();
     let mode = params.text("parse_mode").unwrap_or_default();
-    let text = markup::shown(&mode, &text).map_err(|problem| Reply::bad(&problem))?;
+    let text = markup::visible_text(&mode, &text).map_err(|problem| Reply::bad(&problem))?;
     Ok(text.trim().to_owned())
 }
 

@@ -46,7 +46,7 @@ pub use faults::{Answer, Fault};
 pub use records::{DeliveryAttempt, Edit, Message, Outcome, REMEMBERED, ReceivedCall, WebhookRecord};
 
 use crate::clock::{self, SharedClock};
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Shutdown, Task};
 use crate::update::UpdateId;
 use world::World;
 
@@ -94,8 +94,8 @@ impl Sandbox {
             addr: listener.local_addr()?,
         });
         let sandbox = Self { shared };
-        shutdown.supervise("the listener of the simulated Telegram", http::serve(listener, sandbox.clone()));
-        shutdown.supervise("the upkeep of the simulated Telegram", sweep(Arc::clone(&sandbox.shared)));
+        shutdown.supervise(Task::SandboxListener, http::serve(listener, sandbox.clone()));
+        shutdown.supervise(Task::SandboxSweep, sweep(Arc::clone(&sandbox.shared)));
         Ok(sandbox)
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::records::Message;
 use super::world::{BOT_NAME, BOT_USERNAME, World, bot_id, chat_of};
 use super::{NOT_RECEIVED, Sandbox, ascii};
-use crate::telegram::{command_length, is_part_of_a_word};
+use crate::telegram::{command_length, is_word_char};
 use crate::update::UpdateId;
 
 /// A message in an update, its fields in Telegram's order.
@@ -135,7 +135,7 @@ fn commands(text: &str) -> Vec<Entity> {
     let mut entities = Vec::new();
     let mut before = None;
     for (at, char) in text.char_indices() {
-        let starts = char == '/' && !before.is_some_and(is_part_of_a_word);
+        let starts = char == '/' && !before.is_some_and(is_word_char);
         before = Some(char);
         let Some(length) = command_length(&text[at..]).filter(|_| starts) else { continue };
         let offset = text[..at].encode_utf16().count();

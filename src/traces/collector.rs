@@ -13,7 +13,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Url, redirect};
 
 use crate::settings::TracesSettings;
-use crate::telegram::tls;
+use crate::telegram::tls_config;
 use crate::telemetry::chain;
 
 /// The time limit of an export: the default of OpenTelemetry's exporters.
@@ -92,7 +92,7 @@ impl CollectorClient {
         let client = Client::builder()
             .user_agent(concat!("doorbell/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            .tls_backend_preconfigured(tls())
+            .tls_backend_preconfigured(tls_config())
             .http1_only()
             .timeout(TIMEOUT)
             .redirect(redirect::Policy::none())

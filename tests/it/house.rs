@@ -24,13 +24,13 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
         "dispatch",
         &["update", "clock", "fail", "settings", "inbox", "handler", "telegram", "lifecycle", "telemetry", "wording"],
     ),
-    ("registrar", &["clock", "fail", "settings", "telegram", "lifecycle", "telemetry", "wording"]),
+    ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry", "wording"]),
     // What all routes share. The folders that report on other modules have lines of their own.
-    ("http", &["clock", "fail", "lifecycle", "telegram", "telemetry"]),
+    ("http", &["clock", "lifecycle", "telegram", "telemetry"]),
     ("http/health", &["clock", "inbox", "lifecycle", "registrar", "webhook", "wording"]),
     ("http/metrics", &["clock", "dispatch", "inbox", "registrar", "telegram", "telemetry", "webhook"]),
     // Engines tell telemetry of spans; this room alone knows where they go. It takes its TLS from telegram.
-    ("traces", &["clock", "fail", "lifecycle", "settings", "telegram", "telemetry"]),
+    ("traces", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
     ("doctor", &["clock", "settings", "http", "inbox", "telegram", "registrar", "wording"]),
     (

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use doorbell::clock::{Clock, ManualClock, SystemClock};
-use doorbell::dispatch::GivenUp;
+use doorbell::dispatch::GiveUpReason;
 use doorbell::sandbox::{Answer, Fault, Sandbox};
 use doorbell::telegram::Call;
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ async fn a_call_whose_answer_is_lost_is_sent_three_times_and_then_its_chat_conti
         pass_time(&app, &clock).await;
         assert_eq!(count(&telegram, "sendMessage"), 4, "{what:?}");
         assert_eq!(app.replies(7).last().map(String::as_str), Some("after"));
-        assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Unknown).get(), 1);
+        assert_eq!(app.dispatch.counts().given_up.of(GiveUpReason::Unknown).get(), 1);
         let given_up = log.lines("every answer was lost");
         assert!(given_up.len() == 1 && given_up[0].contains("chat:7") && given_up[0].contains("sendMessage"));
         assert!(log.lines("secret-words").is_empty());
@@ -98,7 +98,7 @@ async fn a_call_that_was_certainly_not_carried_out_is_not_counted() {
     for _ in 0..3 {
         pass_time(&app, &clock).await;
     }
-    assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Unknown).get(), 0);
+    assert_eq!(app.dispatch.counts().given_up.of(GiveUpReason::Unknown).get(), 0);
     assert_eq!((count(&telegram, "sendMessage"), app.replies(7).len()), (11, 3), "the third send is answered");
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use doorbell::dispatch::GivenUp;
+use doorbell::dispatch::GiveUpReason;
 use doorbell::inbox::{Record, Selection};
 use doorbell::sandbox::{Answer, Fault};
 use doorbell::telegram::Call;
@@ -41,8 +41,8 @@ async fn dead(app: &TestApp) -> Vec<Record> {
 }
 
 #[tokio::test]
-async fn a_refused_reply_makes_its_update_dead_and_is_logged_with_its_command_and_chat() {
-    let (app, _) = makes(vec![Call::send_message(7, "<x>").answering("/start")]).await;
+async fn a_reply_that_is_refused_makes_its_update_dead_and_names_its_command_and_chat() {
+    let (app, _) = makes(vec![Call::send_message(7, "<x>").with_origin("/start")]).await;
     let log = Log::listen();
     refuse(&app, "sendMessage", Some(1), 400, MARKUP);
     app.ring(&message(1, 7, "/start")).await;
@@ -54,8 +54,8 @@ async fn a_refused_reply_makes_its_update_dead_and_is_logged_with_its_command_an
     assert!(reason.starts_with("/start, sendMessage: Telegram refused it: 400"), "{reason}");
     let lines = log.lines("a call was refused");
     assert!(lines.len() == 1 && lines[0].contains("chat:7") && lines[0].contains("/start"), "{lines:?}");
-    assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Refused).get(), 1);
-    assert_eq!(count(&app.sandbox, "sendMessage"), 2, "the call was not made again");
+    assert_eq!(app.dispatch.counts().given_up.of(GiveUpReason::Refused).get(), 1);
+    assert_eq!(count(&app.sandbox, "sendMessage"), 2, "it was not made again");
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn a_blocked_bot_and_an_old_query_leave_no_dead_letter_update() {
     let survey = app.survey().await;
     assert_eq!((survey.waiting, survey.held, survey.dead), (0, 0, 0));
     assert_eq!(count(&app.sandbox, "sendChatAction"), 1, "the next one is made");
-    assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Ordinary).get(), 2);
+    assert_eq!(app.dispatch.counts().given_up.of(GiveUpReason::Ordinary).get(), 2);
 }
 
 #[tokio::test]

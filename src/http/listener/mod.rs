@@ -23,7 +23,6 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::layers::layered;
 use crate::clock::SharedClock;
-use crate::fail;
 use crate::lifecycle::Shutdown;
 use crate::telemetry::Storm;
 use connections::Connections;
@@ -81,7 +80,6 @@ pub async fn serve(listener: TcpListener, routes: Router, deps: Deps) {
     });
     let mut tick = clock.sleep(limits.tick);
     loop {
-        fail::point("listener");
         let accepted = tokio::select! {
             biased;
             () = shutdown.hard.cancelled() => break,

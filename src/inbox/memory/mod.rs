@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::contract::Inbox;
 use super::counts::Counts;
 use super::delivery::{Accepted, Delivery, Lease};
+use super::deps::Deps;
 use super::error::{InboxError, Unhandled};
 use super::lanes::{Lanes, Stored};
 use super::ready_queue::ReadyQueue;
@@ -45,15 +46,11 @@ pub(super) struct MemoryInbox {
 }
 
 impl MemoryInbox {
-    pub(super) fn new(
-        settings: &InboxSettings,
-        clock: SharedClock,
-        stopping: CancellationToken,
-        counts: Arc<Counts>,
-    ) -> Self {
+    pub(super) fn new(settings: &InboxSettings, deps: Deps) -> Self {
+        let Deps { clock, shutdown, counts } = deps;
         // The bodies are in `contents`, so the lanes cache none.
         let queue = ReadyQueue::new(Lanes::new(0), Arc::clone(&clock));
-        Self { queue, contents: Mutex::default(), settings: settings.clone(), clock, stopping, counts }
+        Self { queue, contents: Mutex::default(), settings: settings.clone(), clock, stopping: shutdown.soft, counts }
     }
 
     /// Stores the update unless its id is known. The channel reports when the update has been handled; there is none if

@@ -7,9 +7,8 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::sql::unavailable;
-use crate::fail;
 use crate::inbox::error::InboxError;
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Shutdown, Task};
 
 /// The most jobs of a batch: enough to share a commit, and few enough to lock their chats only briefly.
 const MAX_JOBS: usize = 500;
@@ -71,7 +70,7 @@ pub(super) async fn submit<P: BatchProcessor>(
         mem::replace(&mut state.running, true)
     };
     if !was_running {
-        shutdown.supervise_work("the inbox's batches", process_all(Arc::clone(processor)));
+        shutdown.supervise_job(Task::DatabaseWriter, process_all(Arc::clone(processor)));
     }
     answer.await.unwrap_or_else(|_| Err(unavailable("the batch was given up")))
 }
@@ -79,7 +78,6 @@ pub(super) async fn submit<P: BatchProcessor>(
 async fn process_all<P: BatchProcessor>(processor: Arc<P>) {
     let running = Running(processor.queue());
     while let Some(mut batch) = running.0.next(P::size) {
-        fail::point("batch");
         if P::DROP_ABANDONED {
             batch.retain(|waiting| !waiting.reply.is_closed());
         }

@@ -19,9 +19,8 @@ use super::errors::{hint, is_out_of_connections, is_outage, message};
 use super::pool::{Pool, PooledConnection};
 use super::schema::{self, Access, NotReady};
 use crate::clock::{Backoff, SharedClock, elapsed, later};
-use crate::fail;
 use crate::inbox::error::{Away, InboxError};
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Shutdown, Task};
 use crate::telemetry::Storm;
 
 /// The time limit for opening a connection.
@@ -37,9 +36,6 @@ const RECONNECT: Backoff = Backoff { first: Duration::from_millis(100), longest:
 const GRACE: Duration = Duration::from_secs(5);
 /// The lowest limit of connections with which one of them listens for other instances.
 const LISTEN_FROM: usize = 4;
-
-/// The name of the task that connects, for the supervisor.
-const RECONNECTING: &str = "the search for the inbox's database";
 
 /// The database, shared by all of its users in one instance.
 pub(super) struct Database {
@@ -91,7 +87,7 @@ impl Database {
             clock,
             shutdown,
         });
-        database.shutdown.supervise_work(RECONNECTING, Arc::clone(&database).connect_until_available(false));
+        database.shutdown.supervise_job(Task::DatabaseConnection, Arc::clone(&database).connect_until_available(false));
         Ok(database)
     }
 
@@ -100,7 +96,6 @@ impl Database {
     async fn connect_until_available(self: Arc<Self>, after_outage: bool) {
         let (began, mut failures, mut logged) = (self.clock.steady(), 0, None);
         let schema = loop {
-            fail::point("database");
             let error = match self.prepare().await {
                 Ok(schema) => break schema,
                 Err(error) => error,
@@ -254,7 +249,7 @@ impl Database {
         }
         if is_outage(&error) && self.availability.set_unavailable() {
             self.pool.clear();
-            self.shutdown.supervise_work(RECONNECTING, Arc::clone(self).connect_until_available(true));
+            self.shutdown.supervise_job(Task::DatabaseConnection, Arc::clone(self).connect_until_available(true));
         }
         InboxError::Unavailable(Arc::new(error))
     }

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use super::database::Database;
 use crate::clock::{Backoff, elapsed, later};
-use crate::fail;
+use crate::lifecycle::Task;
 
 /// The interval between two claims that find nothing.
 const POLL: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(1) };
@@ -59,7 +59,7 @@ impl Listener {
         });
         let (listening, stopping) = (Arc::clone(&listener), database.shutdown.soft.clone());
         if database.listens {
-            database.shutdown.supervise("the listening for other instances", async move {
+            database.shutdown.supervise(Task::DatabaseListener, async move {
                 tokio::select! {
                     () = stopping.cancelled() => {}
                     () = listening.listen() => {}
@@ -117,7 +117,6 @@ impl Listener {
     async fn listen(&self) {
         loop {
             self.database.availability.available().await;
-            fail::point("other instances");
             // A connection of its own. The listener of sqlx opens it again when it breaks.
             let options = self.database.options.clone().options([(DIRECT, "on")]);
             let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);

@@ -27,6 +27,7 @@ use crate::inbox::record::{Record, Selection};
 use crate::inbox::survey::Survey;
 use crate::inbox::sweeping::{Step as SweepStep, Sweeping};
 use crate::inbox::verdict::Verdict;
+use crate::lifecycle::Task;
 use crate::settings::InboxSettings;
 use crate::telemetry::chain;
 use crate::update::{Update, UpdateId};
@@ -69,7 +70,7 @@ impl PostgresInbox {
         let claimer = Arc::new(Claimer::new(&database, &held));
         if let Access::Service(_) = access {
             let extending = extend_after_outages(Arc::clone(&database), Arc::clone(&claimer), Arc::clone(&held));
-            database.shutdown.supervise("the leases after an outage of the database", extending);
+            database.shutdown.supervise(Task::LeaseRecovery, extending);
         }
         Ok(Self {
             acceptor: Acceptor::new(&shared, settings.capacity),

@@ -17,7 +17,7 @@ use super::request::{Recorded, Request};
 use super::store::Store;
 use crate::clock::{SharedClock, elapsed};
 use crate::fail;
-use crate::lifecycle::{self, Shutdown};
+use crate::lifecycle::{Shutdown, Task, TaskEnd};
 use crate::telemetry::Storm;
 
 /// How often the writer tidies up and looks for changes that other processes made.
@@ -34,7 +34,7 @@ pub(super) fn start(store: Store, shared: Arc<Shared>, clock: SharedClock, shutd
         let mut writer = Writer { store, shared: &shared, clock, tidied_at, failing, untidy };
         let mut batch = Batch::default();
         while let Some(next) = shared.next_batch(mem::take(&mut batch), TIDY_EVERY) {
-            fail::point("inbox writer");
+            fail::point_of("task", &Task::SqliteWriter);
             batch = writer.process(next);
             writer.tidy_up();
         }
@@ -54,9 +54,9 @@ struct Ending<'a> {
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         let asked = self.shared.abort();
-        let how = if thread::panicking() { lifecycle::Ending::Panicked } else { lifecycle::Ending::Ended };
-        if how == lifecycle::Ending::Panicked || !asked {
-            self.shutdown.part_failed("the inbox's writer", how);
+        let how = if thread::panicking() { TaskEnd::Panicked } else { TaskEnd::Returned };
+        if how == TaskEnd::Panicked || !asked {
+            self.shutdown.task_failed(Task::SqliteWriter, how);
             // Attempts that still run could not be recorded.
             self.shutdown.stop_hard();
         }

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbell::app::{App, Parts, RunError};
+use doorbell::app::{App, Dependencies, RunError};
 use doorbell::clock::{Clock, SharedClock, SystemClock};
 use doorbell::dispatch::Dispatch;
 use doorbell::handler::Handler;
@@ -112,8 +112,9 @@ impl Wanted {
         }
         let settings = Settings::load(&sources, Need::Token).unwrap_or_else(|error| panic!("{error}"));
         let shutdown = Shutdown::new();
-        let parts = Parts { handler: self.handler, clock: self.clock, shutdown: shutdown.clone(), limits: self.limits };
-        let app = App::build_with(settings, parts).unwrap_or_else(|error| panic!("{error}"));
+        let dependencies =
+            Dependencies { handler: self.handler, clock: self.clock, shutdown: shutdown.clone(), limits: self.limits };
+        let app = App::build_with(settings, dependencies).unwrap_or_else(|error| panic!("{error}"));
         let (addr, registration, inbox, dispatch) = (app.addr(), app.registration(), app.inbox(), app.dispatch());
         #[expect(clippy::disallowed_methods, reason = "the service waits for its tasks, and must not be one of them")]
         let running = Some(tokio::spawn(app.run()));

@@ -1,4 +1,4 @@
-//! Reads an answer of the Bot API: what it means, and nothing else of what it says.
+//! Parses the responses of the Bot API.
 
 use std::time::Duration;
 
@@ -6,20 +6,21 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{ApiError, refusal};
+use super::error::ApiError;
+use super::refusal;
 
-/// A call that was carried out.
+/// The response to a call that was carried out.
 #[derive(Debug)]
-pub(super) struct Done<T> {
-    /// The value of the call.
+pub(super) struct Success<T> {
+    /// The result of the call.
     pub(super) result: Option<T>,
-    /// Telegram's remark on it, such as "Webhook was set".
+    /// Telegram's remark, such as "Webhook was set".
     pub(super) description: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
-struct Answer<T> {
+struct ResponseBody<T> {
     ok: bool,
     result: Option<T>,
     error_code: Option<u16>,
@@ -33,32 +34,31 @@ struct Parameters {
     migrate_to_chat_id: Option<i64>,
 }
 
-/// What is waited when Telegram throttles without saying for how long.
-const RETRY_AFTER_UNSAID: Duration = Duration::from_secs(1);
+/// The wait when Telegram throttles without a time.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Nobody is made to wait longer than Telegram itself keeps an update.
-const RETRY_AFTER_MOST: Duration = Duration::from_hours(24);
+/// The longest wait: Telegram itself keeps an update for 24 h.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 
-/// What the answer means. `retry_after` is the header of that name.
+/// Parses a response. `retry_after` is the header of that name.
 ///
 /// # Errors
 ///
-/// Every answer but `"ok":true` is one of [`ApiError`]. Its text is Telegram's, not yet searched for
-/// the token.
-pub(super) fn read<T: DeserializeOwned>(
+/// An [`ApiError`] for every response without `"ok":true`. Its text is Telegram's, and may still hold the token.
+pub(super) fn parse<T: DeserializeOwned>(
     status: StatusCode,
     retry_after: Option<&str>,
     body: &[u8],
-) -> Result<Done<T>, ApiError> {
-    // A webhook's URL or last error can hold bytes that are no UTF-8; they are no reason to fail.
+) -> Result<Success<T>, ApiError> {
+    // The URL or the last error of a webhook can hold invalid UTF-8, which must not fail the call.
     let text = String::from_utf8_lossy(body);
-    // An array in the order of the fields would be read as well.
+    // serde would also accept an array in the order of the fields.
     let object = Some(&*text).filter(|text| text.trim_start().starts_with('{'));
-    let Some(answer) = object.and_then(|object| serde_json::from_str::<Answer<T>>(object).ok()) else {
+    let Some(answer) = object.and_then(|object| serde_json::from_str::<ResponseBody<T>>(object).ok()) else {
         return Err(without_json(status, retry_after, "without the JSON of the Bot API"));
     };
     if answer.ok {
-        return Ok(Done { result: answer.result, description: answer.description });
+        return Ok(Success { result: answer.result, description: answer.description });
     }
     let said = answer.parameters.and_then(|parameters| parameters.retry_after);
     let migrate_to_chat_id = answer.parameters.and_then(|parameters| parameters.migrate_to_chat_id);
@@ -75,10 +75,10 @@ pub(super) fn read<T: DeserializeOwned>(
     })
 }
 
-/// What an answer means of which only the head can be used; `flaw` says what is wrong with the rest.
+/// The error of a response with an unusable body. `flaw` says what is wrong with the body.
 ///
-/// The Bot API writes JSON. What something in front of it says in its place was not carried out; but a
-/// success may be Telegram's own, spoiled on the way.
+/// The Bot API always sends JSON. A response without it comes from a server in front of the Bot API, and the call was not
+/// carried out. Only a success may be Telegram's own response that was damaged on the way.
 pub(super) fn without_json(status: StatusCode, retry_after: Option<&str>, flaw: &str) -> ApiError {
     if status == StatusCode::TOO_MANY_REQUESTS {
         let seconds = retry_after.and_then(|seconds| seconds.trim().parse().ok());
@@ -96,8 +96,8 @@ pub(super) fn without_json(status: StatusCode, retry_after: Option<&str>, flaw: 
 
 fn wait(seconds: Option<f64>) -> Duration {
     seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds.clamp(0.0, RETRY_AFTER_MOST.as_secs_f64())).ok())
-        .map_or(RETRY_AFTER_UNSAID, |said| said.max(RETRY_AFTER_UNSAID))
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST_RETRY_AFTER.as_secs_f64())).ok())
+        .map_or(DEFAULT_RETRY_AFTER, |said| said.max(DEFAULT_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn error(status: u16, header: Option<&str>, body: &str) -> ApiError {
-        read::<Value>(StatusCode::from_u16(status).unwrap(), header, body.as_bytes()).unwrap_err()
+        parse::<Value>(StatusCode::from_u16(status).unwrap(), header, body.as_bytes()).unwrap_err()
     }
 
     fn waits(body: &str, header: Option<&str>) -> u64 {
@@ -116,22 +116,22 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_was_carried_out_has_a_result_and_perhaps_a_remark() {
+    fn a_success_has_a_result_and_may_have_a_remark() {
         let done =
-            read::<Value>(StatusCode::OK, None, br#"{"ok":true,"result":{"id":7},"description":"Webhook was set"}"#)
+            parse::<Value>(StatusCode::OK, None, br#"{"ok":true,"result":{"id":7},"description":"Webhook was set"}"#)
                 .unwrap();
         assert_eq!(done.result, Some(json!({"id": 7})));
         assert_eq!(done.description.as_deref(), Some("Webhook was set"));
     }
 
     #[test]
-    fn an_answer_with_bytes_that_are_no_utf8_is_still_read() {
-        let done = read::<Value>(StatusCode::OK, None, b"{\"ok\":true,\"result\":\"\xff\xc3(\"}").unwrap();
+    fn a_response_with_invalid_utf8_is_parsed() {
+        let done = parse::<Value>(StatusCode::OK, None, b"{\"ok\":true,\"result\":\"\xff\xc3(\"}").unwrap();
         assert!(done.result.is_some_and(|text| text.as_str().is_some_and(|text| text.ends_with('('))));
     }
 
     #[test]
-    fn the_wait_is_that_of_the_answer_else_of_the_header_else_one_second() {
+    fn the_wait_is_in_the_body_or_else_in_the_header_or_else_one_second() {
         let said = |n: &str| format!(r#"{{"ok":false,"error_code":429,"parameters":{{"retry_after":{n}}}}}"#);
         assert_eq!(waits(&said("7"), Some("9")), 7);
         assert_eq!(waits(r#"{"ok":false,"error_code":429}"#, Some("9")), 9);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_keeps_telegrams_words_and_the_group_the_chat_became() {
+    fn a_refusal_has_telegrams_description_and_the_new_supergroup() {
         let body = r#"{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded",
             "parameters":{"migrate_to_chat_id":-1001234567890123}}"#;
         let refused = ApiError::Refused {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn telegrams_own_trouble_is_unreachable_with_or_without_json() {
+    fn a_server_error_is_unreachable_with_and_without_json() {
         let json = r#"{"ok":false,"error_code":500,"description":"Internal Server Error: restart"}"#;
         for (status, body) in [(500, json), (502, "<html>Bad Gateway</html>"), (504, "")] {
             assert!(matches!(error(status, None, body), ApiError::Unreachable { .. }), "{status}");
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_that_cannot_be_read_is_unknown_and_not_repeated() {
+    fn a_success_that_cannot_be_parsed_is_unknown_and_its_body_is_not_repeated() {
         for body in [
             "",
             "<html>Log in to this network</html>",
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_something_before_the_bot_api_says_is_unreadable_and_not_repeated() {
+    fn the_response_of_a_server_in_front_of_the_bot_api_is_unreadable_and_not_repeated() {
         for (status, body) in [(200, r#"{"ok":false}"#), (404, "page not found"), (302, "moved")] {
             let error = error(status, None, body);
             assert!(matches!(&error, ApiError::Unreadable { reason } if !reason.contains(body)));
