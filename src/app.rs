@@ -2,7 +2,6 @@
 
 mod build;
 mod error;
-mod routes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,10 +15,10 @@ use tokio::task::JoinHandle;
 use crate::clock::{SharedClock, SystemClock};
 use crate::dispatch::{self, Dispatch};
 use crate::handler::Handler;
+use crate::http::listener::{self, Limits};
 use crate::inbox::Inbox;
 use crate::lifecycle::{Shutdown, Task};
 use crate::registrar::{self, RefusedToken, Registrar, Status};
-use crate::server::{self, Limits};
 use crate::settings::Settings;
 use crate::telegram::{BotApi, RateLimitedApi};
 use crate::traces;
@@ -38,7 +37,7 @@ pub struct App {
     addr: SocketAddr,
     listener: TcpListener,
     limits: Limits,
-    connections: Arc<server::Counts>,
+    connections: Arc<listener::Counts>,
     router: Router,
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
@@ -102,7 +101,7 @@ impl App {
                 identity: bot.identity.clone(),
                 clock: Arc::clone(&clock),
                 watch_interval: settings.webhook.watch_interval,
-                wrong_secrets: webhook_counts.refusals.subscribe(),
+                wrong_secrets: webhook_counts.unauthorized.subscribe(),
             },
         );
         let deps = dispatch::Deps {
@@ -114,7 +113,7 @@ impl App {
             shutdown: shutdown.clone(),
         };
         let dispatch = Dispatch::new(deps, settings.dispatch.clone());
-        let connections = Arc::<server::Counts>::default();
+        let connections = Arc::<listener::Counts>::default();
         let contents = Routes {
             settings: &settings,
             bot: &bot,
@@ -221,7 +220,8 @@ impl App {
     /// Starts the supervised tasks. Each of them is a [`Task`].
     fn start_tasks(self) -> Tasks {
         let Self { listener, router, limits, connections, clock, shutdown, without_bot, registrar, .. } = self;
-        let serve = server::serve(listener, router, limits, connections, clock, shutdown.clone());
+        let deps = listener::Deps { limits, counts: connections, clock, shutdown: shutdown.clone() };
+        let serve = listener::serve(listener, router, deps);
         let listener = shutdown.supervise(Task::Listener, serve);
         let (dispatch, soft) = (Arc::clone(&self.dispatch), shutdown.soft.clone());
         let dispatch = shutdown.supervise(Task::Dispatch, async move {

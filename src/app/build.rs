@@ -8,16 +8,15 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use super::error::BuildError;
-use super::routes;
 use crate::clock::SharedClock;
 use crate::dispatch::Dispatch;
 use crate::handler::{Commands, Handler, TemplateProblem};
-use crate::health::{self, Health};
+use crate::http::health::{self, Health};
+use crate::http::metrics::{self, Metrics};
+use crate::http::{complete, listener};
 use crate::inbox::{self, Inbox, SurveyCache};
 use crate::lifecycle::Shutdown;
-use crate::metrics::{self, Metrics};
 use crate::registrar::{OffReason, Registrar, WantedWebhook};
-use crate::server;
 use crate::settings::{InboxUrl, Problem, Settings, SettingsError, origin};
 use crate::telegram::{BotApi, BotId, BotToken, Call, Identity};
 use crate::telemetry::Traces;
@@ -98,7 +97,7 @@ fn as_settings_error(problems: &[TemplateProblem], settings: &Settings) -> Setti
 pub(super) fn bind(settings: &Settings) -> Result<(TcpListener, SocketAddr), BuildError> {
     let address = SocketAddr::new(settings.server.host, settings.server.port);
     let failed = |source| BuildError::Listen { address, source };
-    let listener = server::bind(address).map_err(failed)?;
+    let listener = listener::bind(address).map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok((listener, addr))
 }
@@ -134,7 +133,7 @@ pub(super) struct Routes<'a> {
     pub(super) api: &'a BotApi,
     pub(super) traces: Traces,
     pub(super) webhook_counts: Arc<webhook::Counts>,
-    pub(super) connections: &'a Arc<server::Counts>,
+    pub(super) connections: &'a Arc<listener::Counts>,
     pub(super) connections_limit: usize,
     pub(super) started_at: Timestamp,
     pub(super) clock: &'a SharedClock,
@@ -145,8 +144,7 @@ impl Routes<'_> {
     /// Every route, also below the path of the public URL.
     pub(super) fn router(&self) -> Router {
         let router = self.webhook().merge(self.health()).merge(self.metrics());
-        let router = routes::below_public_path(router, self.settings.webhook.public_url.as_deref());
-        router.method_not_allowed_fallback(routes::wrong_method).fallback(routes::nothing_here)
+        complete(router, self.settings.webhook.public_url.as_deref())
     }
 
     fn webhook(&self) -> Router {
@@ -155,15 +153,15 @@ impl Routes<'_> {
         }
         let settings = &self.settings.webhook;
         let secret = self.bot.token.effective_webhook_secret(settings);
-        webhook::router(
-            Arc::clone(&self.storage.inbox),
-            Secrets::new(&secret, settings.previous_secret_token.as_ref()),
-            SourceCheck::new(settings, &self.settings.platform),
-            self.settings.server.body_limit,
-            Arc::clone(&self.webhook_counts),
-            self.traces.clone(),
-            Arc::clone(self.clock),
-        )
+        webhook::router(webhook::Deps {
+            inbox: Arc::clone(&self.storage.inbox),
+            secrets: Secrets::new(&secret, settings.previous_secret_token.as_ref()),
+            sources: SourceCheck::new(settings, &self.settings.platform),
+            body_limit: self.settings.server.body_limit,
+            counts: Arc::clone(&self.webhook_counts),
+            traces: self.traces.clone(),
+            clock: Arc::clone(self.clock),
+        })
     }
 
     fn health(&self) -> Router {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::Command;
 use super::error::{CommandFailure, UsageError};
+use crate::http::probe;
 use crate::settings::Sources;
-use crate::telegram;
 
 /// Where a sandbox has its Bot API, unless it was told otherwise.
 pub(super) const USUAL: &str = "http://127.0.0.1:8081";
@@ -33,7 +33,7 @@ pub(super) async fn told(url: &str, command: &Command, sources: Sources) -> anyh
         source,
     };
     let place = format!("{}/sandbox/variables", url.trim_end_matches('/'));
-    let answer = telegram::visit(&place, PATIENCE).await.map_err(|error| absent(io::Error::other(error)))?;
+    let answer = probe::fetch(&place, PATIENCE).await.map_err(|error| absent(io::Error::other(error)))?;
     let variables: BTreeMap<String, String> =
         serde_json::from_str(&answer.body).map_err(|error| absent(io::Error::other(error)))?;
     let profile = sources.profile.clone().unwrap_or_else(|| "sandbox".to_owned());

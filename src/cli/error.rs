@@ -5,9 +5,9 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::app::{BuildError, RunError};
+use crate::http::probe::ServiceUnreachable;
 use crate::inbox::InboxError;
 use crate::settings::SettingsError;
-use crate::telegram::NotDelivered;
 use crate::telemetry;
 
 /// The exit status for wrong usage or wrong settings. 0 is success, 1 a failure.
@@ -48,7 +48,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(failure) = error.downcast_ref::<CommandFailure>() {
         return Some(failure.hint.to_owned());
     }
-    if error.is::<NotDelivered>() {
+    if error.is::<ServiceUnreachable>() {
         let hint = "Check that the service is running at that address. `doorbell sandbox` starts one on this machine; \
                     --url names another one.";
         return Some(hint.to_owned());

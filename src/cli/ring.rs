@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use super::error::UsageError;
 use super::print::say;
 use crate::clock::{Clock, SystemClock};
+use crate::http::probe;
 use crate::sandbox::TOKEN;
 use crate::settings::{Need, Settings, Sources, origin};
-use crate::telegram::{self, BotToken, SECRET_HEADER_AS_SENT, WEBHOOK_PATH};
+use crate::telegram::{BotToken, SECRET_HEADER_AS_SENT, WEBHOOK_PATH};
 
 #[derive(Args)]
 #[command(
@@ -65,7 +66,7 @@ pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Resu
         ));
         return Ok(ExitCode::SUCCESS);
     }
-    let answer = telegram::ring(&url, &secret, update, TIMEOUT).await?;
+    let answer = probe::deliver(&url, &secret, update, TIMEOUT).await?;
     let (status, body) = (answer.status, answer.body.trim());
     if arguments.json {
         say(json!({ "url": url, "status": status, "body": body }));

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::case::Ring;
 use super::finding::Finding;
+use crate::http::probe::{self, ProbeResponse, ServiceUnreachable};
 use crate::registrar::{WantedWebhook, explain};
-use crate::telegram::{self, Answer, NotDelivered, WEBHOOK_PATH};
+use crate::telegram::WEBHOOK_PATH;
 use crate::wording;
 
 /// The longest wait for an answer. Telegram waits for 60 s, but a service that takes longer than this has a problem.
@@ -27,7 +28,7 @@ pub(super) struct Service {
 pub(super) async fn service(wanted: &WantedWebhook) -> Result<(Service, Finding), Finding> {
     const CHECK: &str = "reachability";
     let url = format!("{}/healthz", wanted.url.trim_end_matches(WEBHOOK_PATH));
-    let answer = telegram::visit(&url, TIMEOUT).await.map_err(|error| unreached(CHECK, &error))?;
+    let answer = probe::fetch(&url, TIMEOUT).await.map_err(|error| unreached(CHECK, &error))?;
     let health: Value = serde_json::from_str(&answer.body).unwrap_or_default();
     let Some(version) = health["version"].as_str().filter(|_| health["webhook"].is_object()) else {
         return Err(not_doorbell(CHECK, &url, &answer));
@@ -44,8 +45,8 @@ pub(super) async fn service(wanted: &WantedWebhook) -> Result<(Service, Finding)
     Ok((Service { health }, finding))
 }
 
-fn unreached(check: &'static str, error: &NotDelivered) -> Finding {
-    let reason = error.reason();
+fn unreached(check: &'static str, error: &ServiceUnreachable) -> Finding {
+    let reason = &error.reason;
     Finding::failed(
         check,
         format!("{error}: {reason}"),
@@ -54,7 +55,7 @@ fn unreached(check: &'static str, error: &NotDelivered) -> Finding {
     )
 }
 
-fn not_doorbell(check: &'static str, url: &str, answer: &Answer) -> Finding {
+fn not_doorbell(check: &'static str, url: &str, answer: &ProbeResponse) -> Finding {
     let status = answer.status;
     let known = explain(&format!("Wrong response from the webhook: {status} "));
     let means = known.map(|known| format!(": {}", known.means)).unwrap_or_default();
@@ -110,7 +111,7 @@ impl Service {
 /// stored.
 pub(super) async fn secret(wanted: &WantedWebhook) -> Finding {
     const CHECK: &str = "secret token";
-    let post = async |secret| telegram::ring(&wanted.url, secret, NO_UPDATE.to_owned(), TIMEOUT).await;
+    let post = async |secret| probe::deliver(&wanted.url, secret, NO_UPDATE.to_owned(), TIMEOUT).await;
     let (wrong, right) = match (post(&WRONG_SECRET.into()).await, post(&wanted.secret_token).await) {
         (Ok(wrong), Ok(right)) => (wrong.status, right.status),
         (Err(error), _) | (_, Err(error)) => return unreached(CHECK, &error),
@@ -146,17 +147,17 @@ pub(super) async fn ring(wanted: &WantedWebhook, ring: Ring, now: Timestamp) -> 
             (json!({ "update_id": now.as_microsecond(), "doorbell_doctor": {} }), "a harmless update".to_owned())
         }
     };
-    match telegram::ring(&wanted.url, &wanted.secret_token, update.to_string(), TIMEOUT).await {
-        Ok(Answer { status: 200, .. }) if ring == Ring::Harmless => Finding::ok(
+    match probe::deliver(&wanted.url, &wanted.secret_token, update.to_string(), TIMEOUT).await {
+        Ok(ProbeResponse { status: 200, .. }) if ring == Ring::Harmless => Finding::ok(
             CHECK,
             format!(
                 "{sent} was accepted (200). `doorbell doctor --ring YOUR_ID` sends /start, and the reply comes in Telegram"
             ),
         ),
-        Ok(Answer { status: 200, .. }) => {
+        Ok(ProbeResponse { status: 200, .. }) => {
             Finding::ok(CHECK, format!("{sent} was accepted (200); look for the reply in Telegram"))
         }
-        Ok(Answer { status, .. }) => Finding::failed(
+        Ok(ProbeResponse { status, .. }) => Finding::failed(
             CHECK,
             format!("{sent} was answered {status}, not 200"),
             explain(&format!("Wrong response from the webhook: {status} "))

@@ -51,6 +51,11 @@ pub(super) fn client(deadlines: Deadlines, proxy: Option<&Proxy>) -> Client {
     builder.build().expect("the client's settings are constant and valid")
 }
 
+/// A client without a proxy for requests that are no calls of the Bot API. `timeout` bounds each request.
+pub(crate) fn http_client(timeout: Duration) -> Client {
+    client(Deadlines { connect: timeout, call: timeout }, None)
+}
+
 fn through(proxy: &Proxy) -> reqwest::Proxy {
     reqwest::Proxy::all(proxy.url().expose_secret()).expect("the settings have checked the URL")
 }

@@ -137,6 +137,11 @@ pub(super) fn in_words(root: &(dyn Error + 'static)) -> String {
     }
 }
 
+/// The first cause of an error of a request, in a few words.
+pub(crate) fn cause_of(error: &(dyn Error + 'static)) -> String {
+    in_words(root(error))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,7 +21,6 @@ mod rate_limited_api;
 mod rate_limits;
 mod refusal;
 mod response;
-mod ring;
 mod token;
 mod webhook_url;
 
@@ -29,14 +28,15 @@ pub use api::BotApi;
 pub use button_url::check_button_url;
 pub use call::Call;
 pub use circuit_breaker::Permit;
+pub(crate) use client::http_client;
 pub use client::tls_config;
 pub use command::{command_length, is_word_char};
 pub use counts::{CallOutcome, Counts, MethodGroup};
 pub use error::ApiError;
+pub(crate) use error::cause_of;
 pub use identity::Identity;
 pub use methods::{Me, SetWebhook, WebhookInfo};
 pub use rate_limited_api::RateLimitedApi;
-pub use ring::{Answer, NotDelivered, ring, visit};
 pub use token::{BotId, BotToken};
 pub use webhook_url::{
     PUBLIC_API_HOST, SECRET_HEADER, SECRET_HEADER_AS_SENT, SECRET_TOKEN_FORM, UrlFault, WEBHOOK_PATH, is_public_api,

@@ -75,7 +75,7 @@ where
         LogFormat::Auto => !io::stderr().is_terminal(),
     };
     let log = if json {
-        log.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        log.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
     } else {
         log.with_ansi(coloured).boxed()
     };

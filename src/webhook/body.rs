@@ -8,19 +8,19 @@ use http_body_util::BodyExt;
 
 use crate::clock::Clock;
 
-/// A body that takes longer than this is given up; Telegram itself gives up after 60 s.
+/// The deadline of a body. Telegram itself gives up after 60 s.
 pub(super) const DEADLINE: Duration = Duration::from_secs(15);
 
-/// Why there is no body.
+/// Why a body was not read.
 pub(super) enum Unread {
     BrokenOff,
     TooSlow,
 }
 
-/// Reads a body of so many bytes.
+/// Reads a body of `length` bytes.
 pub(super) async fn read(body: Body, length: usize, clock: &dyn Clock) -> Result<Bytes, Unread> {
     let mut reading = pin!(collect(body, length));
-    // Most bodies have come with their head: they need no timer.
+    // Most bodies have arrived with their head, and need no timer.
     if let Some(read) = reading.as_mut().now_or_never() {
         return read.or(Err(Unread::BrokenOff));
     }
@@ -31,7 +31,7 @@ pub(super) async fn read(body: Body, length: usize, clock: &dyn Clock) -> Result
     }
 }
 
-/// Makes a copy: the pieces that come are parts of the connection's whole buffer.
+/// Copies the body, because its pieces are parts of the connection's whole buffer and would keep all of it in memory.
 async fn collect(mut body: Body, length: usize) -> Result<Bytes, axum::Error> {
     let mut bytes = Vec::with_capacity(length);
     while let Some(frame) = body.frame().await {
@@ -42,32 +42,32 @@ async fn collect(mut body: Body, length: usize) -> Result<Bytes, axum::Error> {
     Ok(bytes.into())
 }
 
-/// The memory for bodies that are being read or wait for the inbox, all requests together.
-pub(super) struct Allowance {
-    left: AtomicUsize,
+/// Bounds the memory of all bodies that are being read or wait for the inbox.
+pub(super) struct BodyBudget {
+    free: AtomicUsize,
 }
 
-impl Allowance {
-    pub(super) fn of(bytes: usize) -> Self {
-        Self { left: AtomicUsize::new(bytes) }
+impl BodyBudget {
+    pub(super) fn new(bytes: usize) -> Self {
+        Self { free: AtomicUsize::new(bytes) }
     }
 
-    /// So many bytes, until what is returned is dropped; `None` when there are not so many left.
-    pub(super) fn take(&self, bytes: usize) -> Option<Taken<'_>> {
-        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
-        taken.ok().map(|_| Taken { bytes, of: self })
+    /// Reserves `bytes` until the reservation is dropped. `None` when less is free.
+    pub(super) fn reserve(&self, bytes: usize) -> Option<Reservation<'_>> {
+        let reserved = self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| free.checked_sub(bytes));
+        reserved.ok().map(|_| Reservation { bytes, budget: self })
     }
 }
 
-/// A part of an allowance that is in use.
-pub(super) struct Taken<'a> {
+/// A part of the budget that is in use.
+pub(super) struct Reservation<'a> {
     bytes: usize,
-    of: &'a Allowance,
+    budget: &'a BodyBudget,
 }
 
-impl Drop for Taken<'_> {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        self.of.left.fetch_add(self.bytes, Ordering::Relaxed);
+        self.budget.free.fetch_add(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -76,13 +76,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_allowance_is_never_exceeded_and_comes_back() {
-        let allowance = Allowance::of(10);
-        let first = allowance.take(6).unwrap();
-        assert!(allowance.take(5).is_none());
-        let second = allowance.take(4).unwrap();
-        assert!(allowance.take(1).is_none());
+    fn the_budget_is_never_exceeded_and_a_dropped_reservation_is_free_again() {
+        let budget = BodyBudget::new(10);
+        let first = budget.reserve(6).unwrap();
+        assert!(budget.reserve(5).is_none());
+        let second = budget.reserve(4).unwrap();
+        assert!(budget.reserve(1).is_none());
         drop((first, second));
-        assert!(allowance.take(10).is_some());
+        assert!(budget.reserve(10).is_some());
     }
 }

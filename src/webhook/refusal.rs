@@ -2,9 +2,10 @@ use axum::response::{IntoResponse, Response};
 use http::header::ALLOW;
 use http::{HeaderValue, StatusCode};
 
-use super::{Reason, body};
+use super::body::DEADLINE;
+use super::outcome::Reason;
+use crate::http::Problem;
 use crate::inbox::{InboxError, Unhandled};
-use crate::problem::Problem;
 use crate::update::NotAnUpdate;
 
 /// Why a request was not acknowledged.
@@ -17,7 +18,7 @@ pub(super) enum Refusal {
     TooLarge { limit: usize },
     Encoded,
     Expectation,
-    Crowded,
+    Overloaded,
     BrokenOff,
     TooSlow,
     NotAnUpdate(#[from] NotAnUpdate),
@@ -25,7 +26,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// What it is counted as.
+    /// The reason under which it is counted.
     pub(super) fn reason(&self) -> Reason {
         match self {
             Self::Unauthorized => Reason::Secret,
@@ -34,7 +35,7 @@ impl Refusal {
             Self::TooLarge { .. } => Reason::TooLarge,
             Self::Encoded => Reason::Encoded,
             Self::Expectation => Reason::Expectation,
-            Self::Crowded => Reason::Crowded,
+            Self::Overloaded => Reason::Overloaded,
             Self::BrokenOff => Reason::BrokenOff,
             Self::TooSlow => Reason::TooSlow,
             Self::NotAnUpdate(_) => Reason::NotAnUpdate,
@@ -60,8 +61,8 @@ impl From<Refusal> for Problem {
             Refusal::Foreign => Self::new(
                 StatusCode::FORBIDDEN,
                 "This address is not one of Telegram's",
-                "Updates are taken from the addresses in webhook.source_ranges only, as webhook.source_check = \
-                 \"enforce\" demands; with \"report\", others are let in and counted.",
+                "With webhook.source_check = \"enforce\", updates are accepted only from the addresses in \
+                 webhook.source_ranges. With \"report\", others are accepted and counted.",
             ),
             Refusal::NoLength => Self::new(
                 StatusCode::LENGTH_REQUIRED,
@@ -76,21 +77,21 @@ impl From<Refusal> for Problem {
             Refusal::Encoded => Self::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "The body is compressed",
-                "Send it as it is, without Content-Encoding.",
+                "Send it uncompressed, without Content-Encoding.",
             ),
             Refusal::Expectation => Self::new(
                 StatusCode::EXPECTATION_FAILED,
-                "There is no answer before the answer",
+                "The header Expect is not supported",
                 "Send the body without the header Expect (with curl: -H 'Expect:').",
             ),
-            Refusal::Crowded => not_stored("Too many updates are arriving at once", 1),
+            Refusal::Overloaded => not_stored("Too many updates are arriving at once", 1),
             Refusal::BrokenOff => {
                 Self::new(StatusCode::BAD_REQUEST, "The body broke off", "Send as many bytes as Content-Length says.")
             }
             Refusal::TooSlow => Self::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "The body took too long",
-                format!("It must arrive within {} s.", body::DEADLINE.as_secs()),
+                format!("It must arrive within {} s.", DEADLINE.as_secs()),
             ),
             Refusal::NotAnUpdate(error) => Self::new(
                 StatusCode::BAD_REQUEST,
@@ -100,8 +101,8 @@ impl From<Refusal> for Problem {
             Refusal::NotStored(InboxError::NotHandled { why: Unhandled::Late }) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The update was not handled in time",
-                "With memory: in place of a store, an update is acknowledged when it has been handled. What handles it, or \
-                 the Bot API, is slow or does not answer; the log of the service says which. Nothing was acknowledged; \
+                "With inbox.url = \"memory:\", an update is acknowledged after it has been handled. The handler or the \
+                 Bot API is slow or does not answer; the log of the service says which. Nothing was acknowledged; \
                  offer the update again later.",
             )
             .retry_after(2),
@@ -116,22 +117,19 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// Nothing was acknowledged: Telegram keeps the update and offers it again. It comes back exactly after that many
-/// seconds; without a number it doubles its wait from 2 s, and comes long after the store is back. With 0 its first
-/// retry comes at once: a service that stops has a successor most of the time. It drops an update that would expire
-/// before the retry.
+/// A 503: nothing was acknowledged, so Telegram keeps the update and offers it again after exactly `retry_after` seconds.
+/// Without the header it doubles its wait from 2 s, and comes back long after the store does. With 0 it comes back at
+/// once, because a service that stops usually has a successor. It drops an update that would expire before the retry.
 fn not_stored(title: &'static str, retry_after: u16) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, title, "Nothing was acknowledged; offer the update again later.")
         .retry_after(retry_after)
 }
 
-pub(super) async fn wrong_method() -> Response {
-    let mut response = Problem::new(
+pub(super) async fn method_not_allowed() -> Response {
+    let problem = Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "Only POST is allowed here",
         "Telegram delivers updates to this address with POST.",
-    )
-    .into_response();
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-    response
+    );
+    ([(ALLOW, HeaderValue::from_static("POST"))], problem).into_response()
 }

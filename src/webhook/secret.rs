@@ -1,26 +1,25 @@
 use http::HeaderMap;
 use secrecy::SecretString;
 
-use super::SECRET_HEADER;
-use crate::secret::{Known, offered};
+use crate::http::{TokenDigests, single_value};
+use crate::telegram::SECRET_HEADER;
 
-/// The secret tokens that are let in: the one in force and, while it is being changed, the one
-/// before.
+/// The secret tokens that are valid: the one in force and, while it is being changed, the previous one.
 #[derive(Clone)]
-pub struct Secrets(Known);
+pub struct Secrets(TokenDigests);
 
 impl Secrets {
-    /// Lets in whoever knows the secret in force, or the previous one.
+    /// Accepts the secret in force and the previous one.
     #[must_use]
     pub fn new(current: &SecretString, previous: Option<&SecretString>) -> Self {
-        Self(Known::new(std::iter::once(current).chain(previous)))
+        Self(TokenDigests::new(std::iter::once(current).chain(previous)))
     }
 
-    /// Whether the one header holds one of the secrets. A missing header, or a second one, costs the
-    /// same as a wrong one.
+    /// Whether the header was sent once and holds a valid secret. A missing header and a repeated one cost the same time
+    /// as a wrong one.
     #[must_use]
-    pub fn admit(&self, headers: &HeaderMap) -> bool {
-        self.0.include(offered(headers, &SECRET_HEADER))
+    pub fn verify(&self, headers: &HeaderMap) -> bool {
+        self.0.matches(single_value(headers, &SECRET_HEADER))
     }
 }
 
@@ -31,18 +30,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_right_secrets_are_let_in() {
+    fn only_the_valid_secrets_are_accepted() {
         let secrets = Secrets::new(&"current".to_owned().into(), Some(&"previous".to_owned().into()));
-        let admits = |offered: &[&'static str]| {
+        let accepts = |offered: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for secret in offered {
                 headers.append(SECRET_HEADER, HeaderValue::from_static(secret));
             }
-            secrets.admit(&headers)
+            secrets.verify(&headers)
         };
-        assert!(admits(&["current"]) && admits(&["previous"]));
+        assert!(accepts(&["current"]) && accepts(&["previous"]));
         for wrong in [&[][..], &[""], &["curren"], &["current "], &["current", "current"], &["wrong", "current"]] {
-            assert!(!admits(wrong), "{wrong:?}");
+            assert!(!accepts(wrong), "{wrong:?}");
         }
     }
 }

@@ -5,30 +5,30 @@ use ipnet::IpNet;
 
 use crate::settings::{Platform, SourceMode, WebhookSettings};
 
-/// Where a request came from, as far as it can be known.
+/// Where a request came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// One of Telegram's addresses, or nobody asked.
+    /// One of Telegram's addresses, or the check is off.
     Telegram,
     /// Another address.
     Foreign(IpAddr),
-    /// The proxy in front has not said.
+    /// The proxy in front did not report an address.
     Unknown,
 }
 
-/// A second look at who rings, beside the secret token: the address that the platform's proxy saw.
+/// The check of a request's address, in addition to the secret token.
 ///
-/// The address of the connection says nothing, because TLS ends before Doorbell and the peer is
-/// always a proxy; of headers only the one counts that the proxy in front writes itself.
+/// The address of the connection says nothing, because TLS ends before Doorbell and the peer is always a proxy. Only the
+/// header that this proxy writes itself can be trusted.
 pub struct SourceCheck {
-    /// The header with the client's address; without one, every source is unknown.
+    /// The header with the client's address. Without one, every source is unknown.
     header: Option<HeaderName>,
     ranges: Vec<IpNet>,
     pub(super) mode: SourceMode,
 }
 
 impl SourceCheck {
-    /// The check that the settings want, on this platform.
+    /// The check as configured, with the platform's header as the default.
     #[must_use]
     pub fn new(settings: &WebhookSettings, platform: &Platform) -> Self {
         let named = settings.source_header.clone();
@@ -36,8 +36,8 @@ impl SourceCheck {
         Self { header: named.or_else(of_platform), ranges: settings.source_ranges.clone(), mode: settings.source_check }
     }
 
-    /// Where a request came from. The last address counts: proxies append, so whatever stands
-    /// before it may have been sent by anybody.
+    /// Where a request came from. Only the last address counts: proxies append theirs, and the client itself can send
+    /// those before it.
     pub(super) fn source(&self, headers: &HeaderMap) -> Source {
         if self.mode == SourceMode::Off {
             return Source::Telegram;
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn each_platform_is_believed_in_its_own_header_only() {
+    fn only_the_header_of_the_platform_is_trusted() {
         let render = &[("RENDER", "true")][..];
         let fly = &[("FLY_APP_NAME", "a")][..];
         let nginx = &[("DOORBELL__WEBHOOK__SOURCE_HEADER", "X-Real-IP")][..];
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_the_operators_to_change_and_the_check_to_turn_off() {
+    fn the_operator_can_change_the_ranges_and_turn_the_check_off() {
         let elsewhere = [("cf-connecting-ip", "198.51.100.7")];
         let ranges = ("DOORBELL__WEBHOOK__SOURCE_RANGES", "[\"198.51.100.0/24\"]");
         assert_eq!(source(&[("RENDER", "true"), ranges], &elsewhere), Source::Telegram);

@@ -1,25 +1,32 @@
 use std::future::pending;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::response::Response;
 use futures_util::{FutureExt, stream};
-use http::{HeaderName, Method};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
+use http::{HeaderName, Method, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use tower::ServiceExt;
 
-use super::*;
+use super::receive::BODY_BUDGET;
+use super::{Counts, Deps, PATH, Reason, SECRET_HEADER, Secrets, SourceCheck, router};
 use crate::clock::ManualClock;
-use crate::inbox::{Delivery, InboxError, Lease, Record, Selection, Survey, Verdict};
+use crate::inbox::{Accepted, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
 use crate::settings::{Need, Settings, Sources};
-use crate::update::UpdateId;
+use crate::telemetry::Traces;
+use crate::update::{Update, UpdateId};
 
 const SECRET: &str = "the-secret";
 const UPDATE: &str = r#"{"update_id":1}"#;
 
-/// An inbox that does one thing with whatever it is offered.
+/// An inbox that does one thing with each update.
 #[derive(Clone, Copy, PartialEq)]
 enum Behaviour {
     Stores,
@@ -72,31 +79,31 @@ impl Inbox for Behaviour {
     }
 }
 
-struct House {
+struct Webhook {
     router: Router,
     counts: Arc<Counts>,
     clock: ManualClock,
 }
 
-fn house(inbox: Behaviour, variables: &[(&str, &str)]) -> House {
+fn webhook(inbox: Behaviour, variables: &[(&str, &str)]) -> Webhook {
     let sources = Sources { environment: variables.iter().copied().collect(), ..Sources::default() };
     let settings = Settings::load(&sources, Need::Nothing).unwrap();
     let counts = Arc::new(Counts::default());
     let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
-    let router = router(
-        Arc::new(inbox),
-        Secrets::new(&SECRET.to_owned().into(), None),
-        SourceCheck::new(&settings.webhook, &settings.platform),
-        settings.server.body_limit,
-        Arc::clone(&counts),
-        Traces::default(),
-        Arc::new(clock.clone()),
-    );
-    House { router, counts, clock }
+    let router = router(Deps {
+        inbox: Arc::new(inbox),
+        secrets: Secrets::new(&SECRET.to_owned().into(), None),
+        sources: SourceCheck::new(&settings.webhook, &settings.platform),
+        body_limit: settings.server.body_limit,
+        counts: Arc::clone(&counts),
+        traces: Traces::default(),
+        clock: Arc::new(clock.clone()),
+    });
+    Webhook { router, counts, clock }
 }
 
-impl House {
-    fn ring(&self, request: Request) -> impl Future<Output = Response> + use<> {
+impl Webhook {
+    fn send(&self, request: Request) -> impl Future<Output = Response> + use<> {
         let router = self.router.clone();
         async move { router.oneshot(request).await.unwrap() }
     }
@@ -128,8 +135,8 @@ async fn text(response: Response) -> String {
 }
 
 #[tokio::test]
-async fn what_is_refused_by_its_head_never_has_its_body_read() {
-    let house = house(Behaviour::Stores, &[]);
+async fn a_request_that_is_refused_by_its_head_never_has_its_body_read() {
+    let webhook = webhook(Behaviour::Stores, &[]);
     let length = 100_000_000;
     let mut wrong = request(length, untouchable());
     wrong.headers_mut().insert(SECRET_HEADER, "wrong".parse().unwrap());
@@ -147,16 +154,16 @@ async fn what_is_refused_by_its_head_never_has_its_body_read() {
         (with(request(10, untouchable()), CONTENT_ENCODING, "gzip"), 415),
         (with(request(10, untouchable()), EXPECT, "100-continue"), 417),
     ] {
-        assert_eq!(house.ring(request).await.status(), status);
+        assert_eq!(webhook.send(request).await.status(), status);
     }
-    assert_eq!((house.refused(Reason::Secret), house.counts.malformed()), (3, 4));
-    assert_eq!(house.counts.refused.iter().map(|(_, counter)| counter.get()).sum::<u64>(), 7);
+    assert_eq!((webhook.refused(Reason::Secret), webhook.counts.malformed()), (3, 4));
+    assert_eq!(webhook.counts.refused.iter().map(|(_, counter)| counter.get()).sum::<u64>(), 7);
 }
 
 #[tokio::test]
-async fn what_cannot_be_stored_is_not_acknowledged_and_offered_again_after_a_second() {
-    let house = house(Behaviour::Fails, &[]);
-    let answer = house.ring(request(UPDATE.len(), UPDATE.into())).await;
+async fn an_update_that_cannot_be_stored_is_not_acknowledged_and_comes_again_after_a_second() {
+    let webhook = webhook(Behaviour::Fails, &[]);
+    let answer = webhook.send(request(UPDATE.len(), UPDATE.into())).await;
     assert_eq!(
         (answer.status(), answer.headers()["retry-after"].to_str().unwrap()),
         (StatusCode::SERVICE_UNAVAILABLE, "1")
@@ -170,32 +177,35 @@ async fn what_cannot_be_stored_is_not_acknowledged_and_offered_again_after_a_sec
 }
 
 #[tokio::test]
-async fn bodies_in_memory_are_bounded_and_a_stranger_takes_no_part_of_the_bound() {
-    let house = house(Behaviour::TakesForEver, &[]);
+async fn the_memory_for_bodies_is_bounded_and_a_request_without_the_secret_reserves_none() {
+    let webhook = webhook(Behaviour::TakesForEver, &[]);
     let largest = 1024 * 1024;
     let body = || Bytes::from([&vec![b' '; largest - UPDATE.len()][..], UPDATE.as_bytes()].concat());
     let mut waiting: Vec<_> =
-        (0..BODIES / largest).map(|_| Box::pin(house.ring(request(largest, body().into())))).collect();
+        (0..BODY_BUDGET / largest).map(|_| Box::pin(webhook.send(request(largest, body().into())))).collect();
     assert!(waiting.iter_mut().all(|answer| answer.as_mut().now_or_never().is_none()), "each waits for the inbox");
-    let one_more = house.ring(request(largest, untouchable())).await;
+    let refused = webhook.send(request(largest, untouchable())).await;
     assert_eq!(
-        (one_more.status(), one_more.headers()["retry-after"].to_str().unwrap()),
+        (refused.status(), refused.headers()["retry-after"].to_str().unwrap()),
         (StatusCode::SERVICE_UNAVAILABLE, "1")
     );
+    let mut unauthorized = request(largest, untouchable());
+    unauthorized.headers_mut().remove(SECRET_HEADER);
+    assert_eq!(webhook.send(unauthorized).await.status(), StatusCode::UNAUTHORIZED);
     drop(waiting.pop());
-    assert!(house.ring(request(largest, body().into())).now_or_never().is_none(), "there is room again");
+    assert!(webhook.send(request(largest, body().into())).now_or_never().is_none(), "there is room again");
 }
 
 #[tokio::test]
 async fn a_slow_body_is_given_up_after_15_s() {
-    let house = house(Behaviour::Stores, &[]);
+    let webhook = webhook(Behaviour::Stores, &[]);
     let first = stream::once(async { Ok::<_, std::io::Error>(Bytes::from_static(b"{")) });
     let mut answer =
-        pin!(house.ring(request(2, Body::from_stream(stream::StreamExt::chain(first, stream::pending())))));
+        pin!(webhook.send(request(2, Body::from_stream(stream::StreamExt::chain(first, stream::pending())))));
     assert!(answer.as_mut().now_or_never().is_none());
-    house.clock.advance(Duration::from_secs(14));
+    webhook.clock.advance(Duration::from_secs(14));
     assert!(answer.as_mut().now_or_never().is_none());
-    house.clock.advance(Duration::from_secs(1));
+    webhook.clock.advance(Duration::from_secs(1));
     assert_eq!(answer.await.status(), StatusCode::REQUEST_TIMEOUT);
 }
 
@@ -203,17 +213,17 @@ async fn a_slow_body_is_given_up_after_15_s() {
 async fn a_foreign_source_is_counted_and_refused_only_where_the_operator_says_so() {
     const CLIENT: HeaderName = HeaderName::from_static("cf-connecting-ip");
     let (render, enforce) = (("RENDER", "true"), ("DOORBELL__WEBHOOK__SOURCE_CHECK", "enforce"));
-    let reporting = house(Behaviour::Stores, &[render]);
-    let enforcing = house(Behaviour::TakesForEver, &[render, enforce]);
+    let reporting = webhook(Behaviour::Stores, &[render]);
+    let enforcing = webhook(Behaviour::TakesForEver, &[render, enforce]);
     let from = |address| with(request(UPDATE.len(), UPDATE.into()), CLIENT, address);
-    assert_eq!(reporting.ring(from("203.0.113.9")).await.status(), 200);
-    assert_eq!(reporting.ring(request(UPDATE.len(), UPDATE.into())).await.status(), 200);
-    assert_eq!(reporting.ring(from("149.154.167.1")).await.status(), 200);
+    assert_eq!(reporting.send(from("203.0.113.9")).await.status(), 200);
+    assert_eq!(reporting.send(request(UPDATE.len(), UPDATE.into())).await.status(), 200);
+    assert_eq!(reporting.send(from("149.154.167.1")).await.status(), 200);
     assert_eq!(reporting.counts.foreign.get(), 1);
     // An inbox that was asked would never answer.
     for refused in [from("203.0.113.9"), from("nonsense"), request(UPDATE.len(), untouchable())] {
-        assert_eq!(enforcing.ring(refused).await.status(), 403);
+        assert_eq!(enforcing.send(refused).await.status(), 403);
     }
     assert_eq!((enforcing.counts.foreign.get(), enforcing.refused(Reason::Source)), (1, 3));
-    assert!(enforcing.ring(from("149.154.167.1")).now_or_never().is_none(), "it waits for the inbox");
+    assert!(enforcing.send(from("149.154.167.1")).now_or_never().is_none(), "it waits for the inbox");
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::harness::{BotApi, Line, Program, message, serve_echo_at, tell};
+use crate::harness::{BotApi, KeepAliveClient, Program, message, serve_echo_at, tell};
 
 /// The library that gives a process another time of day, if it is installed.
 fn faketime() -> Option<String> {
@@ -38,7 +38,7 @@ fn set_clock(folder: &Path, behind: &str) {
 async fn ring(program: &Program) {
     #[expect(clippy::disallowed_methods, reason = "Telegram's clock is right")]
     let now = jiff::Timestamp::now().as_second();
-    let mut line = Line::open(program.addr).await.unwrap();
+    let mut line = KeepAliveClient::connect(program.addr).await.unwrap();
     for (id, text) in [(1, "/echo 1"), (2, "/echo 2")] {
         let mut update = message(id, 7, text);
         update["message"]["date"] = now.into();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::harness::postgres::Server;
-use crate::harness::{Answer, BotApi, Line, Program, get, message, serve_echo, tell};
+use crate::harness::{Answer, BotApi, KeepAliveClient, Program, get, message, serve_echo, tell};
 
 /// The number of connections that Telegram opens by default. Each one delivers the updates of one chat.
 const CONNECTIONS: i64 = 40;
@@ -26,7 +26,7 @@ struct Load {
 
 /// Delivers updates of one chat on one connection, each until it is acknowledged. Returns their number.
 async fn deliver(addr: SocketAddr, chat: i64, load: Arc<Load>) -> i64 {
-    let mut line = Line::open(addr).await.unwrap();
+    let mut line = KeepAliveClient::connect(addr).await.unwrap();
     let mut turn = 0;
     while !load.ending.load(Ordering::Relaxed) {
         let update = message(chat * 1_000_000 + turn + 1, chat, &format!("/echo {}", turn + 1));

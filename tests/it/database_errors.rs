@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::harness::postgres::{Database, Server};
 use crate::harness::waiting::until;
 use crate::harness::{
-    Answer, BotApi, Line, Program, echo_settings, echo_variables, free_port, get, message, run, serve_echo,
+    Answer, BotApi, KeepAliveClient, Program, echo_settings, echo_variables, free_port, get, message, run, serve_echo,
 };
 
 struct Waiting {
@@ -39,7 +39,7 @@ impl Waiting {
                 "the public text names nothing: {health}"
             );
         }
-        let mut line = Line::open(waiting.program.addr).await.unwrap();
+        let mut line = KeepAliveClient::connect(waiting.program.addr).await.unwrap();
         let refused = line.ring(&message(1, 7, "/echo 1")).await.unwrap();
         assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true));
         let said = waiting.said();
@@ -62,7 +62,7 @@ impl Waiting {
     /// Checks that the service works without a restart once the cause is gone, and that it logged the cause once.
     async fn recovers(self) {
         until("it is ready", async || (self.ask("/readyz").status == 200).then_some(())).await;
-        let mut line = Line::open(self.program.addr).await.unwrap();
+        let mut line = KeepAliveClient::connect(self.program.addr).await.unwrap();
         assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.unwrap().status, 200);
         assert_eq!(self.said().len(), 1);
     }

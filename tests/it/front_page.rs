@@ -1,4 +1,4 @@
-//! What a person with a browser sees, and where the webhook is when several bots share a host name.
+//! The page at `/`, and the routes below the path of the public URL when several bots share a host name.
 
 use axum::body::Body;
 use doorbell::app::App;
@@ -10,7 +10,7 @@ use tower::ServiceExt;
 use crate::harness::{SECRET, TestApp, Wanted, fetch, raw};
 
 #[tokio::test]
-async fn the_front_page_says_what_this_is_and_whether_it_is_well_and_head_gets_the_same_without_the_page() {
+async fn the_front_page_says_what_this_is_and_what_its_status_is_and_head_gets_no_body() {
     let app = TestApp::spawn().await;
     let page = fetch(app.addr, "/").await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")), "{page:?}");

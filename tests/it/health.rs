@@ -1,5 +1,4 @@
-//! What the service says of itself at `/healthz`, `/readyz` and in the answers of the webhook: each
-//! thing once, the same everywhere, and true.
+//! `/healthz`, `/readyz` and the responses of the webhook report the same, and each thing once.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::harness::waiting::until;
-use crate::harness::{TestApp, Wanted, does, fetch, message};
+use crate::harness::{TestApp, Wanted, fetch, handler_fn, message};
 
 /// JSON in which no object has a key twice.
 struct EachKeyOnce;
@@ -37,7 +36,7 @@ impl<'de> Visitor<'de> for EachKeyOnce {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
         let mut keys = BTreeSet::new();
         while let Some((key, _)) = map.next_entry::<String, Self>()? {
-            assert!(keys.insert(key.clone()), "{key} stands there twice");
+            assert!(keys.insert(key.clone()), "{key} occurs twice");
         }
         Ok(self)
     }
@@ -64,22 +63,34 @@ impl<'de> Visitor<'de> for EachKeyOnce {
     }
 }
 
-/// What `/healthz` says, read strictly.
+/// The body of `/healthz`, in which no key occurs twice.
 async fn health(app: &TestApp) -> Value {
-    let said = fetch(app.addr, "/healthz").await;
-    serde_json::from_str::<EachKeyOnce>(&said.body).unwrap_or_else(|error| panic!("{error}: {}", said.body));
-    said.json()
+    let answer = fetch(app.addr, "/healthz").await;
+    serde_json::from_str::<EachKeyOnce>(&answer.body).unwrap_or_else(|error| panic!("{error}: {}", answer.body));
+    answer.json()
 }
 
 /// Why the service is not ready.
 async fn reasons(app: &TestApp) -> String {
-    let said = fetch(app.addr, "/readyz").await;
-    assert_eq!(said.status, 503, "{}", said.body);
-    said.json()["reasons"].to_string()
+    let answer = fetch(app.addr, "/readyz").await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    answer.json()["reasons"].to_string()
 }
 
 #[tokio::test]
-async fn the_health_has_each_key_once_however_the_registration_stands() {
+async fn health_is_never_cached_and_the_page_loads_nothing() {
+    let app = TestApp::spawn().await;
+    for path in ["/", "/healthz", "/readyz"] {
+        let answer = fetch(app.addr, path).await;
+        let headers = ["cache-control", "x-content-type-options"].map(|name| answer.header(name));
+        assert_eq!(headers, [Some("no-store"), Some("nosniff")], "{path}: {answer:?}");
+        let policy = answer.header("content-security-policy").map(|policy| policy.starts_with("default-src 'none'"));
+        assert_eq!(policy, (path == "/").then_some(true), "{path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn healthz_has_each_key_once_in_every_status_of_the_registration() {
     let app = TestApp::spawn().await;
     assert_eq!(health(&app).await["webhook"]["standing"], "active");
 
@@ -100,10 +111,10 @@ async fn the_health_has_each_key_once_however_the_registration_stands() {
 }
 
 #[tokio::test]
-async fn a_full_inbox_says_how_much_it_holds_also_where_all_of_it_is_being_handled() {
+async fn readyz_says_how_much_a_full_inbox_holds_even_if_all_of_it_is_being_handled() {
     let gate = Arc::new(Semaphore::new(0));
     let hold = Arc::clone(&gate);
-    let handler = does(move |_| {
+    let handler = handler_fn(move |_| {
         let hold = Arc::clone(&hold);
         async move {
             let _ = hold.acquire().await;
@@ -120,11 +131,11 @@ async fn a_full_inbox_says_how_much_it_holds_also_where_all_of_it_is_being_handl
 }
 
 #[tokio::test]
-async fn where_nothing_is_stored_the_webhook_and_the_readiness_say_that_handling_takes_too_long() {
+async fn without_a_store_the_webhook_and_readyz_say_that_handling_takes_too_long() {
     let clock = ManualClock::new(SystemClock.now());
     let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (hold, tell) = (Arc::clone(&gate), Arc::clone(&begun));
-    let handler = does(move |_| {
+    let handler = handler_fn(move |_| {
         let hold = Arc::clone(&hold);
         tell.add_permits(1);
         async move {
@@ -151,7 +162,7 @@ async fn where_nothing_is_stored_the_webhook_and_the_readiness_say_that_handling
 }
 
 #[test]
-fn the_bounds_of_a_duration_are_written_as_they_can_be_set() {
+fn the_bounds_of_a_duration_are_shown_in_a_form_that_can_be_set() {
     let load = |value: &str| {
         let sources = Sources::default().with("inbox.keep_done", value);
         Settings::load(&sources, Need::Nothing).map_err(|error| error.problems[0].wanted.clone())

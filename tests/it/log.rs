@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, PipeReader, Write, pipe};
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::harness::{Line, Program, SECRET, free_port, get, message};
+use crate::harness::{KeepAliveClient, Program, SECRET, free_port, get, message};
 
 /// A service whose standard error is a pipe, and the reading end of the pipe.
 fn serve_into_pipe(filter: &str, folder: &tempfile::TempDir) -> (Program, PipeReader) {
@@ -34,7 +34,7 @@ fn serve_into_pipe(filter: &str, folder: &tempfile::TempDir) -> (Program, PipeRe
 
 /// Delivers updates on one connection. Each must be acknowledged.
 async fn deliver(program: &Program, updates: impl Iterator<Item = i64>) {
-    let mut line = Line::open(program.addr).await.unwrap();
+    let mut line = KeepAliveClient::connect(program.addr).await.unwrap();
     for id in updates {
         assert_eq!(line.ring(&message(id, id % 200 + 1, "/start")).await.unwrap().status, 200, "update {id}");
     }

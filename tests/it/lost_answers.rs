@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::harness::{Log, TestApp, Wanted, count, does, message, telegram, text, waiting};
+use crate::harness::{Log, TestApp, Wanted, count, handler_fn, message, telegram, text, waiting};
 
 fn lost(method: &str, times: Option<u32>, what: Answer) -> Fault {
     Fault { method: Some(method.to_owned()), times, what }
@@ -22,7 +22,7 @@ fn lost(method: &str, times: Option<u32>, what: Answer) -> Fault {
 
 /// A service on this file that answers a message with one message for each word.
 async fn service(clock: &ManualClock, telegram: &Sandbox, folder: &Arc<TempDir>, attempts: u32) -> TestApp {
-    let handler = does(|update| async move {
+    let handler = handler_fn(|update| async move {
         let chat = update.chat_key.chat_id().expect("a chat");
         Ok(text(&update).split(' ').map(|word| Call::send_message(chat, word)).collect())
     });
@@ -199,7 +199,7 @@ async fn a_truncated_success_is_an_unknown_outcome_and_a_truncated_refusal_is_no
         let clock = ManualClock::new(SystemClock.now());
         let runs = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&runs);
-        let handler = does(move |_| {
+        let handler = handler_fn(move |_| {
             counted.fetch_add(1, Ordering::Relaxed);
             async { Ok(vec![Call::send_message(7, "hello")]) }
         });

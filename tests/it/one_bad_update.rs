@@ -13,7 +13,7 @@ use doorbell::update::Update;
 use serde_json::{Value, json};
 use tokio::sync::{Barrier, Notify};
 
-use crate::harness::{Log, TestApp, Wanted, does, id, message, text, waiting};
+use crate::harness::{Log, TestApp, Wanted, handler_fn, id, message, text, waiting};
 
 /// A service whose clock the test moves.
 async fn at_rest(clock: &ManualClock, wanted: Wanted) -> TestApp {
@@ -39,7 +39,7 @@ fn poisoned_by(
 ) -> (impl Handler, Arc<AtomicUsize>) {
     let tries = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&tries);
-    let handler = does(move |update| {
+    let handler = handler_fn(move |update| {
         let handled = if text(&update) == "poison" {
             counted.fetch_add(1, Ordering::Relaxed);
             None
@@ -101,7 +101,7 @@ async fn the_chat_of_a_dead_letter_update_goes_on_at_once() {
 async fn a_handler_that_takes_too_long_counts_as_failed() {
     let begun = Arc::new(Notify::new());
     let notify = Arc::clone(&begun);
-    let hangs = does(move |_| {
+    let hangs = handler_fn(move |_| {
         notify.notify_one();
         std::future::pending()
     });
@@ -125,7 +125,7 @@ async fn a_handler_that_takes_too_long_counts_as_failed() {
 async fn a_bot_that_is_away_for_ten_minutes_loses_nothing_and_answers_in_order() {
     let away = Arc::new(AtomicBool::new(true));
     let is_away = Arc::clone(&away);
-    let handler = does(move |update| {
+    let handler = handler_fn(move |update| {
         let away = is_away.load(Ordering::Relaxed);
         async move { if away { Err(HandlerError::Unavailable("deploying".to_owned())) } else { Ok(echo(&update)) } }
     });
@@ -151,7 +151,7 @@ async fn a_bot_that_is_away_for_ten_minutes_loses_nothing_and_answers_in_order()
 async fn an_update_expires_at_the_end_of_its_lifetime() {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
-    let away = does(move |_| {
+    let away = handler_fn(move |_| {
         counted.fetch_add(1, Ordering::Relaxed);
         async { Err(HandlerError::Unavailable("away".to_owned())) }
     });
@@ -171,7 +171,7 @@ async fn an_update_expires_at_the_end_of_its_lifetime() {
 async fn chats_run_side_by_side_and_the_updates_of_a_chat_one_after_another() {
     let (meeting, order) = (Arc::new(Barrier::new(2)), Arc::new(Mutex::new(Vec::new())));
     let noted = Arc::clone(&order);
-    let handler = does(move |update| {
+    let handler = handler_fn(move |update| {
         let (meeting, order) = (Arc::clone(&meeting), Arc::clone(&noted));
         async move {
             // Each waits here for an update of the other chat. One after another they would wait for ever.
@@ -194,7 +194,7 @@ async fn chats_run_side_by_side_and_the_updates_of_a_chat_one_after_another() {
 
 #[tokio::test]
 async fn a_hanging_handler_delays_no_other_chat() {
-    let handler = does(|update| async move {
+    let handler = handler_fn(|update| async move {
         if text(&update) == "hang" {
             std::future::pending::<()>().await;
         }
@@ -212,7 +212,7 @@ async fn a_hanging_handler_delays_no_other_chat() {
 
 #[tokio::test]
 async fn a_full_inbox_answers_503_with_retry_after_and_200_to_known_updates() {
-    let away = does(|_| async { Err(HandlerError::Unavailable("away".to_owned())) });
+    let away = handler_fn(|_| async { Err(HandlerError::Unavailable("away".to_owned())) });
     let mut app = at_rest(&clock(), Wanted::default().handled_by(away).with("inbox.capacity", 2)).await;
     let updates: [Value; 3] = [message(1, 7, "a"), message(2, 8, "a"), message(3, 9, "a")];
     for update in &updates[..2] {
@@ -228,7 +228,7 @@ async fn a_full_inbox_answers_503_with_retry_after_and_200_to_known_updates() {
 #[tokio::test]
 async fn the_log_of_a_panic_names_its_place_and_no_text_of_a_person() {
     let log = Log::listen();
-    let handler = does(|update| async move {
+    let handler = handler_fn(|update| async move {
         assert!(text(&update) == "nothing", "not wanted: {}", text(&update));
         Ok(Vec::new())
     });

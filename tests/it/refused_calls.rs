@@ -9,7 +9,7 @@ use doorbell::inbox::{Record, Selection};
 use doorbell::sandbox::{Answer, Fault};
 use doorbell::telegram::Call;
 
-use crate::harness::{Log, TestApp, Wanted, count, does, message, text};
+use crate::harness::{Log, TestApp, Wanted, count, handler_fn, message, text};
 
 const MARKUP: &str = "Bad Request: can't parse entities: Unsupported start tag \"x\" at byte offset 0";
 const BLOCKED: &str = "Forbidden: bot was blocked by the user";
@@ -25,7 +25,7 @@ fn refuse(app: &TestApp, method: &str, times: Option<u32>, code: u16, descriptio
 async fn makes(calls: Vec<Call>) -> (TestApp, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
-    let handler = does(move |update| {
+    let handler = handler_fn(move |update| {
         counted.fetch_add(1, Ordering::Relaxed);
         let calls = if text(&update) == "hello" { vec![Call::send_message(7, "hello")] } else { calls.clone() };
         async move { Ok(calls) }
@@ -92,7 +92,7 @@ async fn the_other_calls_of_an_update_are_made_and_a_retry_makes_the_refused_one
 async fn a_retry_runs_a_corrected_bot_again_if_no_call_was_made() {
     let corrected = Arc::new(AtomicBool::new(false));
     let is_corrected = Arc::clone(&corrected);
-    let handler = does(move |_| {
+    let handler = handler_fn(move |_| {
         let text = if is_corrected.load(Ordering::Relaxed) { "<b>hi</b>" } else { "<x>hi" };
         async move { Ok(vec![Call::send_message(7, text).with("parse_mode", "HTML")]) }
     });

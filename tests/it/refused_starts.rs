@@ -7,7 +7,9 @@ use std::process::Command;
 
 use rusqlite::Connection;
 
-use crate::harness::{BotApi, Ended, Line, Program, echo_settings, echo_variables, message, run, serve_echo, tell};
+use crate::harness::{
+    BotApi, Ended, KeepAliveClient, Program, echo_settings, echo_variables, message, run, serve_echo, tell,
+};
 
 /// Tries to start a service that would register itself.
 fn start(telegram: &BotApi, inbox: &Path, folder: &Path) -> Ended {
@@ -30,7 +32,7 @@ async fn a_second_process_on_the_same_file_is_refused_and_the_first_goes_on() {
     let first = serve_echo(&telegram, &format!("sqlite:{}", inbox.display()), folder.path(), &[]);
     refused(&start(&other, &inbox, folder.path()), "another process is using the inbox");
     assert_eq!(other.methods(), [""; 0], "nothing was sent");
-    let answer = Line::open(first.addr).await.expect("it listens").ring(&message(1, 7, "/echo 1")).await;
+    let answer = KeepAliveClient::connect(first.addr).await.expect("it listens").ring(&message(1, 7, "/echo 1")).await;
     assert_eq!(answer.expect("an answer").status, 200);
     telegram.until("the first replies", |telegram| telegram.sent(7).len() == 1).await;
 }

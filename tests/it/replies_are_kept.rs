@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::{body_partial_json, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::harness::{TestApp, Wanted, does, message, waiting};
+use crate::harness::{TestApp, Wanted, handler_fn, message, waiting};
 
 /// A service whose clock the test moves.
 async fn at_rest(handler: impl Handler + 'static) -> (TestApp, ManualClock) {
@@ -30,7 +30,7 @@ async fn at_rest(handler: impl Handler + 'static) -> (TestApp, ManualClock) {
 fn makes(calls: Vec<Call>) -> (impl Handler, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
-    let handler = does(move |_| {
+    let handler = handler_fn(move |_| {
         counted.fetch_add(1, Ordering::Relaxed);
         let calls = calls.clone();
         async move { Ok(calls) }
@@ -69,7 +69,7 @@ async fn calls_that_are_left_are_made_later_without_the_handler() {
 #[tokio::test]
 async fn a_throttled_chat_waits_and_other_chats_go_on() {
     // Chats 7 and 8 both cause a message to chat 7.
-    let handler = does(|update| async move {
+    let handler = handler_fn(|update| async move {
         let chat = update.chat_key.chat_id().unwrap_or_default();
         Ok(if chat == 9 {
             vec![Call::send_message(9, "me")]
@@ -98,7 +98,7 @@ async fn a_throttled_chat_waits_and_other_chats_go_on() {
 
 #[tokio::test]
 async fn a_429_without_a_chat_delays_all_calls() {
-    let handler = does(|update| async move {
+    let handler = handler_fn(|update| async move {
         Ok(match update.chat_key.chat_id() {
             Some(chat) => vec![Call::send_message(chat, "hello")],
             None => vec![Call::new("answerInlineQuery").with("inline_query_id", "1").with("results", json!([]))],
@@ -122,7 +122,7 @@ async fn a_429_without_a_chat_delays_all_calls() {
 
 #[tokio::test]
 async fn after_an_outage_of_telegram_every_reply_is_sent_once() {
-    let handler = does(|update| async move { Ok(vec![Call::send_message(update.id.0, "hello")]) });
+    let handler = handler_fn(|update| async move { Ok(vec![Call::send_message(update.id.0, "hello")]) });
     let (app, clock) = at_rest(handler).await;
     for (kind, what) in [Answer::Html(502), Answer::Html(504), status(500, "Internal Server Error: restart", None)]
         .into_iter()
@@ -205,7 +205,7 @@ async fn the_cap_of_a_chat_is_obeyed() {
 
 #[tokio::test]
 async fn under_a_cap_a_waiting_call_is_put_off_once_and_made_at_its_turn() {
-    let handler = does(|update| async move {
+    let handler = handler_fn(|update| async move {
         Ok(vec![Call::send_message(update.chat_key.chat_id().unwrap_or_default(), "hello")])
     });
     let clock = ManualClock::new(SystemClock.now());

@@ -17,7 +17,7 @@ use doorbell::sandbox::{Answer as Gone, Fault, Sandbox, TOKEN};
 
 use crate::harness::postgres::Database;
 use crate::harness::{
-    MARK, Playground, Program, SECRET, Wanted, does, get, message, post, raw, run, run_openly, until,
+    MARK, Playground, Program, SECRET, Wanted, get, handler_fn, message, post, raw, run, run_openly, until,
 };
 
 /// A well-formed token that no Bot API knows. Every secret contains the mark for which the harness searches each log,
@@ -281,7 +281,7 @@ fn a_crash_leaves_no_core_dump() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rows_in_postgresql_contain_updates_and_no_secret() {
     let Some(database) = Database::fresh().await else { return };
-    let handler = does(|_| async { Err(HandlerError::Reject("the handler rejects it".to_owned())) });
+    let handler = handler_fn(|_| async { Err(HandlerError::Reject("the handler rejects it".to_owned())) });
     let mut app = Wanted::default().with("inbox.url", &database.url).handled_by(handler).start().await;
     app.work_may_be_left = true;
     app.registered().await;

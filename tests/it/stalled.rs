@@ -1,5 +1,5 @@
-//! An instance that stands still past its leases: another one takes over, and what the first one has to
-//! say when it wakes up is refused.
+//! An instance that stalls past its leases: another one takes over, and the outcomes of the first are refused when it
+//! runs again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::harness::postgres::Database;
 use crate::harness::waiting::{soon, until};
-use crate::harness::{BotApi, Line, Program, SteppedClock, message, serve_echo_at};
+use crate::harness::{BotApi, KeepAliveClient, Program, SteppedClock, message, serve_echo_at};
 
 const CHATS: i64 = 30;
 
@@ -40,13 +40,13 @@ impl Pair {
     }
 }
 
-/// Rings the `turn`th update of every chat.
-async fn ring_all(program: &Program, turn: i64) {
-    let mut line = Line::open(program.addr).await.unwrap();
+/// Delivers the update with this number in every chat.
+async fn deliver_all(program: &Program, turn: i64) {
+    let mut client = KeepAliveClient::connect(program.addr).await.unwrap();
     for chat in 1..=CHATS {
         let update = message(chat * 100 + turn, chat, &format!("/echo {turn}"));
-        // A database may have to be reached first.
-        while line.ring(&update).await.unwrap().status != 200 {}
+        // The service may not have reached the database yet.
+        while client.ring(&update).await.unwrap().status != 200 {}
     }
 }
 
@@ -59,14 +59,14 @@ async fn an_instance_that_is_stopped_past_its_leases_loses_them_to_another_and_s
     telegram.hang_of(0, true);
     let first = pair.serve(0);
     for turn in 1..=3 {
-        ring_all(&first, turn).await;
+        deliver_all(&first, turn).await;
     }
     telegram
         .until("the first has sent one to each chat", |api| (1..=CHATS).all(|chat| api.sent(chat).len() == 1))
         .await;
     first.signal("STOP");
     let second = pair.serve(1);
-    ring_all(&second, 4).await;
+    deliver_all(&second, 4).await;
     let unbroken = telegram.sent(1).len();
     assert_eq!(unbroken, 1, "leases stand although their owner does not move");
     pair.database.run("UPDATE doorbell.chats SET due_at = due_at - interval '61 s' WHERE token <> 0").await;
@@ -79,7 +79,7 @@ async fn an_instance_that_is_stopped_past_its_leases_loses_them_to_another_and_s
         (refused >= usize::try_from(CHATS).unwrap()).then_some(())
     })
     .await;
-    ring_all(&first, 5).await;
+    deliver_all(&first, 5).await;
     telegram.until("both go on", all_have(5)).await;
     for chat in 1..=CHATS {
         let texts: Vec<String> = telegram.sent(chat).into_iter().map(|sent| sent.text).collect();
@@ -93,7 +93,7 @@ async fn an_instance_that_is_stopped_past_its_leases_loses_them_to_another_and_s
     .await;
 }
 
-/// A handler that says when it has begun, and goes on when it may.
+/// A handler that reports when it has begun, and continues when the test allows it.
 struct Slow {
     begun: Semaphore,
     may_go_on: Semaphore,
@@ -109,7 +109,7 @@ impl Handler for Slow {
 }
 
 #[tokio::test]
-async fn whoever_wakes_up_past_a_lease_makes_no_call_that_another_may_have_made() {
+async fn an_attempt_that_wakes_up_past_its_lease_makes_no_call_that_another_instance_may_have_made() {
     let telegram = BotApi::start().await;
     let clock = ManualClock::new(Timestamp::from_second(1_700_000_000).unwrap());
     let token = "123456789:AAtestStalledInstanceOfTheTests01";
@@ -142,13 +142,13 @@ async fn whoever_wakes_up_past_a_lease_makes_no_call_that_another_may_have_made(
         let inbox = inbox.clone();
         async move { inbox.accept(update).await }
     });
-    until("it is kept", async || (inbox.survey().await.unwrap().waiting == 1).then_some(())).await;
+    until("it is stored", async || (inbox.survey().await.unwrap().waiting == 1).then_some(())).await;
     let draining = shutdown.tasks.spawn({
         let dispatch = dispatch.clone();
         async move { dispatch.drain().await }
     });
     soon("the handler begins", slow.begun.acquire()).await.unwrap().forget();
-    // The process stands still; nobody prolongs its leases, and another one takes over.
+    // The process stalls, so its leases are not extended, and another instance takes over.
     clock.advance(LEASE);
     inbox.sweep().await.unwrap();
     let others = inbox.claim(1).await.unwrap().pop().expect("the lease has lapsed");
@@ -215,7 +215,7 @@ impl Inbox for SweepsForEver {
 }
 
 #[tokio::test]
-async fn leases_are_prolonged_however_long_a_sweep_takes() {
+async fn leases_are_extended_during_a_sweep_of_any_length() {
     let clock = SteppedClock::new();
     let folder = tempfile::tempdir().unwrap();
     let token = "123456789:AAtestStalledInstanceOfTheTests01";
@@ -251,12 +251,12 @@ async fn leases_are_prolonged_however_long_a_sweep_takes() {
     for _ in 0..4 {
         for _ in 0..LEASE.as_secs() {
             clock.manual.advance(Duration::from_secs(1));
-            // Whoever is due runs, and sleeps again.
+            // The tasks whose time has come run, and sleep again.
             for _ in 0..50 {
                 tokio::task::yield_now().await;
             }
         }
-        // The leases that have lapsed are given out again by the keeper's own sweep.
+        // The store's own sweep releases leases that have lapsed.
         file.sweep().await.unwrap();
         assert_eq!(file.survey().await.unwrap().held, 1, "the lease stands");
     }

@@ -9,7 +9,9 @@ use doorbell::handler::Handler;
 use tokio::sync::Notify;
 
 use crate::crash::oracle::{Load, Oracle};
-use crate::harness::{Answer, BotApi, Line, Program, TestApp, Wanted, does, fetch, message, serve_echo, tell, waiting};
+use crate::harness::{
+    Answer, BotApi, KeepAliveClient, Program, TestApp, Wanted, fetch, handler_fn, message, serve_echo, tell, waiting,
+};
 
 /// Render waits for 30 s. A stop without a hanging handler is far shorter.
 const SOON: Duration = Duration::from_secs(10);
@@ -54,11 +56,11 @@ async fn without_storage_a_stop_under_load_returns_waiting_updates_to_telegram_a
 }
 
 /// A service with one update in progress, whose Telegram does not answer.
-async fn busy(inbox: &str, folder: &std::path::Path) -> (BotApi, Program, Line) {
+async fn busy(inbox: &str, folder: &std::path::Path) -> (BotApi, Program, KeepAliveClient) {
     let telegram = BotApi::start().await;
     telegram.hang(true);
     let program = serve_echo(&telegram, inbox, folder, &[]);
-    let mut line = Line::open(program.addr).await.expect("it listens");
+    let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
     line.send(&message(1, 7, "/echo 1")).await.expect("it is sent");
     telegram.until("the call arrives", |telegram| telegram.sent(7).len() == 1).await;
     (telegram, program, line)
@@ -69,7 +71,7 @@ async fn a_request_in_flight_is_answered_with_connection_close() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (telegram, mut program, mut line) = busy("memory:", folder.path()).await;
     program.signal("TERM");
-    waiting::until("the listener is closed", async || Line::open(program.addr).await.err()).await;
+    waiting::until("the listener is closed", async || KeepAliveClient::connect(program.addr).await.err()).await;
     telegram.hang(false);
     let answer = line.answer().await.expect("an answer");
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{}", answer.headers);
@@ -89,15 +91,15 @@ async fn stopping(addr: std::net::SocketAddr) {
 async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (BotApi, Answer) {
     let telegram = BotApi::start().await;
     let mut program = serve_echo(&telegram, inbox, folder, &[]);
-    let mut line = Line::open(program.addr).await.expect("it listens");
+    let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
     assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.expect("an answer").status, 200);
     telegram.until("the first is handled", |telegram| telegram.sent(7).len() == 1).await;
-    let mut idle = Line::open(program.addr).await.expect("it listens");
+    let mut idle = KeepAliveClient::connect(program.addr).await.expect("it listens");
     program.signal("TERM");
     stopping(program.addr).await;
     let answer = line.ring(&message(2, 7, "/echo 2")).await.expect("an idle connection is still open");
     // A proxy that does not know of the stop opens connections for a moment.
-    let mut new = Line::open(program.addr).await.expect("new connections are still taken");
+    let mut new = KeepAliveClient::connect(program.addr).await.expect("new connections are still taken");
     for other in [&mut idle, &mut new] {
         let same = other.ring(&message(2, 7, "/echo 2")).await.expect("it is answered");
         assert_eq!((same.status, same.header("connection")), (answer.status, Some("close")), "{same:?}");
@@ -135,7 +137,7 @@ async fn a_second_signal_is_a_hard_stop_and_running_updates_are_handled_after_th
     let (telegram, mut program, mut line) = busy(&inbox, folder.path()).await;
     assert_eq!(line.answer().await.expect("an answer").status, 200);
     program.signal("TERM");
-    waiting::until("the listener is closed", async || Line::open(program.addr).await.err()).await;
+    waiting::until("the listener is closed", async || KeepAliveClient::connect(program.addr).await.err()).await;
     assert!(program.child.try_wait().expect("a child").is_none(), "it waits for the running update");
     program.signal("INT");
     assert_eq!(program.ended(Duration::from_secs(5)).code(), Some(0));
@@ -151,7 +153,7 @@ async fn a_hanging_handler_is_cancelled_after_the_grace_period_which_costs_no_at
     let clock = ManualClock::new(SystemClock.now());
     let begun = Arc::new(Notify::new());
     let (folder, notify) = (Arc::new(tempfile::tempdir().expect("a temporary folder")), Arc::clone(&begun));
-    let hangs = does(move |_| {
+    let hangs = handler_fn(move |_| {
         let notify = Arc::clone(&notify);
         async move {
             notify.notify_one();

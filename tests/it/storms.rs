@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::harness::{
-    Line, Program, SECRET, echo_settings, echo_variables, fetch, free_port, message, post, serve_echo_at, waiting,
+    KeepAliveClient, Program, SECRET, echo_settings, echo_variables, fetch, free_port, message, post, serve_echo_at,
+    waiting,
 };
 
 /// Starts a bot that answers `/echo N` and registers nothing.
@@ -92,7 +93,7 @@ async fn while_telegram_is_away_one_call_at_a_time_probes_it_and_few_lines_are_l
     let log = folder.path().join("log");
     let mut program = serve(&url, &folder, &[("RUST_LOG", "info")]);
     telegram.away.store(true, Ordering::SeqCst);
-    let mut line = Line::open(program.addr).await.unwrap();
+    let mut line = KeepAliveClient::connect(program.addr).await.unwrap();
     for chat in 1..=CHATS {
         assert_eq!(line.ring(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
     }
@@ -125,7 +126,7 @@ async fn a_service_whose_calls_wait_for_telegram_stops_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut program = serve(&url, &folder, &[]);
     telegram.away.store(true, Ordering::SeqCst);
-    let mut line = Line::open(program.addr).await.unwrap();
+    let mut line = KeepAliveClient::connect(program.addr).await.unwrap();
     for chat in 1..=100 {
         assert_eq!(line.ring(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
     }

@@ -10,7 +10,7 @@ use doorbell::lifecycle::Task;
 
 use crate::harness::postgres::Database;
 use crate::harness::{
-    BotApi, Line, Program, echo_settings, echo_variables, free_port, message, serve_echo, tell, waiting,
+    BotApi, KeepAliveClient, Program, echo_settings, echo_variables, free_port, message, serve_echo, tell, waiting,
 };
 
 /// The platform restarts what has ended; each second before the end is a second without the bot.
@@ -51,7 +51,7 @@ async fn ends_with_1_and_names(task: Task, command: Command, port: u16, folder: 
     let mut update = 0;
     let failing = async {
         while !said(&log).contains("panicked, and the service") {
-            if let Ok(mut line) = Line::open(program.addr).await {
+            if let Ok(mut line) = KeepAliveClient::connect(program.addr).await {
                 update += 1;
                 let update = message(update, 7, "/echo 1");
                 let _ = tokio::time::timeout(Duration::from_millis(200), line.ring(&update)).await;
@@ -125,7 +125,7 @@ async fn a_panic_outside_the_handler_costs_an_attempt_and_delays_no_chat_and_no_
         // The panic is outside the handler.
         let fails = [("DOORBELL_FAIL_POINT", "panic claimed:1")];
         let mut program = serve_echo(&telegram, url, folder.path(), &fails);
-        let mut line = Line::open(program.addr).await.expect("it listens");
+        let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
         for id in 1..=2 {
             line.send(&message(id, 7, &format!("/echo {id}"))).await.expect("it is heard");
             assert_eq!(line.answer().await.expect("an answer").status, 200);
@@ -166,7 +166,7 @@ async fn a_panic_in_a_route_is_answered_with_500_and_logged_once() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let telegram = BotApi::start().await;
     let program = serve_echo(&telegram, "memory:", folder.path(), &[("DOORBELL_FAIL_POINT", "panic received:1")]);
-    let mut line = Line::open(program.addr).await.expect("it listens");
+    let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
     let answer = line.ring(&message(1, 7, "/echo 1")).await.expect("an answer");
     assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/problem+json")), "{answer:?}");
     assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.expect("the same connection").status, 200);

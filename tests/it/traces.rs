@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::harness::{
-    Collector, Exported, Log, MARK, Program, TestApp, Wanted, does, free_port, message, run, waiting,
+    Collector, Exported, Log, MARK, Program, TestApp, Wanted, free_port, handler_fn, message, run, waiting,
 };
 
 const POST: &str = "POST /telegram/webhook";
@@ -29,7 +29,7 @@ async fn traced(wanted: Wanted, endpoint: String) -> TestApp {
 
 /// A bot that answers each message.
 fn answers() -> impl Handler {
-    does(|update| async move {
+    handler_fn(|update| async move {
         let chat = update.chat_key.chat_id().unwrap_or_default();
         Ok(vec![Call::send_message(chat, "a private reply")])
     })
@@ -163,7 +163,7 @@ async fn an_attempt_after_a_restart_belongs_to_the_trace_of_the_first_attempt() 
         (wanted.folder, wanted.handler) = (Some(Arc::<TempDir>::clone(&folder)), Some(handler));
         traced(wanted, collector.endpoint())
     };
-    let fails = does(|_| async { Err(HandlerError::Retry("not today".to_owned())) });
+    let fails = handler_fn(|_| async { Err(HandlerError::Retry("not today".to_owned())) });
     let mut first = Box::pin(life("first", Arc::new(fails))).await;
     first.ring(&message(5, 7, "a")).await;
     first.drain().await;

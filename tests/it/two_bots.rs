@@ -16,7 +16,7 @@ use rusqlite::Connection;
 
 use crate::harness::postgres::Database;
 use crate::harness::waiting::until;
-use crate::harness::{BotApi, Line, Program, echo_settings, echo_variables, message, run, serve_echo};
+use crate::harness::{BotApi, KeepAliveClient, Program, echo_settings, echo_variables, message, run, serve_echo};
 
 const OTHER_TOKEN: &str = "987654321:AAtestOtherBotOfTheTests0123456789";
 
@@ -103,7 +103,7 @@ fn other_bot(telegram: &BotApi, inbox: &str, folder: &Path) -> Program {
 }
 
 async fn replies(telegram: &BotApi, program: &Program, id: i64, text: &str) {
-    let mut line = Line::open(program.addr).await.unwrap();
+    let mut line = KeepAliveClient::connect(program.addr).await.unwrap();
     assert_eq!(line.ring(&message(id, 7, &format!("/echo {text}"))).await.unwrap().status, 200);
     telegram.until("the reply", |telegram| telegram.last(7).as_deref() == Some(text)).await;
 }
@@ -131,7 +131,7 @@ async fn a_file_with_updates_of_another_bot_is_refused_and_still_serves_its_own_
     let inbox = format!("sqlite:{}", path.display());
     telegram.hang(true);
     let first = serve_echo(&telegram, &inbox, folder.path(), &[]);
-    let mut line = Line::open(first.addr).await.unwrap();
+    let mut line = KeepAliveClient::connect(first.addr).await.unwrap();
     assert_eq!(line.ring(&message(1, 7, "/echo kept")).await.unwrap().status, 200);
     drop(first);
     let (api, settings) = (telegram.url(), echo_settings(folder.path()));
@@ -163,7 +163,7 @@ async fn a_file_of_the_first_version_is_migrated_with_its_content() {
     let inbox = format!("sqlite:{}", path.display());
     telegram.hang(true);
     let old = serve_echo(&telegram, &inbox, folder.path(), &[]);
-    let mut line = Line::open(old.addr).await.unwrap();
+    let mut line = KeepAliveClient::connect(old.addr).await.unwrap();
     assert_eq!(line.ring(&message(1, 7, "/echo kept")).await.unwrap().status, 200);
     drop(old);
     let file = Connection::open(&path).unwrap();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::harness::{BotApi, Line, Program, Sent, message, serve_echo_at};
+use crate::harness::{BotApi, KeepAliveClient, Program, Sent, message, serve_echo_at};
 
 /// How long replies may take after the last kill. Updates that a killed instance had claimed in a shared database are
 /// free only after a minute.
@@ -173,7 +173,7 @@ impl Findings {
 
 /// One connection: an update is offered until it is acknowledged, then the next chat has its turn.
 async fn deliver(journal: Arc<Journal>, chats: Vec<i64>, mut service: watch::Receiver<(usize, Option<SocketAddr>)>) {
-    let mut line: Option<(usize, Line)> = None;
+    let mut line: Option<(usize, KeepAliveClient)> = None;
     for round in 0..journal.per_chat {
         for chat in &chats {
             if journal.finishing.load(Ordering::Relaxed) && journal.per_chat == usize::MAX {
@@ -185,7 +185,7 @@ async fn deliver(journal: Arc<Journal>, chats: Vec<i64>, mut service: watch::Rec
                 let (moved, addr) = *service.borrow_and_update();
                 if line.as_ref().is_none_or(|(at, _)| *at != moved) {
                     line = match addr {
-                        Some(addr) => Line::open(addr).await.ok().map(|line| (moved, line)),
+                        Some(addr) => KeepAliveClient::connect(addr).await.ok().map(|line| (moved, line)),
                         None => None,
                     };
                 }

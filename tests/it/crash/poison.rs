@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::harness::postgres::Database;
-use crate::harness::{BotApi, Line, Program, echo_settings, echo_variables, message, run, serve_echo, tell, until};
+use crate::harness::{
+    BotApi, KeepAliveClient, Program, echo_settings, echo_variables, message, run, serve_echo, tell, until,
+};
 
 /// The chat of the deadly update, and of one that waits behind it.
 const CHAT: i64 = 66;
@@ -24,7 +26,7 @@ fn others() -> impl Iterator<Item = i64> {
 async fn fill(telegram: &BotApi, inbox: &str, folder: &Path) {
     telegram.hang(true);
     let program = serve_echo(telegram, inbox, folder, &[("DOORBELL__DISPATCH__CONCURRENCY", "1")]);
-    let mut line = Line::open(program.addr).await.expect("it listens");
+    let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
     for id in 1..=LAST {
         let chat = if matches!(id, DEADLY | BEHIND) { CHAT } else { 1_000 + id };
         let update = message(id, chat, &format!("/echo {id}"));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{Answer, BotApi, Line, Program, message, serve_echo, tell, until};
+use crate::harness::{Answer, BotApi, KeepAliveClient, Program, message, serve_echo, tell, until};
 use trouble::Trouble;
 
 /// A service that echoes, and the updates that were offered to it.
@@ -19,7 +19,7 @@ struct Service {
     folder: TempDir,
     program: Program,
     inbox: PathBuf,
-    line: Line,
+    line: KeepAliveClient,
     updates: i64,
     acknowledged: Vec<i64>,
 }
@@ -29,7 +29,7 @@ impl Service {
         let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
         let inbox = inbox.unwrap_or(folder.path()).join("inbox.db");
         let program = serve_echo(&telegram, &format!("sqlite:{}", inbox.display()), folder.path(), variables);
-        let line = Line::open(program.addr).await.expect("it listens");
+        let line = KeepAliveClient::connect(program.addr).await.expect("it listens");
         Self { telegram, folder, program, inbox, line, updates: 0, acknowledged: Vec::new() }
     }
 

@@ -1,5 +1,5 @@
-//! The dashboard and the alert rules under `examples/grafana` ask for metrics that there are, and could be
-//! loaded by anybody.
+//! The dashboard and the alert rules under `examples/grafana` use metrics that exist, and load into any Grafana and
+//! Prometheus.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ fn dashboard() -> Value {
     serde_json::from_str(&read("doorbell.json")).expect("it is JSON")
 }
 
-/// Each panel that shows something, with its queries.
+/// Each panel that is not a row, with its queries.
 fn panels(dashboard: &Value) -> Vec<(&Value, Vec<&str>)> {
     let panels = dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row");
     let length = |text: &Value| text.as_str().map(str::len);
@@ -34,7 +34,7 @@ fn panels(dashboard: &Value) -> Vec<(&Value, Vec<&str>)> {
     panels
 }
 
-/// One alert rule: the lines of it that say something.
+/// One alert rule.
 struct Rule {
     name: String,
     text: String,
@@ -55,7 +55,7 @@ impl Rule {
         rules
     }
 
-    /// What stands after a key, at whatever depth; folded lines are joined.
+    /// The value of a key at any depth. Folded lines are joined.
     fn value(&self, key: &str) -> String {
         let mut lines = self.text.lines().skip_while(|line| !line.trim_start().starts_with(&format!("{key}: ")));
         let first = lines.next().unwrap_or_else(|| panic!("{} has no {key}", self.name));
@@ -69,13 +69,13 @@ impl Rule {
     }
 }
 
-fn is_of_a_name(c: char) -> bool {
+fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// The metrics that a query reads, of those that are served, each with its kind.
+/// The served metrics that a query reads, each with its kind.
 fn metrics<'a>(query: &str, served: &'a Page) -> Vec<(&'a str, &'a str)> {
-    let names = query.split(|c| !is_of_a_name(c)).filter(|word| word.starts_with("doorbell_"));
+    let names = query.split(|c| !is_name_character(c)).filter(|word| word.starts_with("doorbell_"));
     let listed = |name: &str| {
         let mut kinds = served.kinds.iter().map(|(name, kind)| (name.as_str(), kind.as_str()));
         kinds.find(|(metric, kind)| match *kind {
@@ -86,7 +86,7 @@ fn metrics<'a>(query: &str, served: &'a Page) -> Vec<(&'a str, &'a str)> {
     names.map(|name| listed(name).unwrap_or_else(|| panic!("{name} is not served: {query}"))).collect()
 }
 
-/// The labels that a query asks for, each with its values.
+/// The labels that a query selects, each with its values.
 fn labels(query: &str) -> Vec<(&str, Vec<&str>)> {
     let selectors = query.split('{').skip(1).filter_map(|rest| rest.split('}').next());
     let matchers = selectors.flat_map(|selector| selector.split(", "));
@@ -99,7 +99,7 @@ fn labels(query: &str) -> Vec<(&str, Vec<&str>)> {
 }
 
 #[tokio::test]
-async fn dashboard_and_alerts_ask_only_for_what_is_served() {
+async fn the_dashboard_and_the_alerts_use_only_metrics_that_are_served() {
     let (dashboard, rules, page) = (dashboard(), Rule::all(), Page::of(&shown().start().await).await);
     let mut queries: Vec<String> = rules.iter().map(|rule| rule.value("expr")).collect();
     queries.extend(panels(&dashboard).into_iter().flat_map(|(_, queries)| queries).map(str::to_owned));
@@ -114,20 +114,20 @@ async fn dashboard_and_alerts_ask_only_for_what_is_served() {
             }
             selected += 1;
             for value in values {
-                assert!(page.text.contains(&format!("{label}=\"{value}\"")), "nothing has {label} {value}: {query}");
+                assert!(page.text.contains(&format!("{label}=\"{value}\"")), "no series has {label} {value}: {query}");
             }
         }
         let counters = metrics.iter().filter(|(_, kind)| *kind != "gauge").count();
         let changes = query.matches("rate(").count() + query.matches("increase(").count();
-        assert_eq!(counters, changes, "of what only grows, the growth is asked: {query}");
+        assert_eq!(counters, changes, "a counter is read only as a rate or an increase: {query}");
     }
     assert!(selected >= 10, "{selected} selectors were read");
     let unseen: Vec<_> = page.kinds.iter().map(|(name, _)| name.as_str()).filter(|name| !used.contains(name)).collect();
-    assert_eq!(unseen, ["doorbell_connections_opened_total"], "everything else is looked at by somebody");
+    assert_eq!(unseen, ["doorbell_connections_opened_total"], "every other metric is used");
 }
 
 #[tokio::test]
-async fn every_panel_shows_the_unit_of_what_it_asks_for() {
+async fn every_panel_has_the_unit_of_its_metric() {
     let (dashboard, page) = (dashboard(), Page::of(&shown().start().await).await);
     for (panel, queries) in panels(&dashboard) {
         let unit = panel["fieldConfig"]["defaults"]["unit"].as_str().unwrap();
@@ -160,11 +160,11 @@ async fn the_dashboard_can_be_loaded_with_any_prometheus() {
     assert_eq!(ids.len(), all.len());
     let mut taken = BTreeSet::new();
     for panel in all {
-        let place = |key: &str| panel["gridPos"][key].as_u64().unwrap();
-        let (x, y, w, h) = (place("x"), place("y"), place("w"), place("h"));
+        let position = |key: &str| panel["gridPos"][key].as_u64().unwrap();
+        let (x, y, w, h) = (position("x"), position("y"), position("w"), position("h"));
         assert!(x + w <= 24 && w > 0 && h > 0, "{}", panel["title"]);
         for cell in (x..x + w).flat_map(|x| (y..y + h).map(move |y| (x, y))) {
-            assert!(taken.insert(cell), "{} lies over another", panel["title"]);
+            assert!(taken.insert(cell), "{} overlaps another panel", panel["title"]);
         }
         let references: Vec<_> = panel["targets"].as_array().into_iter().flatten().map(|t| &t["refId"]).collect();
         assert!(references.iter().enumerate().all(|(at, id)| !references[..at].contains(id)), "{}", panel["title"]);
@@ -172,7 +172,7 @@ async fn the_dashboard_can_be_loaded_with_any_prometheus() {
 }
 
 #[test]
-fn every_alert_waits_a_while_and_says_what_to_do() {
+fn every_alert_waits_before_it_fires_and_says_what_to_do() {
     for rule in Rule::all() {
         let waits = rule.value("for");
         assert!(waits.strip_suffix('m').is_some_and(|minutes| minutes.parse::<u8>().is_ok()), "{}", rule.name);

@@ -1,8 +1,8 @@
-//! What the service counts is shown to the operator, and to nobody else; the numbers are those of
-//! `/healthz`, and nothing in them is anybody's.
+//! `/metrics`: only the operator can read it, its numbers are those of `/healthz`, and no chat, id or text of a person is
+//! in it.
 
+mod access;
 mod dashboards;
-mod door;
 mod numbers;
 
 use std::collections::BTreeMap;
@@ -47,8 +47,8 @@ impl Page {
             } else {
                 let (series, value) = line.rsplit_once(' ').unwrap();
                 let (name, _) = kinds.last().unwrap();
-                assert!(series.starts_with(name.as_str()), "{line} stands below {name}");
-                assert!(values.insert(series.to_owned(), value.parse().unwrap()).is_none(), "{line} comes twice");
+                assert!(series.starts_with(name.as_str()), "{line} is listed under {name}");
+                assert!(values.insert(series.to_owned(), value.parse().unwrap()).is_none(), "{line} is listed twice");
             }
         }
         Self { text, values, kinds }
@@ -58,7 +58,7 @@ impl Page {
         *self.values.get(series).unwrap_or_else(|| panic!("no {series} in {}", self.text))
     }
 
-    /// Each of these series with its value.
+    /// Asserts that each of these series has its value.
     #[track_caller]
     fn shows(&self, expected: &[(&str, f64)]) {
         for (series, value) in expected {

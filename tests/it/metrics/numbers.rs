@@ -1,14 +1,14 @@
-//! What happened is what the numbers say.
+//! The metrics report what happened.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use doorbell::clock::{Clock, ManualClock, SharedClock, SystemClock};
 use doorbell::handler::HandlerError;
+use doorbell::http::listener::Limits;
 use doorbell::inbox::{self, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::sandbox::{Answer as Gone, Fault};
-use doorbell::server::Limits;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::Call;
 use doorbell::telemetry::Registry;
@@ -18,13 +18,13 @@ use prometheus_client::encoding::prometheus_text;
 use tokio::sync::Semaphore;
 
 use super::{Page, shown};
-use crate::harness::{SECRET, SteppedClock, Wanted, Wire, does, fetch, message, post, telegram, text, waiting};
+use crate::harness::{SECRET, SteppedClock, Wanted, Wire, fetch, handler_fn, message, post, telegram, text, waiting};
 
 #[tokio::test]
-async fn what_happened_is_what_the_numbers_say() {
-    // The inbox knows when an update came to the millisecond.
+async fn the_metrics_report_what_happened() {
+    // The inbox stores arrival times in milliseconds.
     let clock = ManualClock::new(Timestamp::from_second(SystemClock.now().as_second()).unwrap());
-    let handler = does(|update| async move {
+    let handler = handler_fn(|update| async move {
         match text(&update).as_str() {
             "poison" => Err(HandlerError::Reject("poison".to_owned())),
             said => Ok(vec![Call::send_message(update.chat_key.chat_id().unwrap(), said)]),
@@ -75,11 +75,11 @@ async fn what_happened_is_what_the_numbers_say() {
         ("doorbell_connections_limit", 768.0),
         ("doorbell_uptime_seconds", 2.0),
     ]);
-    // Six updates were offered or settled in so many commits; a known one takes part in one as well.
+    // Six updates were offered or settled. A known one is part of a commit as well.
     assert!((page.value("doorbell_inbox_commit_updates_sum") - 6.0).abs() < 1e-9, "{}", page.text);
     assert!(page.value("doorbell_connections") >= 1.0, "this one");
 
-    // The throttled chat goes on, and is done.
+    // After the wait the throttled chat continues.
     clock.advance(Duration::from_secs(30));
     app.drain().await;
     let page = Page::of(&app).await;
@@ -94,8 +94,8 @@ async fn what_happened_is_what_the_numbers_say() {
 }
 
 #[tokio::test]
-async fn health_and_metrics_tell_the_same_numbers() {
-    let mut app = shown().with("inbox.capacity", 1).handled_by(does(|_| std::future::pending())).start().await;
+async fn healthz_and_metrics_report_the_same_numbers() {
+    let mut app = shown().with("inbox.capacity", 1).handled_by(handler_fn(|_| std::future::pending())).start().await;
     app.work_may_be_left = true;
     for (id, status) in [(1, 200), (1, 200), (2, 503), (3, 503)] {
         assert_eq!(app.ring(&message(id, id, "a")).await.status, status);
@@ -119,7 +119,7 @@ async fn health_and_metrics_tell_the_same_numbers() {
 }
 
 #[tokio::test]
-async fn a_heal_and_what_telegram_says_of_its_deliveries_are_counted() {
+async fn a_repair_and_the_deliveries_that_telegram_reports_are_counted() {
     let clock = SteppedClock::new();
     let sandbox = telegram(&clock.manual).await;
     let app = shown().at(&sandbox).by(&clock).start().await;
@@ -137,7 +137,7 @@ async fn a_heal_and_what_telegram_says_of_its_deliveries_are_counted() {
 }
 
 #[tokio::test]
-async fn connections_are_counted_until_they_have_gone() {
+async fn connections_are_counted_until_they_are_closed() {
     let app = shown().start().await;
     for _ in 0..5 {
         fetch(app.addr, "/healthz").await;
@@ -154,7 +154,7 @@ async fn connections_are_counted_until_they_have_gone() {
 }
 
 #[tokio::test]
-async fn whoever_is_put_out_is_counted_by_what_he_was_too_slow_with() {
+async fn a_connection_that_is_closed_for_a_deadline_is_counted_by_that_deadline() {
     let limits = Limits { head: Duration::ZERO, tick: Duration::from_millis(10), connections: 1, ..Limits::default() };
     let app = Wanted { limits, ..shown() }.start().await;
     let mut silent = Wire::connect(app.addr).await;
@@ -163,16 +163,16 @@ async fn whoever_is_put_out_is_counted_by_what_he_was_too_slow_with() {
     partial.send("GET / HT").await;
     assert_eq!(partial.closed().await, "");
     let page = Page::of(&app).await;
-    let put_out: f64 = ["head", "room"].map(|why| page.value(&closed(why))).iter().sum();
-    assert!(page.value(&closed("head")) >= 1.0 && (put_out - 2.0).abs() < 1e-9, "{}", page.text);
+    let closed_by_us: f64 = ["head", "room"].map(|reason| page.value(&closed(reason))).iter().sum();
+    assert!(page.value(&closed("head")) >= 1.0 && (closed_by_us - 2.0).abs() < 1e-9, "{}", page.text);
 }
 
-fn closed(why: &str) -> String {
-    format!("doorbell_connections_closed_total{{reason=\"{why}\"}}")
+fn closed(reason: &str) -> String {
+    format!("doorbell_connections_closed_total{{reason=\"{reason}\"}}")
 }
 
 #[tokio::test]
-async fn an_attempt_that_nobody_hears_of_is_a_lapsed_lease_and_each_commit_is_measured() {
+async fn an_attempt_without_an_outcome_is_a_lapsed_lease_and_each_commit_is_measured() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("inbox.db").display());
     let settings = Settings::load(&Sources::default().with("inbox.url", url), Need::Nothing).unwrap().inbox;
@@ -204,10 +204,10 @@ async fn an_attempt_that_nobody_hears_of_is_a_lapsed_lease_and_each_commit_is_me
 }
 
 #[tokio::test]
-async fn an_outcome_that_is_refused_because_the_update_was_given_away_is_counted() {
+async fn an_outcome_that_is_refused_because_the_lease_has_lapsed_is_counted() {
     let (clock, go_on) = (ManualClock::new(SystemClock.now()), Arc::new(Semaphore::new(0)));
     let waits = Arc::clone(&go_on);
-    let handler = does(move |_| {
+    let handler = handler_fn(move |_| {
         let waits = Arc::clone(&waits);
         async move {
             waits.acquire_owned().await.expect("it is never closed").forget();
@@ -218,7 +218,7 @@ async fn an_outcome_that_is_refused_because_the_update_was_given_away_is_counted
     app.registered().await;
     app.ring(&message(1, 7, "a")).await;
     waiting::until("it is held", async || (app.survey().await.held == 1).then_some(())).await;
-    // Nobody prolongs the lease between these two: there is one thread.
+    // No task extends the lease between these two, because there is one thread.
     clock.advance(inbox::LEASE);
     app.inbox.sweep().await.unwrap();
     go_on.add_permits(2);

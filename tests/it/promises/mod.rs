@@ -1,5 +1,5 @@
 //! What must hold whatever comes in: each function takes any bytes at all, and panics where a promise
-//! is broken. The property tests (`hostile`) and the fuzzers (`fuzz/`) share them.
+//! is broken. The property tests (`malformed_input`) and the fuzzers (`fuzz/`) share them.
 
 mod answers;
 mod commands;

@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::state::{Health, InboxDepth};
+use crate::clock::elapsed;
+use crate::registrar::{Status, WebhookHealth};
+use crate::webhook::{Acknowledged, Counts, Reason};
+
+/// The body, in the order in which a person reads it.
+#[derive(Serialize)]
+struct Body<'a> {
+    status: &'static str,
+    version: &'static str,
+    uptime_s: u64,
+    webhook: Webhook<'a>,
+    inbox: InboxDepth,
+    updates: Updates,
+    advice: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Webhook<'a> {
+    #[serde(flatten)]
+    registration: &'a Status,
+    says: String,
+    #[serde(flatten)]
+    health: &'a WebhookHealth,
+}
+
+#[derive(Serialize)]
+struct Updates {
+    stored: u64,
+    known: u64,
+    unauthorized: u64,
+    foreign: u64,
+    malformed: u64,
+    unavailable: u64,
+}
+
+/// `GET /healthz`: 200 while the process can serve, and 503 while it stops. Telegram or a database that is away does
+/// not change that, because a restart would not help.
+pub(super) async fn show(State(health): State<Arc<Health>>) -> Response {
+    let (status, word) =
+        if health.is_stopping() { (StatusCode::SERVICE_UNAVAILABLE, "stopping") } else { (StatusCode::OK, "ok") };
+    let inbox = health.inbox().await;
+    let registration = health.registration.borrow().clone();
+    let body = Body {
+        status: word,
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_s: elapsed(health.started_at, health.clock.now()).as_secs(),
+        webhook: Webhook {
+            registration: &registration,
+            says: registration.sentence(),
+            health: &health.webhook_health.borrow(),
+        },
+        inbox,
+        updates: Updates::from(&*health.counts),
+        advice: health.advice.as_deref(),
+    };
+    (status, Json(body)).into_response()
+}
+
+impl From<&Counts> for Updates {
+    fn from(counts: &Counts) -> Self {
+        Self {
+            stored: counts.acknowledged.of(Acknowledged::Stored).get(),
+            known: counts.acknowledged.of(Acknowledged::Known).get(),
+            unauthorized: counts.refused.of(Reason::Secret).get(),
+            foreign: counts.foreign.get(),
+            malformed: counts.malformed(),
+            unavailable: counts.unavailable(),
+        }
+    }
+}

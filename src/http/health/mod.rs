@@ -1,0 +1,26 @@
+//! Health: `/healthz` tells the platform whether to restart the service, `/readyz` whether an update that arrived now
+//! would be stored, and `/` shows the same to a person with a browser.
+
+mod healthz;
+mod page;
+mod readyz;
+mod state;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use http::header::CONTENT_SECURITY_POLICY;
+
+use super::layers::{no_store, response_header};
+pub use state::Health;
+
+/// The page loads nothing and runs no script; its style is in it.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+/// The routes `/healthz`, `/readyz` and `/`.
+pub fn router(health: Health) -> Router {
+    let page = get(page::show).layer(response_header(CONTENT_SECURITY_POLICY, PAGE_POLICY));
+    let routes = Router::new().route("/healthz", get(healthz::show)).route("/readyz", get(readyz::show));
+    no_store(routes.route("/", page).with_state(Arc::new(health)))
+}

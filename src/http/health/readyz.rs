@@ -1,0 +1,54 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::state::Health;
+use crate::inbox::Survey;
+use crate::wording::count;
+
+#[derive(Serialize)]
+struct Body {
+    ready: bool,
+    reasons: Vec<String>,
+}
+
+/// `GET /readyz`: 200 only if an update that arrived now would be stored, and the webhook leads to this service or is
+/// another program's task. Otherwise 503 with every reason.
+pub(super) async fn show(State(health): State<Arc<Health>>) -> Response {
+    let mut reasons = Vec::new();
+    if health.is_stopping() {
+        reasons.push("the service is stopping".to_owned());
+    }
+    match health.survey_cache.survey().await {
+        Ok(survey) if survey.full => reasons.push(full_inbox(&survey, health.capacity)),
+        Ok(_) => {}
+        Err(reason) => reasons.push(reason),
+    }
+    if health.counts.is_late(health.clock.steady()) {
+        reasons.push(
+            "the last update was not handled in time, and so not acknowledged: the handler or the Bot API is slow or \
+             does not answer; the log says which"
+                .to_owned(),
+        );
+    }
+    let registration = health.registration.borrow().clone();
+    if !registration.is_ready() {
+        reasons.push(registration.sentence());
+    }
+    let ready = reasons.is_empty();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Body { ready, reasons })).into_response()
+}
+
+fn full_inbox(survey: &Survey, capacity: usize) -> String {
+    let holds = count(survey.waiting + survey.held, "update", "updates");
+    let dead = match survey.dead {
+        0 => String::new(),
+        dead => format!(" and {}", count(dead, "dead-letter update", "dead-letter updates")),
+    };
+    format!("the inbox is full: it holds {holds}{dead}, and inbox.capacity is {capacity}")
+}

@@ -1,0 +1,91 @@
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::progress::{Phase, Progress};
+
+/// After the last response, at most this much of what the client still sends is read and discarded.
+const MOST_DISCARDED: usize = 1024 * 1024;
+
+/// A TCP stream that records in its connection's progress what passes. It closes in two steps, so that a client that is
+/// still sending can read the response: without the second step, the system would reset the connection.
+pub(super) struct TrackedStream {
+    stream: TcpStream,
+    progress: Arc<Progress>,
+    /// Whether the sending half is closed.
+    is_shut: bool,
+    /// The bytes that were discarded since then.
+    discarded: usize,
+}
+
+impl TrackedStream {
+    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>) -> Self {
+        Self { stream, progress, is_shut: false, discarded: 0 }
+    }
+
+    fn track(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_pending() {
+            self.progress.blocked();
+        }
+        written
+    }
+}
+
+impl AsyncRead for TrackedStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.progress.received();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for TrackedStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.track(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.track(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// Hyper calls this once all is written.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.progress.flushed();
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.is_shut {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.progress.enter(Phase::Linger);
+            self.is_shut = true;
+        }
+        let mut space = [0; 8 * 1024];
+        while self.discarded < MOST_DISCARDED && !self.progress.closing.is_cancelled() {
+            let mut buf = ReadBuf::new(&mut space);
+            // An error ends the connection as the client's own end does.
+            if ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)).is_err() || buf.filled().is_empty() {
+                break;
+            }
+            self.discarded += buf.filled().len();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
