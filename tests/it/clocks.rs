@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::harness::{BotApi, KeepAliveClient, Program, message, serve_echo_at, tell};
+use crate::harness::{FakeBotApi, KeepAliveClient, Program, message, print_line, serve_echo_at};
 
 /// The library that gives a process another time of day, if it is installed.
 fn faketime() -> Option<String> {
@@ -11,13 +11,13 @@ fn faketime() -> Option<String> {
     let library = |folder: PathBuf| folder.join("faketime/libfaketimeMT.so.1");
     let found = folders.map(library).find(|library| library.exists());
     if found.is_none() {
-        tell("libfaketime is not installed here: the tests of a wrong clock were left out (they pass unrun)");
+        print_line("libfaketime is not installed here: the tests of a wrong clock were left out (they pass unrun)");
     }
     found.map(|library| library.display().to_string())
 }
 
 /// Starts the program with the time of day that a file sets. The file can be changed while it runs.
-fn serve_at(telegram: &BotApi, life: usize, folder: &Path, library: &str) -> Program {
+fn serve_at(telegram: &FakeBotApi, life: usize, folder: &Path, library: &str) -> Program {
     let (clock, inbox) = (folder.join("clock").display().to_string(), format!("sqlite:{}/inbox.db", folder.display()));
     let variables = [
         ("LD_PRELOAD", library),
@@ -42,18 +42,18 @@ async fn ring(program: &Program) {
     for (id, text) in [(1, "/echo 1"), (2, "/echo 2")] {
         let mut update = message(id, 7, text);
         update["message"]["date"] = now.into();
-        assert_eq!(line.ring(&update).await.unwrap().status, 200);
+        assert_eq!(line.deliver(&update).await.unwrap().status, 200);
     }
 }
 
-fn answered(telegram: &BotApi, life: usize) -> bool {
+fn answered(telegram: &FakeBotApi, life: usize) -> bool {
     telegram.sent(7).iter().any(|sent| sent.text == "2" && sent.life == life)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_that_waits_while_a_slow_clock_is_corrected_is_answered() {
     let Some(library) = faketime() else { return };
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     set_clock(folder.path(), "-2d");
     telegram.hang(true);
     let program = serve_at(&telegram, 0, folder.path(), &library);
@@ -68,7 +68,7 @@ async fn an_update_that_waits_while_a_slow_clock_is_corrected_is_answered() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_acknowledged_with_a_slow_clock_is_answered_after_a_restart() {
     let Some(library) = faketime() else { return };
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     set_clock(folder.path(), "-2d");
     telegram.hang(true);
     let mut program = serve_at(&telegram, 0, folder.path(), &library);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{run, tell};
+use crate::harness::{print_line, run};
 
 /// The completions of bash for these words; the last word is incomplete.
 fn bash_offers(words: &[&str]) -> Vec<String> {
@@ -49,7 +49,7 @@ fn zsh_and_fish_load_their_scripts() {
                 #[expect(clippy::disallowed_methods, reason = "an option of the test run, not a setting")]
                 let required = std::env::var_os("DOORBELL_REQUIRE_SHELLS").is_some();
                 assert!(!required, "{shell}: {error}");
-                tell(&format!("NOT CHECKED: {shell} is not installed"));
+                print_line(&format!("NOT CHECKED: {shell} is not installed"));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::future::pending;
 use doorbell::clock::{Clock, ManualClock, SystemClock};
 use tokio::time::{Duration, timeout};
 
-use crate::harness::{Answer, SECRET, TestApp, Wanted, Wire, handler_fn, message};
+use crate::harness::{Answer, RawConnection, SECRET, TestApp, TestAppBuilder, handler_fn, message};
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
 const UPDATE: &str = r#"{"update_id":1}"#;
@@ -31,14 +31,14 @@ fn sized(length: usize) -> String {
 
 /// Sends a request, reads the response, and tries the connection with another request.
 async fn outcome(app: &TestApp, request: &str, body: &str) -> (Answer, Then) {
-    let mut wire = Wire::connect(app.addr).await;
+    let mut wire = RawConnection::connect(app.addr).await;
     wire.send([request, body].concat()).await;
     let answer = wire.answer().await;
     (answer, tried(&mut wire).await)
 }
 
 /// Whether the connection takes another request.
-async fn tried(wire: &mut Wire) -> Then {
+async fn tried(wire: &mut RawConnection) -> Then {
     wire.send(HEALTH).await;
     let rest = timeout(Duration::from_millis(500), wire.read_some()).await;
     match rest.expect("the connection is used or closed") {
@@ -93,7 +93,7 @@ async fn a_response_to_an_unread_body_says_close_and_every_other_keeps_the_conne
         assert_outcome(name, &outcome(&app, &request, body).await, status, then);
     }
     for path in ["/", "/healthz", "/readyz"] {
-        let mut wire = Wire::connect(app.addr).await;
+        let mut wire = RawConnection::connect(app.addr).await;
         wire.send(format!("HEAD {path} HTTP/1.1\r\nHost: a\r\n\r\n{HEALTH}")).await;
         let both = timeout(Duration::from_secs(5), async {
             let mut heard = String::new();
@@ -111,17 +111,17 @@ async fn a_response_to_an_unread_body_says_close_and_every_other_keeps_the_conne
 #[tokio::test]
 async fn a_body_that_ends_early_or_comes_too_late_ends_the_connection_and_the_response_says_so() {
     let clock = ManualClock::new(SystemClock.now());
-    let app = Wanted::default().by(&clock).start().await;
-    let mut early = Wire::connect(app.addr).await;
+    let app = TestAppBuilder::default().with_clock(&clock).start().await;
+    let mut early = RawConnection::connect(app.addr).await;
     early.send(post(SECRET, &sized(15)) + "{").await;
     early.end().await;
     let answer = early.answer().await;
     assert_outcome("broken off", &(answer, tried(&mut early).await), 400, Closes);
 
-    let mut late = Wire::connect(app.addr).await;
+    let mut late = RawConnection::connect(app.addr).await;
     late.send(post(SECRET, &sized(15)) + "{").await;
     // A later connection is answered only after the head above was read.
-    let mut other = Wire::connect(app.addr).await;
+    let mut other = RawConnection::connect(app.addr).await;
     other.send(HEALTH).await;
     assert_eq!(other.answer().await.status, 200);
     let answer = async {
@@ -138,16 +138,17 @@ async fn a_body_that_ends_early_or_comes_too_late_ends_the_connection_and_the_re
 
 #[tokio::test]
 async fn an_overloaded_service_closes_the_connection_and_a_full_inbox_keeps_it() {
-    let mut app = Wanted::default().with("inbox.capacity", 1).handled_by(handler_fn(|_| pending())).start().await;
-    app.work_may_be_left = true;
-    assert_eq!(app.ring(&message(1, 7, "one")).await.status, 200);
+    let mut app =
+        TestAppBuilder::default().with("inbox.capacity", 1).with_handler(handler_fn(|_| pending())).start().await;
+    app.allow_unfinished_work = true;
+    assert_eq!(app.deliver(&message(1, 7, "one")).await.status, 200);
     let other = message(2, 8, "two").to_string();
     let full = outcome(&app, &post(SECRET, &sized(other.len())), &other).await;
     assert_outcome("full", &full, 503, Stays);
     let mut holding = Vec::new();
     // The budget for bodies is 32 MiB. Each of these requests reserves 1 MiB.
     for _ in 0..32 {
-        let mut wire = Wire::connect(app.addr).await;
+        let mut wire = RawConnection::connect(app.addr).await;
         wire.send(post(SECRET, &sized(1024 * 1024)) + "{").await;
         holding.push(wire);
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::harness::postgres::Server;
-use crate::harness::{Answer, BotApi, KeepAliveClient, Program, get, message, serve_echo, tell};
+use crate::harness::{Answer, FakeBotApi, KeepAliveClient, Program, get, message, print_line, serve_echo};
 
 /// The number of connections that Telegram opens by default. Each one delivers the updates of one chat.
 const CONNECTIONS: i64 = 40;
@@ -30,7 +30,7 @@ async fn deliver(addr: SocketAddr, chat: i64, load: Arc<Load>) -> i64 {
     let mut turn = 0;
     while !load.ending.load(Ordering::Relaxed) {
         let update = message(chat * 1_000_000 + turn + 1, chat, &format!("/echo {}", turn + 1));
-        let answer = line.ring(&update).await.unwrap();
+        let answer = line.deliver(&update).await.unwrap();
         match answer.status {
             200 => {
                 turn += 1;
@@ -86,7 +86,7 @@ fn repeated(texts: &[i64], turns: i64) -> usize {
 async fn a_database_that_is_away_under_load_costs_no_memory_and_no_update() {
     let Some(server) = Server::start() else { return };
     let database = server.database().await;
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let program = serve_echo(&telegram, &database.url, folder.path(), &[]);
     let load = Arc::new(Load::default());
     let mut connections = JoinSet::new();
@@ -117,14 +117,14 @@ async fn a_database_that_is_away_under_load_costs_no_memory_and_no_update() {
     assert!(checks > 1 && acknowledged >= 2_000);
     load.ending.store(true, Ordering::Relaxed);
     let delivered: Vec<(i64, i64)> = connections.join_all().await;
-    let all = |api: &BotApi| delivered.iter().all(|(chat, turns)| api.last(*chat) == Some(turns.to_string()));
+    let all = |api: &FakeBotApi| delivered.iter().all(|(chat, turns)| api.last(*chat) == Some(turns.to_string()));
     telegram.until_within(Duration::from_mins(2), "each chat has its last reply", all).await;
     let mut again = 0;
     for (chat, turns) in &delivered {
         let texts: Vec<i64> = telegram.sent(*chat).iter().map(|sent| sent.text.parse().unwrap()).collect();
         again += repeated(&texts, *turns);
     }
-    tell(&format!(
+    print_line(&format!(
         "a database away for {} s under load: {} refused, resident {before} KiB, at most {most} KiB, an update stored \
          {recovered:?} after it is back, {again} replies sent again",
         outage.as_secs(),

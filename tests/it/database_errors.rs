@@ -8,19 +8,20 @@ use tempfile::TempDir;
 use crate::harness::postgres::{Database, Server};
 use crate::harness::waiting::until;
 use crate::harness::{
-    Answer, BotApi, KeepAliveClient, Program, echo_settings, echo_variables, free_port, get, message, run, serve_echo,
+    Answer, FakeBotApi, KeepAliveClient, Program, echo_settings, echo_variables, free_port, get, message, run,
+    serve_echo,
 };
 
 struct Waiting {
     program: Program,
     folder: TempDir,
-    _telegram: BotApi,
+    _telegram: FakeBotApi,
 }
 
 impl Waiting {
     /// Starts the service on a database that it cannot use. Checks that it says why, and what to do.
     async fn on(url: &str, reason: &str, hint: &str) -> Self {
-        let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+        let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
         let (api, settings) = (telegram.url(), echo_settings(folder.path()));
         let mut variables = echo_variables(&api, url, &settings);
         variables.push(("RUST_LOG", "info"));
@@ -40,7 +41,7 @@ impl Waiting {
             );
         }
         let mut line = KeepAliveClient::connect(waiting.program.addr).await.unwrap();
-        let refused = line.ring(&message(1, 7, "/echo 1")).await.unwrap();
+        let refused = line.deliver(&message(1, 7, "/echo 1")).await.unwrap();
         assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true));
         let said = waiting.said();
         assert!(said.len() == 1 && said[0].contains(reason) && said[0].contains(hint), "{said:#?}");
@@ -63,7 +64,7 @@ impl Waiting {
     async fn recovers(self) {
         until("it is ready", async || (self.ask("/readyz").status == 200).then_some(())).await;
         let mut line = KeepAliveClient::connect(self.program.addr).await.unwrap();
-        assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.unwrap().status, 200);
+        assert_eq!(line.deliver(&message(1, 7, "/echo 1")).await.unwrap().status, 200);
         assert_eq!(self.said().len(), 1);
     }
 }
@@ -123,7 +124,7 @@ async fn a_schema_of_another_role_is_reported() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_error_of_a_running_service_is_in_the_log_and_the_public_text_names_nothing() {
     let Some(database) = Database::fresh().await else { return };
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let program = serve_echo(&telegram, &database.url, folder.path(), &[]);
     until("it is ready", async || (get(program.addr, "/readyz").status == 200).then_some(())).await;
     database.run("ALTER FUNCTION doorbell.survey_1() RENAME TO hidden_name").await;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use crate::harness::{Playground, TestApp, Wanted, get, post, raw, run};
+use crate::harness::{SandboxProcess, TestApp, TestAppBuilder, get, post, raw, run};
 
 const PAGES: [&str; 2] = ["README.md", "README.ru.md"];
 
@@ -178,7 +178,7 @@ async fn the_refusal_in_the_readme_is_the_answer_of_the_service() {
 
 #[test]
 fn the_sandbox_session_and_the_log_sentences_in_the_readme_are_real() {
-    let sandbox = Playground::open();
+    let sandbox = SandboxProcess::start();
     let (url, host) = (sandbox.url(), sandbox.program.addr.to_string());
     let rung = sandbox.run(&["ring", "/start", "--url", &url]);
     let reply = sandbox.replies(1, 1).remove(0);
@@ -203,7 +203,7 @@ fn the_sandbox_session_and_the_log_sentences_in_the_readme_are_real() {
 
 #[tokio::test]
 async fn every_page_that_a_document_or_a_setting_names_exists() {
-    let app = Wanted::default().with("console.token", "an-operators-token-1").start().await;
+    let app = TestAppBuilder::default().with("console.token", "an-operators-token-1").start().await;
     let schema = run(&["settings", "--schema"], &[], Path::new("/")).stdout;
     let files = ["config/default.toml", "render.yaml", "README.md", "README.ru.md"].map(read);
     let mut pages = std::collections::BTreeSet::new();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorbell::clock::{Clock, ManualClock, SystemClock};
-use doorbell::sandbox::{Answer, Fault};
+use doorbell::sandbox::{Fault, FaultKind};
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::Call;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::harness::waiting::until;
-use crate::harness::{TestApp, Wanted, fetch, handler_fn, message};
+use crate::harness::{TestApp, TestAppBuilder, fetch, handler_fn, message};
 
 /// JSON in which no object has a key twice.
 struct EachKeyOnce;
@@ -94,14 +94,14 @@ async fn healthz_has_each_key_once_in_every_status_of_the_registration() {
     let app = TestApp::spawn().await;
     assert_eq!(health(&app).await["webhook"]["standing"], "active");
 
-    let wanted = Wanted::default().with("webhook.register", false);
+    let wanted = TestAppBuilder::default().with("webhook.register", false);
     assert_eq!(health(&wanted.start().await).await["webhook"]["standing"], "off");
 
     for (code, status) in [(500, "registering"), (400, "refused")] {
-        let sandbox = crate::harness::telegram(&SystemClock).await;
-        let what = Answer::Status { code, description: "no".to_owned(), retry_after: None };
-        sandbox.fault(Fault { method: Some("setWebhook".to_owned()), times: None, what });
-        let app = Wanted::default().at(&sandbox).start().await;
+        let sandbox = crate::harness::start_sandbox(&SystemClock).await;
+        let what = FaultKind::Status { code, description: "no".to_owned(), retry_after: None };
+        sandbox.add_fault(Fault { method: Some("setWebhook".to_owned()), times: None, what });
+        let app = TestAppBuilder::default().with_sandbox(&sandbox).start().await;
         let mut statuses = app.registration.clone();
         statuses.wait_for(|seen| seen.sentence().contains("not registered")).await.unwrap();
         let webhook = &health(&app).await["webhook"];
@@ -121,9 +121,9 @@ async fn readyz_says_how_much_a_full_inbox_holds_even_if_all_of_it_is_being_hand
             Ok(Vec::<Call>::new())
         }
     });
-    let app = Wanted::default().with("inbox.capacity", 1).handled_by(handler).start().await;
+    let app = TestAppBuilder::default().with("inbox.capacity", 1).with_handler(handler).start().await;
     app.registered().await;
-    assert_eq!(app.ring(&message(1, 1, "a")).await.status, 200);
+    assert_eq!(app.deliver(&message(1, 1, "a")).await.status, 200);
     until("it is being handled", async || (app.survey().await.held == 1).then_some(())).await;
     assert!(reasons(&app).await.contains("the inbox is full: it holds 1 update, and inbox.capacity is 1"));
     gate.add_permits(1);
@@ -143,7 +143,8 @@ async fn without_a_store_the_webhook_and_readyz_say_that_handling_takes_too_long
             Ok(Vec::<Call>::new())
         }
     });
-    let app = Wanted::default().with("inbox.url", "memory:").handled_by(handler).by(&clock).start().await;
+    let app =
+        TestAppBuilder::default().with("inbox.url", "memory:").with_handler(handler).with_clock(&clock).start().await;
     app.registered().await;
     assert_eq!(fetch(app.addr, "/readyz").await.status, 200);
     let update = message(1, 1, "a");
@@ -151,13 +152,13 @@ async fn without_a_store_the_webhook_and_readyz_say_that_handling_takes_too_long
         begun.acquire().await.unwrap().forget();
         clock.advance(Duration::from_secs(25));
     };
-    let (answer, ()) = tokio::join!(app.ring(&update), late);
+    let (answer, ()) = tokio::join!(app.deliver(&update), late);
     assert_eq!((answer.status, &answer.json()["title"]), (503, &"The update was not handled in time".into()));
     assert!(!answer.body.contains("stored"), "{}", answer.body);
     assert!(reasons(&app).await.contains("the last update was not handled in time"));
 
     gate.add_permits(1);
-    assert_eq!(app.ring(&update).await.status, 200, "Telegram offers it again");
+    assert_eq!(app.deliver(&update).await.status, 200, "Telegram offers it again");
     assert_eq!(fetch(app.addr, "/readyz").await.status, 200);
 }
 

@@ -36,7 +36,7 @@ fn serve_into_pipe(filter: &str, folder: &tempfile::TempDir) -> (Program, PipeRe
 async fn deliver(program: &Program, updates: impl Iterator<Item = i64>) {
     let mut line = KeepAliveClient::connect(program.addr).await.unwrap();
     for id in updates {
-        assert_eq!(line.ring(&message(id, id % 200 + 1, "/start")).await.unwrap().status, 200, "update {id}");
+        assert_eq!(line.deliver(&message(id, id % 200 + 1, "/start")).await.unwrap().status, 200, "update {id}");
     }
 }
 

@@ -110,5 +110,5 @@ fn a_response_of_telegram_is_a_success_only_if_it_says_so_and_no_error_contains_
 
 #[test]
 fn every_request_gets_a_documented_status_and_no_response_repeats_it() {
-    check("requests", promises::door);
+    check("requests", promises::http_requests);
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use doorbell::clock::SystemClock;
 use doorbell::sandbox::{Sandbox, TOKEN};
 
-use crate::harness::{MARK, Program, Proxy, SECRET, fetch, run, telegram, waiting};
+use crate::harness::{MARK, Program, Proxy, SECRET, fetch, run, start_sandbox, waiting};
 
 /// Starts the program with these variables, beside those that every bot needs.
 fn program(folder: &Path, variables: &[(&str, &str)]) -> Program {
@@ -28,7 +28,7 @@ fn told(folder: &Path) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_api_on_another_host_is_called_through_the_proxy() {
-    let sandbox = telegram(&SystemClock).await;
+    let sandbox = start_sandbox(&SystemClock).await;
     let proxy = Proxy::before(sandbox.addr()).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = format!("http://operator:{MARK}%2F@{}", proxy.addr);
@@ -46,7 +46,7 @@ async fn a_bot_api_on_another_host_is_called_through_the_proxy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socks_proxy_gets_the_host_name_and_the_password() {
-    let sandbox = telegram(&SystemClock).await;
+    let sandbox = start_sandbox(&SystemClock).await;
     let proxy = Proxy::before(sandbox.addr()).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = format!("socks5h://operator:{MARK}%2F@{}", proxy.addr);
@@ -78,7 +78,7 @@ async fn telegrams_bot_api_is_called_through_a_tunnel_of_the_environments_proxy(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_api_on_this_machine_is_never_called_through_a_proxy() {
-    let sandbox = telegram(&SystemClock).await;
+    let sandbox = start_sandbox(&SystemClock).await;
     let proxy = Proxy::before(sandbox.addr()).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (url, api) = (format!("http://{}", proxy.addr), sandbox.api_url());

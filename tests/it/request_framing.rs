@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use doorbell::http::listener::Limits;
 
-use crate::harness::{SECRET, TestApp, Wanted, raw};
+use crate::harness::{SECRET, TestApp, TestAppBuilder, raw};
 
 /// A service that soon closes silent connections, so that a test can read to the end of one.
 async fn with_short_deadlines() -> TestApp {
     let tick = Duration::from_millis(20);
     let limits = Limits { head: 5 * tick, idle: 5 * tick, linger: 5 * tick, tick, ..Limits::default() };
-    let app = Wanted { limits, ..Wanted::default() }.start().await;
+    let app = TestAppBuilder { limits, ..TestAppBuilder::default() }.start().await;
     app.registered().await;
     app
 }
@@ -93,7 +93,7 @@ async fn an_ambiguous_request_gets_one_response_and_ends_the_connection() {
 #[tokio::test]
 async fn a_request_in_single_bytes_is_read_like_any_other() {
     let app = TestApp::spawn().await;
-    let mut wire = crate::harness::Wire::connect(app.addr).await;
+    let mut wire = crate::harness::RawConnection::connect(app.addr).await;
     let body = r#"{"update_id":1}"#;
     let request = format!(
         "POST /telegram/webhook HTTP/1.1\r\nHost: a\r\nX-Telegram-Bot-Api-Secret-Token: {SECRET}\r\n\

@@ -9,7 +9,7 @@ use doorbell::sandbox::TOKEN;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Ended, Program, free_port, run, tell, until};
+use crate::harness::{CommandOutput, Program, free_port, print_line, run, until};
 
 /// A sandbox on free ports, in an empty folder of its own, and what it prints.
 struct Started {
@@ -67,18 +67,18 @@ impl Drop for Started {
 }
 
 /// A line, pasted into a shell that has nothing of this machine's settings.
-fn pasted(line: &str) -> Ended {
+fn pasted(line: &str) -> CommandOutput {
     let mut shell = Command::new("sh");
     shell.args(["-c", line]).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
     let ended = shell.current_dir("/").output().expect("a shell is there");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ended { code: ended.status.code().unwrap_or(-1), stdout: text(&ended.stdout), stderr: text(&ended.stderr) }
+    CommandOutput { code: ended.status.code().unwrap_or(-1), stdout: text(&ended.stdout), stderr: text(&ended.stderr) }
 }
 
 fn has_curl() -> bool {
     let there = Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_ok();
     if !there {
-        tell("left out: there is no curl here");
+        print_line("left out: there is no curl here");
     }
     there
 }

@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 
 use crate::crash::oracle::{Load, Oracle};
 use crate::harness::{
-    Answer, BotApi, KeepAliveClient, Program, TestApp, Wanted, fetch, handler_fn, message, serve_echo, tell, waiting,
+    Answer, FakeBotApi, KeepAliveClient, Program, TestApp, TestAppBuilder, fetch, handler_fn, message, print_line,
+    serve_echo, waiting,
 };
 
 /// Render waits for 30 s. A stop without a hanging handler is far shorter.
@@ -32,7 +33,7 @@ async fn stopped_under_load(inbox: &str) {
     let program = oracle.serve(inbox, folder.path(), &[]);
     let findings = oracle.finish().await;
     drop(program);
-    tell(&format!(
+    print_line(&format!(
         "SIGTERM under load, {}: 3 stops, {} updates acknowledged, {} lost, {} out of order, {} replied twice",
         inbox.split(':').next().unwrap_or_default(),
         findings.updates,
@@ -56,8 +57,8 @@ async fn without_storage_a_stop_under_load_returns_waiting_updates_to_telegram_a
 }
 
 /// A service with one update in progress, whose Telegram does not answer.
-async fn busy(inbox: &str, folder: &std::path::Path) -> (BotApi, Program, KeepAliveClient) {
-    let telegram = BotApi::start().await;
+async fn busy(inbox: &str, folder: &std::path::Path) -> (FakeBotApi, Program, KeepAliveClient) {
+    let telegram = FakeBotApi::start().await;
     telegram.hang(true);
     let program = serve_echo(&telegram, inbox, folder, &[]);
     let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
@@ -88,20 +89,20 @@ async fn stopping(addr: std::net::SocketAddr) {
 }
 
 /// Delivers an update on an idle connection just after the stop signal. Returns the answer.
-async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (BotApi, Answer) {
-    let telegram = BotApi::start().await;
+async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (FakeBotApi, Answer) {
+    let telegram = FakeBotApi::start().await;
     let mut program = serve_echo(&telegram, inbox, folder, &[]);
     let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
-    assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.expect("an answer").status, 200);
+    assert_eq!(line.deliver(&message(1, 7, "/echo 1")).await.expect("an answer").status, 200);
     telegram.until("the first is handled", |telegram| telegram.sent(7).len() == 1).await;
     let mut idle = KeepAliveClient::connect(program.addr).await.expect("it listens");
     program.signal("TERM");
     stopping(program.addr).await;
-    let answer = line.ring(&message(2, 7, "/echo 2")).await.expect("an idle connection is still open");
+    let answer = line.deliver(&message(2, 7, "/echo 2")).await.expect("an idle connection is still open");
     // A proxy that does not know of the stop opens connections for a moment.
     let mut new = KeepAliveClient::connect(program.addr).await.expect("new connections are still taken");
     for other in [&mut idle, &mut new] {
-        let same = other.ring(&message(2, 7, "/echo 2")).await.expect("it is answered");
+        let same = other.deliver(&message(2, 7, "/echo 2")).await.expect("it is answered");
         assert_eq!((same.status, same.header("connection")), (answer.status, Some("close")), "{same:?}");
         assert!(other.answer().await.is_err(), "it was the last answer");
     }
@@ -162,7 +163,7 @@ async fn a_hanging_handler_is_cancelled_after_the_grace_period_which_costs_no_at
     });
     // The time limit of the handler is longer than the grace period.
     let mut app = started(&clock, &folder, hangs).await;
-    assert_eq!(app.ring(&message(1, 7, "a")).await.status, 200);
+    assert_eq!(app.deliver(&message(1, 7, "a")).await.status, 200);
     begun.notified().await;
     app.shutdown.soft.cancel();
     clock.advance(Duration::from_secs(20));
@@ -185,7 +186,7 @@ async fn a_hanging_handler_is_cancelled_after_the_grace_period_which_costs_no_at
 }
 
 async fn started(clock: &ManualClock, folder: &Arc<tempfile::TempDir>, handler: impl Handler + 'static) -> TestApp {
-    let mut wanted = Wanted::default().handled_by(handler).with("dispatch.handler_timeout", "1h");
+    let mut wanted = TestAppBuilder::default().with_handler(handler).with("dispatch.handler_timeout", "1h");
     (wanted.clock, wanted.folder) = (Arc::new(clock.clone()), Some(Arc::clone(folder)));
     let app = wanted.start().await;
     app.registered().await;

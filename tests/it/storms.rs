@@ -95,7 +95,7 @@ async fn while_telegram_is_away_one_call_at_a_time_probes_it_and_few_lines_are_l
     telegram.away.store(true, Ordering::SeqCst);
     let mut line = KeepAliveClient::connect(program.addr).await.unwrap();
     for chat in 1..=CHATS {
-        assert_eq!(line.ring(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
+        assert_eq!(line.deliver(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
     }
     // Some calls were being made when the first one failed. From then on one call probes after 1, 2 and 4 seconds.
     logged(&log, "Telegram does not carry out calls").await;
@@ -128,7 +128,7 @@ async fn a_service_whose_calls_wait_for_telegram_stops_at_once() {
     telegram.away.store(true, Ordering::SeqCst);
     let mut line = KeepAliveClient::connect(program.addr).await.unwrap();
     for chat in 1..=100 {
-        assert_eq!(line.ring(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
+        assert_eq!(line.deliver(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
     }
     waiting::until("calls wait", async || (telegram.asked() >= 2).then_some(())).await;
     program.signal("TERM");

@@ -10,7 +10,8 @@ use doorbell::lifecycle::Task;
 
 use crate::harness::postgres::Database;
 use crate::harness::{
-    BotApi, KeepAliveClient, Program, echo_settings, echo_variables, free_port, message, serve_echo, tell, waiting,
+    FakeBotApi, KeepAliveClient, Program, echo_settings, echo_variables, free_port, message, print_line, serve_echo,
+    waiting,
 };
 
 /// The platform restarts what has ended; each second before the end is a second without the bot.
@@ -54,7 +55,7 @@ async fn ends_with_1_and_names(task: Task, command: Command, port: u16, folder: 
             if let Ok(mut line) = KeepAliveClient::connect(program.addr).await {
                 update += 1;
                 let update = message(update, 7, "/echo 1");
-                let _ = tokio::time::timeout(Duration::from_millis(200), line.ring(&update)).await;
+                let _ = tokio::time::timeout(Duration::from_millis(200), line.deliver(&update)).await;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -67,12 +68,12 @@ async fn ends_with_1_and_names(task: Task, command: Command, port: u16, folder: 
     let named = |start: &str| said.lines().any(|said| said.contains(start) && said.contains(&line));
     assert!(named("ERROR") && named("error: "), "{task}: the log and the last line name it:\n{said}");
     assert!(said.lines().any(|line| line.starts_with("hint:  ")), "{task}: {said}");
-    tell(&format!("{task} panicked: the program ended with 1 after {:?}", failed.elapsed()));
+    print_line(&format!("{task} panicked: the program ended with 1 after {:?}", failed.elapsed()));
 }
 
 /// `doorbell serve` with this inbox and a trace collector that is away.
 async fn serve(task: Task, inbox: &str, folder: &Path) {
-    let (telegram, port, settings) = (BotApi::start().await, free_port(), echo_settings(folder));
+    let (telegram, port, settings) = (FakeBotApi::start().await, free_port(), echo_settings(folder));
     let mut command = Program::command(&["serve"]);
     command
         .env("HOST", "127.0.0.1")
@@ -121,7 +122,7 @@ async fn a_panic_outside_the_handler_costs_an_attempt_and_delays_no_chat_and_no_
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite:{}", folder.path().join("inbox.db").display());
         let url = if inbox == "sqlite" { &url } else { inbox };
-        let telegram = BotApi::start().await;
+        let telegram = FakeBotApi::start().await;
         // The panic is outside the handler.
         let fails = [("DOORBELL_FAIL_POINT", "panic claimed:1")];
         let mut program = serve_echo(&telegram, url, folder.path(), &fails);
@@ -145,7 +146,7 @@ async fn a_third_signal_ends_a_hanging_stop_and_each_log_line_says_what_the_next
     for (name, status, again) in [("INT", 128 + 2, "press Ctrl-C again"), ("TERM", 128 + 15, "send the signal again")] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
-        let telegram = BotApi::start().await;
+        let telegram = FakeBotApi::start().await;
         let hangs = [("DOORBELL_FAIL_POINT", "hang task the SQLite writer:1")];
         let mut program = serve_echo(&telegram, &inbox, folder.path(), &hangs);
         let log = folder.path().join("log");
@@ -164,12 +165,12 @@ async fn a_third_signal_ends_a_hanging_stop_and_each_log_line_says_what_the_next
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_in_a_route_is_answered_with_500_and_logged_once() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let telegram = BotApi::start().await;
+    let telegram = FakeBotApi::start().await;
     let program = serve_echo(&telegram, "memory:", folder.path(), &[("DOORBELL_FAIL_POINT", "panic received:1")]);
     let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
-    let answer = line.ring(&message(1, 7, "/echo 1")).await.expect("an answer");
+    let answer = line.deliver(&message(1, 7, "/echo 1")).await.expect("an answer");
     assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/problem+json")), "{answer:?}");
-    assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.expect("the same connection").status, 200);
+    assert_eq!(line.deliver(&message(1, 7, "/echo 1")).await.expect("the same connection").status, 200);
     let log = said(&folder.path().join("log"));
     assert_eq!(log.lines().filter(|line| line.contains("\"ERROR\"") && line.contains("panicked")).count(), 1, "{log}");
     drop(program);

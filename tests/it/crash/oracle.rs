@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::harness::{BotApi, KeepAliveClient, Program, Sent, message, serve_echo_at};
+use crate::harness::{FakeBotApi, KeepAliveClient, Program, SentMessage, message, serve_echo_at};
 
 /// How long replies may take after the last kill. Updates that a killed instance had claimed in a shared database are
 /// free only after a minute.
@@ -27,7 +27,7 @@ pub(crate) struct Load {
 
 /// Delivers until it is told to finish, and writes the journal.
 pub(crate) struct Oracle {
-    pub(crate) telegram: BotApi,
+    pub(crate) telegram: FakeBotApi,
     chats: i64,
     journal: Arc<Journal>,
     /// Where the service is now; counts how often it was moved.
@@ -77,7 +77,7 @@ impl Oracle {
             tokio::task::spawn(deliver(Arc::clone(&journal), chats, service.subscribe()))
         };
         let lines = (0..load.lines).map(line).collect();
-        let telegram = BotApi::start().await;
+        let telegram = FakeBotApi::start().await;
         Self { telegram, chats: load.chats, journal, service, kills: Vec::new(), lines }
     }
 
@@ -109,7 +109,7 @@ impl Oracle {
             ended.expect("all is acknowledged within a minute").expect("no panic");
         }
         let journal = &self.journal;
-        let replied = |telegram: &BotApi| {
+        let replied = |telegram: &FakeBotApi| {
             (1..=self.chats).all(|chat| {
                 let acknowledged = journal.acknowledged(chat).len();
                 acknowledged == 0 || telegram.last(chat) == Some(acknowledged.to_string())
@@ -142,8 +142,14 @@ impl Journal {
 
 impl Findings {
     /// Compares the acknowledged updates of a chat with its replies: the numbers from 1 on, repeated only in succession.
-    fn compare(&mut self, acknowledged: &[Instant], sent: &[Sent], kills: &[Instant], twice_by_kill: &mut [usize]) {
-        let (mut last, mut highest) = (None::<(usize, &Sent)>, 0);
+    fn compare(
+        &mut self,
+        acknowledged: &[Instant],
+        sent: &[SentMessage],
+        kills: &[Instant],
+        twice_by_kill: &mut [usize],
+    ) {
+        let (mut last, mut highest) = (None::<(usize, &SentMessage)>, 0);
         let mut seen = vec![false; acknowledged.len() + 1];
         for sent in sent {
             let number: usize = sent.text.parse().expect("the reply is the number");
@@ -190,7 +196,7 @@ async fn deliver(journal: Arc<Journal>, chats: Vec<i64>, mut service: watch::Rec
                     };
                 }
                 let answer = match &mut line {
-                    Some((_, line)) => line.ring(&update).await.ok(),
+                    Some((_, line)) => line.deliver(&update).await.ok(),
                     None => None,
                 };
                 match answer.map(|answer| answer.status) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::harness::postgres::Database;
 use crate::harness::{
-    BotApi, KeepAliveClient, Program, echo_settings, echo_variables, message, run, serve_echo, tell, until,
+    FakeBotApi, KeepAliveClient, Program, echo_settings, echo_variables, message, print_line, run, serve_echo, until,
 };
 
 /// The chat of the deadly update, and of one that waits behind it.
@@ -23,7 +23,7 @@ fn others() -> impl Iterator<Item = i64> {
 }
 
 /// Stores updates in a service that is killed before it has handled any, because Telegram does not answer it.
-async fn fill(telegram: &BotApi, inbox: &str, folder: &Path) {
+async fn fill(telegram: &FakeBotApi, inbox: &str, folder: &Path) {
     telegram.hang(true);
     let program = serve_echo(telegram, inbox, folder, &[("DOORBELL__DISPATCH__CONCURRENCY", "1")]);
     let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
@@ -31,14 +31,14 @@ async fn fill(telegram: &BotApi, inbox: &str, folder: &Path) {
         let chat = if matches!(id, DEADLY | BEHIND) { CHAT } else { 1_000 + id };
         let update = message(id, chat, &format!("/echo {id}"));
         // A database may have to be reached first.
-        while line.ring(&update).await.expect("an answer").status != 200 {}
+        while line.deliver(&update).await.expect("an answer").status != 200 {}
     }
     drop(program);
     telegram.hang(false);
 }
 
 /// Starts the service again until it survives. Returns how often it crashed.
-async fn crashes(telegram: &BotApi, inbox: &str, folder: &Path, between: impl AsyncFn()) -> (usize, Program) {
+async fn crashes(telegram: &FakeBotApi, inbox: &str, folder: &Path, between: impl AsyncFn()) -> (usize, Program) {
     let (api, settings) = (telegram.url(), echo_settings(folder));
     let mut variables = echo_variables(&api, inbox, &settings);
     let deadly = format!("handling {DEADLY}:1");
@@ -59,13 +59,13 @@ async fn crashes(telegram: &BotApi, inbox: &str, folder: &Path, between: impl As
     }
 }
 
-async fn is_dead_lettered(store: &str, inbox: &str, telegram: &BotApi, folder: &Path, between: impl AsyncFn()) {
+async fn is_dead_lettered(store: &str, inbox: &str, telegram: &FakeBotApi, folder: &Path, between: impl AsyncFn()) {
     fill(telegram, inbox, folder).await;
     let (crashes, program) = crashes(telegram, inbox, folder, between).await;
     assert_eq!(crashes, 8, "no more and no less than the attempts of any other update");
     telegram.until("all others are replied to", |api| others().all(|id| api.last(1_000 + id).is_some())).await;
     let most = others().map(|id| telegram.sent(1_000 + id).len()).max().unwrap_or(0);
-    tell(&format!(
+    print_line(&format!(
         "an update that kills the process, {store}: {crashes} crashes, no other reply came more than {most} times"
     ));
     assert!(most <= 4, "updates that were claimed beside it are retried one at a time");
@@ -81,7 +81,7 @@ const REASON: &str = "the process died while handling it, 8 times";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_update_that_kills_the_process_is_dead_lettered_in_sqlite() {
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     let path = folder.path().join("inbox.db");
     let inbox = format!("sqlite:{}", path.display());
     is_dead_lettered("sqlite", &inbox, &telegram, folder.path(), async || ()).await;
@@ -93,7 +93,7 @@ async fn only_the_update_that_kills_the_process_is_dead_lettered_in_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_update_that_kills_the_process_is_dead_lettered_in_postgresql() {
     let Some(database) = Database::fresh().await else { return };
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     // Claims of a crashed instance are free when their leases have lapsed: let that much time pass.
     let lapse = "UPDATE doorbell.chats SET due_at = due_at - interval '61 s' WHERE token <> 0";
     is_dead_lettered("postgresql", &database.url, &telegram, folder.path(), async || database.run(lapse).await).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::oracle::{Load, Oracle};
-use crate::harness::{tell, until};
+use crate::harness::{print_line, until};
 
 /// Where the kill interrupts the update.
 #[derive(Clone, Copy, PartialEq)]
@@ -63,7 +63,7 @@ async fn a_kill_at_each_step_loses_no_update_and_repeats_only_unrecorded_replies
             kill_at(step, pass, stretch, "sqlite").await;
         }
     }
-    tell("a kill at each step: sqlite, 9 steps twice, 0 lost, 0 out of order");
+    print_line("a kill at each step: sqlite, 9 steps twice, 0 lost, 0 out of order");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,7 +26,7 @@ use super::{Answer, post};
 pub const SECRET: &str = "webhook-secret-CANARY";
 
 /// What a test wants of its service.
-pub struct Wanted {
+pub struct TestAppBuilder {
     pub overrides: Vec<(&'static str, String)>,
     /// Variables of the environment, such as a platform sets.
     pub environment: Vec<(&'static str, &'static str)>,
@@ -39,7 +39,7 @@ pub struct Wanted {
     pub sandbox: Option<Sandbox>,
 }
 
-impl Default for Wanted {
+impl Default for TestAppBuilder {
     fn default() -> Self {
         Self {
             overrides: Vec::new(),
@@ -53,14 +53,14 @@ impl Default for Wanted {
     }
 }
 
-impl Wanted {
+impl TestAppBuilder {
     #[expect(clippy::needless_pass_by_value, reason = "numbers and texts alike, written down as they are")]
     pub fn with(mut self, key: &'static str, value: impl ToString) -> Self {
         self.overrides.push((key, value.to_string()));
         self
     }
 
-    pub fn handled_by(mut self, handler: impl Handler + 'static) -> Self {
+    pub fn with_handler(mut self, handler: impl Handler + 'static) -> Self {
         self.handler = Some(Arc::new(handler));
         self
     }
@@ -127,7 +127,7 @@ impl Wanted {
             registration,
             shutdown,
             running,
-            work_may_be_left: false,
+            allow_unfinished_work: false,
             _telegram: telegram,
         }
     }
@@ -142,7 +142,7 @@ pub struct TestApp {
     pub inbox: Arc<dyn Inbox>,
     pub registration: watch::Receiver<Status>,
     pub shutdown: Shutdown,
-    pub work_may_be_left: bool,
+    pub allow_unfinished_work: bool,
     pub dispatch: Arc<Dispatch>,
     running: Option<JoinHandle<Result<(), RunError>>>,
     _telegram: Shutdown,
@@ -151,7 +151,7 @@ pub struct TestApp {
 impl TestApp {
     /// The service of most tests, once Telegram rings it.
     pub async fn spawn() -> Self {
-        let app = Wanted::default().start().await;
+        let app = TestAppBuilder::default().start().await;
         app.registered().await;
         app
     }
@@ -164,7 +164,7 @@ impl TestApp {
     }
 
     /// Delivers an update with the right secret.
-    pub async fn ring(&self, update: &Value) -> Answer {
+    pub async fn deliver(&self, update: &Value) -> Answer {
         post(self.addr, Some(SECRET), update.to_string().as_bytes()).await
     }
 
@@ -214,7 +214,7 @@ impl Drop for TestApp {
         if !std::thread::panicking() {
             assert_no_secret_in_inbox(&self.folder.path().join("inbox.db"));
         }
-        if self.work_may_be_left || std::thread::panicking() || self.running.is_none() {
+        if self.allow_unfinished_work || std::thread::panicking() || self.running.is_none() {
             return;
         }
         let inbox = Arc::clone(&self.inbox);

@@ -111,14 +111,14 @@ impl Drop for Program {
 }
 
 /// What a command printed, and how it ended.
-pub struct Ended {
+pub struct CommandOutput {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
 /// Runs a command of the program to its end. Nothing of what it prints may be a secret.
-pub fn run(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> Ended {
+pub fn run(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> CommandOutput {
     let ended = run_openly(arguments, variables, folder);
     assert_no_secret(&format!("{arguments:?}"), ended.stdout.as_bytes());
     assert_no_secret(&format!("{arguments:?}"), ended.stderr.as_bytes());
@@ -126,7 +126,7 @@ pub fn run(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> End
 }
 
 /// The same of a command that is there to print a secret.
-pub fn run_openly(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> Ended {
+pub fn run_openly(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> CommandOutput {
     let mut command = Program::command(arguments);
     command.envs(variables.iter().copied()).current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
@@ -139,5 +139,5 @@ pub fn run_openly(arguments: &[&str], variables: &[(&str, &str)], folder: &Path)
     child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("text");
     stdout.push_str(&reader.join().expect("no panic").expect("text"));
     let status = child.wait().expect("a child can be waited for");
-    Ended { code: status.code().unwrap_or(-1), stdout, stderr }
+    CommandOutput { code: status.code().unwrap_or(-1), stdout, stderr }
 }

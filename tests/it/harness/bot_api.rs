@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 /// A Bot API that knows little and is quick: it says yes to everything, and remembers what was sent
 /// and when. For tests that end the service again and again, and count afterwards.
 #[derive(Clone)]
-pub(crate) struct BotApi {
+pub(crate) struct FakeBotApi {
     addr: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -30,7 +30,7 @@ struct Shared {
 #[derive(Default)]
 struct Seen {
     methods: Vec<String>,
-    sent: BTreeMap<i64, Vec<Sent>>,
+    sent: BTreeMap<i64, Vec<SentMessage>>,
     webhook: Value,
     /// The lives whose messages are not answered.
     hanging: BTreeSet<usize>,
@@ -38,14 +38,14 @@ struct Seen {
 
 /// One `sendMessage` as it arrived.
 #[derive(Clone, Debug)]
-pub(crate) struct Sent {
+pub(crate) struct SentMessage {
     pub(crate) text: String,
     pub(crate) at: Instant,
     /// Which life of the service sent it.
     pub(crate) life: usize,
 }
 
-impl BotApi {
+impl FakeBotApi {
     #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port is free");
@@ -83,7 +83,7 @@ impl BotApi {
     }
 
     /// What was sent to a chat, in order.
-    pub(crate) fn sent(&self, chat: i64) -> Vec<Sent> {
+    pub(crate) fn sent(&self, chat: i64) -> Vec<SentMessage> {
         self.seen().sent.get(&chat).cloned().unwrap_or_default()
     }
 
@@ -131,7 +131,7 @@ impl BotApi {
             "sendMessage" => {
                 let text = params["text"].as_str().unwrap_or_default().to_owned();
                 let chat = params["chat_id"].as_i64().unwrap_or_default();
-                seen.sent.entry(chat).or_default().push(Sent { text, at: Instant::now(), life });
+                seen.sent.entry(chat).or_default().push(SentMessage { text, at: Instant::now(), life });
                 json!({ "message_id": 1, "date": 0, "chat": { "id": chat, "type": "private" } })
             }
             _ => json!(true),
@@ -144,14 +144,14 @@ impl BotApi {
 }
 
 async fn answer(
-    State(api): State<BotApi>,
+    State(api): State<FakeBotApi>,
     Path((life, _, method)): Path<(usize, String, String)>,
     body: String,
 ) -> Response {
     let params = serde_json::from_str(&body).unwrap_or_default();
     let sends = method == "sendMessage";
     let result = api.receive(life, method, &params);
-    let hangs = |api: &BotApi| api.seen().hanging.contains(&life);
+    let hangs = |api: &FakeBotApi| api.seen().hanging.contains(&life);
     if sends && hangs(&api) {
         api.until("answering again", |api| !hangs(api)).await;
     }

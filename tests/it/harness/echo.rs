@@ -3,11 +3,11 @@ use std::path::Path;
 use doorbell::sandbox::TOKEN;
 
 use super::app::SECRET;
-use super::{BotApi, Program};
+use super::{FakeBotApi, Program};
 
 /// Starts `serve` on this inbox as a bot that answers `/echo N` with `N`. What it needs, and its
 /// log, lie in the folder.
-pub(crate) fn serve_echo(telegram: &BotApi, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
+pub(crate) fn serve_echo(telegram: &FakeBotApi, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
     serve_echo_at(&telegram.url(), inbox, folder, more)
 }
 

@@ -21,7 +21,7 @@ impl KeepAliveClient {
     }
 
     /// Delivers an update and reads the answer. Fails when the connection ends before the answer is complete.
-    pub(crate) async fn ring(&mut self, update: &serde_json::Value) -> io::Result<Answer> {
+    pub(crate) async fn deliver(&mut self, update: &serde_json::Value) -> io::Result<Answer> {
         self.send(update).await?;
         self.answer().await
     }

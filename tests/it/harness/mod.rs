@@ -17,9 +17,9 @@ mod proxy;
 pub mod waiting;
 mod wire;
 
-pub use app::{SECRET, TestApp, Wanted, count, free_port, telegram};
-pub use binary::{Ended, Program, run, run_openly, until};
-pub(crate) use bot_api::{BotApi, Sent};
+pub use app::{SECRET, TestApp, TestAppBuilder, count, free_port, telegram};
+pub use binary::{CommandOutput, Program, run, run_openly, until};
+pub(crate) use bot_api::{FakeBotApi, SentMessage};
 pub use canary::{MARK, assert_no_secret};
 pub use clock::SteppedClock;
 pub(crate) use collector::{Collector, Exported};
@@ -28,9 +28,9 @@ pub(crate) use handler_fn::{handler_fn, text};
 pub use http::{Answer, fetch, get, post, raw};
 pub(crate) use keep_alive_client::KeepAliveClient;
 pub use log::Log;
-pub use playground::Playground;
+pub use playground::SandboxProcess;
 pub(crate) use proxy::Proxy;
-pub use wire::Wire;
+pub use wire::RawConnection;
 
 use doorbell::update::UpdateId;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ pub fn message(id: i64, chat: i64, text: &str) -> Value {
 }
 
 /// Says something to whoever runs the tests, also when they pass.
-pub fn tell(line: &str) {
+pub fn print_line(line: &str) {
     use std::io::Write;
     // The macros would be caught by the test runner.
     let _ = writeln!(std::io::stderr(), "{line}");

@@ -7,17 +7,17 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::app::free_port;
-use super::binary::{Ended, Program, run, run_openly, until};
+use super::binary::{CommandOutput, Program, run, run_openly, until};
 use super::http::get;
 
 /// `doorbell sandbox` as a process, in an empty folder of its own.
-pub struct Playground {
+pub struct SandboxProcess {
     pub program: Program,
     pub bot_api: SocketAddr,
     pub folder: TempDir,
 }
 
-impl Playground {
+impl SandboxProcess {
     /// Starts it, and waits until its service is registered.
     pub fn open() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -39,13 +39,13 @@ impl Playground {
     }
 
     /// Runs a command as the operator of the sandbox's bot would, in the same folder.
-    pub fn run(&self, arguments: &[&str]) -> Ended {
+    pub fn run(&self, arguments: &[&str]) -> CommandOutput {
         let variables = self.operators_variables();
         run(arguments, &variables.each_ref().map(|(name, value)| (*name, &**value)), self.folder.path())
     }
 
     /// The same for a command that is there to print a secret.
-    pub fn run_openly(&self, arguments: &[&str]) -> Ended {
+    pub fn run_openly(&self, arguments: &[&str]) -> CommandOutput {
         let variables = self.operators_variables();
         run_openly(arguments, &variables.each_ref().map(|(name, value)| (*name, &**value)), self.folder.path())
     }

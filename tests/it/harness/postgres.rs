@@ -180,7 +180,9 @@ impl Pooler {
         let Some(program) = programs.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok())
         else {
             assert!(!is_required(), "{REQUIRED} is set, but there is no pgbouncer on the PATH");
-            super::tell("\nPgBouncer is not installed here: the tests that need it were left out (they pass unrun)");
+            super::print_line(
+                "\nPgBouncer is not installed here: the tests that need it were left out (they pass unrun)",
+            );
             return None;
         };
         let port = super::free_port();

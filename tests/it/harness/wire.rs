@@ -7,12 +7,12 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::Answer;
 
 /// A connection on which a test says exactly what it wants.
-pub struct Wire {
+pub struct RawConnection {
     stream: TcpStream,
     read: Vec<u8>,
 }
 
-impl Wire {
+impl RawConnection {
     pub async fn connect(addr: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(addr).await.expect("the service listens"), read: Vec::new() }
     }
