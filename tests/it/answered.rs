@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::harness::{TestApp, Wanted};
+use crate::harness::{TestApp, TestAppBuilder};
 
 #[tokio::test]
 async fn start_is_answered_through_telegram_and_back() {
     let app = TestApp::spawn().await;
-    app.sandbox.say(7, "Ann", "/start");
+    app.sandbox.send_text(7, "Ann", "/start");
     let replied = app.sandbox.until(|sandbox| sandbox.messages(Some(7)).iter().any(|message| message.bot));
     tokio::time::timeout(Duration::from_secs(10), replied).await.expect("a reply in time");
     app.sandbox.idle().await;
@@ -18,18 +18,18 @@ async fn start_is_answered_through_telegram_and_back() {
 #[tokio::test]
 async fn a_pressed_button_is_acknowledged_and_answered_and_an_undeclared_one_spins_no_longer() {
     let buttons = "[[{ text = 'Yes', callback_data = 'yes' }, { text = 'No', callback_data = 'no' }]]";
-    let app = Wanted::default()
+    let app = TestAppBuilder::default()
         .with("command", format!("[{{ name = 'ask', reply = 'Sure?', buttons = {buttons} }}]"))
         .with("button", "[{ data = 'yes', reply = 'Very well, {{ user.first_name }}.' }]")
         .start()
         .await;
     app.registered().await;
-    app.sandbox.say(7, "Ann", "/ask, now");
+    app.sandbox.send_text(7, "Ann", "/ask, now");
     app.sandbox.idle().await;
     app.drain().await;
     let question = app.sandbox.messages(Some(7)).last().expect("the question").message_id;
     for data in ["yes", "no"] {
-        app.sandbox.press(7, "Ann", question, data);
+        app.sandbox.press_button(7, "Ann", question, data);
         app.sandbox.idle().await;
         app.drain().await;
     }

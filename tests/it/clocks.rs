@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::harness::{BotApi, Line, Program, message, serve_echo_at, tell};
+use crate::harness::{FakeBotApi, Line, Program, message, serve_echo_at, skip_without};
 
 /// The library that shows a process another time, where the machine has it.
 fn faketime() -> Option<String> {
@@ -12,13 +12,13 @@ fn faketime() -> Option<String> {
     let library = |folder: PathBuf| folder.join("faketime/libfaketimeMT.so.1");
     let found = folders.map(library).find(|library| library.exists());
     if found.is_none() {
-        tell("libfaketime is not installed here: the tests of a wrong clock were left out (they pass unrun)");
+        skip_without("libfaketime", "a wrong system clock");
     }
     found.map(|library| library.display().to_string())
 }
 
 /// Starts the program with the clock that a file says, which may change it.
-fn serve_at(telegram: &BotApi, life: usize, folder: &Path, library: &str) -> Program {
+fn serve_at(telegram: &FakeBotApi, life: usize, folder: &Path, library: &str) -> Program {
     let (clock, inbox) = (folder.join("clock").display().to_string(), format!("sqlite:{}/inbox.db", folder.display()));
     let variables = [
         ("LD_PRELOAD", library),
@@ -43,18 +43,18 @@ async fn ring(program: &Program) {
     for (id, text) in [(1, "/echo 1"), (2, "/echo 2")] {
         let mut update = message(id, 7, text);
         update["message"]["date"] = now.into();
-        assert_eq!(line.ring(&update).await.unwrap().status, 200);
+        assert_eq!(line.deliver(&update).await.unwrap().status, 200);
     }
 }
 
-fn answered(telegram: &BotApi, life: usize) -> bool {
+fn answered(telegram: &FakeBotApi, life: usize) -> bool {
     telegram.sent(7).iter().any(|sent| sent.text == "2" && sent.life == life)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_while_a_clock_that_was_behind_is_set_right_is_answered() {
     let Some(library) = faketime() else { return };
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     set_clock(folder.path(), "-2d");
     telegram.hang(true);
     let program = serve_at(&telegram, 0, folder.path(), &library);
@@ -69,7 +69,7 @@ async fn what_waits_while_a_clock_that_was_behind_is_set_right_is_answered() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_with_a_clock_that_was_behind_is_answered_after_a_restart() {
     let Some(library) = faketime() else { return };
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     set_clock(folder.path(), "-2d");
     telegram.hang(true);
     let mut program = serve_at(&telegram, 0, folder.path(), &library);

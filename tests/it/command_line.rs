@@ -8,7 +8,7 @@ use std::time::Duration;
 use doorbell::sandbox::TOKEN;
 use serde_json::Value;
 
-use crate::harness::{Playground, Program, get, run, run_openly};
+use crate::harness::{Program, SandboxProcess, get, run, run_openly};
 
 fn in_no_folder() -> &'static Path {
     Path::new("/")
@@ -149,7 +149,7 @@ fn the_schema_knows_each_key_of_the_defaults_and_no_other() {
 
 #[test]
 fn a_ring_at_the_sandbox_is_heard_and_the_conversation_shows_the_reply() {
-    let playground = Playground::open();
+    let playground = SandboxProcess::start();
     let url = playground.url();
     let rung = run(&["ring", "/start", "--url", &url], &[], in_no_folder());
     assert_eq!(rung.code, 0, "{}", rung.stderr);
@@ -167,7 +167,7 @@ fn a_ring_at_the_sandbox_is_heard_and_the_conversation_shows_the_reply() {
 
 #[test]
 fn the_same_update_rung_twice_is_known_the_second_time() {
-    let playground = Playground::open();
+    let playground = SandboxProcess::start();
     for _ in 0..2 {
         let rung = run(&["ring", "--update-id", "5", "--url", &playground.url()], &[], in_no_folder());
         assert_eq!(rung.code, 0, "{}", rung.stderr);
@@ -179,7 +179,7 @@ fn the_same_update_rung_twice_is_known_the_second_time() {
 
 #[test]
 fn a_ring_with_the_wrong_secret_ends_with_1_and_says_what_to_do() {
-    let playground = Playground::open();
+    let playground = SandboxProcess::start();
     let wrong = run(&["ring", "--url", &playground.url()], &[("WEBHOOK_SECRET", "wrong")], in_no_folder());
     assert_eq!(wrong.code, 1);
     for words in ["answered 401", "WEBHOOK_SECRET", "The secret token is missing or wrong"] {
@@ -198,7 +198,7 @@ fn a_ring_that_nobody_hears_ends_with_1_and_a_hint() {
 
 #[test]
 fn the_curl_command_that_ring_prints_does_the_same() {
-    let playground = Playground::open();
+    let playground = SandboxProcess::start();
     let text = "/echo it's \"quoted\" & $more";
     let printed = run_openly(&["ring", text, "--url", &playground.url(), "--curl"], &[], in_no_folder());
     assert!(printed.stdout.starts_with("curl "), "{}", printed.stdout);
@@ -212,10 +212,9 @@ fn the_curl_command_that_ring_prints_does_the_same() {
 }
 
 /// What a pasted line prints; none where there is no curl.
-#[expect(clippy::print_stderr, reason = "what was left out must be seen")]
 fn in_a_shell(line: &str) -> Option<String> {
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
-        eprintln!("left out: there is no curl here");
+        crate::harness::skip_without("curl", "the command that `doorbell ring --curl` prints");
         return None;
     }
     let ended = Command::new("sh").args(["-c", line]).output().expect("a shell is there");
@@ -225,7 +224,7 @@ fn in_a_shell(line: &str) -> Option<String> {
 
 #[test]
 fn the_webhook_is_shown_set_and_removed_at_telegram() {
-    let playground = Playground::open();
+    let playground = SandboxProcess::start();
     let (info, json) = (playground.run(&["webhook", "info"]), playground.run(&["webhook", "info", "--json"]));
     assert_eq!((info.code, json.code), (0, 0), "{}", info.stderr);
     assert!(info.stdout.contains("(ours)") && info.stdout.contains("0 updates at Telegram"), "{}", info.stdout);
@@ -244,7 +243,7 @@ fn the_webhook_is_shown_set_and_removed_at_telegram() {
 
 #[test]
 fn the_secret_that_is_printed_is_the_one_that_is_let_in() {
-    let playground = Playground::open();
+    let playground = SandboxProcess::start();
     let derived = playground.run_openly(&["webhook", "secret"]);
     let secret = derived.stdout.trim();
     assert!(secret.len() == 43 && derived.stderr.is_empty());
@@ -256,7 +255,7 @@ fn the_secret_that_is_printed_is_the_one_that_is_let_in() {
 
 #[test]
 fn the_sandbox_leaves_nothing_behind() {
-    let mut playground = Playground::open();
+    let mut playground = SandboxProcess::start();
     let url = playground.url();
     assert_eq!(run(&["ring", "/start", "--url", &url], &[], in_no_folder()).code, 0);
     playground.program.signal("INT");

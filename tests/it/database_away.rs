@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::harness::postgres::Server;
-use crate::harness::{Answer, BotApi, Line, Program, get, message, serve_echo, tell};
+use crate::harness::{Answer, FakeBotApi, Line, Program, get, message, print_line, serve_echo};
 
 /// As many connections as Telegram opens by default.
 const LINES: i64 = 40;
@@ -28,7 +28,7 @@ async fn deliver(addr: SocketAddr, chat: i64, counted: Arc<Counted>) -> i64 {
     let mut turn = 0;
     while !counted.ending.load(Ordering::Relaxed) {
         let update = message(chat * 1_000_000 + turn + 1, chat, &format!("/echo {}", turn + 1));
-        let answer = line.ring(&update).await.unwrap();
+        let answer = line.deliver(&update).await.unwrap();
         match answer.status {
             200 => {
                 turn += 1;
@@ -76,7 +76,7 @@ fn away_for() -> Duration {
 async fn a_database_that_is_away_under_load_costs_no_memory_and_no_update() {
     let Some(server) = Server::start() else { return };
     let database = server.database().await;
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let program = serve_echo(&telegram, &database.url, folder.path(), &[]);
     let counted = Arc::new(Counted::default());
     let mut lines = JoinSet::new();
@@ -102,7 +102,7 @@ async fn a_database_that_is_away_under_load_costs_no_memory_and_no_update() {
     let acknowledged = counted.acknowledged.load(Ordering::Relaxed);
     server.start_again();
     let recovered = moves(&counted.acknowledged).await;
-    tell(&format!(
+    print_line(&format!(
         "a database away for {} s under load: {} refused, resident {before} KiB, at most {most} KiB, an update kept \
          {recovered:?} after it is back",
         away.as_secs(),
@@ -113,7 +113,7 @@ async fn a_database_that_is_away_under_load_costs_no_memory_and_no_update() {
     assert!(looks > 1 && acknowledged >= 2_000);
     counted.ending.store(true, Ordering::Relaxed);
     let offered: Vec<(i64, i64)> = lines.join_all().await;
-    let all = |api: &BotApi| offered.iter().all(|(chat, turn)| api.last(*chat) == Some(turn.to_string()));
+    let all = |api: &FakeBotApi| offered.iter().all(|(chat, turn)| api.last(*chat) == Some(turn.to_string()));
     telegram.until_within(Duration::from_mins(2), "each chat has its last reply", all).await;
     for (chat, turns) in &offered {
         let mut texts: Vec<i64> = telegram.sent(*chat).iter().map(|sent| sent.text.parse().unwrap()).collect();

@@ -8,19 +8,19 @@ use tempfile::TempDir;
 use crate::harness::postgres::{Database, Server};
 use crate::harness::waiting::until;
 use crate::harness::{
-    Answer, BotApi, Line, Program, echo_settings, echo_variables, free_port, get, message, run, serve_echo,
+    Answer, FakeBotApi, Line, Program, echo_settings, echo_variables, free_port, get, message, run, serve_echo,
 };
 
 struct Waiting {
     program: Program,
     folder: TempDir,
-    _telegram: BotApi,
+    _telegram: FakeBotApi,
 }
 
 impl Waiting {
     /// Starts the service on a database that it cannot use, and sees that it says why, and what to do.
     async fn on(url: &str, words: &str, hint: &str) -> Self {
-        let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+        let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
         let (api, settings) = (telegram.url(), echo_settings(folder.path()));
         let mut variables = echo_variables(&api, url, &settings);
         variables.push(("RUST_LOG", "info"));
@@ -37,7 +37,7 @@ impl Waiting {
             assert!(!not_ready.body.contains(name) && !health.contains(name), "strangers are told no name: {health}");
         }
         let mut line = Line::open(waiting.program.addr).await.unwrap();
-        let refused = line.ring(&message(1, 7, "/echo 1")).await.unwrap();
+        let refused = line.deliver(&message(1, 7, "/echo 1")).await.unwrap();
         assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true));
         let said = waiting.said();
         assert!(said.len() == 1 && said[0].contains(words) && said[0].contains(hint), "{said:#?}");
@@ -60,7 +60,7 @@ impl Waiting {
     async fn heals(self) {
         until("it is ready", async || (self.ask("/readyz").status == 200).then_some(())).await;
         let mut line = Line::open(self.program.addr).await.unwrap();
-        assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.unwrap().status, 200);
+        assert_eq!(line.deliver(&message(1, 7, "/echo 1")).await.unwrap().status, 200);
         assert_eq!(self.said().len(), 1);
     }
 }
@@ -120,7 +120,7 @@ async fn rights_on_a_schema_of_somebody_else_are_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_fails_while_the_service_runs_is_in_the_log_and_strangers_are_told_that_it_is() {
     let Some(database) = Database::fresh().await else { return };
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let program = serve_echo(&telegram, &database.url, folder.path(), &[]);
     until("it is ready", async || (get(program.addr, "/readyz").status == 200).then_some(())).await;
     database.run("ALTER FUNCTION doorbell.survey_1() RENAME TO hidden_name").await;

@@ -152,7 +152,7 @@ async fn an_operators_command_makes_and_changes_no_table() {
         let (url, folder) = (url.clone(), folder.path().to_owned());
         tokio::task::spawn_blocking(move || run(arguments, &[("DATABASE_URL", &url)], &folder))
     };
-    let refused = |ended: crate::harness::Ended| {
+    let refused = |ended: crate::harness::CommandOutput| {
         assert_eq!(ended.code, 1);
         assert!(ended.stderr.contains("is of an older Doorbell, or not made yet"), "{}", ended.stderr);
         assert!(ended.stderr.contains("Start the service of this version first"), "{}", ended.stderr);

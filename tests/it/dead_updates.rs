@@ -11,7 +11,7 @@ use doorbell::telegram::Call;
 use doorbell::update::Update;
 
 use crate::harness::waiting::until;
-use crate::harness::{BotApi, TestApp, Wanted, get, message, run, serve_echo};
+use crate::harness::{FakeBotApi, TestApp, TestAppBuilder, get, message, run, serve_echo};
 
 /// Refuses every update, until it is mended.
 struct Refuses(Arc<AtomicBool>);
@@ -28,11 +28,11 @@ impl Handler for Refuses {
 
 async fn with_dead(ids: &[i64]) -> (TestApp, Arc<AtomicBool>) {
     let mended = Arc::new(AtomicBool::new(false));
-    let mut app = Wanted::default().handled_by(Refuses(Arc::clone(&mended))).start().await;
-    app.work_may_be_left = true;
+    let mut app = TestAppBuilder::default().with_handler(Refuses(Arc::clone(&mended))).start().await;
+    app.allow_unfinished_work = true;
     app.registered().await;
     for id in ids {
-        assert_eq!(app.ring(&message(*id, 7, "secret words")).await.status, 200);
+        assert_eq!(app.deliver(&message(*id, 7, "secret words")).await.status, 200);
     }
     app.drain().await;
     assert_eq!(app.survey().await.dead, ids.len() as u64);
@@ -82,7 +82,7 @@ async fn a_discarded_dead_update_is_gone_and_stays_known() {
     mended.store(true, Ordering::SeqCst);
     assert_eq!(dead(&app, &["discard", "--all"]).await.0, 0);
     assert_eq!(app.survey().await.dead, 0);
-    assert_eq!(app.ring(&message(11, 7, "again")).await.status, 200);
+    assert_eq!(app.deliver(&message(11, 7, "again")).await.status, 200);
     app.drain().await;
     assert_eq!(app.replies(7), [""; 0]);
 }
@@ -117,7 +117,7 @@ fn an_operators_command_leaves_a_file_of_an_older_version_as_it_is() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_revived_while_the_file_could_not_be_written_is_handled_when_it_can() {
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let path = folder.path().join("inbox.db");
     let url = format!("sqlite:{}", path.display());
     let mut program = serve_echo(&telegram, &url, folder.path(), &[]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use doorbell::clock::SystemClock;
 use doorbell::doctor::{Finding, Ring, Verdict, examine};
 use doorbell::handler::{Handler, HandlerError};
-use doorbell::sandbox::{Answer, Fault, Outcome, Sandbox, TOKEN};
+use doorbell::sandbox::{DeliveryOutcome, Fault, FaultKind, Sandbox, TOKEN};
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::Call;
 use doorbell::update::Update;
@@ -15,7 +15,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::harness::{Ended, SECRET, TestApp, Wanted, count, fetch, free_port, message, run, telegram};
+use crate::harness::{
+    CommandOutput, SECRET, TestApp, TestAppBuilder, count_calls, fetch, free_port, message, run, start_sandbox,
+};
 
 /// A service as the doctor is told of it.
 struct Case {
@@ -93,7 +95,7 @@ async fn a_healthy_service_is_well_in_every_respect_and_not_disturbed() {
                     secret token, ring, inbox, storage, place, only one";
     assert_eq!(checks.join(", "), expected);
     case.app.drain().await;
-    assert_eq!(count(&case.app.sandbox, "setWebhook"), 1);
+    assert_eq!(count_calls(&case.app.sandbox, "setWebhook"), 1);
     assert_eq!(fetch(case.app.addr, "/healthz").await.json()["updates"]["stored"], 1);
 }
 
@@ -117,7 +119,7 @@ async fn a_refused_token_spares_what_telegram_would_be_asked() {
 #[tokio::test]
 async fn telegram_that_does_not_answer_is_told_from_a_wrong_token() {
     let case = Case::healthy().await;
-    case.app.sandbox.fault(Fault { method: None, times: None, what: Answer::Html(502) });
+    case.app.sandbox.add_fault(Fault { method: None, times: None, what: FaultKind::Html(502) });
     case.finds("bot token", "502", "TELEGRAM_API_URL").await;
 }
 
@@ -130,14 +132,14 @@ async fn a_missing_public_url_is_found() {
 #[tokio::test]
 async fn a_webhook_that_was_removed_is_found() {
     let case = Case::healthy().await;
-    case.app.sandbox.polling_copy();
+    case.app.sandbox.start_polling_copy();
     case.finds("webhook", "has none", "polling copy").await;
 }
 
 #[tokio::test]
 async fn a_webhook_that_another_service_has_is_found_with_its_host() {
     let case = Case::healthy().await;
-    case.app.sandbox.second_service("https://192.0.2.1/hook").expect("it can be set");
+    case.app.sandbox.take_over_webhook("https://192.0.2.1/hook").expect("it can be set");
     case.finds("webhook", "another service, at 192.0.2.1", "doorbell serve --takeover").await;
     case.finds("only one", "two services", "Stop one of them").await;
 }
@@ -145,7 +147,7 @@ async fn a_webhook_that_another_service_has_is_found_with_its_host() {
 #[tokio::test]
 async fn a_webhook_with_another_path_is_found() {
     let case = Case::healthy().await;
-    case.app.sandbox.second_service(&format!("http://{}/old", case.app.addr)).expect("it can be set");
+    case.app.sandbox.take_over_webhook(&format!("http://{}/old", case.app.addr)).expect("it can be set");
     case.finds("webhook", "another path", "doorbell webhook set").await;
 }
 
@@ -159,9 +161,9 @@ async fn other_kinds_of_updates_and_limits_are_found() {
 #[tokio::test]
 async fn a_secret_that_telegram_does_not_have_is_found_in_its_last_error() {
     let case = Case::healthy().await;
-    case.app.sandbox.changed_secret("changed-behind-your-back");
-    case.app.sandbox.say(7, "Ann", "/start");
-    case.app.sandbox.until(|sandbox| tried(sandbox, &Outcome::Status(401))).await;
+    case.app.sandbox.change_secret("changed-behind-your-back");
+    case.app.sandbox.send_text(7, "Ann", "/start");
+    case.app.sandbox.until(|sandbox| tried(sandbox, &DeliveryOutcome::Status(401))).await;
     case.finds("deliveries", "401 Unauthorized. This means: whoever answers does not know", "WEBHOOK_SECRET").await;
 }
 
@@ -173,13 +175,14 @@ async fn a_secret_that_the_running_service_does_not_know_is_found() {
 
 #[tokio::test]
 async fn an_address_at_which_nobody_listens_is_found() {
-    let sandbox = telegram(&SystemClock).await;
+    let sandbox = start_sandbox(&SystemClock).await;
     let port = free_port();
-    let wanted = Wanted::default().at(&sandbox).with("webhook.public_url", format!("http://127.0.0.1:{port}"));
+    let wanted =
+        TestAppBuilder::default().with_sandbox(&sandbox).with("webhook.public_url", format!("http://127.0.0.1:{port}"));
     let app = wanted.start().await;
     app.registered().await;
-    sandbox.say(7, "Ann", "/start");
-    sandbox.until(|sandbox| sandbox.deliveries().iter().any(|attempt| attempt.outcome != Outcome::Sent)).await;
+    sandbox.send_text(7, "Ann", "/start");
+    sandbox.until(|sandbox| sandbox.deliveries().iter().any(|attempt| attempt.outcome != DeliveryOutcome::Sent)).await;
     let case = Case::of(app).with("webhook.public_url", format!("http://127.0.0.1:{port}"));
     case.finds("deliveries", "nothing listens", "Start the service").await;
     case.finds("way to the service", "connection refused", "Start the service").await;
@@ -205,8 +208,10 @@ async fn another_program_at_the_public_url_is_found() {
 
 #[tokio::test]
 async fn a_proxy_that_answers_in_the_services_place_is_found() {
-    let sandbox = telegram(&SystemClock).await;
-    let wanted = Wanted::default().on(&[("RENDER", "true"), ("IS_PULL_REQUEST", "true")]).at(&sandbox);
+    let sandbox = start_sandbox(&SystemClock).await;
+    let wanted = TestAppBuilder::default()
+        .on_platform(&[("RENDER", "true"), ("IS_PULL_REQUEST", "true")])
+        .with_sandbox(&sandbox);
     // It serves its health, and has no webhook.
     let case = Case::of(wanted.with("telegram.bot_token", "").start().await);
     case.finds("secret token", "answers 404 to a wrong secret token", "Let the webhook's path pass").await;
@@ -215,10 +220,10 @@ async fn a_proxy_that_answers_in_the_services_place_is_found() {
 
 #[tokio::test]
 async fn dead_updates_and_an_inbox_of_another_program_are_found() {
-    let mut case = Case::of(Wanted::default().handled_by(Rejects).start().await);
+    let mut case = Case::of(TestAppBuilder::default().with_handler(Rejects).start().await);
     case.app.registered().await;
-    case.app.work_may_be_left = true;
-    assert_eq!(case.app.ring(&message(1, 7, "/start")).await.status, 200);
+    case.app.allow_unfinished_work = true;
+    assert_eq!(case.app.deliver(&message(1, 7, "/start")).await.status, 200);
     case.app.drain().await;
     case.finds("inbox", "dead: 1", "doorbell dead list").await;
     let other = case.app.folder.path().join("other.db");
@@ -230,7 +235,7 @@ async fn dead_updates_and_an_inbox_of_another_program_are_found() {
 #[tokio::test]
 async fn an_inbox_that_nobody_uses_is_read_and_nothing_is_left_beside_it() {
     let mut case = Case::healthy().await;
-    case.app.work_may_be_left = true;
+    case.app.allow_unfinished_work = true;
     let seen = async |case: &Case| {
         let findings = case.examine().await;
         findings.into_iter().find(|finding| finding.check == "inbox").expect("it is there").seen
@@ -240,7 +245,7 @@ async fn an_inbox_that_nobody_uses_is_read_and_nothing_is_left_beside_it() {
     let Case { app, overrides, environment } = case;
     let (folder, sandbox) = (Arc::clone(&app.folder), app.sandbox.clone());
     drop(app);
-    let app = Wanted::default().at(&sandbox).start().await;
+    let app = TestAppBuilder::default().with_sandbox(&sandbox).start().await;
     let case = Case { app, overrides, environment };
     let case = case.with("inbox.url", format!("sqlite:{}", folder.path().join("inbox.db").display()));
     let before = files(&folder);
@@ -277,9 +282,9 @@ async fn a_disk_that_a_deploy_erases_and_a_preview_are_found() {
 
 #[tokio::test]
 async fn a_polling_copy_that_the_service_has_noticed_is_found() {
-    let app = Wanted::default().with("webhook.watch_interval", "1s").start().await;
+    let app = TestAppBuilder::default().with("webhook.watch_interval", "1s").start().await;
     app.registered().await;
-    app.sandbox.polling_copy();
+    app.sandbox.start_polling_copy();
     app.sandbox.until(|sandbox| sandbox.webhook().is_some()).await;
     app.registered().await;
     let case = Case::of(app);
@@ -287,12 +292,12 @@ async fn a_polling_copy_that_the_service_has_noticed_is_found() {
     case.finds("service", "deleteWebhook", "Stop the other program").await;
 }
 
-fn tried(sandbox: &Sandbox, outcome: &Outcome) -> bool {
+fn tried(sandbox: &Sandbox, outcome: &DeliveryOutcome) -> bool {
     sandbox.deliveries().iter().any(|attempt| attempt.outcome == *outcome)
 }
 
 /// The command, beside a service of this process.
-async fn command(case: &Case, arguments: &'static [&'static str], more: &[(&'static str, String)]) -> Ended {
+async fn command(case: &Case, arguments: &'static [&'static str], more: &[(&'static str, String)]) -> CommandOutput {
     let app = &case.app;
     let mut variables = vec![
         ("TELEGRAM_BOT_TOKEN", TOKEN.to_owned()),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use crate::harness::{TestApp, Wanted, post, raw, run};
+use crate::harness::{TestApp, TestAppBuilder, post, raw, run};
 
 const PAGES: [&str; 2] = ["README.md", "README.ru.md"];
 
@@ -177,7 +177,7 @@ async fn the_answers_that_the_readme_shows_are_those_of_the_service() {
 
 #[tokio::test]
 async fn no_document_and_no_setting_names_a_page_that_is_not_there() {
-    let app = Wanted::default().with("console.token", "an-operators-token-1").start().await;
+    let app = TestAppBuilder::default().with("console.token", "an-operators-token-1").start().await;
     let schema = run(&["settings", "--schema"], &[], Path::new("/")).stdout;
     let files = ["config/default.toml", "render.yaml", "README.md", "README.ru.md"].map(read);
     let mut pages = std::collections::BTreeSet::new();

@@ -9,7 +9,7 @@ use doorbell::telegram::Call;
 use doorbell::update::Update;
 use serde_json::Value;
 
-use crate::harness::{Answer, SECRET, TestApp, Wanted, Wire, message, post, raw};
+use crate::harness::{Answer, RawConnection, SECRET, TestApp, TestAppBuilder, message, post, raw};
 
 async fn ask(app: &TestApp, head: &str) -> Answer {
     raw(app.addr, format!("{head}\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).await
@@ -72,7 +72,7 @@ async fn a_refused_100_mb_body_costs_nothing_and_the_answer_can_be_read() {
         )
     };
     for (secret, status) in [("wrong", 401), (SECRET, 413)] {
-        let mut wire = Wire::connect(app.addr).await;
+        let mut wire = RawConnection::connect(app.addr).await;
         // Less than the whole: that the answer comes now shows that nobody waits for the rest.
         wire.send(head(secret)).await;
         wire.send(vec![b'x'; 500_000]).await;
@@ -91,7 +91,7 @@ async fn nobody_hears_100_continue() {
             "POST /telegram/webhook HTTP/1.1\r\nHost: a\r\nX-Telegram-Bot-Api-Secret-Token: {secret}\r\n\
              Content-Length: 15\r\nExpect: 100-continue\r\n\r\n"
         );
-        let mut wire = Wire::connect(app.addr).await;
+        let mut wire = RawConnection::connect(app.addr).await;
         wire.send(head).await;
         let answers = wire.closed().await;
         assert!(
@@ -107,7 +107,7 @@ async fn the_largest_update_of_telegrams_is_stored() {
     let app = TestApp::spawn().await;
     let mut update = message(1, 7, "");
     update["message"]["text"] = "x".repeat(512 * 1024).into();
-    let answer = app.ring(&update).await;
+    let answer = app.deliver(&update).await;
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     app.drain().await;
 }
@@ -166,13 +166,13 @@ impl Handler for Hangs {
 
 #[tokio::test]
 async fn a_full_inbox_says_503_and_when_to_come_back() {
-    let mut app = Wanted::default().with("inbox.capacity", 1).handled_by(Hangs).start().await;
-    app.work_may_be_left = true;
-    assert_eq!(app.ring(&message(1, 7, "one")).await.status, 200);
-    let full = app.ring(&message(2, 8, "two")).await;
+    let mut app = TestAppBuilder::default().with("inbox.capacity", 1).with_handler(Hangs).start().await;
+    app.allow_unfinished_work = true;
+    assert_eq!(app.deliver(&message(1, 7, "one")).await.status, 200);
+    let full = app.deliver(&message(2, 8, "two")).await;
     assert_problem(&full, 503);
     assert!(full.headers.contains("\r\nretry-after: 1\r\n"), "{full:?}");
-    assert_eq!(app.ring(&message(1, 7, "one")).await.status, 200, "what is known is acknowledged");
+    assert_eq!(app.deliver(&message(1, 7, "one")).await.status, 200, "what is known is acknowledged");
     let ready = ask(&app, "GET /readyz HTTP/1.1").await;
     assert_eq!(ready.status, 503);
     assert!(ready.body.contains("the inbox is full"), "{}", ready.body);
@@ -182,7 +182,7 @@ async fn a_full_inbox_says_503_and_when_to_come_back() {
 #[tokio::test]
 async fn health_is_told_in_the_order_in_which_it_is_read() {
     let app = TestApp::spawn().await;
-    app.ring(&message(1, 7, "hello")).await;
+    app.deliver(&message(1, 7, "hello")).await;
     app.drain().await;
     let answer = ask(&app, "GET /healthz HTTP/1.1").await;
     let keys = ["status", "version", "uptime_s", "webhook", "inbox", "updates", "advice"];

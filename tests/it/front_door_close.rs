@@ -6,7 +6,7 @@ use std::future::pending;
 use doorbell::clock::{Clock, ManualClock, SystemClock};
 use tokio::time::{Duration, timeout};
 
-use crate::harness::{Answer, SECRET, TestApp, Wanted, Wire, does, message};
+use crate::harness::{Answer, RawConnection, SECRET, TestApp, TestAppBuilder, does, message};
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
 const UPDATE: &str = r#"{"update_id":1}"#;
@@ -32,14 +32,14 @@ fn sized(length: usize) -> String {
 /// Sends the head of a request alone, reads the answer if the body is never to be asked for, and tries the connection
 /// with another request.
 async fn outcome(app: &TestApp, request: &str, body: &str) -> (Answer, Then) {
-    let mut wire = Wire::connect(app.addr).await;
+    let mut wire = RawConnection::connect(app.addr).await;
     wire.send([request, body].concat()).await;
     let answer = wire.answer().await;
     (answer, tried(&mut wire).await)
 }
 
 /// Whether the connection takes another request after an answer that said nothing of its end.
-async fn tried(wire: &mut Wire) -> Then {
+async fn tried(wire: &mut RawConnection) -> Then {
     wire.send(HEALTH).await;
     let rest = timeout(Duration::from_millis(500), wire.read_some()).await;
     match rest.expect("the connection is used or closed") {
@@ -94,7 +94,7 @@ async fn an_answer_to_an_unread_body_says_close_and_every_other_keeps_the_connec
         assert_told(name, &outcome(&app, &request, body).await, status, then);
     }
     for path in ["/", "/healthz", "/readyz"] {
-        let mut wire = Wire::connect(app.addr).await;
+        let mut wire = RawConnection::connect(app.addr).await;
         wire.send(format!("HEAD {path} HTTP/1.1\r\nHost: a\r\n\r\n{HEALTH}")).await;
         let both = timeout(Duration::from_secs(5), async {
             let mut heard = String::new();
@@ -112,17 +112,17 @@ async fn an_answer_to_an_unread_body_says_close_and_every_other_keeps_the_connec
 #[tokio::test]
 async fn a_body_that_ends_early_or_comes_too_late_ends_the_connection_and_the_answer_says_so() {
     let clock = ManualClock::new(SystemClock.now());
-    let app = Wanted::default().by(&clock).start().await;
-    let mut early = Wire::connect(app.addr).await;
+    let app = TestAppBuilder::default().with_clock(&clock).start().await;
+    let mut early = RawConnection::connect(app.addr).await;
     early.send(post(SECRET, &sized(15)) + "{").await;
     early.end().await;
     let answer = early.answer().await;
     assert_told("broken off", &(answer, tried(&mut early).await), 400, Closes);
 
-    let mut late = Wire::connect(app.addr).await;
+    let mut late = RawConnection::connect(app.addr).await;
     late.send(post(SECRET, &sized(15)) + "{").await;
     // What comes on a later connection is answered after the head above was read.
-    let mut other = Wire::connect(app.addr).await;
+    let mut other = RawConnection::connect(app.addr).await;
     other.send(HEALTH).await;
     assert_eq!(other.answer().await.status, 200);
     let answer = async {
@@ -139,16 +139,16 @@ async fn a_body_that_ends_early_or_comes_too_late_ends_the_connection_and_the_an
 
 #[tokio::test]
 async fn when_too_many_bodies_arrive_at_once_the_refused_connection_says_close_and_a_full_inbox_keeps_it() {
-    let mut app = Wanted::default().with("inbox.capacity", 1).handled_by(does(|_| pending())).start().await;
-    app.work_may_be_left = true;
-    assert_eq!(app.ring(&message(1, 7, "one")).await.status, 200);
+    let mut app = TestAppBuilder::default().with("inbox.capacity", 1).with_handler(does(|_| pending())).start().await;
+    app.allow_unfinished_work = true;
+    assert_eq!(app.deliver(&message(1, 7, "one")).await.status, 200);
     let other = message(2, 8, "two").to_string();
     let full = outcome(&app, &post(SECRET, &sized(other.len())), &other).await;
     assert_told("full", &full, 503, Stays);
     let mut holding = Vec::new();
     // 32 MiB are kept for bodies; each of these has 1 MiB of them.
     for _ in 0..32 {
-        let mut wire = Wire::connect(app.addr).await;
+        let mut wire = RawConnection::connect(app.addr).await;
         wire.send(post(SECRET, &sized(1024 * 1024)) + "{").await;
         holding.push(wire);
     }

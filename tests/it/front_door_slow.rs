@@ -8,7 +8,7 @@ use doorbell::clock::ManualClock;
 use doorbell::server::Limits;
 use jiff::Timestamp;
 
-use crate::harness::{SECRET, TestApp, Wanted, Wire, message};
+use crate::harness::{RawConnection, SECRET, TestApp, TestAppBuilder, message};
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -16,12 +16,12 @@ const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
 /// that the service has looked over the others: it does so before it takes one.
 async fn second(app: &TestApp, clock: &ManualClock) {
     clock.advance(Duration::from_secs(1));
-    let mut wire = Wire::connect(app.addr).await;
+    let mut wire = RawConnection::connect(app.addr).await;
     wire.send(HEALTH).await;
     assert_eq!(wire.answer().await.status, 200);
 }
 
-async fn healthy(wire: &mut Wire) {
+async fn healthy(wire: &mut RawConnection) {
     wire.send(HEALTH).await;
     assert_eq!(wire.answer().await.status, 200);
 }
@@ -29,8 +29,8 @@ async fn healthy(wire: &mut Wire) {
 #[tokio::test]
 async fn slow_connections_of_five_kinds_end_within_20_s_and_an_idle_one_lives_for_120() {
     let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
-    let app = Wanted { clock: Arc::new(clock.clone()), ..Wanted::default() }.start().await;
-    let mut idle = Wire::connect(app.addr).await;
+    let app = TestAppBuilder { clock: Arc::new(clock.clone()), ..TestAppBuilder::default() }.start().await;
+    let mut idle = RawConnection::connect(app.addr).await;
     healthy(&mut idle).await;
     let body = format!(
         "POST /telegram/webhook HTTP/1.1\r\nHost: a\r\nX-Telegram-Bot-Api-Secret-Token: {SECRET}\r\n\
@@ -39,15 +39,15 @@ async fn slow_connections_of_five_kinds_end_within_20_s_and_an_idle_one_lives_fo
     let mut slow = Vec::new();
     for said in ["", "POST /telegram/webhook HTTP/1.1\r\nHo", "PRI * HTTP/2.0\r\n\r\nSM", &body] {
         for _ in 0..20 {
-            let mut wire = Wire::connect(app.addr).await;
+            let mut wire = RawConnection::connect(app.addr).await;
             wire.send(said).await;
             slow.push(wire);
         }
     }
     let mut readers = Vec::new();
     for _ in 0..2 {
-        let mut reader = Wire::narrow(app.addr).await;
-        reader.stuff(HEALTH.repeat(100).as_bytes()).await;
+        let mut reader = RawConnection::with_small_buffer(app.addr).await;
+        reader.fill_send_buffer(HEALTH.repeat(100).as_bytes()).await;
         readers.push(reader);
     }
     for passed in 0..20 {
@@ -55,7 +55,7 @@ async fn slow_connections_of_five_kinds_end_within_20_s_and_an_idle_one_lives_fo
         for wire in slow.iter_mut().skip(20).step_by(2).take(20) {
             wire.send("x").await;
         }
-        assert_eq!(app.ring(&message(passed, 7, "meanwhile")).await.status, 200);
+        assert_eq!(app.deliver(&message(passed, 7, "meanwhile")).await.status, 200);
         second(&app, &clock).await;
     }
     for wire in &mut slow {
@@ -79,14 +79,14 @@ async fn slow_connections_of_five_kinds_end_within_20_s_and_an_idle_one_lives_fo
 #[tokio::test]
 async fn at_the_cap_newcomers_are_answered_and_the_silent_make_room() {
     let limits = Limits { connections: 10, ..Limits::default() };
-    let app = Wanted { limits, ..Wanted::default() }.start().await;
-    let mut proven = Wire::connect(app.addr).await;
+    let app = TestAppBuilder { limits, ..TestAppBuilder::default() }.start().await;
+    let mut proven = RawConnection::connect(app.addr).await;
     healthy(&mut proven).await;
     let mut silent = Vec::new();
     for _ in 0..50 {
-        silent.push(Wire::connect(app.addr).await);
+        silent.push(RawConnection::connect(app.addr).await);
     }
-    let mut newcomer = Wire::connect(app.addr).await;
+    let mut newcomer = RawConnection::connect(app.addr).await;
     healthy(&mut newcomer).await;
     healthy(&mut proven).await;
     for wire in &mut silent[..50 - 10] {
@@ -99,8 +99,8 @@ async fn at_the_cap_newcomers_are_answered_and_the_silent_make_room() {
 #[tokio::test]
 async fn a_connection_is_kept_and_its_last_answer_says_that_it_is_the_last() {
     let mut app = TestApp::spawn().await;
-    let mut busy = Wire::connect(app.addr).await;
-    let (mut idle, mut used) = (Wire::connect(app.addr).await, Wire::connect(app.addr).await);
+    let mut busy = RawConnection::connect(app.addr).await;
+    let (mut idle, mut used) = (RawConnection::connect(app.addr).await, RawConnection::connect(app.addr).await);
     healthy(&mut idle).await;
     healthy(&mut used).await;
     let body = message(1, 7, "hello").to_string();

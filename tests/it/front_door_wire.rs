@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use doorbell::server::Limits;
 
-use crate::harness::{SECRET, TestApp, Wanted, raw};
+use crate::harness::{SECRET, TestApp, TestAppBuilder, raw};
 
 /// A service that soon closes what is silent, so that a test reads to the end of a connection.
 async fn impatient() -> TestApp {
     let tick = Duration::from_millis(20);
     let limits = Limits { head: 5 * tick, idle: 5 * tick, linger: 5 * tick, tick, ..Limits::default() };
-    let app = Wanted { limits, ..Wanted::default() }.start().await;
+    let app = TestAppBuilder { limits, ..TestAppBuilder::default() }.start().await;
     app.registered().await;
     app
 }
@@ -93,7 +93,7 @@ async fn what_can_be_read_in_two_ways_has_one_answer_and_ends_the_connection() {
 #[tokio::test]
 async fn what_comes_in_single_bytes_is_read_as_if_it_came_at_once() {
     let app = TestApp::spawn().await;
-    let mut wire = crate::harness::Wire::connect(app.addr).await;
+    let mut wire = crate::harness::RawConnection::connect(app.addr).await;
     let body = r#"{"update_id":1}"#;
     let request = format!(
         "POST /telegram/webhook HTTP/1.1\r\nHost: a\r\nX-Telegram-Bot-Api-Secret-Token: {SECRET}\r\n\

@@ -7,7 +7,7 @@ use doorbell::settings::{Need, Settings, Sources};
 use http::{Request, StatusCode};
 use tower::ServiceExt;
 
-use crate::harness::{SECRET, TestApp, Wanted, fetch, raw};
+use crate::harness::{SECRET, TestApp, TestAppBuilder, fetch, raw};
 
 #[tokio::test]
 async fn the_front_page_says_what_this_is_and_whether_it_is_well_and_head_gets_the_same_without_the_page() {
@@ -31,8 +31,8 @@ async fn the_front_page_says_what_this_is_and_whether_it_is_well_and_head_gets_t
 
 #[tokio::test]
 async fn the_front_page_answers_while_the_inbox_does_not() {
-    let mut app = Wanted::default().with("inbox.url", "postgres://nobody@127.0.0.1:1/nothing").start().await;
-    app.work_may_be_left = true;
+    let mut app = TestAppBuilder::default().with("inbox.url", "postgres://nobody@127.0.0.1:1/nothing").start().await;
+    app.allow_unfinished_work = true;
     let page = fetch(app.addr, "/").await;
     assert!(page.status == 200 && page.body.contains("not known"), "{page:?}");
 }

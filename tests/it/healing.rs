@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use doorbell::clock::{SystemClock, elapsed};
 use doorbell::registrar::Standing;
-use doorbell::sandbox::{Answer, Fault, Outcome, Sandbox, TOKEN};
+use doorbell::sandbox::{DeliveryOutcome, Fault, FaultKind, Sandbox, TOKEN};
 
-use crate::harness::{Log, SECRET, SteppedClock, TestApp, Wanted, count, fetch, free_port, post, telegram};
+use crate::harness::{
+    Log, SECRET, SteppedClock, TestApp, TestAppBuilder, count_calls, fetch, free_port, post, start_sandbox,
+};
 
 /// A service and its Telegram on one clock, registered.
 async fn service(clock: &SteppedClock) -> TestApp {
-    let sandbox = telegram(&clock.manual).await;
-    let app = Wanted::default().at(&sandbox).by(clock).start().await;
+    let sandbox = start_sandbox(&clock.manual).await;
+    let app = TestAppBuilder::default().with_sandbox(&sandbox).with_clock(clock).start().await;
     app.registered().await;
-    clock.pass(2, 1).await;
+    clock.advance(2, 1).await;
     app
 }
 
@@ -29,12 +31,12 @@ fn most_in_ten_minutes(sandbox: &Sandbox) -> usize {
 
 #[tokio::test]
 async fn a_webhook_that_was_removed_is_back_within_the_watch_interval() {
-    let log = Log::listen();
+    let log = Log::capture();
     let clock = SteppedClock::new();
     let app = service(&clock).await;
-    app.sandbox.polling_copy();
-    app.sandbox.say(7, "Ann", "/start");
-    clock.pass(61, 1).await;
+    app.sandbox.start_polling_copy();
+    app.sandbox.send_text(7, "Ann", "/start");
+    clock.advance(61, 1).await;
     assert!(app.sandbox.webhook().is_some() && app.standing.borrow().is_active());
     assert_eq!(log.lines("some program called deleteWebhook").len(), 1);
     let health = fetch(app.addr, "/healthz").await.json();
@@ -46,13 +48,13 @@ async fn a_webhook_that_was_removed_is_back_within_the_watch_interval() {
 
 #[tokio::test]
 async fn a_polling_copy_that_restarts_every_ten_seconds_meets_no_storm_and_one_clear_sentence() {
-    let log = Log::listen();
+    let log = Log::capture();
     let clock = SteppedClock::new();
     let app = service(&clock).await;
     for restart in 0..60 {
-        app.sandbox.polling_copy();
-        app.sandbox.say(100 + restart, "Ann", "/start");
-        clock.pass(10, 1).await;
+        app.sandbox.start_polling_copy();
+        app.sandbox.send_text(100 + restart, "Ann", "/start");
+        clock.advance(10, 1).await;
     }
     assert_eq!(log.lines("a polling copy of this bot is running elsewhere").len(), 1);
     assert!(log.lines(" WARN ").len() <= 2, "{:#?}", log.lines(" WARN "));
@@ -60,7 +62,7 @@ async fn a_polling_copy_that_restarts_every_ten_seconds_meets_no_storm_and_one_c
     assert!(health.body.contains("a polling copy of this bot is running elsewhere"), "{}", health.body);
 
     // It has been stopped: the webhook comes back within the longest wait.
-    clock.pass(360, 1).await;
+    clock.advance(360, 1).await;
     assert!(app.sandbox.webhook().is_some() && app.standing.borrow().is_active());
     assert!(most_in_ten_minutes(&app.sandbox) <= 12, "{}", most_in_ten_minutes(&app.sandbox));
     app.sandbox.idle().await;
@@ -70,35 +72,35 @@ async fn a_polling_copy_that_restarts_every_ten_seconds_meets_no_storm_and_one_c
     }
 
     // A calm while ends the storm: the next removal is healed at once again.
-    clock.pass(700, 1).await;
+    clock.advance(700, 1).await;
     assert_eq!(log.lines("left in peace").len(), 1);
-    app.sandbox.polling_copy();
-    clock.pass(61, 1).await;
+    app.sandbox.start_polling_copy();
+    clock.advance(61, 1).await;
     assert!(app.sandbox.webhook().is_some());
 }
 
 #[tokio::test]
 async fn a_second_service_is_named_and_not_fought() {
-    let log = Log::listen();
+    let log = Log::capture();
     let clock = SteppedClock::new();
     let app = service(&clock).await;
-    app.sandbox.second_service("https://192.0.2.1/secret-path").expect("it can be set");
-    clock.pass(600, 1).await;
+    app.sandbox.take_over_webhook("https://192.0.2.1/secret-path").expect("it can be set");
+    clock.advance(600, 1).await;
     assert_eq!(*app.standing.borrow(), Standing::Superseded { host: "192.0.2.1".to_owned() });
     assert_eq!(log.lines("Another service, at 192.0.2.1, has taken this bot's webhook").len(), 1);
     assert!(log.lines("secret-path").is_empty());
-    assert_eq!(count(&app.sandbox, "setWebhook"), 2, "ours at the start, and the other's");
+    assert_eq!(count_calls(&app.sandbox, "setWebhook"), 2, "ours at the start, and the other's");
 }
 
 #[tokio::test]
 async fn a_second_service_that_is_there_before_ours_is_read_back_wins_too() {
     let clock = SteppedClock::new();
-    let sandbox = telegram(&clock.manual).await;
-    let slow = Answer::Slow(Duration::from_secs(5));
-    sandbox.fault(Fault { method: Some("setWebhook".into()), times: Some(1), what: slow });
-    let app = Wanted::default().at(&sandbox).by(&clock).start().await;
+    let sandbox = start_sandbox(&clock.manual).await;
+    let slow = FaultKind::Slow(Duration::from_secs(5));
+    sandbox.add_fault(Fault { method: Some("setWebhook".into()), times: Some(1), what: slow });
+    let app = TestAppBuilder::default().with_sandbox(&sandbox).with_clock(&clock).start().await;
     sandbox.until(|sandbox| sandbox.webhook().is_some()).await;
-    sandbox.second_service("https://192.0.2.1/hook").expect("it can be set");
+    sandbox.take_over_webhook("https://192.0.2.1/hook").expect("it can be set");
     clock.manual.advance(Duration::from_secs(5));
     let mut standing = app.standing.clone();
     standing.wait_for(|standing| matches!(standing, Standing::Superseded { .. })).await.expect("it runs");
@@ -106,22 +108,22 @@ async fn a_second_service_that_is_there_before_ours_is_read_back_wins_too() {
 
 #[tokio::test]
 async fn a_secret_changed_behind_our_back_is_noticed_by_the_burst_and_set_again() {
-    let log = Log::listen();
+    let log = Log::capture();
     let clock = SteppedClock::new();
     let app = service(&clock).await;
-    app.sandbox.changed_secret("changed-behind-your-back");
+    app.sandbox.change_secret("changed-behind-your-back");
     for chat in 1..=4 {
-        app.sandbox.say(chat, "Ann", "/start");
+        app.sandbox.send_text(chat, "Ann", "/start");
     }
     let refused = |sandbox: &Sandbox| {
-        sandbox.deliveries().iter().filter(|attempt| attempt.outcome == Outcome::Status(401)).count()
+        sandbox.deliveries().iter().filter(|attempt| attempt.outcome == DeliveryOutcome::Status(401)).count()
     };
     app.sandbox.until(|sandbox| refused(sandbox) >= 4).await;
-    clock.pass(15, 1).await;
+    clock.advance(15, 1).await;
     let secret = app.sandbox.webhook().and_then(|webhook| webhook.secret);
     assert_eq!(secret.as_deref(), Some(SECRET), "long before the minute is over");
     assert_eq!(log.lines("a secret token that this service does not know").len(), 1);
-    clock.pass(60, 1).await;
+    clock.advance(60, 1).await;
     app.sandbox.idle().await;
     app.drain().await;
     for chat in 1..=4 {
@@ -133,16 +135,16 @@ async fn a_secret_changed_behind_our_back_is_noticed_by_the_burst_and_set_again(
 async fn strangers_with_wrong_secrets_cause_a_few_looks_and_nothing_else() {
     let clock = SteppedClock::new();
     let app = service(&clock).await;
-    let looks = count(&app.sandbox, "getWebhookInfo");
+    let looks = count_calls(&app.sandbox, "getWebhookInfo");
     for _ in 0..60 {
         for _ in 0..5 {
             assert_eq!(post(app.addr, Some("wrong"), b"{}").await.status, 401);
         }
-        clock.pass(1, 1).await;
+        clock.advance(1, 1).await;
     }
-    let looks = count(&app.sandbox, "getWebhookInfo") - looks;
+    let looks = count_calls(&app.sandbox, "getWebhookInfo") - looks;
     assert!((1..=7).contains(&looks), "{looks} looks in a minute");
-    assert_eq!(count(&app.sandbox, "setWebhook"), 1);
+    assert_eq!(count_calls(&app.sandbox, "setWebhook"), 1);
 }
 
 /// Another program of ours registers the same address with other limits.
@@ -155,11 +157,11 @@ async fn set_otherwise(app: &TestApp) {
 
 #[tokio::test]
 async fn limits_and_kinds_of_updates_that_were_changed_are_set_again() {
-    let log = Log::listen();
+    let log = Log::capture();
     let clock = SteppedClock::new();
     let app = service(&clock).await;
     set_otherwise(&app).await;
-    clock.pass(61, 1).await;
+    clock.advance(61, 1).await;
     let webhook = app.sandbox.webhook().expect("it is set");
     assert_eq!((webhook.max_connections, webhook.allowed_updates.len()), (40, 0));
     assert_eq!(log.lines("This bot's webhook was changed").len(), 1);
@@ -167,18 +169,19 @@ async fn limits_and_kinds_of_updates_that_were_changed_are_set_again() {
 
 #[tokio::test]
 async fn telegrams_own_trouble_is_put_into_plain_words_once_and_so_is_its_end() {
-    let log = Log::listen();
+    let log = Log::capture();
     let clock = SteppedClock::new();
-    let sandbox = telegram(&clock.manual).await;
+    let sandbox = start_sandbox(&clock.manual).await;
     // What ends TLS before the service leads to where nobody listens.
     sandbox.route("bot.example.org", ([127, 0, 0, 1], free_port()).into());
-    let wanted = Wanted::default().with("webhook.public_url", "http://bot.example.org");
-    let app = wanted.at(&sandbox).by(&clock).start().await;
+    let wanted = TestAppBuilder::default().with("webhook.public_url", "http://bot.example.org");
+    let app = wanted.with_sandbox(&sandbox).with_clock(&clock).start().await;
     app.registered().await;
-    sandbox.say(7, "Ann", "/start");
-    let failed = |sandbox: &Sandbox| sandbox.deliveries().iter().any(|attempt| attempt.outcome != Outcome::Sent);
+    sandbox.send_text(7, "Ann", "/start");
+    let failed =
+        |sandbox: &Sandbox| sandbox.deliveries().iter().any(|attempt| attempt.outcome != DeliveryOutcome::Sent);
     sandbox.until(failed).await;
-    clock.pass(400, 1).await;
+    clock.advance(400, 1).await;
     let told = log.lines("Telegram could not deliver an update: Connection refused");
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("This means: nothing listens") && told[0].contains("1 update waits"), "{told:?}");
@@ -188,17 +191,17 @@ async fn telegrams_own_trouble_is_put_into_plain_words_once_and_so_is_its_end() 
     sandbox.route("bot.example.org", app.addr);
     set_otherwise(&app).await;
     sandbox.idle().await;
-    clock.pass(121, 1).await;
+    clock.advance(121, 1).await;
     assert_eq!(log.lines("Telegram delivers this bot's updates again").len(), 1);
     app.drain().await;
 }
 
 #[tokio::test]
 async fn a_secret_is_changed_without_losing_an_update() {
-    let sandbox = telegram(&SystemClock).await;
+    let sandbox = start_sandbox(&SystemClock).await;
     let on = |secret: &str, previous: &str| {
-        Wanted::default()
-            .at(&sandbox)
+        TestAppBuilder::default()
+            .with_sandbox(&sandbox)
             .with("webhook.public_url", "http://bot.example.org")
             .with("webhook.secret_token", secret)
             .with("webhook.previous_secret_token", previous)
@@ -208,17 +211,17 @@ async fn a_secret_is_changed_without_losing_an_update() {
     sandbox.route("bot.example.org", old.addr);
     old.registered().await;
     for chat in 1..=20 {
-        sandbox.say(chat, "Ann", "/start");
+        sandbox.send_text(chat, "Ann", "/start");
     }
     // The new one registers its secret while all the traffic still goes to the old one, as at a deploy.
     let new = on("second", "first").start().await;
     for chat in 21..=40 {
-        sandbox.say(chat, "Ann", "/start");
+        sandbox.send_text(chat, "Ann", "/start");
     }
     new.registered().await;
     sandbox.route("bot.example.org", new.addr);
     for chat in 41..=60 {
-        sandbox.say(chat, "Ann", "/start");
+        sandbox.send_text(chat, "Ann", "/start");
     }
     sandbox.idle().await;
     old.drain().await;

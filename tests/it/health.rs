@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorbell::clock::{Clock, ManualClock, SystemClock};
-use doorbell::sandbox::{Answer, Fault};
+use doorbell::sandbox::{Fault, FaultKind};
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::Call;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::harness::waiting::until;
-use crate::harness::{TestApp, Wanted, does, fetch, message};
+use crate::harness::{TestApp, TestAppBuilder, does, fetch, message};
 
 /// JSON in which no object has a key twice.
 struct EachKeyOnce;
@@ -83,14 +83,14 @@ async fn the_health_has_each_key_once_however_the_registration_stands() {
     let app = TestApp::spawn().await;
     assert_eq!(health(&app).await["webhook"]["standing"], "active");
 
-    let wanted = Wanted::default().with("webhook.register", false);
+    let wanted = TestAppBuilder::default().with("webhook.register", false);
     assert_eq!(health(&wanted.start().await).await["webhook"]["standing"], "off");
 
     for (code, standing) in [(500, "registering"), (400, "refused")] {
-        let sandbox = crate::harness::telegram(&SystemClock).await;
-        let what = Answer::Status { code, description: "no".to_owned(), retry_after: None };
-        sandbox.fault(Fault { method: Some("setWebhook".to_owned()), times: None, what });
-        let app = Wanted::default().at(&sandbox).start().await;
+        let sandbox = crate::harness::start_sandbox(&SystemClock).await;
+        let what = FaultKind::Status { code, description: "no".to_owned(), retry_after: None };
+        sandbox.add_fault(Fault { method: Some("setWebhook".to_owned()), times: None, what });
+        let app = TestAppBuilder::default().with_sandbox(&sandbox).start().await;
         let mut standings = app.standing.clone();
         standings.wait_for(|seen| seen.sentence().contains("not registered")).await.unwrap();
         let webhook = &health(&app).await["webhook"];
@@ -110,9 +110,9 @@ async fn a_full_inbox_says_how_much_it_holds_also_where_all_of_it_is_being_handl
             Ok(Vec::<Call>::new())
         }
     });
-    let app = Wanted::default().with("inbox.capacity", 1).handled_by(handler).start().await;
+    let app = TestAppBuilder::default().with("inbox.capacity", 1).with_handler(handler).start().await;
     app.registered().await;
-    assert_eq!(app.ring(&message(1, 1, "a")).await.status, 200);
+    assert_eq!(app.deliver(&message(1, 1, "a")).await.status, 200);
     until("it is being handled", async || (app.survey().await.held == 1).then_some(())).await;
     assert!(reasons(&app).await.contains("the inbox is full: it holds 1 update, and inbox.capacity is 1"));
     gate.add_permits(1);
@@ -132,7 +132,8 @@ async fn where_nothing_is_stored_the_webhook_and_the_readiness_say_that_handling
             Ok(Vec::<Call>::new())
         }
     });
-    let app = Wanted::default().with("inbox.url", "memory:").handled_by(handler).by(&clock).start().await;
+    let app =
+        TestAppBuilder::default().with("inbox.url", "memory:").with_handler(handler).with_clock(&clock).start().await;
     app.registered().await;
     assert_eq!(fetch(app.addr, "/readyz").await.status, 200);
     let update = message(1, 1, "a");
@@ -140,13 +141,13 @@ async fn where_nothing_is_stored_the_webhook_and_the_readiness_say_that_handling
         begun.acquire().await.unwrap().forget();
         clock.advance(Duration::from_secs(25));
     };
-    let (answer, ()) = tokio::join!(app.ring(&update), late);
+    let (answer, ()) = tokio::join!(app.deliver(&update), late);
     assert_eq!((answer.status, &answer.json()["title"]), (503, &"The update was not handled in time".into()));
     assert!(!answer.body.contains("stored"), "{}", answer.body);
     assert!(reasons(&app).await.contains("the last update was not handled in time"));
 
     gate.add_permits(1);
-    assert_eq!(app.ring(&update).await.status, 200, "Telegram offers it again");
+    assert_eq!(app.deliver(&update).await.status, 200, "Telegram offers it again");
     assert_eq!(fetch(app.addr, "/readyz").await.status, 200);
 }
 

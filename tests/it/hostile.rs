@@ -110,5 +110,5 @@ fn an_answer_of_telegrams_is_a_success_only_if_it_says_so_and_no_error_holds_the
 
 #[test]
 fn the_door_answers_with_documented_statuses_and_repeats_nothing() {
-    feed("door", promises::door);
+    feed("requests", promises::http_requests);
 }

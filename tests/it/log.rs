@@ -36,7 +36,7 @@ fn into_a_pipe(filter: &str, folder: &tempfile::TempDir) -> (Program, PipeReader
 async fn deliver(program: &Program, updates: impl Iterator<Item = i64>) {
     let mut line = Line::open(program.addr).await.unwrap();
     for id in updates {
-        assert_eq!(line.ring(&message(id, id % 200 + 1, "/start")).await.unwrap().status, 200, "update {id}");
+        assert_eq!(line.deliver(&message(id, id % 200 + 1, "/start")).await.unwrap().status, 200, "update {id}");
     }
 }
 

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use doorbell::clock::{Clock, ManualClock, SystemClock};
 use doorbell::dispatch::GivenUp;
-use doorbell::sandbox::{Answer, Fault, Sandbox};
+use doorbell::sandbox::{Fault, FaultKind, Sandbox};
 use doorbell::telegram::Call;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::harness::{Log, TestApp, Wanted, count, does, message, telegram, text, waiting};
+use crate::harness::{Log, TestApp, TestAppBuilder, count_calls, does, message, start_sandbox, text, waiting};
 
-fn lost(method: &str, times: Option<u32>, what: Answer) -> Fault {
+fn lost(method: &str, times: Option<u32>, what: FaultKind) -> Fault {
     Fault { method: Some(method.to_owned()), times, what }
 }
 
@@ -27,15 +27,15 @@ async fn service(clock: &ManualClock, telegram: &Sandbox, folder: &Arc<TempDir>,
         let chat = update.chat_key.chat_id().expect("a chat");
         Ok(text(&update).split(' ').map(|word| Call::send_message(chat, word)).collect())
     });
-    let wanted = Wanted { folder: Some(folder.clone()), ..Wanted::default() }.handled_by(handler);
+    let wanted = TestAppBuilder { folder: Some(folder.clone()), ..TestAppBuilder::default() }.with_handler(handler);
     let wanted = wanted.with("outbound.unknown_outcome_attempts", attempts).with("outbound.max_in_flight", 1);
-    wanted.with("webhook.register", false).at(telegram).by(clock).start().await
+    wanted.with("webhook.register", false).with_sandbox(telegram).with_clock(clock).start().await
 }
 
 /// A clock, a Telegram and a folder that outlive a service.
 async fn scene() -> (ManualClock, Sandbox, Arc<TempDir>) {
     let clock = ManualClock::new(SystemClock.now());
-    let telegram = telegram(&SystemClock).await;
+    let telegram = start_sandbox(&SystemClock).await;
     (clock, telegram, Arc::new(tempfile::tempdir().expect("a temporary folder")))
 }
 
@@ -50,15 +50,15 @@ async fn pass(app: &TestApp, clock: &ManualClock) {
 
 #[tokio::test]
 async fn a_call_whose_answer_gets_lost_is_sent_three_times_and_its_chat_goes_on() {
-    for what in [Answer::Lost, Answer::Garbage, Answer::Close] {
+    for what in [FaultKind::Lost, FaultKind::Garbage, FaultKind::Close] {
         let (clock, telegram, folder) = scene().await;
         let app = service(&clock, &telegram, &folder, 3).await;
-        let log = Log::listen();
-        telegram.fault(lost("sendMessage", Some(3), what.clone()));
-        app.ring(&message(1, 7, "secret-words")).await;
-        app.ring(&message(2, 7, "after")).await;
+        let log = Log::capture();
+        telegram.add_fault(lost("sendMessage", Some(3), what.clone()));
+        app.deliver(&message(1, 7, "secret-words")).await;
+        app.deliver(&message(2, 7, "after")).await;
         pass(&app, &clock).await;
-        assert_eq!(count(&telegram, "sendMessage"), 4, "{what:?}");
+        assert_eq!(count_calls(&telegram, "sendMessage"), 4, "{what:?}");
         assert_eq!(app.replies(7).last().map(String::as_str), Some("after"));
         assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Unknown).get(), 1);
         let given_up = log.lines("every answer was lost");
@@ -70,16 +70,16 @@ async fn a_call_whose_answer_gets_lost_is_sent_three_times_and_its_chat_goes_on(
 #[tokio::test]
 async fn the_sends_are_counted_over_restarts() {
     let (clock, telegram, folder) = scene().await;
-    telegram.fault(lost("sendMessage", None, Answer::Lost));
+    telegram.add_fault(lost("sendMessage", None, FaultKind::Lost));
     for sent in [1, 2, 3, 3] {
         let mut app = service(&clock, &telegram, &folder, 3).await;
         if sent == 1 {
-            app.ring(&message(1, 7, "once")).await;
+            app.deliver(&message(1, 7, "once")).await;
         }
         clock.advance(Duration::from_secs(30));
         app.drain().await;
-        assert_eq!(count(&telegram, "sendMessage"), sent);
-        app.work_may_be_left = sent < 3;
+        assert_eq!(count_calls(&telegram, "sendMessage"), sent);
+        app.allow_unfinished_work = sent < 3;
         app.stop().await.expect("it stops well");
     }
 }
@@ -88,31 +88,31 @@ async fn the_sends_are_counted_over_restarts() {
 async fn a_call_that_was_surely_not_carried_out_is_not_counted() {
     let (clock, telegram, folder) = scene().await;
     let app = service(&clock, &telegram, &folder, 3).await;
-    let throttled = Answer::Status { code: 429, description: "Too Many Requests".to_owned(), retry_after: Some(1) };
-    let sure = [Answer::Html(502), Answer::Html(404), throttled, Answer::Html(302)];
-    telegram.fault(lost("sendMessage", Some(1), Answer::Lost));
+    let throttled = FaultKind::Status { code: 429, description: "Too Many Requests".to_owned(), retry_after: Some(1) };
+    let sure = [FaultKind::Html(502), FaultKind::Html(404), throttled, FaultKind::Html(302)];
+    telegram.add_fault(lost("sendMessage", Some(1), FaultKind::Lost));
     for what in sure {
-        telegram.fault(lost("sendMessage", Some(2), what));
+        telegram.add_fault(lost("sendMessage", Some(2), what));
     }
-    telegram.fault(lost("sendMessage", Some(1), Answer::Garbage));
-    app.ring(&message(1, 7, "hello")).await;
+    telegram.add_fault(lost("sendMessage", Some(1), FaultKind::Garbage));
+    app.deliver(&message(1, 7, "hello")).await;
     for _ in 0..3 {
         pass(&app, &clock).await;
     }
     assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Unknown).get(), 0);
-    assert_eq!((count(&telegram, "sendMessage"), app.replies(7).len()), (11, 3), "the third send is answered");
+    assert_eq!((count_calls(&telegram, "sendMessage"), app.replies(7).len()), (11, 3), "the third send is answered");
 }
 
 #[tokio::test]
 async fn of_several_calls_a_restart_begins_with_the_one_that_failed() {
     let (clock, telegram, folder) = scene().await;
     let mut app = service(&clock, &telegram, &folder, 3).await;
-    telegram.fault(lost("sendMessage", Some(1), Answer::Slow(Duration::ZERO)));
-    telegram.fault(lost("sendMessage", Some(1), Answer::Html(502)));
-    app.ring(&message(1, 7, "one two three")).await;
+    telegram.add_fault(lost("sendMessage", Some(1), FaultKind::Slow(Duration::ZERO)));
+    telegram.add_fault(lost("sendMessage", Some(1), FaultKind::Html(502)));
+    app.deliver(&message(1, 7, "one two three")).await;
     app.drain().await;
     assert_eq!(app.replies(7), ["one"]);
-    app.work_may_be_left = true;
+    app.allow_unfinished_work = true;
     app.stop().await.expect("it stops well");
     drop(app);
     clock.advance(Duration::from_secs(30));
@@ -125,12 +125,12 @@ async fn of_several_calls_a_restart_begins_with_the_one_that_failed() {
 async fn a_call_that_is_let_go_at_the_hard_stop_was_sent_and_one_that_waited_for_its_turn_was_not() {
     let (clock, telegram, folder) = scene().await;
     let mut app = service(&clock, &telegram, &folder, 1).await;
-    telegram.fault(lost("sendMessage", Some(1), Answer::Hang));
-    app.ring(&message(1, 7, "in-flight")).await;
-    waiting::until("it is in flight", async || (count(&telegram, "sendMessage") == 1).then_some(())).await;
-    app.ring(&message(2, 8, "waiting")).await;
+    telegram.add_fault(lost("sendMessage", Some(1), FaultKind::Hang));
+    app.deliver(&message(1, 7, "in-flight")).await;
+    waiting::until("it is in flight", async || (count_calls(&telegram, "sendMessage") == 1).then_some(())).await;
+    app.deliver(&message(2, 8, "waiting")).await;
     waiting::until("both are in hand", async || (app.survey().await.held == 2).then_some(())).await;
-    app.work_may_be_left = true;
+    app.allow_unfinished_work = true;
     app.shutdown.stop_hard();
     app.stop_by_itself().await.expect("it stops well");
     drop(app);
@@ -138,7 +138,7 @@ async fn a_call_that_is_let_go_at_the_hard_stop_was_sent_and_one_that_waited_for
     let app = service(&clock, &telegram, &folder, 1).await;
     app.drain().await;
     assert_eq!((app.replies(7), app.replies(8)), (vec![], vec!["waiting".to_owned()]));
-    assert_eq!(count(&telegram, "sendMessage"), 2);
+    assert_eq!(count_calls(&telegram, "sendMessage"), 2);
 }
 
 /// A Bot API on a bare socket. It carries out each `sendMessage`, and then writes these bytes and closes.
@@ -204,15 +204,15 @@ async fn an_answer_that_is_cut_anywhere_is_an_unknown_outcome_and_a_cut_refusal_
             counted.fetch_add(1, Ordering::Relaxed);
             async { Ok(vec![Call::send_message(7, "hello")]) }
         });
-        let wanted = Wanted::default().handled_by(handler).by(&clock);
+        let wanted = TestAppBuilder::default().with_handler(handler).with_clock(&clock);
         let wanted = wanted.with("telegram.api_url", format!("http://{api}")).with("webhook.register", false);
         let mut app = wanted.start().await;
-        app.ring(&message(1, 7, "a")).await;
+        app.deliver(&message(1, 7, "a")).await;
         pass(&app, &clock).await;
         let cut = String::from_utf8_lossy(bytes);
         assert_eq!(carried_out.lock().expect("no panic").len(), sends, "{cut:?}");
         assert_eq!(runs.load(Ordering::Relaxed), 1, "the handler is not run again");
         assert_eq!(app.survey().await.waiting, u64::from(sends > 3), "{cut:?}");
-        app.work_may_be_left = sends > 3;
+        app.allow_unfinished_work = sends > 3;
     }
 }

@@ -24,6 +24,7 @@ mod deploy;
 mod disk;
 mod doctor;
 mod documents;
+mod echo_example;
 mod front_door;
 mod front_door_close;
 mod front_door_slow;

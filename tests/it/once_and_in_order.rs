@@ -7,7 +7,7 @@ use crate::harness::{TestApp, message};
 async fn the_same_update_five_times_has_one_reply() {
     let app = TestApp::spawn().await;
     for _ in 0..5 {
-        assert_eq!(app.ring(&message(1, 7, "/start")).await.status, 200);
+        assert_eq!(app.deliver(&message(1, 7, "/start")).await.status, 200);
     }
     app.drain().await;
     assert_eq!(app.replies(7).len(), 1);
@@ -17,7 +17,7 @@ async fn the_same_update_five_times_has_one_reply() {
 async fn fifty_copies_at_once_have_one_reply_and_fifty_times_200() {
     let app = TestApp::spawn().await;
     let update = message(1, 7, "/start");
-    let answers = futures_util::future::join_all((0..50).map(|_| app.ring(&update))).await;
+    let answers = futures_util::future::join_all((0..50).map(|_| app.deliver(&update))).await;
     assert!(answers.iter().all(|answer| answer.status == 200 && answer.body.is_empty()));
     app.drain().await;
     assert_eq!(app.replies(7).len(), 1);

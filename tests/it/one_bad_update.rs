@@ -13,10 +13,10 @@ use doorbell::update::Update;
 use serde_json::{Value, json};
 use tokio::sync::{Barrier, Notify};
 
-use crate::harness::{Log, TestApp, Wanted, does, id, message, text, waiting};
+use crate::harness::{Log, TestApp, TestAppBuilder, does, id, message, text, waiting};
 
 /// A service whose time a test moves.
-async fn at_rest(clock: &ManualClock, wanted: Wanted) -> TestApp {
+async fn at_rest(clock: &ManualClock, wanted: TestAppBuilder) -> TestApp {
     let mut wanted = wanted;
     wanted.clock = Arc::new(clock.clone());
     let app = wanted.start().await;
@@ -55,9 +55,9 @@ fn poisoned_by(
 /// Poison, and more behind it and beside it.
 async fn is_tried_eight_times(handler: impl Handler + 'static, tries: &AtomicUsize) {
     let clock = clock();
-    let mut app = at_rest(&clock, Wanted::default().handled_by(handler)).await;
+    let mut app = at_rest(&clock, TestAppBuilder::default().with_handler(handler)).await;
     for update in [message(1, 7, "poison"), message(2, 7, "after it"), message(3, 8, "beside it")] {
-        assert_eq!(app.ring(&update).await.status, 200);
+        assert_eq!(app.deliver(&update).await.status, 200);
     }
     app.drain().await;
     assert_eq!((app.replies(7), app.replies(8)), (vec![], vec!["beside it".to_owned()]), "no other chat waits");
@@ -69,7 +69,7 @@ async fn is_tried_eight_times(handler: impl Handler + 'static, tries: &AtomicUsi
     }
     assert_eq!(tries.load(Ordering::Relaxed), 8);
     assert_eq!((app.survey().await.dead, app.replies(7)), (1, vec!["after it".to_owned()]));
-    app.work_may_be_left = true;
+    app.allow_unfinished_work = true;
 }
 
 #[tokio::test]
@@ -88,13 +88,13 @@ async fn a_handler_that_panics_harms_its_own_update_only() {
 async fn a_dead_update_lets_its_chat_go_on_at_once() {
     let (handler, _) = poisoned_by(|| Err(HandlerError::Reject("never".to_owned())));
     let clock = clock();
-    let mut app = at_rest(&clock, Wanted::default().handled_by(handler)).await;
-    app.ring(&message(1, 7, "poison")).await;
-    app.ring(&message(2, 7, "after it")).await;
+    let mut app = at_rest(&clock, TestAppBuilder::default().with_handler(handler)).await;
+    app.deliver(&message(1, 7, "poison")).await;
+    app.deliver(&message(2, 7, "after it")).await;
     // The clock stands still: what is replied to did not wait.
     app.drain().await;
     assert_eq!((app.survey().await.dead, app.replies(7)), (1, vec!["after it".to_owned()]));
-    app.work_may_be_left = true;
+    app.allow_unfinished_work = true;
 }
 
 #[tokio::test]
@@ -106,8 +106,8 @@ async fn a_handler_that_takes_too_long_counts_as_failed() {
         std::future::pending()
     });
     let clock = clock();
-    let mut app = at_rest(&clock, Wanted::default().handled_by(hangs).with("dispatch.attempts", 2)).await;
-    app.ring(&message(1, 7, "a")).await;
+    let mut app = at_rest(&clock, TestAppBuilder::default().with_handler(hangs).with("dispatch.attempts", 2)).await;
+    app.deliver(&message(1, 7, "a")).await;
     for attempt in 1..=2 {
         begun.notified().await;
         clock.advance(Duration::from_secs(29));
@@ -118,7 +118,7 @@ async fn a_handler_that_takes_too_long_counts_as_failed() {
         assert_eq!(app.survey().await.dead, u64::from(attempt == 2));
         clock.advance(Duration::from_secs(1));
     }
-    app.work_may_be_left = true;
+    app.allow_unfinished_work = true;
 }
 
 #[tokio::test]
@@ -130,9 +130,9 @@ async fn a_bot_that_is_away_for_ten_minutes_loses_nothing_and_answers_in_order()
         async move { if away { Err(HandlerError::Unavailable("deploying".to_owned())) } else { Ok(echo(&update)) } }
     });
     let clock = clock();
-    let app = at_rest(&clock, Wanted::default().handled_by(handler)).await;
+    let app = at_rest(&clock, TestAppBuilder::default().with_handler(handler)).await;
     for number in 1..=20 {
-        app.ring(&message(number, 7 + number % 2, &number.to_string())).await;
+        app.deliver(&message(number, 7 + number % 2, &number.to_string())).await;
     }
     for _ in 0..60 {
         app.drain().await;
@@ -156,9 +156,9 @@ async fn an_update_whose_life_is_over_is_not_handled_late() {
         async { Err(HandlerError::Unavailable("away".to_owned())) }
     });
     let clock = clock();
-    let app = at_rest(&clock, Wanted::default().handled_by(away)).await;
+    let app = at_rest(&clock, TestAppBuilder::default().with_handler(away)).await;
     let callback = json!({ "update_id": 1, "callback_query": { "id": "1", "data": "a", "from": { "id": 7 } } });
-    assert_eq!(app.ring(&callback).await.status, 200);
+    assert_eq!(app.deliver(&callback).await.status, 200);
     app.drain().await;
     // Telegram drops a callback query after 150 s.
     clock.advance(Duration::from_secs(151));
@@ -180,9 +180,9 @@ async fn chats_run_side_by_side_and_the_updates_of_a_chat_one_after_another() {
             Ok(vec![])
         }
     });
-    let app = at_rest(&clock(), Wanted::default().handled_by(handler)).await;
+    let app = at_rest(&clock(), TestAppBuilder::default().with_handler(handler)).await;
     for number in 1..=10 {
-        app.ring(&message(number, 7 + number % 2, "a")).await;
+        app.deliver(&message(number, 7 + number % 2, "a")).await;
     }
     waiting::soon("all are handled", app.drain()).await;
     let order = order.lock().expect("no panic").clone();
@@ -200,42 +200,42 @@ async fn a_chat_whose_handler_hangs_delays_nobody() {
         }
         Ok(echo(&update))
     });
-    let mut app = at_rest(&clock(), Wanted::default().handled_by(handler)).await;
-    app.ring(&message(1, 7, "hang")).await;
+    let mut app = at_rest(&clock(), TestAppBuilder::default().with_handler(handler)).await;
+    app.deliver(&message(1, 7, "hang")).await;
     for number in 2..100 {
-        app.ring(&message(number, 7 + number, "a")).await;
+        app.deliver(&message(number, 7 + number, "a")).await;
     }
     let others = app.sandbox.until(|sandbox| sandbox.messages(None).len() == 98);
     waiting::soon("all others are answered", others).await;
-    app.work_may_be_left = true;
+    app.allow_unfinished_work = true;
 }
 
 #[tokio::test]
 async fn a_full_inbox_asks_telegram_to_come_again_and_still_knows_what_it_has() {
     let away = does(|_| async { Err(HandlerError::Unavailable("away".to_owned())) });
-    let mut app = at_rest(&clock(), Wanted::default().handled_by(away).with("inbox.capacity", 2)).await;
+    let mut app = at_rest(&clock(), TestAppBuilder::default().with_handler(away).with("inbox.capacity", 2)).await;
     let updates: [Value; 3] = [message(1, 7, "a"), message(2, 8, "a"), message(3, 9, "a")];
     for update in &updates[..2] {
-        assert_eq!(app.ring(update).await.status, 200);
+        assert_eq!(app.deliver(update).await.status, 200);
     }
-    let full = app.ring(&updates[2]).await;
+    let full = app.deliver(&updates[2]).await;
     let wait: u32 = full.header("retry-after").and_then(|seconds| seconds.parse().ok()).expect("it says when");
     assert!(full.status == 503 && (1..=5).contains(&wait), "{full:?}");
-    assert_eq!(app.ring(&updates[0]).await.status, 200, "update {} is known", id(&updates[0]));
-    app.work_may_be_left = true;
+    assert_eq!(app.deliver(&updates[0]).await.status, 200, "update {} is known", id(&updates[0]));
+    app.allow_unfinished_work = true;
 }
 
 #[tokio::test]
 async fn what_a_person_wrote_is_not_repeated_by_a_panic_and_its_place_is_told() {
-    let log = Log::listen();
+    let log = Log::capture();
     let handler = does(|update| async move {
         assert!(text(&update) == "nothing", "not wanted: {}", text(&update));
         Ok(Vec::new())
     });
     let clock = clock();
-    let mut app = at_rest(&clock, Wanted::default().handled_by(handler).with("dispatch.attempts", 1)).await;
-    app.work_may_be_left = true;
-    app.ring(&message(1, 7, "MARKED words")).await;
+    let mut app = at_rest(&clock, TestAppBuilder::default().with_handler(handler).with("dispatch.attempts", 1)).await;
+    app.allow_unfinished_work = true;
+    app.deliver(&message(1, 7, "MARKED words")).await;
     app.drain().await;
     let dead = app.inbox.list(&Selection::All, 1).await.unwrap();
     let reason = dead[0].reason.as_deref().unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 use doorbell::clock::SystemClock;
 use doorbell::sandbox::{Sandbox, TOKEN};
 
-use crate::harness::{MARK, Program, Proxy, SECRET, fetch, run, telegram, waiting};
+use crate::harness::{MARK, Program, Proxy, SECRET, fetch, run, start_sandbox, waiting};
 
 /// The program itself, with these variables beside those of every bot, and its log.
 fn program(folder: &Path, variables: &[(&str, &str)]) -> Program {
@@ -29,7 +29,7 @@ fn told(folder: &Path) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_api_elsewhere_is_called_through_the_proxy_that_is_set() {
-    let sandbox = telegram(&SystemClock).await;
+    let sandbox = start_sandbox(&SystemClock).await;
     let proxy = Proxy::before(sandbox.addr()).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = format!("http://operator:{MARK}%2F@{}", proxy.addr);
@@ -47,7 +47,7 @@ async fn a_bot_api_elsewhere_is_called_through_the_proxy_that_is_set() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socks_proxy_is_asked_for_the_name_with_the_password() {
-    let sandbox = telegram(&SystemClock).await;
+    let sandbox = start_sandbox(&SystemClock).await;
     let proxy = Proxy::before(sandbox.addr()).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = format!("socks5h://operator:{MARK}%2F@{}", proxy.addr);
@@ -79,7 +79,7 @@ async fn telegrams_own_bot_api_is_called_through_the_environments_proxy_by_a_tun
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_api_on_this_machine_is_never_called_through_a_proxy() {
-    let sandbox = telegram(&SystemClock).await;
+    let sandbox = start_sandbox(&SystemClock).await;
     let proxy = Proxy::before(sandbox.addr()).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (url, api) = (format!("http://{}", proxy.addr), sandbox.api_url());

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use doorbell::clock::SystemClock;
 use doorbell::registrar::Standing;
-use doorbell::sandbox::{Answer, Fault, TOKEN};
+use doorbell::sandbox::{Fault, FaultKind, TOKEN};
 
-use crate::harness::{Log, Program, SteppedClock, TestApp, Wanted, count, fetch, post, telegram};
+use crate::harness::{Log, Program, SteppedClock, TestApp, TestAppBuilder, count_calls, fetch, post, start_sandbox};
 
 /// What Render sets for a production service, and for a preview of a change.
 const PRODUCTION: &[(&str, &str)] = &[("RENDER", "true"), ("IS_PULL_REQUEST", "false")];
@@ -31,85 +31,103 @@ fn is_refused(standing: &Standing) -> bool {
 
 #[tokio::test]
 async fn of_two_production_services_the_newest_keeps_the_webhook_and_the_older_says_whose_it_is() {
-    let log = Log::listen();
+    let log = Log::capture();
     let clock = SteppedClock::new();
-    let sandbox = telegram(&clock.manual).await;
-    let older = Wanted::default().on(PRODUCTION).at(&sandbox).by(&clock).start().await;
+    let sandbox = start_sandbox(&clock.manual).await;
+    let older =
+        TestAppBuilder::default().on_platform(PRODUCTION).with_sandbox(&sandbox).with_clock(&clock).start().await;
     older.registered().await;
-    clock.pass(5, 1).await;
-    let mut newer = Wanted::default().on(PRODUCTION).at(&sandbox).by(&clock).start().await;
+    clock.advance(5, 1).await;
+    let mut newer =
+        TestAppBuilder::default().on_platform(PRODUCTION).with_sandbox(&sandbox).with_clock(&clock).start().await;
     newer.registered().await;
     assert_eq!(log.lines("The newest start wins").len(), 1);
 
-    clock.pass(600, 2).await;
+    clock.advance(600, 2).await;
     assert_eq!(*older.standing.borrow(), Standing::Superseded { host: host(&newer) });
     assert!(newer.standing.borrow().is_active());
-    assert_eq!(count(&sandbox, "setWebhook"), 2, "nobody flaps");
+    assert_eq!(count_calls(&sandbox, "setWebhook"), 2, "nobody flaps");
     assert_eq!(log.lines(&format!("Another service, at {}, has taken this bot's webhook", host(&newer))).len(), 1);
     let ready = fetch(older.addr, "/readyz").await;
     assert!(ready.status == 503 && ready.body.contains(&host(&newer)), "{ready:?}");
 
     newer.stop().await.expect("it stops well");
-    clock.pass(300, 1).await;
-    assert_eq!(count(&sandbox, "setWebhook"), 2, "what leads to a service that is gone is still not ours");
-    sandbox.polling_copy();
-    clock.pass(121, 1).await;
+    clock.advance(300, 1).await;
+    assert_eq!(count_calls(&sandbox, "setWebhook"), 2, "what leads to a service that is gone is still not ours");
+    sandbox.start_polling_copy();
+    clock.advance(121, 1).await;
     assert!(older.standing.borrow().is_active());
     assert!(sandbox.webhook().expect("it is set").url.contains(&host(&older)));
-    assert_eq!(count(&sandbox, "setWebhook"), 3);
+    assert_eq!(count_calls(&sandbox, "setWebhook"), 3);
 }
 
 #[tokio::test]
 async fn a_laptop_leaves_productions_webhook_alone_and_says_how_to_take_it_on_purpose() {
-    let log = Log::listen();
+    let log = Log::capture();
     let clock = SteppedClock::new();
-    let sandbox = telegram(&clock.manual).await;
-    let production = Wanted::default().on(PRODUCTION).at(&sandbox).by(&clock).start().await;
+    let sandbox = start_sandbox(&clock.manual).await;
+    let production =
+        TestAppBuilder::default().on_platform(PRODUCTION).with_sandbox(&sandbox).with_clock(&clock).start().await;
     production.registered().await;
-    clock.pass(5, 1).await;
+    clock.advance(5, 1).await;
 
-    let laptop = Wanted::default().with("webhook.takeover", "auto").at(&sandbox).by(&clock).start().await;
+    let laptop = TestAppBuilder::default()
+        .with("webhook.takeover", "auto")
+        .with_sandbox(&sandbox)
+        .with_clock(&clock)
+        .start()
+        .await;
     let sentence = stands(&laptop, is_refused).await.sentence();
     for words in [&host(&production), "doorbell serve --takeover", "webhook.takeover = \"always\""] {
         assert!(sentence.contains(words), "{sentence}");
     }
-    clock.pass(600, 2).await;
-    assert_eq!(count(&sandbox, "setWebhook"), 1);
+    clock.advance(600, 2).await;
+    assert_eq!(count_calls(&sandbox, "setWebhook"), 1);
     assert_eq!(log.lines("doorbell serve --takeover").len(), 1, "said once, not once a minute");
 
     // Production has the first right to a webhook that is gone for a moment.
-    sandbox.polling_copy();
-    clock.pass(120, 2).await;
+    sandbox.start_polling_copy();
+    clock.advance(120, 2).await;
     assert!(production.standing.borrow().is_active());
     assert!(sandbox.webhook().expect("it is set").url.contains(&host(&production)));
 
-    let on_purpose = Wanted::default().with("webhook.takeover", "always").at(&sandbox).by(&clock).start().await;
+    let on_purpose = TestAppBuilder::default()
+        .with("webhook.takeover", "always")
+        .with_sandbox(&sandbox)
+        .with_clock(&clock)
+        .start()
+        .await;
     on_purpose.registered().await;
 }
 
 #[tokio::test]
 async fn a_local_run_registers_itself_where_there_is_no_webhook() {
-    let app = Wanted::default().with("webhook.takeover", "auto").start().await;
+    let app = TestAppBuilder::default().with("webhook.takeover", "auto").start().await;
     app.registered().await;
-    let never = Wanted::default().with("webhook.takeover", "never").start().await;
+    let never = TestAppBuilder::default().with("webhook.takeover", "never").start().await;
     never.registered().await;
 }
 
 #[tokio::test]
 async fn with_takeover_never_even_production_leaves_another_services_webhook_alone() {
-    let sandbox = telegram(&SystemClock).await;
-    sandbox.second_service("https://192.0.2.1/hook").expect("it can be set");
-    let app = Wanted::default().on(PRODUCTION).with("webhook.takeover", "never").at(&sandbox).start().await;
+    let sandbox = start_sandbox(&SystemClock).await;
+    sandbox.take_over_webhook("https://192.0.2.1/hook").expect("it can be set");
+    let app = TestAppBuilder::default()
+        .on_platform(PRODUCTION)
+        .with("webhook.takeover", "never")
+        .with_sandbox(&sandbox)
+        .start()
+        .await;
     let sentence = stands(&app, is_refused).await.sentence();
     assert!(sentence.contains("192.0.2.1") && sentence.contains("never"), "{sentence}");
-    assert_eq!(count(&sandbox, "setWebhook"), 1, "the other service's");
+    assert_eq!(count_calls(&sandbox, "setWebhook"), 1, "the other service's");
 }
 
 #[tokio::test]
 async fn a_preview_never_registers_itself() {
     let clock = SteppedClock::new();
-    let sandbox = telegram(&clock.manual).await;
-    let app = Wanted::default().on(PREVIEW).at(&sandbox).by(&clock).start().await;
+    let sandbox = start_sandbox(&clock.manual).await;
+    let app = TestAppBuilder::default().on_platform(PREVIEW).with_sandbox(&sandbox).with_clock(&clock).start().await;
     let sentence = stands(&app, is_refused).await.sentence();
     assert!(sentence.contains("preview") && sentence.contains("TAKEOVER=always"), "{sentence}");
     // It waits for nothing any more.
@@ -119,14 +137,14 @@ async fn a_preview_never_registers_itself() {
     }
     assert_eq!(fetch(app.addr, "/healthz").await.status, 200);
     assert_eq!(fetch(app.addr, "/readyz").await.status, 503);
-    assert_eq!((count(&sandbox, "setWebhook"), count(&sandbox, "deleteWebhook")), (0, 0));
+    assert_eq!((count_calls(&sandbox, "setWebhook"), count_calls(&sandbox, "deleteWebhook")), (0, 0));
 }
 
 #[tokio::test]
 async fn a_preview_without_a_token_serves_its_health_and_says_so() {
-    let log = Log::listen();
-    let sandbox = telegram(&SystemClock).await;
-    let wanted = Wanted::default().on(PREVIEW).with("telegram.bot_token", "").at(&sandbox);
+    let log = Log::capture();
+    let sandbox = start_sandbox(&SystemClock).await;
+    let wanted = TestAppBuilder::default().on_platform(PREVIEW).with("telegram.bot_token", "").with_sandbox(&sandbox);
     // The database of production is not there either.
     let mut app = wanted.with("inbox.url", "postgres://nobody@127.0.0.1:9/none").start().await;
     let health = fetch(app.addr, "/healthz").await;
@@ -142,22 +160,22 @@ async fn a_preview_without_a_token_serves_its_health_and_says_so() {
 
 #[tokio::test]
 async fn ten_instances_that_start_together_agree_without_a_storm_or_noise() {
-    let log = Log::listen();
+    let log = Log::capture();
     let clock = SteppedClock::new();
-    let sandbox = telegram(&clock.manual).await;
+    let sandbox = start_sandbox(&clock.manual).await;
     let mut instances = Vec::new();
     for _ in 0..10 {
         // One address for them all, and no secret but the one that follows from the token.
-        let wanted = Wanted::default().on(PRODUCTION).at(&sandbox).by(&clock);
+        let wanted = TestAppBuilder::default().on_platform(PRODUCTION).with_sandbox(&sandbox).with_clock(&clock);
         let wanted = wanted.with("webhook.public_url", "http://bot.example.org").with("webhook.secret_token", "");
         sandbox.route("bot.example.org", ([127, 0, 0, 1], 9).into());
         instances.push(wanted.start().await);
     }
-    clock.pass(60, 10).await;
+    clock.advance(60, 10).await;
     for instance in &mut instances {
         assert!(instance.standing.borrow().is_active(), "{:?}", *instance.standing.borrow());
     }
-    let calls = count(&sandbox, "setWebhook");
+    let calls = count_calls(&sandbox, "setWebhook");
     assert!((10..=50).contains(&calls), "{calls} calls");
     let about_the_webhook = |level| log.lines(level).into_iter().filter(|line| line.contains("webhook")).count();
     assert_eq!(about_the_webhook(" WARN ") + about_the_webhook("ERROR"), 0);
@@ -166,45 +184,47 @@ async fn ten_instances_that_start_together_agree_without_a_storm_or_noise() {
         instance.stop().await.expect("it stops well");
     }
     assert!(sandbox.webhook().is_some());
-    assert_eq!(count(&sandbox, "deleteWebhook"), 0);
+    assert_eq!(count_calls(&sandbox, "deleteWebhook"), 0);
 }
 
 #[tokio::test]
 async fn a_crash_loop_never_removes_the_webhook_and_sets_it_once_a_start() {
-    let sandbox = telegram(&SystemClock).await;
+    let sandbox = start_sandbox(&SystemClock).await;
     let folder = std::sync::Arc::new(tempfile::tempdir().expect("a temporary folder"));
     for _ in 0..5 {
-        let wanted = Wanted { folder: Some(folder.clone()), ..Wanted::default() }.on(PRODUCTION).at(&sandbox);
+        let wanted = TestAppBuilder { folder: Some(folder.clone()), ..TestAppBuilder::default() }
+            .on_platform(PRODUCTION)
+            .with_sandbox(&sandbox);
         let mut app = wanted.with("webhook.public_url", "http://127.0.0.1:9").start().await;
         sandbox.until(|sandbox| count(sandbox, "setWebhook") > 0).await;
         app.shutdown.hard.cancel();
         app.stop().await.expect("it ends");
     }
-    let calls = count(&sandbox, "setWebhook");
+    let calls = count_calls(&sandbox, "setWebhook");
     assert!((1..=5).contains(&calls), "{calls} calls");
-    assert_eq!(count(&sandbox, "deleteWebhook"), 0);
+    assert_eq!(count_calls(&sandbox, "deleteWebhook"), 0);
 }
 
 #[tokio::test]
 async fn while_telegram_is_down_health_is_200_and_its_return_is_noticed_within_seconds() {
-    let log = Log::listen();
+    let log = Log::capture();
     let clock = SteppedClock::new();
-    let sandbox = telegram(&clock.manual).await;
-    sandbox.fault(Fault { method: None, times: None, what: Answer::Html(502) });
-    let app = Wanted::default().on(PRODUCTION).at(&sandbox).by(&clock).start().await;
+    let sandbox = start_sandbox(&clock.manual).await;
+    sandbox.add_fault(Fault { method: None, times: None, what: FaultKind::Html(502) });
+    let app = TestAppBuilder::default().on_platform(PRODUCTION).with_sandbox(&sandbox).with_clock(&clock).start().await;
     assert_eq!(fetch(app.addr, "/healthz").await.status, 200);
-    clock.pass(300, 1).await;
+    clock.advance(300, 1).await;
     assert_eq!(fetch(app.addr, "/healthz").await.status, 200);
     assert!(!app.standing.borrow().is_active());
     assert_eq!(log.lines("The webhook is not registered now").len(), 1, "said once");
     sandbox.clear_faults();
-    clock.pass(10, 1).await;
+    clock.advance(10, 1).await;
     app.registered().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_token_ends_the_program_in_a_moment_with_the_reason() {
-    let sandbox = telegram(&SystemClock).await;
+    let sandbox = start_sandbox(&SystemClock).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (log, api_url) = (folder.path().join("log"), sandbox.api_url());
     let ended = tokio::task::spawn_blocking(move || {

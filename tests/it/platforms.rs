@@ -7,7 +7,7 @@ use doorbell::clock::SystemClock;
 use doorbell::sandbox::{Sandbox, TOKEN};
 use serde_json::Value;
 
-use crate::harness::{Program, count, run, telegram, until};
+use crate::harness::{Program, count_calls, run, start_sandbox, until};
 
 /// What a service does about another host's webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,8 +166,8 @@ const FOREIGN: &str = "192.0.2.1";
 
 /// A Telegram whose bot is rung at another host.
 async fn telegram_of_another() -> Sandbox {
-    let sandbox = telegram(&SystemClock).await;
-    sandbox.second_service(&format!("https://{FOREIGN}/hook")).expect("it can be set");
+    let sandbox = start_sandbox(&SystemClock).await;
+    sandbox.take_over_webhook(&format!("https://{FOREIGN}/hook")).expect("it can be set");
     sandbox
 }
 
@@ -197,15 +197,15 @@ async fn only_what_its_platform_shows_to_be_production_takes_the_webhook_of_anot
         let (program, said, took) =
             tokio::task::spawn_blocking(move || serve(&theirs, place.variables)).await.expect("no panic");
         assert_eq!(took, place.does == Takes, "{:?}: {said}", place.variables);
-        assert_eq!(count(&sandbox, "deleteWebhook"), 0);
+        assert_eq!(count_calls(&sandbox, "deleteWebhook"), 0);
         match place.does {
             Takes => {}
             Leaves => {
-                assert_eq!(count(&sandbox, "setWebhook"), 1, "the other service's");
+                assert_eq!(count_calls(&sandbox, "setWebhook"), 1, "the other service's");
                 assert!(said.contains(FOREIGN) && said.contains("doorbell serve --takeover"), "{said}");
             }
             Stays(sign) => {
-                assert_eq!(count(&sandbox, "setWebhook"), 1, "the other service's");
+                assert_eq!(count_calls(&sandbox, "setWebhook"), 1, "the other service's");
                 let sign = format!("this is a preview or a test environment ({})", sign.replace('"', "\\\""));
                 assert!(said.contains(&sign), "{sign}: {said}");
             }
@@ -251,5 +251,5 @@ async fn the_doctor_names_the_platform_and_what_shows_a_preview() {
         }
     });
     examined.await.expect("no panic");
-    assert_eq!(count(&sandbox, "setWebhook"), 1, "the doctor changes nothing");
+    assert_eq!(count_calls(&sandbox, "setWebhook"), 1, "the doctor changes nothing");
 }

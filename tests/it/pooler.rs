@@ -2,7 +2,7 @@
 
 use crate::crash::oracle::{Load, Oracle};
 use crate::harness::postgres::Database;
-use crate::harness::tell;
+use crate::harness::print_line;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_a_pooler_nothing_is_lost_repeated_or_out_of_order() {
@@ -12,7 +12,7 @@ async fn behind_a_pooler_nothing_is_lost_repeated_or_out_of_order() {
     let program = oracle.serve(&database.url, folder.path(), &[]);
     let findings = oracle.finish().await;
     drop(program);
-    tell(&format!("behind a pooler: {} updates acknowledged, {} lost", findings.updates, findings.lost));
+    print_line(&format!("behind a pooler: {} updates acknowledged, {} lost", findings.updates, findings.lost));
     let wrong = (findings.lost, findings.out_of_order, findings.twice, findings.twice_without_a_kill);
     assert_eq!((findings.updates, wrong), (1_000, (0, 0, 0, 0)), "{findings:?}");
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();

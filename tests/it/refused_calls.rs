@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use doorbell::dispatch::GivenUp;
 use doorbell::inbox::{Record, Selection};
-use doorbell::sandbox::{Answer, Fault};
+use doorbell::sandbox::{Fault, FaultKind};
 use doorbell::telegram::Call;
 
-use crate::harness::{Log, TestApp, Wanted, count, does, message, text};
+use crate::harness::{Log, TestApp, TestAppBuilder, count_calls, does, message, text};
 
 const MARKUP: &str = "Bad Request: can't parse entities: Unsupported start tag \"x\" at byte offset 0";
 const BLOCKED: &str = "Forbidden: bot was blocked by the user";
 const TOO_OLD: &str = "Bad Request: query is too old and response timeout expired or query ID is invalid";
 
 fn refuse(app: &TestApp, method: &str, times: Option<u32>, code: u16, description: &str) {
-    let what = Answer::Status { code, description: description.to_owned(), retry_after: None };
-    app.sandbox.fault(Fault { method: Some(method.to_owned()), times, what });
+    let what = FaultKind::Status { code, description: description.to_owned(), retry_after: None };
+    app.sandbox.add_fault(Fault { method: Some(method.to_owned()), times, what });
 }
 
 /// A service whose handler makes these calls for each message but "hello", which it answers; how often it was
@@ -30,9 +30,9 @@ async fn makes(calls: Vec<Call>) -> (TestApp, Arc<AtomicUsize>) {
         let calls = if text(&update) == "hello" { vec![Call::send_message(7, "hello")] } else { calls.clone() };
         async move { Ok(calls) }
     });
-    let mut app = Wanted::default().handled_by(handler).start().await;
+    let mut app = TestAppBuilder::default().with_handler(handler).start().await;
     app.registered().await;
-    app.work_may_be_left = true;
+    app.allow_unfinished_work = true;
     (app, runs)
 }
 
@@ -43,10 +43,10 @@ async fn dead(app: &TestApp) -> Vec<Record> {
 #[tokio::test]
 async fn a_reply_that_is_refused_makes_its_update_dead_and_names_its_command_and_chat() {
     let (app, _) = makes(vec![Call::send_message(7, "<x>").answering("/start")]).await;
-    let log = Log::listen();
+    let log = Log::capture();
     refuse(&app, "sendMessage", Some(1), 400, MARKUP);
-    app.ring(&message(1, 7, "/start")).await;
-    app.ring(&message(2, 7, "hello")).await;
+    app.deliver(&message(1, 7, "/start")).await;
+    app.deliver(&message(2, 7, "hello")).await;
     app.drain().await;
     assert_eq!(app.replies(7), ["hello"], "its chat goes on");
     let [record] = &dead(&app).await[..] else { panic!("one is dead") };
@@ -55,7 +55,7 @@ async fn a_reply_that_is_refused_makes_its_update_dead_and_names_its_command_and
     let lines = log.lines("a call was refused");
     assert!(lines.len() == 1 && lines[0].contains("chat:7") && lines[0].contains("/start"), "{lines:?}");
     assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Refused).get(), 1);
-    assert_eq!(count(&app.sandbox, "sendMessage"), 2, "it was not made again");
+    assert_eq!(count_calls(&app.sandbox, "sendMessage"), 2, "it was not made again");
 }
 
 #[tokio::test]
@@ -68,14 +68,14 @@ async fn the_other_calls_of_an_update_are_made_and_a_retry_makes_what_was_refuse
     .await;
     refuse(&app, "sendPhoto", Some(1), 400, "Bad Request: not enough rights to send photos to the chat");
     // The others are put off, and the refusal is not forgotten meanwhile.
-    let throttled = Answer::Status { code: 429, description: "Too Many Requests".to_owned(), retry_after: Some(1) };
-    app.sandbox.fault(Fault {
+    let throttled = FaultKind::Status { code: 429, description: "Too Many Requests".to_owned(), retry_after: Some(1) };
+    app.sandbox.add_fault(Fault {
         method: Some("sendMessage".to_owned()),
         times: Some(1),
-        what: Answer::Slow(std::time::Duration::ZERO),
+        what: FaultKind::Slow(std::time::Duration::ZERO),
     });
-    app.sandbox.fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what: throttled });
-    app.ring(&message(1, 7, "a")).await;
+    app.sandbox.add_fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what: throttled });
+    app.deliver(&message(1, 7, "a")).await;
     crate::harness::waiting::until("it is dead", async || (app.survey().await.dead == 1).then_some(())).await;
     assert_eq!(app.replies(7), ["first", "third"]);
     assert_eq!(
@@ -96,9 +96,9 @@ async fn a_retry_asks_a_mended_bot_again_where_nothing_had_been_carried_out() {
         let text = if is_mended.load(Ordering::Relaxed) { "<b>hi</b>" } else { "<x>hi" };
         async move { Ok(vec![Call::send_message(7, text).with("parse_mode", "HTML")]) }
     });
-    let app = Wanted::default().handled_by(handler).start().await;
+    let app = TestAppBuilder::default().with_handler(handler).start().await;
     app.registered().await;
-    app.ring(&message(1, 7, "/start")).await;
+    app.deliver(&message(1, 7, "/start")).await;
     app.drain().await;
     assert_eq!((app.replies(7).len(), app.survey().await.dead), (0, 1));
     mended.store(true, Ordering::Relaxed);
@@ -117,11 +117,11 @@ async fn a_person_who_blocked_the_bot_and_a_query_that_is_too_old_leave_nothing_
     .await;
     refuse(&app, "answerCallbackQuery", None, 400, TOO_OLD);
     refuse(&app, "sendMessage", None, 403, BLOCKED);
-    app.ring(&message(1, 7, "a")).await;
+    app.deliver(&message(1, 7, "a")).await;
     app.drain().await;
     let survey = app.survey().await;
     assert_eq!((survey.waiting, survey.held, survey.dead), (0, 0, 0));
-    assert_eq!(count(&app.sandbox, "sendChatAction"), 1, "the next one is made");
+    assert_eq!(count_calls(&app.sandbox, "sendChatAction"), 1, "the next one is made");
     assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Ordinary).get(), 2);
 }
 
@@ -140,9 +140,9 @@ async fn a_handler_can_neither_poll_nor_touch_the_registration() {
     ];
     for method in methods {
         let (app, _) = makes(vec![Call::new(method).with("url", "")]).await;
-        let (before, log) = (app.sandbox.calls().len(), Log::listen());
-        app.ring(&message(1, 7, "a")).await;
-        app.ring(&message(2, 7, "hello")).await;
+        let (before, log) = (app.sandbox.calls().len(), Log::capture());
+        app.deliver(&message(1, 7, "a")).await;
+        app.deliver(&message(2, 7, "hello")).await;
         app.drain().await;
         let sent: Vec<_> = app.sandbox.calls()[before..].iter().map(|call| call.method.clone()).collect();
         assert_eq!(sent, ["sendMessage"], "{method} is not sent, and its chat goes on");
@@ -159,7 +159,7 @@ async fn what_only_looks_like_a_forbidden_method_reaches_no_other_path() {
     for method in ["getUpdates ", "getUpdates?", "./getUpdates", "get%55pdates", "getUpdates\u{0}", "\u{212a}lose"] {
         let (app, _) = makes(vec![Call::new(method)]).await;
         let before = app.sandbox.calls().len();
-        app.ring(&message(1, 7, "a")).await;
+        app.deliver(&message(1, 7, "a")).await;
         app.drain().await;
         assert_eq!((app.sandbox.calls().len(), app.survey().await.dead), (before, 1), "{method}");
     }

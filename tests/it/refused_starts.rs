@@ -7,37 +7,39 @@ use std::process::Command;
 
 use rusqlite::Connection;
 
-use crate::harness::{BotApi, Ended, Line, Program, echo_settings, echo_variables, message, run, serve_echo, tell};
+use crate::harness::{
+    CommandOutput, FakeBotApi, Line, Program, echo_settings, echo_variables, message, print_line, run, serve_echo,
+};
 
 /// Tries to start a service that others would notice.
-fn start(telegram: &BotApi, inbox: &Path, folder: &Path) -> Ended {
+fn start(telegram: &FakeBotApi, inbox: &Path, folder: &Path) -> CommandOutput {
     let (api, inbox, settings) = (telegram.url(), format!("sqlite:{}", inbox.display()), echo_settings(folder));
     let mut variables = echo_variables(&api, &inbox, &settings);
     variables.extend([("PORT", "0"), ("PUBLIC_URL", "http://127.0.0.1:1"), ("HOST", "127.0.0.1")]);
     run(&["serve"], &variables, folder)
 }
 
-fn refused(ended: &Ended, words: &str) {
+fn refused(ended: &CommandOutput, words: &str) {
     assert_eq!(ended.code, 1, "{}", ended.stderr);
     assert!(ended.stderr.contains(words) && ended.stderr.contains("\nhint:  "), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_second_process_on_the_same_file_is_refused_and_the_first_unharmed() {
-    let (telegram, other) = (BotApi::start().await, BotApi::start().await);
+    let (telegram, other) = (FakeBotApi::start().await, FakeBotApi::start().await);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let inbox = folder.path().join("inbox.db");
     let first = serve_echo(&telegram, &format!("sqlite:{}", inbox.display()), folder.path(), &[]);
     refused(&start(&other, &inbox, folder.path()), "another process is using the inbox");
     assert_eq!(other.methods(), [""; 0], "nothing was begun");
-    let answer = Line::open(first.addr).await.expect("it listens").ring(&message(1, 7, "/echo 1")).await;
+    let answer = Line::open(first.addr).await.expect("it listens").deliver(&message(1, 7, "/echo 1")).await;
     assert_eq!(answer.expect("an answer").status, 200);
     telegram.until("the first replies", |telegram| telegram.sent(7).len() == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_file_of_a_newer_version_is_left_as_it_is() {
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     let inbox = made_by_the_service(&telegram, folder.path());
     let file = Connection::open(&inbox).expect("a database");
     file.execute_batch("PRAGMA user_version = 99").expect("it can be set");
@@ -49,7 +51,7 @@ async fn the_file_of_a_newer_version_is_left_as_it_is() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_file_that_is_damaged_inside_is_refused_before_anything_is_begun() {
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     let inbox = made_by_the_service(&telegram, folder.path());
     let file = std::fs::File::options().write(true).open(&inbox).expect("it can be written");
     let length = file.metadata().expect("it is there").len();
@@ -62,7 +64,7 @@ async fn a_file_that_is_damaged_inside_is_refused_before_anything_is_begun() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_file_that_may_only_be_read_is_refused_before_anything_is_begun() {
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     let inbox = made_by_the_service(&telegram, folder.path());
     std::fs::set_permissions(&inbox, Permissions::from_mode(0o444)).expect("it is ours");
     let before = telegram.methods();
@@ -78,7 +80,7 @@ async fn a_file_that_may_only_be_read_is_refused_before_anything_is_begun() {
     command.args(rest).arg("serve").env_clear().envs(variables).env("PATH", "/usr/bin:/bin");
     let ended = command.current_dir(folder.path()).output().expect("it starts");
     let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
-    let ended = Ended { code: ended.status.code().unwrap_or(-1), stdout: String::new(), stderr };
+    let ended = CommandOutput { code: ended.status.code().unwrap_or(-1), stdout: String::new(), stderr };
     refused(&ended, "cannot be opened for writing");
     assert_eq!(telegram.methods(), before, "nothing was begun");
 }
@@ -86,10 +88,10 @@ async fn a_file_that_may_only_be_read_is_refused_before_anything_is_begun() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_volume_that_belongs_to_root_is_named_with_who_should_have_it() {
     if std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() != 0) {
-        tell("left out: only root can make a folder of root's");
+        print_line("left out: only root can make a folder of root's");
         return;
     }
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
     let volume = folder.path().join("data");
     std::fs::create_dir(&volume).expect("it can be made");
@@ -115,7 +117,7 @@ async fn a_volume_that_belongs_to_root_is_named_with_who_should_have_it() {
 }
 
 /// The file of a service that has ended.
-fn made_by_the_service(telegram: &BotApi, folder: &Path) -> std::path::PathBuf {
+fn made_by_the_service(telegram: &FakeBotApi, folder: &Path) -> std::path::PathBuf {
     let inbox = folder.join("inbox.db");
     let mut program: Program = serve_echo(telegram, &format!("sqlite:{}", inbox.display()), folder, &[]);
     program.signal("TERM");

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use doorbell::clock::SystemClock;
 use doorbell::registrar::Standing;
-use doorbell::sandbox::{Answer, Fault, Sandbox, TOKEN};
+use doorbell::sandbox::{Fault, FaultKind, Sandbox, TOKEN};
 
-use crate::harness::{Program, SECRET, TestApp, Wanted, count, fetch, run, telegram, waiting};
+use crate::harness::{Program, SECRET, TestApp, TestAppBuilder, count_calls, fetch, run, start_sandbox, waiting};
 
 #[tokio::test]
 async fn at_start_it_points_telegram_at_its_own_public_url() {
@@ -26,8 +26,8 @@ async fn at_start_it_points_telegram_at_its_own_public_url() {
 
 #[tokio::test]
 async fn below_the_path_of_its_public_url_it_registers_and_is_found_as_wanted() {
-    let sandbox = telegram(&SystemClock).await;
-    let at = |url: &str| Wanted::default().at(&sandbox).with("webhook.public_url", url).start();
+    let sandbox = start_sandbox(&SystemClock).await;
+    let at = |url: &str| TestAppBuilder::default().with_sandbox(&sandbox).with("webhook.public_url", url).start();
     sandbox.route("bots.example.org", ([127, 0, 0, 1], 9).into());
     let app = at("https://bots.example.org/shop/").await;
     app.registered().await;
@@ -50,7 +50,7 @@ async fn stopping_never_removes_the_webhook() {
 #[tokio::test]
 async fn a_refused_token_ends_the_service() {
     let token = "123456789:AAtestThisIsAnotherBotsTokenOfTests01";
-    let mut app = Wanted::default().with("telegram.bot_token", token).start().await;
+    let mut app = TestAppBuilder::default().with("telegram.bot_token", token).start().await;
     let refused = app.stop_by_itself().await.expect_err("it is refused");
     assert!(refused.to_string().contains("401"), "{refused}");
 }
@@ -71,11 +71,11 @@ fn program(sandbox: &Sandbox, folder: &std::path::Path, more: &[(&str, &str)]) -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_enters_the_dns_after_the_start_is_registered_within_15_seconds() {
-    let sandbox = telegram(&SystemClock).await;
+    let sandbox = start_sandbox(&SystemClock).await;
     // First its certificate is not there, then its name: the sandbox asks a name server, which knows no `.invalid`.
     let description = "Bad Request: bad webhook: SSL error {error:0A000086:SSL routines::certificate verify failed}";
-    let what = Answer::Status { code: 400, description: description.to_owned(), retry_after: None };
-    sandbox.fault(Fault { method: Some("setWebhook".into()), times: Some(1), what });
+    let what = FaultKind::Status { code: 400, description: description.to_owned(), retry_after: None };
+    sandbox.add_fault(Fault { method: Some("setWebhook".into()), times: Some(1), what });
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (program, log) = program(&sandbox, folder.path(), &[("PUBLIC_URL", "http://doorbell.invalid")]);
     let refused = |sandbox: &Sandbox| {
@@ -96,13 +96,13 @@ async fn a_host_that_enters_the_dns_after_the_start_is_registered_within_15_seco
 
 #[tokio::test(flavor = "multi_thread")]
 async fn webhook_set_beside_a_running_service_never_makes_it_say_that_it_is_not_registered() {
-    let sandbox = telegram(&SystemClock).await;
+    let sandbox = start_sandbox(&SystemClock).await;
     let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
     let often = ("DOORBELL__WEBHOOK__WATCH_INTERVAL", "1s");
     let (program, log) = program(&sandbox, folder.path(), &[often]);
     let url = format!("http://{}", program.addr);
     for round in 0..6 {
-        let before = count(&sandbox, "setWebhook");
+        let before = count_calls(&sandbox, "setWebhook");
         let variables = [
             ("TELEGRAM_BOT_TOKEN", TOKEN.to_owned()),
             ("TELEGRAM_API_URL", sandbox.api_url()),
@@ -118,7 +118,7 @@ async fn webhook_set_beside_a_running_service_never_makes_it_say_that_it_is_not_
         });
         let set = set.await.expect("no panic");
         assert_eq!(set.code, 0, "{}{}", set.stdout, set.stderr);
-        sandbox.until(|sandbox| count(sandbox, "setWebhook") > before).await;
+        sandbox.until(|sandbox| count_calls(sandbox, "setWebhook") > before).await;
         if round == 0 {
             // Both came at the start of the service, which is then ready a moment later.
             let ready = async || (fetch(program.addr, "/readyz").await.status == 200).then_some(());
@@ -133,11 +133,11 @@ async fn webhook_set_beside_a_running_service_never_makes_it_say_that_it_is_not_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_leaves_registration_to_others_is_ready() {
-    let app = Wanted::default().with("webhook.register", false).start().await;
+    let app = TestAppBuilder::default().with("webhook.register", false).start().await;
     let ready = fetch(app.addr, "/readyz").await;
     assert_eq!((ready.status, &ready.json()["ready"]), (200, &true.into()), "{ready:?}");
     assert_eq!(fetch(app.addr, "/healthz").await.json()["webhook"]["standing"], "off");
-    assert_eq!(count(&app.sandbox, "setWebhook"), 0);
+    assert_eq!(count_calls(&app.sandbox, "setWebhook"), 0);
     // The doctor agrees.
     let url = format!("http://{}", app.addr);
     let variables = [
@@ -158,6 +158,6 @@ async fn a_service_that_leaves_registration_to_others_is_ready() {
     let service = findings.iter().find(|finding| finding["check"] == "service").expect("it was reached");
     assert_eq!(service["verdict"], "well", "{service}");
     // Without a public URL it is not the operator's wish.
-    let app = Wanted::default().with("webhook.public_url", "").start().await;
+    let app = TestAppBuilder::default().with("webhook.public_url", "").start().await;
     assert_eq!(fetch(app.addr, "/readyz").await.status, 503);
 }

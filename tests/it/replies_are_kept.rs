@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 use doorbell::clock::{Clock, ManualClock, SystemClock};
 use doorbell::dispatch::Outcome;
 use doorbell::handler::Handler;
-use doorbell::sandbox::{Answer, Fault, TOKEN};
+use doorbell::sandbox::{Fault, FaultKind, TOKEN};
 use doorbell::telegram::Call;
 use serde_json::{Value, json};
 use wiremock::matchers::{body_partial_json, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::harness::{TestApp, Wanted, does, message, waiting};
+use crate::harness::{TestApp, TestAppBuilder, does, message, waiting};
 
 /// A service whose time a test moves.
 async fn at_rest(handler: impl Handler + 'static) -> (TestApp, ManualClock) {
     let clock = ManualClock::new(SystemClock.now());
-    let mut wanted = Wanted::default().handled_by(handler);
+    let mut wanted = TestAppBuilder::default().with_handler(handler);
     wanted.clock = Arc::new(clock.clone());
     let app = wanted.start().await;
     app.registered().await;
@@ -38,12 +38,12 @@ fn makes(calls: Vec<Call>) -> (impl Handler, Arc<AtomicUsize>) {
     (handler, runs)
 }
 
-fn fault(method: &str, times: Option<u32>, what: Answer) -> Fault {
+fn fault(method: &str, times: Option<u32>, what: FaultKind) -> Fault {
     Fault { method: Some(method.to_owned()), times, what }
 }
 
-fn status(code: u16, description: &str, retry_after: Option<u64>) -> Answer {
-    Answer::Status { code, description: description.to_owned(), retry_after }
+fn status(code: u16, description: &str, retry_after: Option<u64>) -> FaultKind {
+    FaultKind::Status { code, description: description.to_owned(), retry_after }
 }
 
 /// How often a method was called so far.
@@ -56,8 +56,8 @@ async fn calls_left_over_are_made_later_and_the_handler_is_not_run_again() {
     let photo = Call::new("sendPhoto").with("chat_id", 7).with("photo", "a");
     let (handler, runs) = makes(vec![Call::send_message(7, "one"), photo, Call::send_message(7, "three")]);
     let (app, clock) = at_rest(handler).await;
-    app.sandbox.fault(fault("sendPhoto", Some(3), Answer::Html(502)));
-    app.ring(&message(1, 7, "a")).await;
+    app.sandbox.add_fault(fault("sendPhoto", Some(3), FaultKind::Html(502)));
+    app.deliver(&message(1, 7, "a")).await;
     for _ in 0..20 {
         app.drain().await;
         clock.advance(Duration::from_secs(1));
@@ -78,11 +78,11 @@ async fn a_throttled_chat_is_not_called_before_its_time_and_others_go_on() {
         })
     });
     let (app, clock) = at_rest(handler).await;
-    app.sandbox.fault(fault("sendMessage", Some(1), status(429, "Too Many Requests: retry after 30", Some(30))));
-    app.ring(&message(1, 7, "a")).await;
+    app.sandbox.add_fault(fault("sendMessage", Some(1), status(429, "Too Many Requests: retry after 30", Some(30))));
+    app.deliver(&message(1, 7, "a")).await;
     app.drain().await;
     for other in [message(2, 7, "a"), message(3, 8, "a"), message(4, 9, "a")] {
-        app.ring(&other).await;
+        app.deliver(&other).await;
     }
     app.drain().await;
     assert_eq!(app.replies(9), ["me"], "another chat goes on");
@@ -105,12 +105,16 @@ async fn a_429_that_is_not_about_a_chat_holds_everybody_back() {
         })
     });
     let (app, clock) = at_rest(handler).await;
-    app.sandbox.fault(fault("answerInlineQuery", Some(1), status(429, "Too Many Requests: retry after 5", Some(5))));
+    app.sandbox.add_fault(fault(
+        "answerInlineQuery",
+        Some(1),
+        status(429, "Too Many Requests: retry after 5", Some(5)),
+    ));
     let query =
         json!({ "update_id": 1, "inline_query": { "id": "1", "from": { "id": 7 }, "query": "", "offset": "" } });
-    app.ring(&query).await;
+    app.deliver(&query).await;
     app.drain().await;
-    app.ring(&message(2, 8, "/start")).await;
+    app.deliver(&message(2, 8, "/start")).await;
     app.drain().await;
     clock.advance(Duration::from_secs(4));
     app.drain().await;
@@ -124,14 +128,15 @@ async fn a_429_that_is_not_about_a_chat_holds_everybody_back() {
 async fn after_an_outage_of_telegram_every_reply_is_sent_once() {
     let handler = does(|update| async move { Ok(vec![Call::send_message(update.id.0, "hello")]) });
     let (app, clock) = at_rest(handler).await;
-    for (kind, what) in [Answer::Html(502), Answer::Html(504), status(500, "Internal Server Error: restart", None)]
-        .into_iter()
-        .enumerate()
+    for (kind, what) in
+        [FaultKind::Html(502), FaultKind::Html(504), status(500, "Internal Server Error: restart", None)]
+            .into_iter()
+            .enumerate()
     {
-        app.sandbox.fault(fault("sendMessage", None, what));
+        app.sandbox.add_fault(fault("sendMessage", None, what));
         let ids = |round: usize| (1..=10).map(move |n| i64::try_from(round).expect("small") * 100 + n);
         for id in ids(kind) {
-            app.ring(&message(id, id, "/start")).await;
+            app.deliver(&message(id, id, "/start")).await;
         }
         for _ in 0..10 {
             app.drain().await;
@@ -173,9 +178,9 @@ async fn a_group_that_became_a_supergroup_is_followed_at_once() {
     .await;
     let (handler, runs) =
         makes(vec![Call::send_message(-5, "one"), Call::send_message(9, "two"), Call::send_message(-5, "three")]);
-    let wanted = Wanted::default().with("telegram.api_url", server.uri()).with("webhook.register", false);
-    let app = wanted.handled_by(handler).start().await;
-    app.ring(&message(1, -5, "a")).await;
+    let wanted = TestAppBuilder::default().with("telegram.api_url", server.uri()).with("webhook.register", false);
+    let app = wanted.with_handler(handler).start().await;
+    app.deliver(&message(1, -5, "a")).await;
     app.drain().await;
     let sent: Vec<_> = server
         .received_requests()
@@ -194,10 +199,10 @@ async fn a_group_that_became_a_supergroup_is_followed_at_once() {
 #[tokio::test]
 async fn the_cap_of_a_chat_is_kept() {
     let (handler, _) = makes((0..4).map(|_| Call::send_message(7, "a")).collect());
-    let app = Wanted::default().handled_by(handler).with("outbound.per_chat_per_second", 10).start().await;
+    let app = TestAppBuilder::default().with_handler(handler).with("outbound.per_chat_per_second", 10).start().await;
     app.registered().await;
     let began = Instant::now();
-    app.ring(&message(1, 7, "a")).await;
+    app.deliver(&message(1, 7, "a")).await;
     waiting::soon("all are sent", app.drain()).await;
     assert_eq!(app.replies(7).len(), 4);
     assert!(began.elapsed() >= Duration::from_millis(300), "after {:?}", began.elapsed());
@@ -209,14 +214,14 @@ async fn under_a_cap_each_call_that_waits_is_put_off_once_and_made_when_its_turn
         Ok(vec![Call::send_message(update.chat_key.chat_id().unwrap_or_default(), "hello")])
     });
     let clock = ManualClock::new(SystemClock.now());
-    let mut wanted = Wanted::default().handled_by(handler).with("outbound.per_second", 1.0);
+    let mut wanted = TestAppBuilder::default().with_handler(handler).with("outbound.per_second", 1.0);
     wanted.clock = Arc::new(clock.clone());
     let app = wanted.start().await;
     app.registered().await;
     let chats = 30;
     // What has a turn within two seconds waits for it where it runs.
     for chat in 1..=chats {
-        assert_eq!(app.ring(&message(chat, chat, "/start")).await.status, 200);
+        assert_eq!(app.deliver(&message(chat, chat, "/start")).await.status, 200);
     }
     let ended = |outcome| app.attempts().of(outcome).get();
     for made in 1..=30 {

@@ -13,11 +13,11 @@ use std::time::Duration;
 use doorbell::clock::SystemClock;
 use doorbell::handler::HandlerError;
 use doorbell::lifecycle::Shutdown;
-use doorbell::sandbox::{Answer as Gone, Fault, Sandbox, TOKEN};
+use doorbell::sandbox::{Fault, FaultKind, Sandbox, TOKEN};
 
 use crate::harness::postgres::Database;
 use crate::harness::{
-    MARK, Playground, Program, SECRET, Wanted, does, get, message, post, raw, run, run_openly, until,
+    MARK, Program, SECRET, SandboxProcess, TestAppBuilder, does, get, message, post, raw, run, run_openly, until,
 };
 
 /// A token of the right form that no Bot API knows. Every secret holds the mark that the harness
@@ -139,11 +139,12 @@ async fn updates_wrong_rings_and_faults_leave_no_secret_and_no_words_of_a_person
     // Telegram's own sentence, and one that nobody knows.
     let quoting = "Bad Request: can't parse entities: Unsupported start tag \"MARKED\" at byte offset 5";
     let refused =
-        |description: &str| Gone::Status { code: 400, description: description.to_owned(), retry_after: None };
-    let troubled = Gone::Status { code: 500, description: "it MARKED".to_owned(), retry_after: None };
-    let gone = [refused(quoting), refused("Bad Request: MARKED words"), troubled, Gone::Html(502), Gone::Close];
-    for what in gone.into_iter().chain([Gone::Garbage, Gone::Lost, Gone::Hang]) {
-        sandbox.fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what });
+        |description: &str| FaultKind::Status { code: 400, description: description.to_owned(), retry_after: None };
+    let troubled = FaultKind::Status { code: 500, description: "it MARKED".to_owned(), retry_after: None };
+    let gone =
+        [refused(quoting), refused("Bad Request: MARKED words"), troubled, FaultKind::Html(502), FaultKind::Close];
+    for what in gone.into_iter().chain([FaultKind::Garbage, FaultKind::Lost, FaultKind::Hang]) {
+        sandbox.add_fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what });
     }
     let mut program = Program::serve(&settings, &log);
     logged(&log, "as wanted");
@@ -263,7 +264,7 @@ fn of_a_warning_of_a_library_the_log_has_that_there_was_one_and_not_what_it_says
 fn a_crash_leaves_no_memory_behind() {
     let folder = tempfile::tempdir().unwrap();
     let mut program = Program::serve(&variables("http://127.0.0.1:1", "memory:"), &folder.path().join("log"));
-    let playground = Playground::open();
+    let playground = SandboxProcess::start();
     for pid in [program.child.id(), playground.program.child.id()] {
         let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
         let limit = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
@@ -280,10 +281,10 @@ fn a_crash_leaves_no_memory_behind() {
 async fn the_rows_of_postgresql_hold_updates_and_no_secret() {
     let Some(database) = Database::fresh().await else { return };
     let handler = does(|_| async { Err(HandlerError::Reject("it is not wanted".to_owned())) });
-    let mut app = Wanted::default().with("inbox.url", &database.url).handled_by(handler).start().await;
-    app.work_may_be_left = true;
+    let mut app = TestAppBuilder::default().with("inbox.url", &database.url).with_handler(handler).start().await;
+    app.allow_unfinished_work = true;
     app.registered().await;
-    assert_eq!(app.ring(&message(1, 1, "words that lie in a row")).await.status, 200);
+    assert_eq!(app.deliver(&message(1, 1, "words that lie in a row")).await.status, 200);
     app.drain().await;
     let mut connection = database.connect().await;
     sqlx::query("SET xmlbinary = hex").execute(&mut connection).await.unwrap();

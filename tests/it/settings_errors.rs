@@ -5,10 +5,10 @@ use std::net::TcpListener;
 
 use doorbell::sandbox::TOKEN;
 
-use crate::harness::{Ended, run};
+use crate::harness::{CommandOutput, run};
 
 /// Tries to start the service in an empty folder; what came of it, and the names of what it left.
-fn serve(variables: &[(&str, &str)]) -> (Ended, Vec<String>) {
+fn serve(variables: &[(&str, &str)]) -> (CommandOutput, Vec<String>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let ended = run(&["serve"], variables, folder.path());
     let left = std::fs::read_dir(folder.path()).expect("it is there");

@@ -19,12 +19,12 @@ use tokio::sync::Semaphore;
 
 use crate::harness::postgres::Database;
 use crate::harness::waiting::{soon, until};
-use crate::harness::{BotApi, Line, Program, SteppedClock, message, serve_echo_at};
+use crate::harness::{FakeBotApi, Line, Program, SteppedClock, message, serve_echo_at};
 
 const CHATS: i64 = 30;
 
 struct Pair {
-    telegram: BotApi,
+    telegram: FakeBotApi,
     database: Database,
     folders: [TempDir; 2],
 }
@@ -46,7 +46,7 @@ async fn ring_all(program: &Program, turn: i64) {
     for chat in 1..=CHATS {
         let update = message(chat * 100 + turn, chat, &format!("/echo {turn}"));
         // A database may have to be reached first.
-        while line.ring(&update).await.unwrap().status != 200 {}
+        while line.deliver(&update).await.unwrap().status != 200 {}
     }
 }
 
@@ -54,7 +54,7 @@ async fn ring_all(program: &Program, turn: i64) {
 async fn an_instance_that_is_stopped_past_its_leases_loses_them_to_another_and_settles_nothing_late() {
     let Some(database) = Database::fresh().await else { return };
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let pair = Pair { telegram: BotApi::start().await, database, folders };
+    let pair = Pair { telegram: FakeBotApi::start().await, database, folders };
     let telegram = &pair.telegram;
     telegram.hang_of(0, true);
     let first = pair.serve(0);
@@ -70,7 +70,7 @@ async fn an_instance_that_is_stopped_past_its_leases_loses_them_to_another_and_s
     let unbroken = telegram.sent(1).len();
     assert_eq!(unbroken, 1, "leases stand although their owner does not move");
     pair.database.run("UPDATE doorbell.chats SET due_at = due_at - interval '61 s' WHERE token <> 0").await;
-    let all_have = |turn: i64| move |api: &BotApi| (1..=CHATS).all(|chat| api.last(chat) == Some(turn.to_string()));
+    let all_have = |turn: i64| move |api: &FakeBotApi| (1..=CHATS).all(|chat| api.last(chat) == Some(turn.to_string()));
     telegram.until("the second has taken over", all_have(4)).await;
     first.signal("CONT");
     telegram.hang_of(0, false);
@@ -110,7 +110,7 @@ impl Handler for Slow {
 
 #[tokio::test]
 async fn whoever_wakes_up_past_a_lease_makes_no_call_that_another_may_have_made() {
-    let telegram = BotApi::start().await;
+    let telegram = FakeBotApi::start().await;
     let clock = ManualClock::new(Timestamp::from_second(1_700_000_000).unwrap());
     let token = "123456789:AAtestStalledInstanceOfTheTests01";
     let sources = Sources::default()

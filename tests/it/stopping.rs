@@ -9,7 +9,9 @@ use doorbell::handler::Handler;
 use tokio::sync::Notify;
 
 use crate::crash::oracle::{Load, Oracle};
-use crate::harness::{Answer, BotApi, Line, Program, TestApp, Wanted, does, fetch, message, serve_echo, tell, waiting};
+use crate::harness::{
+    Answer, FakeBotApi, Line, Program, TestApp, TestAppBuilder, does, fetch, message, print_line, serve_echo, waiting,
+};
 
 /// Render waits for 30 s; handlers that do not hang need none of that.
 const SOON: Duration = Duration::from_secs(10);
@@ -30,7 +32,7 @@ async fn stopped_under_load(inbox: &str) {
     let program = oracle.serve(inbox, folder.path(), &[]);
     let findings = oracle.finish().await;
     drop(program);
-    tell(&format!(
+    print_line(&format!(
         "SIGTERM under load, {}: 3 stops, {} updates acknowledged, {} lost, {} out of order, {} replied twice",
         inbox.split(':').next().unwrap_or_default(),
         findings.updates,
@@ -54,8 +56,8 @@ async fn without_storage_a_stop_under_load_gives_back_what_was_not_begun_and_rep
 }
 
 /// A service whose Telegram does not answer, with one update under way.
-async fn busy(inbox: &str, folder: &std::path::Path) -> (BotApi, Program, Line) {
-    let telegram = BotApi::start().await;
+async fn busy(inbox: &str, folder: &std::path::Path) -> (FakeBotApi, Program, Line) {
+    let telegram = FakeBotApi::start().await;
     telegram.hang(true);
     let program = serve_echo(&telegram, inbox, folder, &[]);
     let mut line = Line::open(program.addr).await.expect("it listens");
@@ -86,20 +88,20 @@ async fn stopping(addr: std::net::SocketAddr) {
 }
 
 /// Delivers an update to a service that has just been told to stop, on a connection that was idle then; the answer.
-async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (BotApi, Answer) {
-    let telegram = BotApi::start().await;
+async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (FakeBotApi, Answer) {
+    let telegram = FakeBotApi::start().await;
     let mut program = serve_echo(&telegram, inbox, folder, &[]);
     let mut line = Line::open(program.addr).await.expect("it listens");
-    assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.expect("an answer").status, 200);
+    assert_eq!(line.deliver(&message(1, 7, "/echo 1")).await.expect("an answer").status, 200);
     telegram.until("the first is handled", |telegram| telegram.sent(7).len() == 1).await;
     let mut idle = Line::open(program.addr).await.expect("it listens");
     program.signal("TERM");
     stopping(program.addr).await;
-    let answer = line.ring(&message(2, 7, "/echo 2")).await.expect("an idle connection is still open");
+    let answer = line.deliver(&message(2, 7, "/echo 2")).await.expect("an idle connection is still open");
     // An edge that has not heard of the stop goes on opening connections for a moment.
     let mut new = Line::open(program.addr).await.expect("new connections are still taken");
     for other in [&mut idle, &mut new] {
-        let same = other.ring(&message(2, 7, "/echo 2")).await.expect("it is answered");
+        let same = other.deliver(&message(2, 7, "/echo 2")).await.expect("it is answered");
         assert_eq!((same.status, same.header("connection")), (answer.status, Some("close")), "{same:?}");
         assert!(other.answer().await.is_err(), "it was the last answer");
     }
@@ -160,7 +162,7 @@ async fn a_handler_that_hangs_is_let_go_when_the_grace_is_over_and_that_costs_no
     });
     // Its own time limit is no shorter than the grace.
     let mut app = started(&clock, &folder, hangs).await;
-    assert_eq!(app.ring(&message(1, 7, "a")).await.status, 200);
+    assert_eq!(app.deliver(&message(1, 7, "a")).await.status, 200);
     begun.notified().await;
     app.shutdown.soft.cancel();
     clock.advance(Duration::from_secs(20));
@@ -183,7 +185,7 @@ async fn a_handler_that_hangs_is_let_go_when_the_grace_is_over_and_that_costs_no
 }
 
 async fn started(clock: &ManualClock, folder: &Arc<tempfile::TempDir>, handler: impl Handler + 'static) -> TestApp {
-    let mut wanted = Wanted::default().handled_by(handler).with("dispatch.handler_timeout", "1h");
+    let mut wanted = TestAppBuilder::default().with_handler(handler).with("dispatch.handler_timeout", "1h");
     (wanted.clock, wanted.folder) = (Arc::new(clock.clone()), Some(Arc::clone(folder)));
     let app = wanted.start().await;
     app.registered().await;

@@ -94,7 +94,7 @@ async fn while_telegram_gone_one_call_asks_for_all_chats_and_a_few_lines_tell_of
     telegram.gone.store(true, Ordering::SeqCst);
     let mut line = Line::open(program.addr).await.unwrap();
     for chat in 1..=CHATS {
-        assert_eq!(line.ring(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
+        assert_eq!(line.deliver(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
     }
     // Some were under way when the first one failed; from then on one asks after 1, 2 and 4 seconds.
     logged(&log, "Telegram does not carry out calls").await;
@@ -127,7 +127,7 @@ async fn a_service_whose_calls_wait_for_telegram_stops_at_once() {
     telegram.gone.store(true, Ordering::SeqCst);
     let mut line = Line::open(program.addr).await.unwrap();
     for chat in 1..=100 {
-        assert_eq!(line.ring(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
+        assert_eq!(line.deliver(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
     }
     waiting::until("calls wait", async || (telegram.asked() >= 2).then_some(())).await;
     program.signal("TERM");

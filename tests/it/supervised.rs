@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::harness::postgres::Database;
-use crate::harness::{BotApi, Line, Program, echo_settings, echo_variables, message, serve_echo, tell, waiting};
+use crate::harness::{
+    FakeBotApi, Line, Program, echo_settings, echo_variables, message, print_line, serve_echo, waiting,
+};
 
 /// The platform restarts what has ended; each second before that is a second without the bot.
 const SOON: Duration = Duration::from_secs(5);
@@ -15,7 +17,7 @@ const SOON: Duration = Duration::from_secs(5);
 async fn ends_and_names(point: &str, part: &str, inbox: &str, more: &[(&str, &str)]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("log");
-    let telegram = BotApi::start().await;
+    let telegram = FakeBotApi::start().await;
     let settings = echo_settings(folder.path());
     let order = format!("panic {point}");
     let api = telegram.url();
@@ -29,8 +31,8 @@ async fn ends_and_names(point: &str, part: &str, inbox: &str, more: &[(&str, &st
         loop {
             if let Ok(mut line) = Line::open(program.addr).await {
                 update += 1;
-                let _ =
-                    tokio::time::timeout(Duration::from_millis(200), line.ring(&message(update, 7, "/echo 1"))).await;
+                let _ = tokio::time::timeout(Duration::from_millis(200), line.deliver(&message(update, 7, "/echo 1")))
+                    .await;
             }
             if said(&log).contains("panicked, and the service") {
                 return;
@@ -46,7 +48,7 @@ async fn ends_and_names(point: &str, part: &str, inbox: &str, more: &[(&str, &st
     let named = |start: &str| said.lines().any(|said| said.contains(start) && said.contains(&line));
     assert!(named("\"level\":\"ERROR\"") && named("error: "), "{point}: the log and the last line name it:\n{said}");
     assert!(said.lines().any(|line| line.starts_with("hint:  ")), "{point}: {said}");
-    tell(&format!("{part} panicked: the service ended with 1 after {:?}", failed.elapsed()));
+    print_line(&format!("{part} panicked: the service ended with 1 after {:?}", failed.elapsed()));
 }
 
 fn said(log: &Path) -> String {
@@ -88,7 +90,7 @@ async fn a_panic_of_ours_in_an_attempt_costs_an_attempt_blocks_no_chat_and_delay
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite:{}", folder.path().join("inbox.db").display());
         let url = if inbox == "sqlite" { &url } else { inbox };
-        let telegram = BotApi::start().await;
+        let telegram = FakeBotApi::start().await;
         // Not in the handler, whose panics were always caught.
         let fails = [("DOORBELL_FAIL_POINT", "panic claimed:1")];
         let mut program = serve_echo(&telegram, url, folder.path(), &fails);
@@ -112,7 +114,7 @@ async fn a_third_signal_ends_a_stop_that_hangs_and_each_line_says_what_the_next_
     for (name, status, again) in [("INT", 128 + 2, "press Ctrl-C again"), ("TERM", 128 + 15, "send the signal again")] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
-        let telegram = BotApi::start().await;
+        let telegram = FakeBotApi::start().await;
         let hangs = [("DOORBELL_FAIL_POINT", "hang inbox writer:1")];
         let mut program = serve_echo(&telegram, &inbox, folder.path(), &hangs);
         let log = folder.path().join("log");
@@ -131,12 +133,12 @@ async fn a_third_signal_ends_a_stop_that_hangs_and_each_line_says_what_the_next_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_in_a_route_is_answered_with_500_and_logged_once() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let telegram = BotApi::start().await;
+    let telegram = FakeBotApi::start().await;
     let program = serve_echo(&telegram, "memory:", folder.path(), &[("DOORBELL_FAIL_POINT", "panic received:1")]);
     let mut line = Line::open(program.addr).await.expect("it listens");
-    let answer = line.ring(&message(1, 7, "/echo 1")).await.expect("an answer");
+    let answer = line.deliver(&message(1, 7, "/echo 1")).await.expect("an answer");
     assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/problem+json")), "{answer:?}");
-    assert_eq!(line.ring(&message(1, 7, "/echo 1")).await.expect("the same connection").status, 200);
+    assert_eq!(line.deliver(&message(1, 7, "/echo 1")).await.expect("the same connection").status, 200);
     let log = said(&folder.path().join("log"));
     assert_eq!(log.lines().filter(|line| line.contains("\"ERROR\"") && line.contains("panicked")).count(), 1, "{log}");
     drop(program);

@@ -7,21 +7,21 @@ use std::time::{Duration, Instant};
 
 use doorbell::clock::{Clock, ManualClock, SystemClock};
 use doorbell::handler::{Handler, HandlerError};
-use doorbell::sandbox::{Answer, Fault};
+use doorbell::sandbox::{Fault, FaultKind};
 use doorbell::telegram::Call;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::harness::{
-    Collector, Exported, Log, MARK, Program, TestApp, Wanted, does, free_port, message, run, waiting,
+    Collector, Exported, Log, MARK, Program, TestApp, TestAppBuilder, does, free_port, message, run, waiting,
 };
 
 const POST: &str = "POST /telegram/webhook";
 const ATTEMPT: &str = "handle update";
 
 /// A service that tells the collector.
-async fn traced(wanted: Wanted, endpoint: String) -> TestApp {
+async fn traced(wanted: TestAppBuilder, endpoint: String) -> TestApp {
     let app = wanted.with("traces.endpoint", endpoint).start().await;
     app.registered().await;
     app
@@ -38,9 +38,9 @@ fn answers() -> impl Handler {
 #[tokio::test]
 async fn one_trace_leads_from_the_request_to_the_reply() {
     let collector = Collector::start().await;
-    let mut app = traced(Wanted::default().handled_by(answers()), collector.endpoint()).await;
+    let mut app = traced(TestAppBuilder::default().with_handler(answers()), collector.endpoint()).await;
     let before = SystemClock.now().as_nanosecond();
-    app.ring(&message(5, 7, "a private thought")).await;
+    app.deliver(&message(5, 7, "a private thought")).await;
     app.drain().await;
     app.stop().await.expect("it stops well");
 
@@ -85,8 +85,8 @@ impl Span {
 #[tokio::test]
 async fn what_people_and_bots_write_is_in_no_trace() {
     let collector = Collector::start().await;
-    let mut app = traced(Wanted::default().handled_by(answers()), collector.endpoint()).await;
-    app.ring(&message(5, 7, "a private thought")).await;
+    let mut app = traced(TestAppBuilder::default().with_handler(answers()), collector.endpoint()).await;
+    app.deliver(&message(5, 7, "a private thought")).await;
     app.drain().await;
     app.stop().await.expect("it stops well");
     assert!(collector.was_told("sendMessage") && collector.was_told("doorbell"));
@@ -104,10 +104,11 @@ async fn what_people_and_bots_write_is_in_no_trace() {
 async fn the_collector_and_nobody_else_is_told_the_headers_of_the_settings() {
     let collector = Collector::start().await;
     // The harness searches all that is said for the mark.
-    let wanted =
-        Wanted::default().handled_by(answers()).with("traces.headers", format!("authorization=Basic%20{MARK}"));
+    let wanted = TestAppBuilder::default()
+        .with_handler(answers())
+        .with("traces.headers", format!("authorization=Basic%20{MARK}"));
     let mut app = traced(wanted, collector.endpoint()).await;
-    app.ring(&message(5, 7, "a")).await;
+    app.deliver(&message(5, 7, "a")).await;
     app.drain().await;
     app.stop().await.expect("it stops well");
     assert_eq!(collector.header("authorization"), Some(format!("Basic {MARK}")));
@@ -142,9 +143,9 @@ async fn variables_that_are_no_settings_change_nothing_about_the_export() {
 #[tokio::test]
 async fn an_update_that_telegram_brings_again_stays_in_its_trace() {
     let collector = Collector::start().await;
-    let mut app = traced(Wanted::default().handled_by(answers()), collector.endpoint()).await;
+    let mut app = traced(TestAppBuilder::default().with_handler(answers()), collector.endpoint()).await;
     for _ in 0..2 {
-        app.ring(&message(5, 7, "a")).await;
+        app.deliver(&message(5, 7, "a")).await;
         app.drain().await;
     }
     app.stop().await.expect("it stops well");
@@ -159,13 +160,13 @@ async fn an_attempt_after_a_restart_belongs_to_the_trace_of_the_first() {
     let collector = Collector::start().await;
     let (clock, folder) = (ManualClock::new(SystemClock.now()), Arc::new(tempfile::tempdir().expect("a folder")));
     let life = |service: &str, handler: Arc<dyn Handler>| {
-        let mut wanted = Wanted::default().with("traces.service", service).by(&clock);
+        let mut wanted = TestAppBuilder::default().with("traces.service", service).with_clock(&clock);
         (wanted.folder, wanted.handler) = (Some(Arc::<TempDir>::clone(&folder)), Some(handler));
         traced(wanted, collector.endpoint())
     };
     let fails = does(|_| async { Err(HandlerError::Retry("not today".to_owned())) });
     let mut first = Box::pin(life("first", Arc::new(fails))).await;
-    first.ring(&message(5, 7, "a")).await;
+    first.deliver(&message(5, 7, "a")).await;
     first.drain().await;
     first.stop().await.expect("it stops well");
     drop(first);
@@ -194,11 +195,11 @@ async fn an_attempt_after_a_restart_belongs_to_the_trace_of_the_first() {
 #[tokio::test]
 async fn a_refused_call_is_shown_with_its_status_and_without_the_words() {
     let collector = Collector::start().await;
-    let mut app = traced(Wanted::default().handled_by(answers()), collector.endpoint()).await;
+    let mut app = traced(TestAppBuilder::default().with_handler(answers()), collector.endpoint()).await;
     let description = "Forbidden: bot was blocked by the user".to_owned();
-    let what = Answer::Status { code: 403, description, retry_after: None };
-    app.sandbox.fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what });
-    app.ring(&message(5, 7, "a")).await;
+    let what = FaultKind::Status { code: 403, description, retry_after: None };
+    app.sandbox.add_fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what });
+    app.deliver(&message(5, 7, "a")).await;
     app.drain().await;
     app.stop().await.expect("it stops well");
     let call = collector.named("sendMessage").remove(0);
@@ -210,15 +211,15 @@ async fn a_refused_call_is_shown_with_its_status_and_without_the_words() {
 
 #[tokio::test]
 async fn with_the_collector_away_updates_are_answered_as_ever_and_one_line_says_so() {
-    let log = Log::listen();
+    let log = Log::capture();
     let away = format!("http://127.0.0.1:{}", free_port());
-    let mut app = traced(Wanted::default().handled_by(answers()), away).await;
-    app.ring(&message(1, 7, "a")).await;
+    let mut app = traced(TestAppBuilder::default().with_handler(answers()), away).await;
+    app.deliver(&message(1, 7, "a")).await;
     app.drain().await;
     let warned = async || log.lines("the collector of traces does not accept them").pop();
     let line = waiting::until("the log says that the collector is away", warned).await;
     assert!(line.contains("WARN") && line.contains("127.0.0.1") && line.contains("traces.endpoint"), "{line}");
-    app.ring(&message(2, 7, "a")).await;
+    app.deliver(&message(2, 7, "a")).await;
     app.drain().await;
     assert_eq!(app.replies(7).len(), 2);
     app.stop().await.expect("it stops well");
@@ -229,8 +230,8 @@ async fn with_the_collector_away_updates_are_answered_as_ever_and_one_line_says_
 async fn a_collector_that_does_not_answer_holds_up_neither_an_update_nor_the_stop() {
     let hangs = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port is free");
     let endpoint = format!("http://{}", hangs.local_addr().expect("it has an address"));
-    let mut app = traced(Wanted::default().handled_by(answers()), endpoint).await;
-    app.ring(&message(1, 7, "a")).await;
+    let mut app = traced(TestAppBuilder::default().with_handler(answers()), endpoint).await;
+    app.deliver(&message(1, 7, "a")).await;
     app.drain().await;
     assert_eq!(app.replies(7).len(), 1);
     let asked = Instant::now();

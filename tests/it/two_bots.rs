@@ -16,7 +16,7 @@ use rusqlite::Connection;
 
 use crate::harness::postgres::Database;
 use crate::harness::waiting::until;
-use crate::harness::{BotApi, Line, Program, echo_settings, echo_variables, message, run, serve_echo};
+use crate::harness::{FakeBotApi, Line, Program, echo_settings, echo_variables, message, run, serve_echo};
 
 const OTHER_TOKEN: &str = "987654321:AAtestOtherBotOfTheTests0123456789";
 
@@ -98,13 +98,13 @@ async fn a_database_of_the_first_version_becomes_that_of_its_bot_with_all_that_i
 }
 
 /// Starts the service of another bot on the file.
-fn other_bot(telegram: &BotApi, inbox: &str, folder: &Path) -> Program {
+fn other_bot(telegram: &FakeBotApi, inbox: &str, folder: &Path) -> Program {
     serve_echo(telegram, inbox, folder, &[("TELEGRAM_BOT_TOKEN", OTHER_TOKEN)])
 }
 
-async fn replies(telegram: &BotApi, program: &Program, id: i64, text: &str) {
+async fn replies(telegram: &FakeBotApi, program: &Program, id: i64, text: &str) {
     let mut line = Line::open(program.addr).await.unwrap();
-    assert_eq!(line.ring(&message(id, 7, &format!("/echo {text}"))).await.unwrap().status, 200);
+    assert_eq!(line.deliver(&message(id, 7, &format!("/echo {text}"))).await.unwrap().status, 200);
     telegram.until("the reply", |telegram| telegram.last(7).as_deref() == Some(text)).await;
 }
 
@@ -115,7 +115,7 @@ fn stop(mut program: Program) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_file_with_nothing_left_in_it_is_taken_over_by_another_bot() {
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
     let first = serve_echo(&telegram, &inbox, folder.path(), &[]);
     replies(&telegram, &first, 1, "first").await;
@@ -126,13 +126,13 @@ async fn a_file_with_nothing_left_in_it_is_taken_over_by_another_bot() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_file_that_keeps_updates_of_another_bot_is_refused_and_serves_its_own_bot_again() {
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let path = folder.path().join("inbox.db");
     let inbox = format!("sqlite:{}", path.display());
     telegram.hang(true);
     let first = serve_echo(&telegram, &inbox, folder.path(), &[]);
     let mut line = Line::open(first.addr).await.unwrap();
-    assert_eq!(line.ring(&message(1, 7, "/echo kept")).await.unwrap().status, 200);
+    assert_eq!(line.deliver(&message(1, 7, "/echo kept")).await.unwrap().status, 200);
     drop(first);
     let (api, settings) = (telegram.url(), echo_settings(folder.path()));
     let mut variables = echo_variables(&api, &inbox, &settings);
@@ -158,13 +158,13 @@ async fn a_file_that_keeps_updates_of_another_bot_is_refused_and_serves_its_own_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_file_of_the_first_version_goes_on_with_all_that_is_in_it() {
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().unwrap());
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let path = folder.path().join("inbox.db");
     let inbox = format!("sqlite:{}", path.display());
     telegram.hang(true);
     let old = serve_echo(&telegram, &inbox, folder.path(), &[]);
     let mut line = Line::open(old.addr).await.unwrap();
-    assert_eq!(line.ring(&message(1, 7, "/echo kept")).await.unwrap().status, 200);
+    assert_eq!(line.deliver(&message(1, 7, "/echo kept")).await.unwrap().status, 200);
     drop(old);
     let file = Connection::open(&path).unwrap();
     let back = "DROP TABLE service; DROP TABLE suspects; ALTER TABLE updates DROP COLUMN wait; PRAGMA user_version = 1";

@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::harness::postgres::Database;
-use crate::harness::tell;
+use crate::harness::print_line;
 use oracle::{Load, Oracle};
 
 /// An inbox that is killed.
@@ -44,7 +44,7 @@ async fn crash_cycles(keeper: Keeper, cycles: usize) {
     let findings = oracle.finish().await;
     drop(program);
     let name = keeper.name;
-    tell(&format!(
+    print_line(&format!(
         "kill -9, {name}: {cycles} kills, {} updates acknowledged, {} lost, {} out of order, {} replied twice \
          (at most {} by one kill, sent at most {:?} before it); seed {seed}",
         findings.updates,
@@ -93,7 +93,7 @@ async fn without_storage_every_update_ends_with_its_reply_although_the_service_i
 async fn a_kill_at_any_moment_loses_nothing_acknowledged_in_postgresql() {
     let Some(cycles) = wanted_cycles() else {
         // What a killed instance held is free only after its lease of a minute.
-        tell("left out, for it takes minutes: kill -9 on PostgreSQL (DOORBELL_CRASH_CYCLES=N)");
+        print_line("left out, for it takes minutes: kill -9 on PostgreSQL (DOORBELL_CRASH_CYCLES=N)");
         return;
     };
     let Some(database) = Database::fresh().await else { return };

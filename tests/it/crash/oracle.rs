@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::harness::{BotApi, Line, Program, Sent, message, serve_echo_at};
+use crate::harness::{FakeBotApi, Line, Program, SentMessage, message, serve_echo_at};
 
 /// How long replies may take after the last kill: what a killed instance held in a shared inbox is
 /// free only after a minute.
@@ -28,7 +28,7 @@ pub(crate) struct Load {
 
 /// Delivers until it is told to finish, and keeps the journal.
 pub(crate) struct Oracle {
-    pub(crate) telegram: BotApi,
+    pub(crate) telegram: FakeBotApi,
     chats: i64,
     journal: Arc<Journal>,
     /// Where the service is now; counts how often it was moved.
@@ -78,7 +78,7 @@ impl Oracle {
             tokio::task::spawn(deliver(Arc::clone(&journal), chats, service.subscribe()))
         };
         let lines = (0..load.lines).map(line).collect();
-        let telegram = BotApi::start().await;
+        let telegram = FakeBotApi::start().await;
         Self { telegram, chats: load.chats, journal, service, kills: Vec::new(), lines }
     }
 
@@ -111,7 +111,7 @@ impl Oracle {
             ended.expect("all is acknowledged within a minute").expect("no panic");
         }
         let journal = &self.journal;
-        let replied = |telegram: &BotApi| {
+        let replied = |telegram: &FakeBotApi| {
             (1..=self.chats).all(|chat| {
                 let acknowledged = journal.acknowledged(chat).len();
                 acknowledged == 0 || telegram.last(chat) == Some(acknowledged.to_string())
@@ -145,8 +145,8 @@ impl Journal {
 impl Findings {
     /// Holds what was acknowledged of a chat against what was sent to it: the numbers from 1 on, each
     /// again only at once.
-    fn hold(&mut self, acknowledged: &[Instant], sent: &[Sent], kills: &[Instant], twice_by_kill: &mut [usize]) {
-        let (mut last, mut highest) = (None::<(usize, &Sent)>, 0);
+    fn hold(&mut self, acknowledged: &[Instant], sent: &[SentMessage], kills: &[Instant], twice_by_kill: &mut [usize]) {
+        let (mut last, mut highest) = (None::<(usize, &SentMessage)>, 0);
         let mut seen = vec![false; acknowledged.len() + 1];
         for sent in sent {
             let number: usize = sent.text.parse().expect("the reply is the number");
@@ -193,7 +193,7 @@ async fn deliver(journal: Arc<Journal>, chats: Vec<i64>, mut service: watch::Rec
                     };
                 }
                 let answer = match &mut line {
-                    Some((_, line)) => line.ring(&update).await.ok(),
+                    Some((_, line)) => line.deliver(&update).await.ok(),
                     None => None,
                 };
                 match answer.map(|answer| answer.status) {

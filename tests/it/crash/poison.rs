@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::harness::postgres::Database;
-use crate::harness::{BotApi, Line, Program, echo_settings, echo_variables, message, run, serve_echo, tell, until};
+use crate::harness::{
+    FakeBotApi, Line, Program, echo_settings, echo_variables, message, print_line, run, serve_echo, until,
+};
 
 /// The chat of the deadly update, and of one behind it.
 const CHAT: i64 = 66;
@@ -21,7 +23,7 @@ fn others() -> impl Iterator<Item = i64> {
 }
 
 /// Leaves updates to a service that a kill ends before it has handled any: Telegram does not answer it.
-async fn fill(telegram: &BotApi, inbox: &str, folder: &Path) {
+async fn fill(telegram: &FakeBotApi, inbox: &str, folder: &Path) {
     telegram.hang(true);
     let program = serve_echo(telegram, inbox, folder, &[("DOORBELL__DISPATCH__CONCURRENCY", "1")]);
     let mut line = Line::open(program.addr).await.expect("it listens");
@@ -29,14 +31,14 @@ async fn fill(telegram: &BotApi, inbox: &str, folder: &Path) {
         let chat = if matches!(id, DEADLY | BEHIND) { CHAT } else { 1_000 + id };
         let update = message(id, chat, &format!("/echo {id}"));
         // A database may have to be reached first.
-        while line.ring(&update).await.expect("an answer").status != 200 {}
+        while line.deliver(&update).await.expect("an answer").status != 200 {}
     }
     drop(program);
     telegram.hang(false);
 }
 
 /// Starts the service again and again until it lives. Says how often it died.
-async fn deaths(telegram: &BotApi, inbox: &str, folder: &Path, between: impl AsyncFn()) -> (usize, Program) {
+async fn deaths(telegram: &FakeBotApi, inbox: &str, folder: &Path, between: impl AsyncFn()) -> (usize, Program) {
     let (api, settings) = (telegram.url(), echo_settings(folder));
     let mut variables = echo_variables(&api, inbox, &settings);
     let deadly = format!("handling {DEADLY}:1");
@@ -57,13 +59,13 @@ async fn deaths(telegram: &BotApi, inbox: &str, folder: &Path, between: impl Asy
     }
 }
 
-async fn is_put_aside(keeper: &str, inbox: &str, telegram: &BotApi, folder: &Path, between: impl AsyncFn()) {
+async fn is_put_aside(keeper: &str, inbox: &str, telegram: &FakeBotApi, folder: &Path, between: impl AsyncFn()) {
     fill(telegram, inbox, folder).await;
     let (deaths, program) = deaths(telegram, inbox, folder, between).await;
     assert_eq!(deaths, 8, "no more and no less than the attempts of any other update");
     telegram.until("all others are replied to", |api| others().all(|id| api.last(1_000 + id).is_some())).await;
     let most = others().map(|id| telegram.sent(1_000 + id).len()).max().unwrap_or(0);
-    tell(&format!(
+    print_line(&format!(
         "an update that kills the process, {keeper}: {deaths} deaths, no other reply came more than {most} times"
     ));
     assert!(most <= 4, "what was in hand by the side of it is tried again alone");
@@ -79,7 +81,7 @@ const REASON: &str = "the process died while handling it, 8 times";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_that_kills_the_process_is_put_aside_on_a_file_and_no_other_with_it() {
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     let path = folder.path().join("inbox.db");
     let inbox = format!("sqlite:{}", path.display());
     is_put_aside("sqlite", &inbox, &telegram, folder.path(), async || ()).await;
@@ -91,7 +93,7 @@ async fn an_update_that_kills_the_process_is_put_aside_on_a_file_and_no_other_wi
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_that_kills_the_process_is_put_aside_in_postgresql_and_no_other_with_it() {
     let Some(database) = Database::fresh().await else { return };
-    let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+    let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     // What a dead instance held is free when its leases have lapsed: that much time passes.
     let lapse = "UPDATE doorbell.chats SET due_at = due_at - interval '61 s' WHERE token <> 0";
     is_put_aside("postgresql", &database.url, &telegram, folder.path(), async || database.run(lapse).await).await;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::oracle::{Load, Oracle};
-use crate::harness::{tell, until};
+use crate::harness::{print_line, until};
 
 /// Where on its way an update is.
 #[derive(Clone, Copy, PartialEq)]
@@ -65,7 +65,7 @@ async fn a_kill_at_each_step_loses_nothing_and_repeats_only_what_was_sent_and_no
             dies(step, pass, stretch, "sqlite").await;
         }
     }
-    tell("a kill at each step: sqlite, 9 steps twice, 0 lost, 0 out of order");
+    print_line("a kill at each step: sqlite, 9 steps twice, 0 lost, 0 out of order");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{Answer, BotApi, Line, Program, message, serve_echo, tell, until};
+use crate::harness::{Answer, FakeBotApi, Line, Program, message, print_line, serve_echo, until};
 use trouble::Trouble;
 
 /// A service that echoes, and what it is given.
 struct Service {
-    telegram: BotApi,
+    telegram: FakeBotApi,
     folder: TempDir,
     program: Program,
     inbox: PathBuf,
@@ -26,7 +26,7 @@ struct Service {
 
 impl Service {
     async fn start(inbox: Option<&Path>, variables: &[(&str, &str)]) -> Self {
-        let (telegram, folder) = (BotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
+        let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
         let inbox = inbox.unwrap_or(folder.path()).join("inbox.db");
         let program = serve_echo(&telegram, &format!("sqlite:{}", inbox.display()), folder.path(), variables);
         let line = Line::open(program.addr).await.expect("it listens");
@@ -39,7 +39,7 @@ impl Service {
         let id = self.updates;
         let mut update = message(id, id, &format!("/echo {id}"));
         update["message"]["padding"] = Value::from("x".repeat(padding));
-        let answer = self.line.ring(&update).await.expect("an answer");
+        let answer = self.line.deliver(&update).await.expect("an answer");
         match answer.status {
             200 => self.acknowledged.push(id),
             503 => {
@@ -68,7 +68,7 @@ impl Service {
         let Self { telegram, folder, program, inbox, acknowledged, .. } = self;
         drop(program);
         let program = serve_echo(&telegram, &format!("sqlite:{}", inbox.display()), folder.path(), &[]);
-        let replied = |telegram: &BotApi| acknowledged.iter().all(|id| telegram.last(*id) == Some(id.to_string()));
+        let replied = |telegram: &FakeBotApi| acknowledged.iter().all(|id| telegram.last(*id) == Some(id.to_string()));
         telegram.until("all that was acknowledged has its reply", replied).await;
         drop(program);
         let file = rusqlite::Connection::open(&inbox).expect("a database");
@@ -103,7 +103,7 @@ async fn a_disk_that_fails_gives_503_and_no_false_200_and_heals_by_itself() {
         }
         trouble.set(None);
         let took = service.recovers().await;
-        tell(&format!("a failing disk: 100 offers, no 200; well again after {took:?}"));
+        print_line(&format!("a failing disk: 100 offers, no 200; well again after {took:?}"));
     }
     let log = service.folder.path().join("log");
     let said = |line: &str| std::fs::read_to_string(&log).expect("it has a log").matches(line).count();
@@ -147,7 +147,10 @@ async fn a_full_disk_gives_503_breaks_nothing_and_heals_by_itself() {
         }
         fill(false);
         let took = service.recovers().await;
-        tell(&format!("a full disk ({}): well again after {took:?}", if small.is_some() { "tmpfs" } else { "shim" }));
+        print_line(&format!(
+            "a full disk ({}): well again after {took:?}",
+            if small.is_some() { "tmpfs" } else { "shim" }
+        ));
     }
     service.nothing_is_lost().await;
 }

@@ -21,7 +21,7 @@ impl Line {
     }
 
     /// Delivers an update and reads the answer; an error when the connection ends before it came.
-    pub(crate) async fn ring(&mut self, update: &serde_json::Value) -> io::Result<Answer> {
+    pub(crate) async fn deliver(&mut self, update: &serde_json::Value) -> io::Result<Answer> {
         self.send(update).await?;
         self.answer().await
     }

@@ -52,7 +52,7 @@ async fn a_missing_and_a_wrong_operators_token_get_the_same_bytes_and_the_right_
 async fn every_metric_says_something_and_its_name_what_is_measured_and_in_which_unit() {
     let app = shown().start().await;
     app.registered().await;
-    app.ring(&message(1, 7, "/start")).await;
+    app.deliver(&message(1, 7, "/start")).await;
     app.drain().await;
     let page = Page::of(&app).await;
     let names: BTreeSet<_> = page.kinds.iter().map(|(name, _)| name).collect();
@@ -80,13 +80,13 @@ async fn no_secret_no_id_and_no_word_of_a_person_is_among_the_metrics() {
         let chat = update.chat_key.chat_id().unwrap();
         Ok(vec![Call::new("sendMARKED").with("chat_id", chat), Call::send_message(chat, "MARKED")])
     });
-    let mut app = shown().handled_by(handler).start().await;
+    let mut app = shown().with_handler(handler).start().await;
     // A method that does not exist makes its update dead.
-    app.work_may_be_left = true;
+    app.allow_unfinished_work = true;
     app.registered().await;
     let mut update = message(987_654_321, 918_273_645, "/start MARKED");
     update["message"]["from"]["first_name"] = "MARKED".into();
-    app.ring(&update).await;
+    app.deliver(&update).await;
     app.drain().await;
     let page = Page::of(&app).await;
     page.shows(&[("doorbell_telegram_calls_total{group=\"send\",outcome=\"refused\"}", 1.0)]);
@@ -95,7 +95,7 @@ async fn no_secret_no_id_and_no_word_of_a_person_is_among_the_metrics() {
     }
     let series = page.values.len();
     for id in 0..50 {
-        app.ring(&message(id, id, "/start")).await;
+        app.deliver(&message(id, id, "/start")).await;
     }
     app.drain().await;
     assert_eq!(Page::of(&app).await.values.len(), series, "more people make no more series");

@@ -7,7 +7,7 @@ mod numbers;
 
 use std::collections::BTreeMap;
 
-use crate::harness::{Answer, TestApp, Wanted, raw};
+use crate::harness::{Answer, TestApp, TestAppBuilder, raw};
 
 const TOKEN: &str = "operator-test-token";
 
@@ -17,8 +17,8 @@ async fn ask(app: &TestApp, credentials: &str) -> Answer {
 }
 
 /// A service with a token for its operator.
-fn shown() -> Wanted {
-    Wanted::default().with("console.token", TOKEN)
+fn shown() -> TestAppBuilder {
+    TestAppBuilder::default().with("console.token", TOKEN)
 }
 
 /// The metrics as they were served: the value of each series, and the kind of each metric.

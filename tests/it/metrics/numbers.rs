@@ -7,7 +7,7 @@ use doorbell::clock::{Clock, ManualClock, SharedClock, SystemClock};
 use doorbell::handler::HandlerError;
 use doorbell::inbox::{self, Verdict};
 use doorbell::lifecycle::Shutdown;
-use doorbell::sandbox::{Answer as Gone, Fault};
+use doorbell::sandbox::{Fault, FaultKind};
 use doorbell::server::Limits;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::Call;
@@ -18,7 +18,9 @@ use prometheus_client::encoding::prometheus_text;
 use tokio::sync::Semaphore;
 
 use super::{Page, shown};
-use crate::harness::{SECRET, SteppedClock, Wanted, Wire, does, fetch, message, post, telegram, text, waiting};
+use crate::harness::{
+    RawConnection, SECRET, SteppedClock, TestAppBuilder, does, fetch, message, post, start_sandbox, text, waiting,
+};
 
 #[tokio::test]
 async fn what_happened_is_what_the_numbers_say() {
@@ -30,11 +32,11 @@ async fn what_happened_is_what_the_numbers_say() {
             said => Ok(vec![Call::send_message(update.chat_key.chat_id().unwrap(), said)]),
         }
     });
-    let mut app = shown().with("inbox.capacity", 4).handled_by(handler).by(&clock).start().await;
+    let mut app = shown().with("inbox.capacity", 4).with_handler(handler).with_clock(&clock).start().await;
     app.registered().await;
-    let slow_down = Gone::Status { code: 429, description: "Too Many Requests".to_owned(), retry_after: Some(30) };
-    app.sandbox.fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what: slow_down });
-    assert_eq!(app.ring(&message(1, 7, "one")).await.status, 200);
+    let slow_down = FaultKind::Status { code: 429, description: "Too Many Requests".to_owned(), retry_after: Some(30) };
+    app.sandbox.add_fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what: slow_down });
+    assert_eq!(app.deliver(&message(1, 7, "one")).await.status, 200);
     app.drain().await;
     for (update, status) in [
         (message(1, 7, "one"), 200),
@@ -42,7 +44,7 @@ async fn what_happened_is_what_the_numbers_say() {
         (message(3, 8, "poison"), 200),
         (serde_json::json!({}), 400),
     ] {
-        assert_eq!(app.ring(&update).await.status, status, "{update}");
+        assert_eq!(app.deliver(&update).await.status, status, "{update}");
     }
     assert_eq!(post(app.addr, Some("wrong"), b"{}").await.status, 401);
     assert_eq!(post(app.addr, None, b"{}").await.status, 401);
@@ -90,15 +92,15 @@ async fn what_happened_is_what_the_numbers_say() {
         ("doorbell_inbox_updates{state=\"waiting\"}", 0.0),
         ("doorbell_inbox_oldest_age_seconds", 0.0),
     ]);
-    app.work_may_be_left = true;
+    app.allow_unfinished_work = true;
 }
 
 #[tokio::test]
 async fn health_and_metrics_tell_the_same_numbers() {
-    let mut app = shown().with("inbox.capacity", 1).handled_by(does(|_| std::future::pending())).start().await;
-    app.work_may_be_left = true;
+    let mut app = shown().with("inbox.capacity", 1).with_handler(does(|_| std::future::pending())).start().await;
+    app.allow_unfinished_work = true;
     for (id, status) in [(1, 200), (1, 200), (2, 503), (3, 503)] {
-        assert_eq!(app.ring(&message(id, id, "a")).await.status, status);
+        assert_eq!(app.deliver(&message(id, id, "a")).await.status, status);
     }
     for (secret, body) in [(None, "{}"), (Some("wrong"), "{}"), (Some("wrong"), "{}"), (Some(SECRET), "no")] {
         post(app.addr, secret, body.as_bytes()).await;
@@ -121,12 +123,12 @@ async fn health_and_metrics_tell_the_same_numbers() {
 #[tokio::test]
 async fn a_heal_and_what_telegram_says_of_its_deliveries_are_counted() {
     let clock = SteppedClock::new();
-    let sandbox = telegram(&clock.manual).await;
-    let app = shown().at(&sandbox).by(&clock).start().await;
+    let sandbox = start_sandbox(&clock.manual).await;
+    let app = shown().with_sandbox(&sandbox).with_clock(&clock).start().await;
     app.registered().await;
-    clock.pass(2, 1).await;
-    app.sandbox.polling_copy();
-    clock.pass(61, 1).await;
+    clock.advance(2, 1).await;
+    app.sandbox.start_polling_copy();
+    clock.advance(61, 1).await;
     let page = Page::of(&app).await;
     page.shows(&[
         ("doorbell_registration_heals_total", 1.0),
@@ -156,10 +158,10 @@ async fn connections_are_counted_until_they_have_gone() {
 #[tokio::test]
 async fn whoever_is_put_out_is_counted_by_what_he_was_too_slow_with() {
     let limits = Limits { head: Duration::ZERO, tick: Duration::from_millis(10), connections: 1, ..Limits::default() };
-    let app = Wanted { limits, ..shown() }.start().await;
-    let mut silent = Wire::connect(app.addr).await;
+    let app = TestAppBuilder { limits, ..shown() }.start().await;
+    let mut silent = RawConnection::connect(app.addr).await;
     assert_eq!(silent.closed().await, "");
-    let mut partial = Wire::connect(app.addr).await;
+    let mut partial = RawConnection::connect(app.addr).await;
     partial.send("GET / HT").await;
     assert_eq!(partial.closed().await, "");
     let page = Page::of(&app).await;
@@ -214,9 +216,9 @@ async fn an_outcome_that_is_refused_because_the_update_was_given_away_is_counted
             Ok(Vec::new())
         }
     });
-    let app = shown().with("dispatch.handler_timeout", "10m").handled_by(handler).by(&clock).start().await;
+    let app = shown().with("dispatch.handler_timeout", "10m").with_handler(handler).with_clock(&clock).start().await;
     app.registered().await;
-    app.ring(&message(1, 7, "a")).await;
+    app.deliver(&message(1, 7, "a")).await;
     waiting::until("it is held", async || (app.survey().await.held == 1).then_some(())).await;
     // Nobody prolongs the lease between these two: there is one thread.
     clock.advance(inbox::LEASE);
