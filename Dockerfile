@@ -1,16 +1,15 @@
-# Two stages: the first builds the program, and a root file system around it; the second is that
-# file system and nothing else: no shell, no package manager, no user but a number.
+# The first stage builds the program and a root file system for it. The second stage contains only that file
+# system: it has no shell and no package manager, and its user is only a number.
 
-# A release has a list of what it is made of; the crates are known from Cargo.lock, not from the program.
+# The SBOM of a release lists the crates. BuildKit finds them in Cargo.lock, which is in the build context.
 ARG BUILDKIT_SBOM_SCAN_CONTEXT=true
 
 FROM rust:1.95-slim-bookworm AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-euxc"]
 WORKDIR /build
 
-# The dependencies have a layer of their own, built around an empty program: it stays valid until
-# the manifest or the lock file changes. Cargo refuses a manifest whose benchmark is missing, so that
-# file comes along.
+# The dependencies are built in their own layer, with an empty program. The layer stays valid until the manifest
+# or the lock file changes. The benchmark is copied because Cargo refuses a manifest whose benchmark is missing.
 COPY Cargo.toml Cargo.lock ./
 COPY benches benches
 RUN mkdir src; \
@@ -18,15 +17,15 @@ RUN mkdir src; \
     touch src/lib.rs; \
     cargo build --release --locked --bin doorbell
 
-# The touch, because Cargo goes by times, and the files may be older than the empty program.
+# Cargo compares modification times, and the copied files can be older than the empty program: hence the touch.
 COPY src src
 COPY config config
 RUN touch src/main.rs src/lib.rs; \
     cargo build --release --locked --bin doorbell
 
-# The program is linked with glibc as on a developer's machine, and dynamically: a static one could
-# not resolve names. So the libraries it names come along, at the paths it names, and what the
-# resolver reads. The certificates are for connections other than Telegram's.
+# The program is linked dynamically with glibc, because a static one could not resolve host names. So the image
+# needs its shared libraries at their paths, and the file that configures the resolver. The certificates are for
+# connections other than those to Telegram.
 RUN mkdir -p /image/etc/ssl/certs; \
     cp target/release/doorbell /image/; \
     ldd /image/doorbell | grep -o '/[^ ]*' | xargs -I{} cp -L --parents {} /image/; \
@@ -36,17 +35,17 @@ RUN mkdir -p /image/etc/ssl/certs; \
 
 FROM scratch
 COPY --from=build /image /
-# A number, so that a platform can see that it is not root; 1000, because disks that are mounted
-# into a container belong to it more often than to any other.
+# The user is a number, so that a platform can verify that it is not root. It is 1000, the most frequent owner
+# of disks that platforms mount into containers.
 COPY --from=build --chown=1000:1000 /writable /
 USER 1000:1000
 
-# Settings that belong to the service, such as its commands, go into config/production.toml, which is
-# compiled in. Secrets come from the environment when it runs, never from a build argument.
+# Write the service's own settings, such as its commands, into config/production.toml, which is compiled in.
+# Secrets come from the environment at run time, never from a build argument.
 ENV DOORBELL_PROFILE=production
 
-# The inbox is data/doorbell.db in here, unless DATABASE_URL names another place: a disk, if
-# updates shall outlive the container.
+# The inbox is the file data/doorbell.db below this folder. Set DATABASE_URL to a path on a mounted disk if updates
+# must survive the container.
 WORKDIR /srv
 EXPOSE 10000
 STOPSIGNAL SIGTERM

@@ -1,5 +1,5 @@
-//! What keeping costs: accepting, and accepting, claiming and settling, on each keeper; empty, and with
-//! a backlog of a million.
+//! The cost of accepting, and of accepting, claiming and settling, in each durable store: empty, and with a backlog of
+//! a million updates.
 //!
 //! `cargo bench --bench inbox`. PostgreSQL is measured when `DOORBELL_BENCH_POSTGRES` names a database
 //! that may be filled. For the whole service, measure it from outside, under HTTP load.
@@ -31,7 +31,7 @@ fn update(id: i64) -> Update {
         id % 1_000,
         "word ".repeat(60)
     );
-    Update::read(Bytes::from(body), SystemClock.now()).expect("an update")
+    Update::parse(Bytes::from(body), SystemClock.now()).expect("an update")
 }
 
 fn open(url: &str) -> Arc<dyn Inbox> {
@@ -58,7 +58,7 @@ async fn accept(inbox: &Arc<dyn Inbox>, next: &Arc<AtomicI64>) -> Duration {
     begun.elapsed()
 }
 
-/// Claims and settles until nothing is due.
+/// Claims and settles until no update is ready.
 async fn work_off(inbox: &Arc<dyn Inbox>) {
     loop {
         let claimed = inbox.claim(64).await.expect("claimed");
@@ -72,21 +72,21 @@ async fn work_off(inbox: &Arc<dyn Inbox>) {
     }
 }
 
-fn keepers() -> Vec<(&'static str, String, Option<tempfile::TempDir>)> {
+fn stores() -> Vec<(&'static str, String, Option<tempfile::TempDir>)> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = format!("sqlite:{}", folder.path().join("bench.db").display());
-    let mut keepers = vec![("sqlite", file, Some(folder))];
+    let mut stores = vec![("sqlite", file, Some(folder))];
     if let Some(url) = option_env!("DOORBELL_BENCH_POSTGRES") {
-        keepers.push(("postgres", url.to_owned(), None));
+        stores.push(("postgres", url.to_owned(), None));
     }
-    keepers
+    stores
 }
 
-fn keeping(criterion: &mut Criterion) {
+fn storing(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let mut group = criterion.benchmark_group("inbox");
     group.sample_size(10).throughput(Throughput::Elements(ROUND as u64));
-    for (name, url, _folder) in keepers() {
+    for (name, url, _folder) in stores() {
         let inbox = runtime.block_on(async { open(&url) });
         let next = Arc::new(AtomicI64::new(1));
         group.bench_function(BenchmarkId::new("accept", name), |bench| {
@@ -150,9 +150,9 @@ fn reading(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("update");
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("read", |bench| {
-        bench.iter(|| Update::read(black_box(body.clone()), jiff::Timestamp::UNIX_EPOCH).expect("an update"));
+        bench.iter(|| Update::parse(black_box(body.clone()), jiff::Timestamp::UNIX_EPOCH).expect("an update"));
     });
 }
 
-criterion_group!(benches, keeping, reading);
+criterion_group!(benches, storing, reading);
 criterion_main!(benches);

@@ -22,7 +22,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use doorbell::app::{App, Parts};
+use doorbell::app::{App, Dependencies};
 use doorbell::handler::{Handler, HandlerError};
 use doorbell::lifecycle::{Shutdown, stop_on_signals};
 use doorbell::settings::{Need, Settings, Sources};
@@ -70,7 +70,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     doorbell::telemetry::init(&settings.log)?;
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown)?;
-    let parts = Parts { handler: Some(Arc::new(Echo)), shutdown, ..Parts::default() };
-    App::build_with(settings, parts)?.run().await?;
+    let dependencies = Dependencies { handler: Some(Arc::new(Echo)), shutdown, ..Dependencies::default() };
+    App::build_with(settings, dependencies)?.run().await?;
     Ok(())
 }

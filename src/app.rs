@@ -1,8 +1,9 @@
-//! The service, put together: the one place that sees every room.
+//! Builds the service, runs it and supervises its tasks. It is the one module that sees all others.
 
+mod build;
+mod error;
 mod routes;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,27 +11,29 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::clock::{SharedClock, SystemClock};
-use crate::dispatch::Dispatch;
-use crate::handler::{Commands, Handler, TemplateProblem};
-use crate::health::{self, Health};
-use crate::inbox::{self, Inbox, InboxError, Surveyor};
-use crate::lifecycle::{PartFailed, Shutdown};
-use crate::metrics::{self, Metrics};
-use crate::registrar::{NotWanted, RefusedToken, Registrar, Standing, WantedWebhook};
+use crate::dispatch::{self, Dispatch};
+use crate::handler::Handler;
+use crate::inbox::Inbox;
+use crate::lifecycle::{Shutdown, Task};
+use crate::registrar::{self, RefusedToken, Registrar, Status};
 use crate::server::{self, Limits};
-use crate::settings::{InboxUrl, Origin, Problem, Settings, SettingsError};
-use crate::telegram::{BotApi, BotToken, Call, Identity, PacedApi};
+use crate::settings::Settings;
+use crate::telegram::{BotApi, RateLimitedApi};
 use crate::traces;
-use crate::webhook::{self, Counts, Secrets, SourceCheck};
+use crate::webhook;
+use build::{Bot, Routes, Storage};
 
-/// How long running handlers may go on after the soft stop: Render kills 30 s after SIGTERM.
+pub use error::{BuildError, RunError};
+
+/// How long running handlers may go on after the soft stop. Render kills the process 30 s after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(25);
-/// How long what was let go at the hard stop may take to end.
-const LAST_MOMENTS: Duration = Duration::from_secs(3);
+/// How long the tasks may take to end after the hard stop.
+const HARD_STOP_LIMIT: Duration = Duration::from_secs(3);
 
-/// The whole service, listening already but serving nobody yet.
+/// The whole service. It is bound to its port and serves nothing yet.
 pub struct App {
     addr: SocketAddr,
     listener: TcpListener,
@@ -42,133 +45,93 @@ pub struct App {
     inbox: Arc<dyn Inbox>,
     clock: SharedClock,
     shutdown: Shutdown,
-    /// A preview without a token: health is served, and nothing taken in or handled.
+    /// A preview without a token only reports its health: it receives and handles nothing.
     without_bot: bool,
 }
 
-/// What an [`App`] takes from outside beside its settings.
-pub struct Parts {
-    /// What handles updates; without one, the commands that the settings declare.
+/// What an [`App`] is built from, beside its settings.
+pub struct Dependencies {
+    /// The handler of updates. `None` stands for the commands in the settings.
     pub handler: Option<Arc<dyn Handler>>,
-    /// The time.
+    /// The clock.
     pub clock: SharedClock,
-    /// How the service is told to stop.
+    /// Stops the service.
     pub shutdown: Shutdown,
-    /// What the listener puts up with.
+    /// The limits of the listener.
     pub limits: Limits,
 }
 
-impl Default for Parts {
+impl Default for Dependencies {
     fn default() -> Self {
         Self { handler: None, clock: Arc::new(SystemClock), shutdown: Shutdown::new(), limits: Limits::default() }
     }
 }
 
 impl App {
-    /// Puts the service together, binds the port and opens the inbox, inside a Tokio runtime. Nothing is served, and
-    /// Telegram hears nothing, before [`App::run`].
+    /// Builds the service, binds its port and opens the inbox. It must be called inside a Tokio runtime. Until
+    /// [`App::run`] no request is served and Telegram is not called.
     ///
     /// # Errors
     ///
-    /// When the settings, the inbox or the address do not allow it; then nothing is left behind.
+    /// When the settings, the inbox or the address cannot be used. Then no file is left behind.
     pub fn build(settings: Settings) -> Result<Self, BuildError> {
-        Self::build_with(settings, Parts::default())
+        Self::build_with(settings, Dependencies::default())
     }
 
-    /// The same, of parts that the caller brings.
+    /// Builds the service as [`App::build`] does, from dependencies that the caller chooses.
     ///
     /// # Errors
     ///
     /// As [`App::build`].
-    pub fn build_with(mut settings: Settings, parts: Parts) -> Result<Self, BuildError> {
-        let Parts { handler, clock, shutdown, limits } = parts;
-        let (token, wanted) = match settings.telegram.bot_token.clone().map(BotToken::new) {
-            Some(token) => {
-                let wanted = WantedWebhook::from_settings(&settings.webhook, &settings.platform, &token);
-                (token, wanted)
-            }
-            // The platform gives a preview no secrets: it is to be seen to live all the same.
-            None if settings.platform.is_preview() => (BotToken::none(), Err(NotWanted::NoToken)),
-            None => return Err(BuildError::NoToken),
-        };
-        let without_bot = matches!(wanted, Err(NotWanted::NoToken));
-        if without_bot {
-            // Nothing will be kept, so nothing is asked of a disk or a database that may not be there.
-            settings.inbox.url = InboxUrl::Memory;
-        }
-        warn_of(&settings);
-        let identity = Identity::default();
-        let (handler, announcement) = match handler {
-            Some(handler) => (handler, None),
-            None => declared(&settings, &identity)?,
-        };
-        let (listener, addr) = listen(&settings)?;
-        // After the port, which may be taken: then no file is left behind.
-        let kept = Arc::<inbox::Counts>::default();
-        let bot = token.bot_id();
-        let inbox = inbox::open(&settings.inbox, bot, Arc::clone(&clock), &shutdown, Arc::clone(&kept))?;
-        let traces = traces::open(&settings.traces, bot, Arc::clone(&clock), &shutdown);
-        let surveyor = Arc::new(Surveyor::new(Arc::clone(&inbox), Arc::clone(&clock)));
-
-        let api = BotApi::new(&settings.telegram, token.clone(), Arc::clone(&clock));
-        let counts = Arc::new(Counts::default());
-        let secrets =
-            Secrets::new(&token.secret_in_force(&settings.webhook), settings.webhook.previous_secret_token.as_ref());
+    pub fn build_with(mut settings: Settings, dependencies: Dependencies) -> Result<Self, BuildError> {
+        let Dependencies { handler, clock, shutdown, limits } = dependencies;
+        let bot = Bot::from_settings(&mut settings)?;
+        build::log_warnings(&settings);
+        let (handler, announcement) = build::handler(handler, &settings, &bot.identity)?;
+        let (listener, addr) = build::bind(&settings)?;
+        // The inbox comes after the port: if the port is taken, no file is left behind.
+        let storage = Storage::open(&settings, bot.token.bot_id(), &clock, &shutdown)?;
+        let traces = traces::open(&settings.traces, bot.token.bot_id(), Arc::clone(&clock), &shutdown);
+        let api = BotApi::new(&settings.telegram, bot.token.clone(), Arc::clone(&clock));
+        let webhook_counts = Arc::new(webhook::Counts::default());
         let registrar = Registrar::new(
-            api.clone(),
-            wanted,
-            announcement,
-            identity,
-            Arc::clone(&clock),
-            settings.webhook.watch_interval,
-            counts.refusals.subscribe(),
+            bot.wanted.clone(),
+            registrar::Deps {
+                api: api.clone(),
+                announce: announcement,
+                identity: bot.identity.clone(),
+                clock: Arc::clone(&clock),
+                watch_interval: settings.webhook.watch_interval,
+                wrong_secrets: webhook_counts.refusals.subscribe(),
+            },
         );
-        let advice = inbox::ephemeral(&settings.inbox, &settings.platform);
-        let advice = advice.inspect(|advice| tracing::warn!("{advice}"));
-        let health = Health {
-            surveyor: Arc::clone(&surveyor),
-            capacity: settings.inbox.capacity,
-            standing: registrar.standing(),
-            notes: registrar.notes(),
-            counts: Arc::clone(&counts),
-            started_at: clock.now(),
-            advice,
+        let deps = dispatch::Deps {
+            inbox: Arc::clone(&storage.inbox),
+            handler,
+            api: RateLimitedApi::new(api.clone(), &settings.outbound, Arc::clone(&clock)),
+            traces: traces.clone(),
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),
         };
-        let sources = SourceCheck::new(&settings.webhook, &settings.platform);
-        let body_limit = settings.server.body_limit;
-        let router = if without_bot {
-            Router::new()
-        } else {
-            let (inbox, counts, clock) = (Arc::clone(&inbox), Arc::clone(&counts), Arc::clone(&clock));
-            webhook::router(inbox, secrets, sources, body_limit, counts, traces.clone(), clock)
-        };
-        let dispatch = Dispatch::new(
-            Arc::clone(&inbox),
-            handler,
-            PacedApi::new(api.clone(), &settings.outbound, Arc::clone(&clock)),
-            settings.dispatch.clone(),
-            Arc::clone(&clock),
-            shutdown.clone(),
-            traces,
-        );
+        let dispatch = Dispatch::new(deps, settings.dispatch.clone());
         let connections = Arc::<server::Counts>::default();
-        let metrics = Metrics {
-            registry: metrics::registry(&counts, &kept, dispatch.counts(), api.counts(), &connections),
-            surveyor,
-            capacity: settings.inbox.capacity,
-            standing: registrar.standing(),
-            notes: registrar.notes(),
-            connections: Arc::clone(&connections),
+        let contents = Routes {
+            settings: &settings,
+            bot: &bot,
+            storage: &storage,
+            registrar: &registrar,
+            dispatch: &dispatch,
+            api: &api,
+            traces,
+            webhook_counts,
+            connections: &connections,
             connections_limit: limits.connections,
-            started_at: health.started_at,
-            clock: Arc::clone(&clock),
+            started_at: clock.now(),
+            clock: &clock,
+            shutdown: &shutdown,
         };
-        let metrics = metrics::router(metrics, settings.console.token.as_ref());
-        let router = router.merge(health::router(health)).merge(metrics);
-        let router = routes::below_public_path(router, settings.webhook.public_url.as_deref());
-        let router = router.method_not_allowed_fallback(routes::wrong_method).fallback(routes::nothing_here);
+        let router = contents.router();
+        let (without_bot, inbox) = (bot.is_absent(), storage.inbox);
         Ok(Self {
             addr,
             listener,
@@ -184,166 +147,104 @@ impl App {
         })
     }
 
-    /// The address that is listened on.
+    /// The address of the listener.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// What answers requests, for whoever asks without a connection.
+    /// The routes, for tests that send requests without a connection.
     pub fn router(&self) -> Router {
         self.router.clone()
     }
 
-    /// Where the registration stands, now and later.
+    /// The status of the registration, now and whenever it changes.
     #[must_use]
-    pub fn standing(&self) -> watch::Receiver<Standing> {
-        self.registrar.standing()
+    pub fn registration(&self) -> watch::Receiver<Status> {
+        self.registrar.status()
     }
 
-    /// What is kept.
+    /// The inbox.
     #[must_use]
     pub fn inbox(&self) -> Arc<dyn Inbox> {
         Arc::clone(&self.inbox)
     }
 
-    /// What brings updates to the handler.
+    /// The dispatch.
     #[must_use]
     pub fn dispatch(&self) -> Arc<Dispatch> {
         Arc::clone(&self.dispatch)
     }
 
-    /// Serves, registers and handles until the service is told to stop, and then lets everything
-    /// end: requests are answered, handlers finish within the grace, what is left over is put back.
+    /// Serves requests, registers the webhook and handles updates until the soft stop. Then requests are answered and
+    /// handlers finish within [`GRACE`]. Updates that are still in progress after it go back to the inbox.
     ///
     /// # Errors
     ///
-    /// [`RunError`] when the service stops although nobody told it to.
+    /// [`RunError`] when the service stops without being told to.
     pub async fn run(self) -> Result<(), RunError> {
-        let Self {
-            addr,
-            listener,
-            limits,
-            connections,
-            router,
-            dispatch,
-            registrar,
-            inbox,
-            clock,
-            shutdown,
-            without_bot,
-        } = self;
-        tracing::info!(%addr, "listening");
-        let tasks = &shutdown.tasks;
-        let serving = server::serve(listener, router, limits, connections, Arc::clone(&clock), shutdown.clone());
-        let serving = shutdown.supervise("the listener", serving);
-        let (working, soft) = (Arc::clone(&dispatch), shutdown.soft.clone());
-        let working = shutdown.supervise("dispatch", async move {
-            if without_bot { soft.cancelled().await } else { working.run().await }
-        });
-        let keeping = Arc::clone(&dispatch);
-        shutdown.supervise("the upkeep of the inbox", async move { keeping.keep_up().await });
-        let soft = shutdown.soft.clone();
-        let registering = shutdown.supervise("the registrar", async move {
-            let registered = registrar.run(&soft).await;
-            // It ends before the stop when the token is refused: then there is nothing to serve.
-            soft.cancel();
-            registered
-        });
+        tracing::info!(addr = %self.addr, "listening");
+        let (inbox, dispatch) = (Arc::clone(&self.inbox), Arc::clone(&self.dispatch));
+        let (clock, shutdown) = (Arc::clone(&self.clock), self.shutdown.clone());
+        let tasks = self.start_tasks();
         shutdown.soft.cancelled().await;
-        tasks.close();
-        tracing::info!("stopping: what was begun is being finished");
+        shutdown.tasks.close();
+        tracing::info!("stopping: running work is being finished");
         let finished = async {
-            // A task that panicked has said so, and is finished as well.
-            let _ = serving.await;
-            let _ = working.await;
+            // A task that panicked has been logged, and counts as finished.
+            let _ = tasks.listener.await;
+            let _ = tasks.dispatch.await;
             dispatch.idle().await;
         };
         tokio::select! {
             () = finished => {}
             () = shutdown.hard.cancelled() => {}
-            () = clock.sleep(GRACE) => tracing::warn!("the grace is over: what still runs is put back"),
+            () = clock.sleep(GRACE) => {
+                tracing::warn!("the grace period of 25 s is over: updates that still run go back to the inbox");
+            }
         }
-        // It ends at the soft stop, whatever it waits for.
-        let registered = registering.await.ok().flatten().unwrap_or(Ok(()));
+        // The registrar ends at the soft stop, whatever it waits for.
+        let registered = tasks.registrar.await.ok().flatten().unwrap_or(Ok(()));
         shutdown.hard.cancel();
         tokio::select! {
-            () = tasks.wait() => {}
-            () = clock.sleep(LAST_MOMENTS) => tracing::warn!("some tasks did not end in time"),
+            () = shutdown.tasks.wait() => {}
+            () = clock.sleep(HARD_STOP_LIMIT) => {
+                tracing::warn!(tasks = shutdown.tasks.len(), "some tasks did not end within 3 s of the hard stop");
+            }
         }
         drop((dispatch, inbox));
         tracing::info!("stopped");
         registered?;
         shutdown.failure().map_or(Ok(()), |failed| Err(failed.into()))
     }
-}
 
-/// Says what is probably not meant in the settings.
-fn warn_of(settings: &Settings) {
-    for warning in &settings.warnings {
-        let (key, source, hint) = (&warning.key, &warning.source, warning.hint.as_deref().unwrap_or_default());
-        tracing::warn!(key, %source, hint, "a setting is probably not what was meant: {}", warning.found);
+    /// Starts the supervised tasks. Each of them is a [`Task`].
+    fn start_tasks(self) -> Tasks {
+        let Self { listener, router, limits, connections, clock, shutdown, without_bot, registrar, .. } = self;
+        let serve = server::serve(listener, router, limits, connections, clock, shutdown.clone());
+        let listener = shutdown.supervise(Task::Listener, serve);
+        let (dispatch, soft) = (Arc::clone(&self.dispatch), shutdown.soft.clone());
+        let dispatch = shutdown.supervise(Task::Dispatch, async move {
+            if without_bot { soft.cancelled().await } else { dispatch.run().await }
+        });
+        let leases = Arc::clone(&self.dispatch);
+        shutdown.supervise(Task::LeaseRenewal, async move { leases.maintain_leases().await });
+        let sweep = self.dispatch;
+        shutdown.supervise(Task::InboxSweep, async move { sweep.sweep_inbox().await });
+        let soft = shutdown.soft.clone();
+        let registrar = shutdown.supervise(Task::Registrar, async move {
+            let registered = registrar.run(&soft).await;
+            // If Telegram refuses the token, it returns before the soft stop: then there is nothing to serve.
+            soft.cancel();
+            registered
+        });
+        Tasks { listener, dispatch, registrar }
     }
 }
 
-/// What answers the commands that the settings declare, and the call that shows people which there are.
-fn declared(settings: &Settings, identity: &Identity) -> Result<(Arc<dyn Handler>, Option<Call>), BuildError> {
-    let commands = Commands::new(&settings.commands, &settings.buttons, settings.fallback.as_ref(), identity.clone())
-        .map_err(|problems| BuildError::Settings(as_settings(&problems, settings)))?;
-    let announcement = commands.announcement();
-    Ok((Arc::new(commands), announcement))
-}
-
-/// Templates are checked where they are used; to the operator their problems are the settings'.
-fn as_settings(problems: &[TemplateProblem], settings: &Settings) -> SettingsError {
-    let problem = |problem: &TemplateProblem| Problem {
-        key: problem.key.clone(),
-        source: settings.source(&problem.key).cloned().unwrap_or(Origin::Default),
-        found: problem.found.clone(),
-        wanted: problem.wanted.clone(),
-        hint: None,
-    };
-    SettingsError { problems: problems.iter().map(problem).collect() }
-}
-
-/// The port that the settings name, or any free one, and which it is.
-fn listen(settings: &Settings) -> Result<(TcpListener, SocketAddr), BuildError> {
-    let address = SocketAddr::new(settings.server.host, settings.server.port);
-    let failed = |source| BuildError::Listen { address, source };
-    let listener = server::bind(address).map_err(failed)?;
-    let addr = listener.local_addr().map_err(failed)?;
-    Ok((listener, addr))
-}
-
-/// Why a service stopped although nobody told it to.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// Telegram does not know the bot token.
-    #[error(transparent)]
-    RefusedToken(#[from] RefusedToken),
-    /// A part of the service failed.
-    #[error(transparent)]
-    PartFailed(#[from] PartFailed),
-}
-
-/// Why the service could not be put together.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// There is no bot token.
-    #[error("there is no bot token")]
-    NoToken,
-    /// A reply in the settings cannot be used.
-    #[error(transparent)]
-    Settings(SettingsError),
-    /// The inbox cannot be opened.
-    #[error(transparent)]
-    Inbox(#[from] InboxError),
-    /// The address cannot be listened on.
-    #[error("{address} cannot be listened on")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
+/// The tasks for which a stop waits one by one.
+struct Tasks {
+    listener: JoinHandle<Option<()>>,
+    dispatch: JoinHandle<Option<()>>,
+    registrar: JoinHandle<Option<Result<(), RefusedToken>>>,
 }

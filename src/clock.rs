@@ -1,65 +1,65 @@
-//! Time, as everybody here is told it: through an argument, never by asking the machine.
+//! Time, which every module receives as an argument. Nothing else asks the machine for it.
 //!
-//! Engines take a [`SharedClock`], pure code takes `now`; so a test moves time by hand and
-//! nothing sleeps to wait.
+//! Long-lived parts take a [`SharedClock`], and pure functions take `now`. So a test moves time by hand, and nothing sleeps
+//! to wait.
 //!
-//! The time of day can be wrong and be set right at any moment. So ages, waits and leases are measured
-//! with [`Clock::steady`], which no such step moves. [`Clock::now`] is for what is shown to people, and
-//! for comparisons with times that other machines wrote.
+//! The time of day can be wrong, and can be corrected at any moment. So ages, waits and leases are measured with
+//! [`Clock::steady`], which is not affected. [`Clock::now`] is for times that people see, and for comparisons with times
+//! that other machines wrote.
 
 mod backoff;
 
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 pub use backoff::{Backoff, with_jitter};
 
-/// A clock that many tasks share.
+/// A clock that tasks share.
 pub type SharedClock = Arc<dyn Clock>;
 
-/// Tells the time of day and waits for a later one.
+/// A source of time, and a timer.
 pub trait Clock: Debug + Send + Sync {
-    /// The time of day. A step of the machine's clock moves it, forward or back.
+    /// The time of day. It jumps forward or back when the machine's clock is set.
     fn now(&self) -> Timestamp;
 
-    /// The time of day when the process first asked, and what has passed since by the machine's monotonic
-    /// timer. No step of the clock moves it, and it never runs backwards. While the machine is suspended it
-    /// stands still.
+    /// The time of day at the first call in this process, plus the time since then by the machine's monotonic timer.
+    /// It never jumps and never runs backwards. It stops while the machine is suspended.
     fn steady(&self) -> Timestamp;
 
-    /// Returns once `duration` has passed on this clock.
+    /// Returns after `duration` of steady time.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 }
 
-/// The span from `earlier` to `later`, zero when `later` is not later.
+/// The time from `earlier` to `later`; zero if `later` is before `earlier`.
 #[must_use]
 pub fn elapsed(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 
-/// `at` moved on by `duration`; the end of time when there is no such moment.
+/// The time `duration` after `at`, or [`Timestamp::MAX`] if that is out of range.
 #[must_use]
 pub fn later(at: Timestamp, duration: Duration) -> Timestamp {
     SignedDuration::try_from(duration).ok().and_then(|duration| at.checked_add(duration).ok()).unwrap_or(Timestamp::MAX)
 }
 
-/// `at` moved back by `duration`; the beginning of time when there is no such moment.
+/// The time `duration` before `at`, or [`Timestamp::MIN`] if that is out of range.
 #[must_use]
 pub fn earlier(at: Timestamp, duration: Duration) -> Timestamp {
     SignedDuration::try_from(duration).ok().and_then(|duration| at.checked_sub(duration).ok()).unwrap_or(Timestamp::MIN)
 }
 
-/// The machine's clock: the time of day from the system, waiting by its monotonic timer.
+/// The machine's clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the door through which time comes in")]
+    #[expect(clippy::disallowed_methods, reason = "every other module receives the time from here")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -75,7 +75,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until a test moves it.
+/// A clock for tests, which only moves when the test says so.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     times: Arc<Mutex<Times>>,
@@ -89,39 +89,35 @@ struct Times {
 }
 
 impl ManualClock {
-    /// A clock that stands at `now`.
+    /// A clock whose time of day and steady time are `now`.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self { times: Arc::new(Mutex::new(Times { now, steady: now })), moved: Arc::new(Notify::new()) }
     }
 
-    /// Moves the clock on and wakes whoever waited for a moment that has come.
+    /// Moves both times forward, and wakes the sleepers whose time has come.
     pub fn advance(&self, duration: Duration) {
         {
-            let mut times = self.lock();
+            let mut times = self.times.lock();
             times.now = later(times.now, duration);
             times.steady = later(times.steady, duration);
         }
         self.moved.notify_waiters();
     }
 
-    /// Sets the time of day, as somebody who finds the machine's clock wrong does: no time passes.
+    /// Sets the time of day, as an operator does when the machine's clock is wrong. The steady time stays.
     pub fn set(&self, now: Timestamp) {
-        self.lock().now = now;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Times> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+        self.times.lock().now = now;
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        self.lock().now
+        self.times.lock().now
     }
 
     fn steady(&self) -> Timestamp {
-        self.lock().steady
+        self.times.lock().steady
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
@@ -131,7 +127,7 @@ impl Clock for ManualClock {
             loop {
                 let moved = clock.moved.notified();
                 tokio::pin!(moved);
-                // Registered before the time is read: a move in between is not missed.
+                // Registered before the time is read, so that a move in between is not missed.
                 moved.as_mut().enable();
                 if clock.steady() >= until {
                     return;
@@ -147,7 +143,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_manual_clock_wakes_a_sleeper_when_its_moment_comes() {
+    async fn a_manual_clock_wakes_a_sleeper_when_its_time_has_passed() {
         let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
         let sleeper = clock.sleep(Duration::from_secs(10));
         tokio::pin!(sleeper);
@@ -160,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_clock_that_is_set_wakes_nobody_and_keeps_nobody_waiting() {
+    async fn setting_the_time_of_day_neither_wakes_nor_delays_a_sleeper() {
         let hour = Duration::from_hours(1);
         let clock = ManualClock::new(later(Timestamp::UNIX_EPOCH, hour));
         let sleeper = clock.sleep(Duration::from_secs(1));
@@ -176,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_never_run_backwards() {
+    fn an_elapsed_time_is_never_negative() {
         let early = Timestamp::UNIX_EPOCH;
         let late = later(early, Duration::from_secs(5));
         assert_eq!(elapsed(early, late), Duration::from_secs(5));

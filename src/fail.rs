@@ -1,5 +1,5 @@
-//! Named points at which a test can let the process die, as `kill -9` would, a task panic, or a thread hang. Release
-//! builds have none: there [`point`] is empty.
+//! Named fail points: a test can abort the process there, as `kill -9` would, make a task panic, or hang a thread.
+//! Release builds have none: [`point`] does nothing there.
 
 #[cfg(debug_assertions)]
 use std::sync::OnceLock;
@@ -13,36 +13,35 @@ static ARMED: OnceLock<Armed> = OnceLock::new();
 struct Armed {
     name: String,
     passes_left: AtomicU32,
-    how: How,
+    effect: Effect,
 }
 
 #[cfg(debug_assertions)]
 #[derive(Clone, Copy)]
-enum How {
-    Dies,
-    Panics,
-    Hangs,
+enum Effect {
+    Abort,
+    Panic,
+    Hang,
 }
 
-/// Lets the process die at the point of that name: the first time it is passed or, written
-/// `name:n`, the nth time. A point that is passed with something is named with it:
-/// `handling 7:1`. With `panic name:n` the task panics there, and with `hang name:n` its thread
-/// hangs for ever.
-pub fn arm(order: &str) {
+/// Arms one fail point, once for the life of the process. `name` aborts the process when the point is passed for the
+/// first time, `name:n` when it is passed for the nth time. `panic name:n` makes the task panic there, and
+/// `hang name:n` hangs its thread for ever. The name of a point with a value includes it: `handling 7:1`.
+pub fn arm(spec: &str) {
     #[cfg(debug_assertions)]
     {
-        let (name, how) = match order.split_once(' ') {
-            Some(("panic", name)) => (name, How::Panics),
-            Some(("hang", name)) => (name, How::Hangs),
-            _ => (order, How::Dies),
+        let (name, effect) = match spec.split_once(' ') {
+            Some(("panic", name)) => (name, Effect::Panic),
+            Some(("hang", name)) => (name, Effect::Hang),
+            _ => (spec, Effect::Abort),
         };
         let (name, passes) = name.rsplit_once(':').unwrap_or((name, "1"));
         let passes_left = AtomicU32::new(passes.parse().unwrap_or(1));
-        // Armed once for the life of the process; a second order changes nothing.
-        let _ = ARMED.set(Armed { name: name.to_owned(), passes_left, how });
+        // A second call changes nothing.
+        let _ = ARMED.set(Armed { name: name.to_owned(), passes_left, effect });
     }
     #[cfg(not(debug_assertions))]
-    let _ = order;
+    let _ = spec;
 }
 
 #[cfg(debug_assertions)]
@@ -52,10 +51,10 @@ impl Armed {
         if self.passes_left.fetch_sub(1, Ordering::Relaxed) != 1 {
             return;
         }
-        match self.how {
-            How::Dies => std::process::abort(),
-            How::Panics => panic!("the fail point {} was passed", self.name),
-            How::Hangs => {
+        match self.effect {
+            Effect::Abort => std::process::abort(),
+            Effect::Panic => panic!("the fail point {} was passed", self.name),
+            Effect::Hang => {
                 tracing::warn!(point = self.name, "a thread hangs");
                 loop {
                     std::thread::park();
@@ -65,7 +64,7 @@ impl Armed {
     }
 }
 
-/// A point at which the process may be told to die.
+/// A fail point.
 #[inline]
 pub fn point(name: &'static str) {
     #[cfg(debug_assertions)]
@@ -78,15 +77,15 @@ pub fn point(name: &'static str) {
     let _ = name;
 }
 
-/// The same, of a point that is passed with something.
+/// A fail point with a value, which is part of its name.
 #[inline]
-pub fn point_of(name: &'static str, what: &impl std::fmt::Display) {
+pub fn point_of(name: &'static str, value: &impl std::fmt::Display) {
     #[cfg(debug_assertions)]
     if let Some(armed) = ARMED.get()
-        && armed.name == format!("{name} {what}")
+        && armed.name == format!("{name} {value}")
     {
         armed.pass();
     }
     #[cfg(not(debug_assertions))]
-    let _ = (name, what);
+    let _ = (name, value);
 }

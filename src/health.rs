@@ -17,22 +17,22 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::clock::{SharedClock, elapsed};
-use crate::inbox::{Survey, Surveyor};
+use crate::inbox::{Survey, SurveyCache};
 use crate::lifecycle::Shutdown;
-use crate::registrar::{Notes, Standing};
+use crate::registrar::{Status, WebhookHealth};
 use crate::webhook::{Acknowledged, Counts, Reason};
 use crate::wording::count;
 
 /// What the answers are made of.
 pub struct Health {
     /// What is kept.
-    pub surveyor: Arc<Surveyor>,
+    pub survey_cache: Arc<SurveyCache>,
     /// The most updates that may wait.
     pub capacity: usize,
-    /// Where the registration stands.
-    pub standing: watch::Receiver<Standing>,
-    /// What was noticed about the webhook.
-    pub notes: watch::Receiver<Notes>,
+    /// The status of the registration.
+    pub registration: watch::Receiver<Status>,
+    /// What the registrar has observed about the webhook.
+    pub webhook_health: watch::Receiver<WebhookHealth>,
     /// How requests to the webhook ended.
     pub counts: Arc<Counts>,
     /// When the service started.
@@ -66,10 +66,10 @@ struct Live<'a> {
 #[derive(Serialize)]
 struct Webhook<'a> {
     #[serde(flatten)]
-    standing: &'a Standing,
+    registration: &'a Status,
     says: String,
     #[serde(flatten)]
-    notes: &'a Notes,
+    health: &'a WebhookHealth,
 }
 
 #[derive(Serialize)]
@@ -107,12 +107,16 @@ async fn live(State(health): State<Arc<Health>>) -> Response {
     let stopping = health.shutdown.soft.is_cancelled();
     let inbox = health.depth().await;
     let now = health.clock.now();
-    let standing = health.standing.borrow().clone();
+    let registration = health.registration.borrow().clone();
     let body = Live {
         status: if stopping { "stopping" } else { "ok" },
         version: env!("CARGO_PKG_VERSION"),
         uptime_s: elapsed(health.started_at, now).as_secs(),
-        webhook: Webhook { standing: &standing, says: standing.sentence(), notes: &health.notes.borrow() },
+        webhook: Webhook {
+            registration: &registration,
+            says: registration.sentence(),
+            health: &health.webhook_health.borrow(),
+        },
         inbox,
         updates: Updates::counted(&health.counts),
         advice: health.advice.as_deref(),
@@ -127,7 +131,7 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
     if health.shutdown.soft.is_cancelled() {
         reasons.push("the service is stopping".to_owned());
     }
-    match health.surveyor.survey().await {
+    match health.survey_cache.survey().await {
         Ok(survey) if survey.full => {
             let holds = count(survey.waiting + survey.held, "update", "updates");
             let dead = match survey.dead {
@@ -147,9 +151,9 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
                 .to_owned(),
         );
     }
-    let standing = health.standing.borrow().clone();
-    if !standing.is_ready() {
-        reasons.push(standing.sentence());
+    let registration = health.registration.borrow().clone();
+    if !registration.is_ready() {
+        reasons.push(registration.sentence());
     }
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     answer(status, &Ready { ready: reasons.is_empty(), reasons })
@@ -157,7 +161,7 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
 
 impl Health {
     async fn depth(&self) -> Depth {
-        match self.surveyor.survey().await {
+        match self.survey_cache.survey().await {
             Ok(survey) => {
                 let oldest_s = survey.oldest.map(|oldest| elapsed(oldest, self.clock.steady()).as_secs());
                 Depth::Known { survey, oldest_s }

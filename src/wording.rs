@@ -1,4 +1,4 @@
-//! Numbers and durations as a sentence has them: `1 update`, `2 updates`, `3 min`.
+//! Formats numbers and durations for sentences in logs, errors and pages: `1 update`, `2 updates`, `3 min`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub fn count(number: impl Into<u64>, one: &str, many: &str) -> String {
     }
 }
 
-/// How often: `once`, `twice`, `3 times`.
+/// A number of repetitions: `once`, `twice`, `3 times`.
 #[must_use]
 pub fn times(number: impl Into<u64>) -> String {
     match number.into() {
@@ -21,7 +21,7 @@ pub fn times(number: impl Into<u64>) -> String {
     }
 }
 
-/// A duration to the millisecond: `2 days`, `1 h 30 min`, `100 ms`. A duration of the settings can be written so.
+/// A duration, exact to the millisecond: `2 days`, `1 h 30 min`, `100 ms`. The settings accept this form.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
     let whole = duration.as_secs();
@@ -34,8 +34,7 @@ pub fn duration(duration: Duration) -> String {
     if shown.is_empty() { "0 s".to_owned() } else { shown.join(" ") }
 }
 
-/// How long ago something was, or for how long it lasts, as exactly as a person wants to know it: to the second below
-/// an hour, to the minute below a day, else to the hour.
+/// An age, rounded down for a reader: to seconds below an hour, to minutes below a day, otherwise to hours.
 #[must_use]
 pub fn age(age: Duration) -> String {
     let step = match age.as_secs() {
@@ -51,14 +50,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_is_singular_and_everything_else_is_not() {
+    fn only_the_number_one_takes_the_singular() {
         let updates = [0_u32, 1, 2].map(|number| count(number, "update", "updates"));
         assert_eq!(updates, ["0 updates", "1 update", "2 updates"]);
         assert_eq!([1_u32, 2, 3].map(times), ["once", "twice", "3 times"]);
     }
 
     #[test]
-    fn a_duration_is_written_as_a_person_would_and_as_the_settings_take_it() {
+    fn a_duration_is_readable_and_the_settings_accept_it() {
         for (seconds, written) in [
             (0.0, "0 s"),
             (0.001, "1 ms"),
@@ -75,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn an_age_is_rounded_down_to_what_matters() {
+    fn an_age_is_rounded_down() {
         let ages = [59, 3_725, 90_061].map(|seconds| age(Duration::from_secs(seconds)));
         assert_eq!(ages, ["59 s", "1 h 2 min", "1 day 1 h"]);
     }

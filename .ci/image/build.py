@@ -1,9 +1,9 @@
-"""Builds the image without Docker: build.py CACHE OUT, as root, in a mount namespace of its own (unshare --mount).
+"""Builds the image without Docker: build.py CACHE OUT, as root, in a new mount namespace (unshare --mount).
 
-The context is what .dockerignore lets through of the files that Git knows. The steps of the Dockerfile are run in a
-chroot; this machine's own system, under an overlay that is thrown away, stands in for the base image. CACHE lives on
-between runs at target/ of the first WORKDIR. The file system of the last stage goes to OUT/root, and how it is started
-to OUT/config.json.
+The context is the set of files that Git tracks and .dockerignore allows. The steps of the Dockerfile run in a chroot.
+This machine's own system replaces the base image, under an overlay that is discarded. CACHE is mounted at target/ of the
+first WORKDIR and is reused by the next run. The file system of the last stage is written to OUT/root, and its
+configuration (user, command and so on) to OUT/config.json.
 """
 
 import glob
@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def main(cache, out):
     scratch = Path(tempfile.mkdtemp(prefix="doorbell-image-"))
-    # Seen in this mount namespace alone, and gone with it.
+    # This mount is visible only in this mount namespace and ends with it.
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", scratch], check=True)
     context = scratch / "context"
     make_context(context)
@@ -48,7 +48,7 @@ def make_context(context):
                             env=os.environ | {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory",
                                               "GIT_CONFIG_VALUE_0": "*"})
     ignore = dockerfile.Ignore((REPOSITORY / ".dockerignore").read_text())
-    files = [path for path in listed.stdout.split("\0") if path and ignore.lets_through(path)]
+    files = [path for path in listed.stdout.split("\0") if path and ignore.allows(path)]
     context.mkdir()
     for path in files:
         if (REPOSITORY / path).is_file():
@@ -58,7 +58,7 @@ def make_context(context):
 
 
 class Builder:
-    """One stage: where its root is, and how the next step is run."""
+    """One stage: its root directory, and the configuration for its next step."""
 
     def __init__(self, root, context, built, cache):
         self.root, self.context, self.built, self.cache = root, context, built, cache
@@ -76,14 +76,14 @@ class Builder:
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root], check=True)
         for folder in ("/proc", "/sys", "/dev", "/run"):
             subprocess.run(["mount", "--rbind", folder, self.inside(folder)], check=True)
-        # On a disk of their own they are not below the overlay.
+        # The overlay does not contain these folders if they are on another disk.
         for folder in filter(None, map(os.environ.get, ("CARGO_HOME", "RUSTUP_HOME"))):
             if os.stat(folder).st_dev != os.stat("/").st_dev:
                 self.inside(folder).mkdir(parents=True, exist_ok=True)
                 subprocess.run(["mount", "--bind", folder, self.inside(folder)], check=True)
 
     def inside(self, path):
-        """Where a path of the stage is; a relative one is below WORKDIR."""
+        """The path on this machine of a path in the stage; a relative path starts at WORKDIR."""
         return self.root / os.path.normpath(os.path.join(self.config["workdir"], path)).lstrip("/")
 
     def step(self, name, flags, arguments):
@@ -92,13 +92,13 @@ class Builder:
             case "RUN":
                 self.run(arguments)
             case "COPY":
-                self.copy(flags, dockerfile.words(arguments))
+                self.copy(flags, dockerfile.parse_arguments(arguments))
             case "WORKDIR":
                 self.workdir(arguments)
             case "SHELL":
-                self.shell = dockerfile.words(arguments)
+                self.shell = dockerfile.parse_arguments(arguments)
             case "ENV":
-                self.config["env"] |= dict(word.split("=", 1) for word in dockerfile.words(arguments))
+                self.config["env"] |= dict(word.split("=", 1) for word in dockerfile.parse_arguments(arguments))
             case "USER":
                 self.config["user"] = arguments
             case "EXPOSE":
@@ -119,7 +119,7 @@ class Builder:
 
     def run(self, command):
         passed = {name: os.environ[name] for name in ("PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME") if name in os.environ}
-        # All crates have been fetched before: a build as root then writes nothing that the user could not remove.
+        # The crates were fetched before. So the build as root writes no file that the user could not remove.
         environment = passed | {"CARGO_NET_OFFLINE": "true"} | self.config["env"]
 
         def enter():
@@ -131,7 +131,7 @@ class Builder:
     def copy(self, flags, paths):
         source = self.built[flags["from"]] if "from" in flags else self.context
         if unknown := flags.keys() - {"from", "chown"}:
-            raise ValueError(f"flags of COPY that this builder does not know: {unknown}")
+            raise ValueError(f"COPY has flags that this builder does not support: {unknown}")
         owner = tuple(map(int, flags.get("chown", "0:0").split(":")))
         *patterns, destination = paths
         sources = []
@@ -150,7 +150,7 @@ class Builder:
 
 
 def copy_folder(source, target, owner):
-    """The contents of a folder, as COPY does; a folder that is there already keeps its owner."""
+    """Copies the contents of a folder as COPY does. An existing folder keeps its owner."""
     if not target.is_dir():
         copy_folder_itself(target, owner)
     for entry in sorted(source.iterdir()):

@@ -1,6 +1,6 @@
-"""Reads a Dockerfile and a .dockerignore, as far as this repository uses them.
+"""Reads the subset of Dockerfile and .dockerignore syntax that this repository uses.
 
-What is not understood is an error: a step that is skipped in silence would prove nothing.
+Unknown syntax is an error: a step that is skipped silently would prove nothing.
 """
 
 import json
@@ -18,7 +18,7 @@ class Stage:
     steps: list = field(default_factory=list)
 
 
-# Read by BuildKit alone.
+# Arguments that only BuildKit reads.
 BUILDKIT_ARGUMENT = re.compile(r"BUILDKIT_[A-Z_]+=\S+")
 KNOWN = {"RUN", "COPY", "WORKDIR", "SHELL", "ENV", "USER", "EXPOSE", "STOPSIGNAL", "ENTRYPOINT", "CMD"}
 
@@ -34,7 +34,7 @@ def stages(text):
     >>> stages('FROM a\nARG TOKEN')
     Traceback (most recent call last):
         ...
-    ValueError: ARG: Render hands each variable of the service to the build, so a secret could come into a layer
+    ValueError: ARG is not allowed: Render passes each variable of the service to the build, so a layer could contain a secret
     """
     found = []
     for line in _logical_lines(text):
@@ -47,15 +47,15 @@ def stages(text):
         if name == "ARG" and BUILDKIT_ARGUMENT.fullmatch(rest):
             continue
         if name == "ARG":
-            raise ValueError("ARG: Render hands each variable of the service to the build, so a secret could come into a layer")
+            raise ValueError("ARG is not allowed: Render passes each variable of the service to the build, so a layer could contain a secret")
         if name not in KNOWN or not found:
-            raise ValueError(f"an instruction that this reader does not know: {line}")
+            raise ValueError(f"unknown instruction: {line}")
         flags = {}
         while match := re.match(r"--([a-z]+)=(\S+)\s+", rest):
             flags[match[1]] = match[2]
             rest = rest[match.end():]
         if rest.startswith("--") or (name in {"RUN", "COPY"} and "<<" in rest):
-            raise ValueError(f"a form that this reader does not know: {line}")
+            raise ValueError(f"unsupported form: {line}")
         found[-1].steps.append((name, flags, rest))
     return found
 
@@ -72,29 +72,29 @@ def _logical_lines(text):
             pending = ""
 
 
-def words(arguments):
-    """An argument list, in its JSON form or separated by blanks.
+def parse_arguments(arguments):
+    """An argument list, in the JSON form or separated by spaces.
 
-    >>> words('["/doorbell", "serve"]'), words('a b')
+    >>> parse_arguments('["/doorbell", "serve"]'), parse_arguments('a b')
     (['/doorbell', 'serve'], ['a', 'b'])
     """
     return json.loads(arguments) if arguments.startswith("[") else shlex.split(arguments)
 
 
 def exec_form(name, arguments):
-    """The arguments of ENTRYPOINT or CMD, which must be in the JSON form: a shell would keep signals to itself."""
+    """The arguments of ENTRYPOINT or CMD, which must have the JSON form: a shell would not pass signals on."""
     if not arguments.startswith("["):
-        raise ValueError(f"{name} must be in the exec form, [\"…\"]: a shell does not pass signals on")
+        raise ValueError(f"{name} must have the exec form, [\"…\"]: a shell does not pass signals on")
     return json.loads(arguments)
 
 
 class Ignore:
-    """The rules of a .dockerignore: the last pattern that matches a path, or a folder above it, decides.
+    """The rules of a .dockerignore: the last pattern that matches a path or one of its parent folders decides.
 
     >>> rules = Ignore('# why\\n*\\n!src\\n!Cargo.*\\nsrc/**/*.tmp\\n')
-    >>> [path for path in ('Cargo.toml', 'src/a/b.rs', 'src/a/b.tmp', 'src.rs', 'benches/a.rs') if rules.lets_through(path)]
+    >>> [path for path in ('Cargo.toml', 'src/a/b.rs', 'src/a/b.tmp', 'src.rs', 'benches/a.rs') if rules.allows(path)]
     ['Cargo.toml', 'src/a/b.rs']
-    >>> Ignore('a/*.rs\\n/b/').lets_through('a/c/d.rs'), Ignore('/b/').lets_through('b/c')
+    >>> Ignore('a/*.rs\\n/b/').allows('a/c/d.rs'), Ignore('/b/').allows('b/c')
     (True, False)
     """
 
@@ -106,7 +106,7 @@ class Ignore:
                 negated = line.startswith("!")
                 self.patterns.append((negated, _regex(line.removeprefix("!").strip().strip("/"))))
 
-    def lets_through(self, path):
+    def allows(self, path):
         parts = path.split("/")
         candidates = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
         through = True
@@ -124,7 +124,7 @@ def _regex(pattern):
         elif pattern.startswith("**", at):
             regex, at = regex + ".*", at + 2
         elif pattern[at] == "[":
-            raise ValueError(f"a form of .dockerignore that this reader does not know: {pattern}")
+            raise ValueError(f"unsupported pattern in .dockerignore: {pattern}")
         else:
             regex += {"*": "[^/]*", "?": "[^/]"}.get(pattern[at], re.escape(pattern[at]))
             at += 1

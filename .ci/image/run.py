@@ -1,5 +1,5 @@
-"""Starts an image that build.py made, as its configuration says: run.py OUT, as root, in namespaces of its own for mounts
-and for the network (unshare --mount --net). Telegram is the sandbox of the same program.
+"""Starts an image that build.py made, by its configuration: run.py OUT, as root, in new mount and network namespaces
+(unshare --mount --net). The sandbox of the same program acts as Telegram.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 
 BOT_API = "http://127.0.0.1:8081"
-# The sandbox's, which is worth nothing elsewhere.
+# The token of the sandbox's bot, which is valid nowhere else.
 TOKEN = "123456789:AAtestSandboxTokenOfDoorbell0123456789"
 
 
@@ -44,16 +44,16 @@ def main(out):
             ("a volume on a read-only root", Container(config, read_only(out, root, data, config)), {}),
         ):
             container.serves(title, port, variables)
-        for place in (root / config["workdir"].lstrip("/") / "data", data):
-            kept = place / "doorbell.db"
-            assert kept.stat().st_uid == owner, f"{kept} is not there, or not the user's"
+        for mount_point in (root / config["workdir"].lstrip("/") / "data", data):
+            inbox = mount_point / "doorbell.db"
+            assert inbox.stat().st_uid == owner, f"{inbox} does not exist, or does not belong to the user"
     finally:
         telegram.kill()
         telegram.wait()
 
 
 class Container:
-    """A root file system, and how to start the program in it."""
+    """A root file system and the configuration to start the program in it."""
 
     def __init__(self, config, root):
         self.config, self.root = config, root
@@ -72,7 +72,7 @@ class Container:
                                 preexec_fn=enter, stdin=subprocess.DEVNULL, **streams)
 
     def serves(self, title, port, variables):
-        """It becomes healthy and ready on its own port, is rung, replies, and stops when it is told to."""
+        """Checks that it becomes healthy and ready on its own port, receives an update, replies and stops at the signal."""
         url = f"http://localhost:{port}"
         reply = f"a reply from {title}"
         variables = {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_API_URL": "http://localhost:8081", "PUBLIC_URL": url,
@@ -83,15 +83,15 @@ class Container:
             within(30, "it is healthy", lambda: alive(service) and get(f"{url}/healthz"))
             within(30, "it is ready", lambda: alive(service) and get(f"{url}/readyz"))
             status = Path(f"/proc/{service.pid}/status").read_text()
-            assert "\nUid:\t0\t" not in status and "\nCapEff:\t0000000000000000\n" in status, "it has rights of root"
+            assert "\nUid:\t0\t" not in status and "\nCapEff:\t0000000000000000\n" in status, "it has root privileges"
             ring = self.start(["ring", "hello", "--url", url], variables, stdout=log, stderr=log)
-            assert ring.wait(20) == 0, "the update is not taken"
+            assert ring.wait(20) == 0, "the update is not accepted"
             within(20, "it replies", lambda: reply in (get(f"{BOT_API}/sandbox/messages") or ""))
             began = time.monotonic()
             service.send_signal(signal.Signals[self.config["stop_signal"]])
             status = service.wait(30)
             assert status == 0, f"it stopped with exit status {status}"
-            print(f"{title}: healthy, ready, rung, replied, stopped in {time.monotonic() - began:.1f} s", flush=True)
+            print(f"{title}: healthy, ready, received an update, replied, stopped in {time.monotonic() - began:.1f} s", flush=True)
         except BaseException:
             service.kill()
             service.wait()
@@ -102,7 +102,7 @@ class Container:
 
 
 def like_a_container(root):
-    """What a container runtime puts over an image: the kernel's file systems, and the names of this host."""
+    """Adds what a container runtime adds to an image: the kernel's file systems and /etc/hosts."""
     for folder in ("proc", "dev"):
         (root / folder).mkdir(exist_ok=True)
     (root / "etc").mkdir(exist_ok=True)
@@ -116,19 +116,19 @@ def kernel_file_systems(root):
 
 
 def read_only(out, root, volume=None, config=None):
-    """The root once more, read-only; with a volume at data/ of its WORKDIR, if there is one."""
-    place = Path(tempfile.mkdtemp(dir=out))
-    subprocess.run(["mount", "--bind", root, place], check=True)
+    """Mounts the root a second time, read-only, with the volume (if any) at data/ of its WORKDIR."""
+    mount_point = Path(tempfile.mkdtemp(dir=out))
+    subprocess.run(["mount", "--bind", root, mount_point], check=True)
     if volume:
-        subprocess.run(["mount", "--bind", volume, place / config["workdir"].lstrip("/") / "data"], check=True)
-    subprocess.run(["mount", "-o", "remount,bind,ro", place], check=True)
-    assert os.statvfs(place).f_flag & os.ST_RDONLY, "the root can be written"
-    kernel_file_systems(place)
-    return place
+        subprocess.run(["mount", "--bind", volume, mount_point / config["workdir"].lstrip("/") / "data"], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", mount_point], check=True)
+    assert os.statvfs(mount_point).f_flag & os.ST_RDONLY, "the root is writable"
+    kernel_file_systems(mount_point)
+    return mount_point
 
 
 def loopback_up():
-    """Brings up lo, which is down in a new network namespace: SIOCGIFFLAGS, then SIOCSIFFLAGS with IFF_UP."""
+    """Sets the interface lo up with SIOCGIFFLAGS and SIOCSIFFLAGS (IFF_UP): it is down in a new network namespace."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = bytearray(struct.pack("16sH22x", b"lo", 0))
         fcntl.ioctl(any_socket, 0x8913, request)
@@ -152,7 +152,7 @@ def alive(service):
 def within(seconds, what, look):
     deadline = time.monotonic() + seconds
     while not look():
-        assert time.monotonic() < deadline, f"{what} within {seconds} s: no"
+        assert time.monotonic() < deadline, f"timeout: {what} was not true within {seconds} s"
         time.sleep(0.05)
 
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use super::{Command, Unwell, Wrong};
+use super::Command;
+use super::error::{CommandFailure, UsageError};
 use crate::settings::Sources;
 use crate::telegram;
 
@@ -24,9 +25,9 @@ const KEYS: [(&str, &str); 3] = [
 pub(super) async fn add_settings(url: &str, command: &Command, sources: Sources) -> anyhow::Result<Sources> {
     if matches!(command, Command::Sandbox(_)) {
         let message = "`doorbell sandbox` starts a sandbox of its own and cannot use another one".to_owned();
-        return Err(Wrong { message, hint: Some("Leave --sandbox out.") }.into());
+        return Err(UsageError { message, hint: Some("Leave --sandbox out.") }.into());
     }
-    let not_found = |source: io::Error| Unwell {
+    let not_found = |source: io::Error| CommandFailure {
         message: format!("there is no sandbox at {}", url.escape_debug()),
         hint: "Start one with `doorbell sandbox`. It prints the URL of its Bot API, which --sandbox=URL takes.",
         source,

@@ -1,12 +1,10 @@
-//! `doorbell completions`: what a shell needs to complete the commands and options.
+//! `doorbell completions`: the script with which a shell completes the commands and options.
 
 use std::io::{ErrorKind, Write};
 
 use anyhow::Context;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
-
-use super::Cli;
 
 #[derive(Args, Clone, Copy, Debug)]
 #[command(
@@ -17,10 +15,10 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
-/// Prints the script for a shell. A reader that has read enough is no failure.
-pub(super) fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+/// Prints the script for a shell. A reader that has gone away is not an error.
+pub(super) fn run(arguments: Arguments, cli: &mut Command, out: &mut impl Write) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "doorbell", &mut script);
+    clap_complete::generate(arguments.shell, cli, "doorbell", &mut script);
     match out.write_all(&script) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         printed => printed.context("cannot print the script"),

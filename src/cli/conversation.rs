@@ -1,20 +1,20 @@
-//! Prints what is said in the sandbox, a line for each message. Its people are simulated, so their words may be read; and
-//! as they are what the command is there to show, they go to standard output, and not into the log.
+//! Prints the messages of the sandbox to standard output, one line each. They are the output of the command, and never go
+//! to the log. The people of the sandbox are simulated, so their messages may be shown.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use super::say;
+use super::print::say;
 use crate::lifecycle::Shutdown;
 use crate::sandbox::{Message, Sandbox};
 
-/// The longest text that a line shows.
+/// The most characters of a text that a line shows.
 const SHOWN: usize = 100;
 
-/// Lines that wait to be printed; where nobody reads them, later ones are left out.
+/// The most lines that wait to be printed. Later ones are dropped if standard output is not read.
 const WAITING: usize = 1_000;
 
-/// Prints each message from now on, until the sandbox stops.
+/// Prints each new message until the sandbox stops.
 pub(super) fn print(sandbox: &Sandbox, shutdown: &Shutdown) {
     let (sandbox, soft) = (sandbox.clone(), shutdown.soft.clone());
     let lines = printer();
@@ -34,7 +34,7 @@ pub(super) fn print(sandbox: &Sandbox, shutdown: &Shutdown) {
     });
 }
 
-/// A thread of its own prints: one that stands still, because nobody reads, must hold up nothing else, and no end.
+/// Starts the thread that prints. If standard output is not read, it blocks without delaying anything else.
 fn printer() -> SyncSender<String> {
     let (lines, to_print) = sync_channel::<String>(WAITING);
     let printing = thread::Builder::new().name("conversation".to_owned()).spawn(move || {
@@ -42,16 +42,16 @@ fn printer() -> SyncSender<String> {
             say(line);
         }
     });
-    // Without a thread nothing is printed: the channel is closed.
+    // If the thread could not be started, the channel is closed and nothing is printed.
     drop(printing);
     lines
 }
 
-/// Who says what to whom, such as `Ann to Doorbell, chat 1: /start`.
+/// The line for a message, such as `Ann to the bot, chat 1: /start`.
 fn line(message: &Message, chat: Option<String>) -> String {
     let Message { from, bot, text, chat: id, .. } = message;
     let to = match (bot, chat) {
-        (true, chat) => chat.unwrap_or_else(|| "nobody known".to_owned()),
+        (true, chat) => chat.unwrap_or_else(|| "an unknown chat".to_owned()),
         (false, Some(group)) if *id < 0 => group,
         (false, _) => "the bot".to_owned(),
     };

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{load, say};
+use super::print::say;
 use crate::clock::{Clock, SystemClock, elapsed};
 use crate::inbox::{self, Inbox, Record, Selection};
-use crate::settings::{Need, Sources};
+use crate::settings::{Need, Settings, Sources};
 use crate::telegram::BotToken;
 use crate::update::UpdateId;
 use crate::wording;
@@ -15,41 +15,41 @@ use crate::wording;
 /// `doorbell dead …`
 #[derive(Subcommand)]
 pub(super) enum DeadCommand {
-    /// Lists the dead updates, the oldest first
+    /// Lists the dead-letter updates, the oldest first
     #[command(after_help = "Example: doorbell dead list --json")]
     List {
-        /// How many at most
+        /// The most updates to list
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: usize,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Shows one dead update whole: why it failed, and what was in it
+    /// Shows one dead-letter update: why it failed, and its content
     #[command(after_help = "Example: doorbell dead show 123456")]
     Show {
-        /// The number of the update
+        /// The id of the update
         id: i64,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Puts dead updates back to be handled, each at the end of its chat's line
+    /// Handles dead-letter updates again, each at the end of its chat's queue
     #[command(after_help = "Examples:\n  doorbell dead retry 123456 123457\n  doorbell dead retry --all")]
     Retry(Chosen),
-    /// Forgets dead updates for good
+    /// Deletes dead-letter updates
     #[command(after_help = "Examples:\n  doorbell dead discard 123456\n  doorbell dead discard --all")]
     Discard(Chosen),
 }
 
-/// Which dead updates are meant.
+/// The selected dead-letter updates.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct Which {
-    /// The numbers of updates
+    /// The ids of updates
     #[arg(value_name = "ID")]
     ids: Vec<i64>,
-    /// Every dead update
+    /// All dead-letter updates
     #[arg(long)]
     all: bool,
 }
@@ -69,17 +69,17 @@ impl Which {
     }
 }
 
-/// Shows or moves dead updates, beside the service that may be running.
+/// Shows or moves dead-letter updates. The service may be running at the same time.
 pub(super) async fn run(command: DeadCommand, sources: &Sources) -> anyhow::Result<ExitCode> {
-    let settings = load(sources, Need::Nothing)?;
+    let settings = Settings::load(sources, Need::Nothing)?;
     let bot = settings.telegram.bot_token.clone().map(|token| BotToken::new(token).bot_id());
-    let inbox = inbox::visit(&settings.inbox, bot, Arc::new(SystemClock))?;
+    let inbox = inbox::open_for_operator(&settings.inbox, bot, Arc::new(SystemClock))?;
     match command {
         DeadCommand::List { limit, json } => list(&*inbox, limit, json).await,
         DeadCommand::Show { id, json } => show(&*inbox, id, json).await,
         DeadCommand::Retry(Chosen { which, json }) => {
             let moved = inbox.revive(&which.selection()).await?;
-            report(&which, &moved, "put back to be handled", json)
+            report(&which, &moved, "queued again", json)
         }
         DeadCommand::Discard(Chosen { which, json }) => {
             let moved = inbox.discard(&which.selection()).await?;
@@ -91,19 +91,19 @@ pub(super) async fn run(command: DeadCommand, sources: &Sources) -> anyhow::Resu
 async fn list(inbox: &dyn Inbox, limit: usize, json: bool) -> anyhow::Result<ExitCode> {
     let dead = inbox.list(&Selection::All, limit).await?;
     if json {
-        // What people wrote is shown by `show`, for the one update that was asked for.
+        // Only `show` prints what a person wrote, for the one update that was asked for.
         let dead: Vec<_> = dead.into_iter().map(|record| Record { body: None, calls_left: None, ..record }).collect();
         say(format_args!("{:#}", json!(dead)));
         return Ok(ExitCode::SUCCESS);
     }
     if dead.is_empty() {
-        say("There are no dead updates.");
+        say("There are no dead-letter updates.");
     }
     for record in &dead {
         say(line(record));
     }
     if dead.len() == limit {
-        say(format_args!("There may be more: see --limit (now {limit})."));
+        say(format_args!("There may be more: use --limit (now {limit})."));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -116,7 +116,7 @@ fn line(record: &Record) -> String {
         record.kind,
         record.chat_key,
         wording::count(record.attempts, "attempt", "attempts"),
-        record.reason.as_deref().unwrap_or("no reason was kept")
+        record.reason.as_deref().unwrap_or("no reason was stored")
     )
 }
 
@@ -129,7 +129,7 @@ async fn show(inbox: &dyn Inbox, id: i64, json: bool) -> anyhow::Result<ExitCode
     }
     say(line(record));
     if let Some(calls) = &record.calls_left {
-        say("It was handled; these calls were still to be made:");
+        say("It was handled. These calls were not made yet:");
         for call in calls {
             say(format_args!("  {} {}", call.method, json!(call.params)));
         }
@@ -143,7 +143,7 @@ fn report(which: &Which, moved: &[UpdateId], what: &str, json: bool) -> anyhow::
         say(json!({ "updates": moved }));
     } else {
         match moved {
-            [] if which.all => say("There are no dead updates."),
+            [] if which.all => say("There are no dead-letter updates."),
             [] => {}
             moved => say(format_args!("{} {what}.", count(moved.len()))),
         }
@@ -155,11 +155,11 @@ fn report(which: &Which, moved: &[UpdateId], what: &str, json: bool) -> anyhow::
 }
 
 fn count(updates: usize) -> String {
-    if updates == 1 { "1 dead update was".to_owned() } else { format!("{updates} dead updates were") }
+    if updates == 1 { "1 dead-letter update was".to_owned() } else { format!("{updates} dead-letter updates were") }
 }
 
 fn none_of_these() -> anyhow::Error {
     anyhow::anyhow!(
-        "no dead update has this number, or one of these numbers; `doorbell dead list` shows those there are"
+        "there is no dead-letter update with this id, or with one of these ids; `doorbell dead list` shows them all"
     )
 }

@@ -6,34 +6,34 @@ use http::Uri;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{Wrong, load, say};
+use super::error::UsageError;
+use super::print::say;
 use crate::clock::{Clock, SystemClock};
 use crate::sandbox::TOKEN;
-use crate::settings::{Need, Origin, Settings, Sources};
-use crate::telegram::{self, BotToken};
-use crate::webhook;
+use crate::settings::{Need, Settings, Sources, origin};
+use crate::telegram::{self, BotToken, SECRET_HEADER_AS_SENT, WEBHOOK_PATH};
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  doorbell ring                          says /start to the service on this machine\n  doorbell ring '/start promo' --chat 7\n  doorbell ring --url https://bot.example.org --callback yes\n  doorbell ring --curl                   the same, as a curl command"
+    after_help = "Examples:\n  doorbell ring                          send /start to the service on this machine\n  doorbell ring '/start promo' --chat 7\n  doorbell ring --url https://bot.example.org --callback yes\n  doorbell ring --curl                   the same, as a curl command"
 )]
 pub(super) struct Arguments {
-    /// What the person writes.
+    /// The text of the message.
     #[arg(default_value = "/start")]
     text: String,
-    /// The service; its webhook route is added where it is missing.
+    /// The URL of the service; the webhook route is appended if it is missing.
     #[arg(long)]
     url: Option<String>,
-    /// The chat; a negative number is a group.
+    /// The chat id; a negative number is a group.
     #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_name = "N")]
     chat: i64,
-    /// The person; in a private chat the same as the chat.
+    /// The id of the person; the default in a private chat is the chat id.
     #[arg(long, value_name = "N")]
     user: Option<i64>,
-    /// The number of the update; a new one when not given. The same number again has no effect.
+    /// The id of the update; the default is a new one. The same id again has no effect.
     #[arg(long, value_name = "N")]
     update_id: Option<i64>,
-    /// Press a button with this data, instead of writing.
+    /// Press a button with this data instead of sending a message.
     #[arg(long, value_name = "DATA")]
     callback: Option<String>,
     /// Print the curl command that does the same, and send nothing. It contains the secret token.
@@ -44,33 +44,33 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// A service that has not answered after this long will not; Telegram itself waits for 60 s.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long an answer is awaited: as long as Telegram waits.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Rings the service once, as Telegram would.
+/// Sends one update to the service, as Telegram would.
 pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Result<ExitCode> {
-    let settings = load(sources, Need::Nothing)?;
-    // For the bot of a sandbox, its service; else the one on this machine.
-    let at_sandbox = matches!(settings.source("webhook.public_url"), Some(Origin::CommandLine));
-    let told = settings.webhook.public_url.as_ref().filter(|_| at_sandbox).map(ToString::to_string);
-    let url = target(arguments.url.as_deref().or(told.as_deref()), &settings)?;
+    let settings = Settings::load(sources, Need::Nothing)?;
+    // With --sandbox its service, else the one on this machine.
+    let at_sandbox = settings.source("webhook.public_url") == Some(origin::COMMAND_LINE);
+    let from_sandbox = settings.webhook.public_url.as_ref().filter(|_| at_sandbox).map(ToString::to_string);
+    let url = target(arguments.url.as_deref().or(from_sandbox.as_deref()), &settings)?;
     let secret = secret(&settings);
     let update = update(&arguments).to_string();
     if arguments.curl {
         say(format_args!(
-            "curl -i '{}' \\\n  -H 'X-Telegram-Bot-Api-Secret-Token: {}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{}'",
+            "curl -i '{}' \\\n  -H '{SECRET_HEADER_AS_SENT}: {}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{}'",
             quoted(&url),
             secret.expose_secret(),
             quoted(&update),
         ));
         return Ok(ExitCode::SUCCESS);
     }
-    let answer = telegram::ring(&url, &secret, update, PATIENCE).await?;
+    let answer = telegram::ring(&url, &secret, update, TIMEOUT).await?;
     let (status, body) = (answer.status, answer.body.trim());
     if arguments.json {
         say(json!({ "url": url, "status": status, "body": body }));
     } else {
-        say(format_args!("{url} answered {status}: {}", meaning(status)));
+        say(format_args!("{url} answered {status}: {}", describe(status)));
         if !body.is_empty() {
             say(body);
         }
@@ -78,31 +78,31 @@ pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Resu
     Ok(if status == 200 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn target(url: Option<&str>, settings: &Settings) -> Result<String, Wrong> {
+fn target(url: Option<&str>, settings: &Settings) -> Result<String, UsageError> {
     let url = url.map_or_else(|| format!("http://127.0.0.1:{}", settings.server.port), ToOwned::to_owned);
     let url = url.trim().trim_end_matches('/');
-    // The update goes there with the secret token: it must be the host that was written.
+    // The secret token goes to this URL, so its host must be the one that was meant.
     if url.contains('@') {
-        let message = "--url: a URL with an @ may not lead to the host that was meant; it is not shown".to_owned();
-        return Err(Wrong { message, hint: Some("Write it without a user name and password.") });
+        let message = "--url: a URL with an @ may lead to another host than intended; it is not shown".to_owned();
+        return Err(UsageError { message, hint: Some("Write it without a user name and password.") });
     }
     let is_one = |uri: Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
     if !url.parse().is_ok_and(is_one) {
         let message = format!("--url: \"{}\" is not the URL of a service", url.escape_debug());
-        return Err(Wrong { message, hint: Some("Write it with its scheme, such as http://127.0.0.1:10000.") });
+        return Err(UsageError { message, hint: Some("Write it with its scheme, such as http://127.0.0.1:10000.") });
     }
-    Ok(if url.ends_with(webhook::PATH) { url.to_owned() } else { format!("{url}{}", webhook::PATH) })
+    Ok(if url.ends_with(WEBHOOK_PATH) { url.to_owned() } else { format!("{url}{WEBHOOK_PATH}") })
 }
 
-/// A text as it stands between single quotation marks in a shell.
+/// Escapes a text for a shell's single quotation marks.
 fn quoted(text: &str) -> String {
     text.replace('\'', "'\\''")
 }
 
-/// The secret in force; without a token in the settings, the sandbox's.
+/// The current secret token; the sandbox's if the settings have no bot token.
 fn secret(settings: &Settings) -> SecretString {
     let token = settings.telegram.bot_token.clone().unwrap_or_else(|| TOKEN.into());
-    BotToken::new(token).secret_in_force(&settings.webhook)
+    BotToken::new(token).effective_webhook_secret(&settings.webhook)
 }
 
 fn update(arguments: &Arguments) -> Value {
@@ -115,7 +115,7 @@ fn update(arguments: &Arguments) -> Value {
     } else {
         json!({ "id": chat, "type": "supergroup", "title": "Ann's group" })
     };
-    // Microseconds: two rings are two updates, and the number is in the range of a safe integer.
+    // Microseconds: two calls get two ids, and the number is in the range of a safe integer.
     let id = arguments.update_id.unwrap_or_else(|| now.as_microsecond());
     match &arguments.callback {
         None => {
@@ -139,17 +139,17 @@ fn update(arguments: &Arguments) -> Value {
     }
 }
 
-fn meaning(status: u16) -> &'static str {
+fn describe(status: u16) -> &'static str {
     match status {
-        200 => "it has the update",
-        400 => "it does not take this for an update",
+        200 => "the service has stored the update",
+        400 => "the service does not accept this as an update",
         401 => {
-            "it does not accept the secret token. Ring with the TELEGRAM_BOT_TOKEN or WEBHOOK_SECRET that the service \
-             has; for a sandbox, with neither in the environment"
+            "the service does not accept the secret token. Use the TELEGRAM_BOT_TOKEN or WEBHOOK_SECRET of the service; \
+             for a sandbox, set neither"
         }
-        404 => "there is no webhook at this address; is it Doorbell that listens there?",
-        503 => "it could not store the update; try again",
-        _ => "this is not what Telegram wants to hear",
+        404 => "there is no webhook at this address; check that Doorbell listens there",
+        503 => "the service could not store the update; try again",
+        _ => "Telegram would not accept this answer",
     }
 }
 
@@ -158,15 +158,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_route_of_the_webhook_is_added_below_any_path() {
+    fn the_webhook_route_is_appended_to_any_path() {
         let settings = Settings::load(&Sources::default(), Need::Nothing).unwrap();
-        for (url, rung) in [
+        for (url, expected) in [
             (None, "http://127.0.0.1:10000/telegram/webhook"),
             (Some("https://bot.example.org"), "https://bot.example.org/telegram/webhook"),
             (Some("https://example.org/bots/a/"), "https://example.org/bots/a/telegram/webhook"),
             (Some("https://example.org/a/telegram/webhook"), "https://example.org/a/telegram/webhook"),
         ] {
-            assert_eq!(target(url, &settings).unwrap(), rung);
+            assert_eq!(target(url, &settings).unwrap(), expected);
         }
     }
 }

@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Unwell, Wrong, at_sandbox, conversation, load, remark, say};
-use crate::app::{App, BuildError, Parts, RunError};
+use super::error::{CommandFailure, UsageError};
+use super::print::say;
+use super::serve::log_remark;
+use super::{at_sandbox, conversation};
+use crate::app::{App, BuildError, Dependencies, RunError};
 use crate::clock::{SharedClock, SystemClock};
+use crate::fail;
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::sandbox::{Sandbox, TOKEN};
-use crate::settings::{InboxUrl, Need, Origin, Settings, Sources};
+use crate::settings::{InboxUrl, Need, Settings, Sources, origin};
 use crate::telemetry;
 
 #[derive(Args)]
@@ -44,20 +48,23 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
         .with("webhook.takeover", "always");
     let configured = |api_url: &str, port: u16| -> anyhow::Result<Settings> {
         let sources = sources.clone().with("telegram.api_url", api_url).with("server.port", port);
-        load(&sources.with("webhook.public_url", public_url(port)), Need::Token)
+        Ok(Settings::load(&sources.with("webhook.public_url", public_url(port)), Need::Token)?)
     };
     // Settings are checked before any port is bound.
     let settings = configured("http://127.0.0.1:1", 1)?;
     refuse_a_real_inbox(&settings)?;
     telemetry::init(&settings.log)?;
-    remark(&settings);
+    log_remark(&settings);
+    if let Some(order) = sources.fail_point() {
+        fail::arm(order);
+    }
 
     let clock: SharedClock = Arc::new(SystemClock);
     let (shutdown, telegram) = (Shutdown::new(), Shutdown::new());
     stop_on_signals(if arguments.only_telegram { &telegram } else { &shutdown })?;
     let service_stop = shutdown.soft.clone();
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.bot_api_port));
-    let sandbox = Sandbox::start(listen, Arc::clone(&clock), &telegram).await.map_err(|source| Unwell {
+    let sandbox = Sandbox::start(listen, Arc::clone(&clock), &telegram).await.map_err(|source| CommandFailure {
         message: format!("the simulated Telegram cannot listen on {listen}"),
         hint: "Another program may be using the port: stop it, or choose another one with --bot-api-port.",
         source,
@@ -104,13 +111,19 @@ fn build_service(
     let mut attempts = if arguments.port == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
         let port = if arguments.port == 0 { free_port()? } else { arguments.port };
-        let parts = Parts { clock: Arc::clone(clock), shutdown: shutdown.clone(), ..Parts::default() };
+        let dependencies =
+            Dependencies { clock: Arc::clone(clock), shutdown: shutdown.clone(), ..Dependencies::default() };
         attempts -= 1;
-        match App::build_with(settings(port)?, parts) {
+        match App::build_with(settings(port)?, dependencies) {
             Err(BuildError::Listen { .. }) if attempts > 0 => {}
             Err(BuildError::Listen { address, source }) => {
                 let hint = "Another program may be using the port: stop it, or choose another one with --port.";
-                return Err(Unwell { message: format!("the service cannot listen on {address}"), hint, source }.into());
+                return Err(CommandFailure {
+                    message: format!("the service cannot listen on {address}"),
+                    hint,
+                    source,
+                }
+                .into());
             }
             built => return Ok(built?),
         }
@@ -118,9 +131,9 @@ fn build_service(
 }
 
 /// A port of loopback that is free now.
-fn free_port() -> Result<u16, Unwell> {
+fn free_port() -> Result<u16, CommandFailure> {
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    bound.map(|addr| addr.port()).map_err(|source| Unwell {
+    bound.map(|addr| addr.port()).map_err(|source| CommandFailure {
         message: "this machine has no free port".to_owned(),
         hint: "Name a port with --port.",
         source,
@@ -134,14 +147,14 @@ fn public_url(port: u16) -> String {
 
 /// Refuses to use a real bot's database, which the environment of a shell may name: the sandbox would answer that
 /// bot's updates.
-fn refuse_a_real_inbox(settings: &Settings) -> Result<(), Wrong> {
-    let by_variable = matches!(settings.source("inbox.url"), Some(Origin::Variable(name)) if name == "DATABASE_URL");
+fn refuse_a_real_inbox(settings: &Settings) -> Result<(), UsageError> {
+    let by_variable = settings.source("inbox.url") == Some(&*origin::variable("DATABASE_URL"));
     if by_variable && matches!(settings.inbox.url, InboxUrl::Postgres(_)) {
         let message =
             "DATABASE_URL names a PostgreSQL database: a sandbox would take the updates of a real bot from it";
         let hint = "Unset DATABASE_URL: a sandbox needs no database. To use this one on purpose, name it in \
                     DOORBELL__INBOX__URL.";
-        return Err(Wrong { message: message.to_owned(), hint: Some(hint) });
+        return Err(UsageError { message: message.to_owned(), hint: Some(hint) });
     }
     Ok(())
 }

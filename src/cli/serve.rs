@@ -2,11 +2,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{load, remark};
-use crate::app::{App, Parts};
+use crate::app::{App, Dependencies};
 use crate::fail;
 use crate::lifecycle::{Shutdown, stop_on_signals};
-use crate::settings::{Need, Sources};
+use crate::settings::{Need, Settings, Sources};
 use crate::telemetry;
 
 #[derive(Args, Default)]
@@ -14,26 +13,33 @@ use crate::telemetry;
     after_help = "Example:\n  TELEGRAM_BOT_TOKEN_FILE=token.txt PUBLIC_URL=https://bot.example.org doorbell serve"
 )]
 pub(super) struct Arguments {
-    /// Take the bot's webhook over, also from another service: webhook.takeover = "always" for this start.
+    /// Take over the bot's webhook, even from another service: webhook.takeover = "always" for this start.
     #[arg(long)]
     takeover: bool,
 }
 
-/// Serves until it is told to stop.
+/// Runs the service until it is told to stop.
 pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Result<ExitCode> {
     let sources = if arguments.takeover { sources.with("webhook.takeover", "always") } else { sources };
-    let settings = load(&sources, Need::Token)?;
+    let settings = Settings::load(&sources, Need::Token)?;
     telemetry::init(&settings.log)?;
     if let Some(proxy) = settings.proxy_in_words() {
         tracing::info!("{proxy}");
     }
-    remark(&settings);
+    log_remark(&settings);
     if let Some(order) = sources.fail_point() {
         fail::arm(order);
     }
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown)?;
-    let app = App::build_with(settings, Parts { shutdown, ..Parts::default() })?;
+    let app = App::build_with(settings, Dependencies { shutdown, ..Dependencies::default() })?;
     app.run().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Logs what the operator should know about valid settings.
+pub(super) fn log_remark(settings: &Settings) {
+    if let Some(remark) = settings.remark() {
+        tracing::warn!("{remark}");
+    }
 }

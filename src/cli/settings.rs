@@ -21,12 +21,12 @@ pub(super) struct Arguments {
     schema: bool,
 }
 
-/// Prints what was asked for.
+/// Prints the settings, or their schema.
 ///
 /// # Errors
 ///
-/// When there are problems in the settings (a `SettingsError`), or they cannot be printed. A reader
-/// that has read enough, such as `head`, is no failure.
+/// When the settings have problems (a `SettingsError`), or cannot be printed. A reader that stops early, such
+/// as `head`, is no failure.
 pub(super) fn run(arguments: Arguments, sources: &Sources, out: &mut impl Write) -> anyhow::Result<()> {
     let printed = if arguments.schema {
         writeln!(out, "{:#}", settings::json_schema())
@@ -46,7 +46,7 @@ pub(super) fn run(arguments: Arguments, sources: &Sources, out: &mut impl Write)
     }
 }
 
-/// Secrets have no value here, only what may be said of them.
+/// A secret has no value, only a description.
 fn as_json(entry: &Entry) -> Value {
     let (value, secret) = match &entry.value {
         Shown::NotSet => (Value::Null, None),
@@ -54,7 +54,7 @@ fn as_json(entry: &Entry) -> Value {
         Shown::Value(value) => (value.clone(), None),
     };
     let set = entry.value != Shown::NotSet;
-    json!({ "key": entry.key, "set": set, "value": value, "secret": secret, "source": entry.source.to_string() })
+    json!({ "key": entry.key, "set": set, "value": value, "secret": secret, "source": entry.source })
 }
 
 fn as_table(entries: &[Entry], out: &mut impl Write) -> std::io::Result<()> {
@@ -67,10 +67,10 @@ fn as_table(entries: &[Entry], out: &mut impl Write) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The longest value that the table shows in full; JSON has the rest.
+/// The table shows this many characters of a value; JSON shows all.
 const SHOWN: usize = 48;
 
-/// A value for the table; of the commands, their names, and of the buttons, their data.
+/// A value for the table. Commands are shown by their names, and buttons by their data.
 fn in_one_line(value: &Shown) -> String {
     let names = match value {
         Shown::Value(Value::Array(list)) => {

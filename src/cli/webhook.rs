@@ -1,4 +1,4 @@
-//! `doorbell webhook`: what Telegram has stored, in plain words; register now; remove; the secret.
+//! `doorbell webhook`: shows what Telegram has stored, registers, removes, prints the secret token.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -10,12 +10,13 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{Wrong, load, say};
+use super::error::UsageError;
+use super::print::say;
 use crate::app::BuildError;
 use crate::clock::{Clock, SystemClock, elapsed};
-use crate::doctor::{Finding, of_webhook};
-use crate::registrar::{Drift, NotWanted, RefusedToken, Standing, WantedWebhook, drift, meaning, register};
-use crate::settings::{Need, Sources, WebhookSettings};
+use crate::doctor::{Finding, examine_webhook};
+use crate::registrar::{Drift, OffReason, RefusedToken, Status, WantedWebhook, drift, explain, register};
+use crate::settings::{Need, Settings, Sources, WebhookSettings};
 use crate::telegram::{ApiError, BotApi, BotToken, WebhookInfo};
 use crate::wording::{age, count};
 
@@ -25,20 +26,20 @@ pub(super) enum WebhookCommand {
     /// Shows what Telegram has stored; exits 1 when it is not as wanted
     #[command(after_help = "Example: doorbell webhook info --json")]
     Info(Output),
-    /// Registers the webhook now, whoever has it, and reads it back
+    /// Registers the webhook now, even if another service has it, and reads it back
     #[command(after_help = "Example: PUBLIC_URL=https://bot.example.org doorbell webhook set")]
     Set(Output),
-    /// Removes the webhook, whoever has it; updates then wait at Telegram for 24 h at most
+    /// Removes the webhook, even if another service has it; updates then wait at Telegram for at most 24 h
     #[command(after_help = "Example: doorbell webhook delete --drop-pending")]
     Delete {
-        /// Throw away the updates that wait at Telegram
+        /// Discard the updates that wait at Telegram
         #[arg(long)]
         drop_pending: bool,
         /// How to print
         #[command(flatten)]
         output: Output,
     },
-    /// Prints the secret token in force: the one given, else the one derived from the bot token
+    /// Prints the current secret token: the configured one, else the one derived from the bot token
     #[command(after_help = "Example: doorbell webhook secret")]
     Secret(Output),
 }
@@ -51,38 +52,38 @@ pub(super) struct Output {
     json: bool,
 }
 
-/// The longest wait that is taken upon oneself when Telegram asks for one; a longer one is told.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest throttle that the command waits for. A longer one is reported.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// After this long Telegram takes the next setWebhook.
-const A_SECOND: Duration = Duration::from_millis(1_100);
-/// How often `webhook set` calls setWebhook at most.
+/// Telegram accepts one `setWebhook` a second.
+const APART: Duration = Duration::from_millis(1_100);
+/// The most calls of `setWebhook` that `webhook set` makes.
 const TRIES: u32 = 4;
 
-/// Runs the command: exit status 0 when all is well, 1 when something is not, 2 when a setting that
-/// the command needs is missing.
+/// Runs the command. The exit status is 0 on success, 1 if the webhook is not as wanted, and 2 if a needed setting is
+/// missing.
 ///
 /// # Errors
 ///
-/// When Telegram could not be asked, or refused; the caller prints it and exits 1.
+/// When Telegram could not be asked, or refused. The exit status is then 1.
 pub(super) async fn run(command: WebhookCommand, sources: &Sources) -> anyhow::Result<ExitCode> {
-    let settings = load(sources, Need::Token)?;
+    let settings = Settings::load(sources, Need::Token)?;
     let token = settings.telegram.bot_token.clone().map(BotToken::new).ok_or(BuildError::NoToken)?;
     let clock = SystemClock;
-    // Whoever runs a command asks for it: also where the service shall not register by itself.
+    // The operator asked for it, even if the service does not register itself.
     let webhook = WebhookSettings { register: true, ..settings.webhook.clone() };
     let wanted = WantedWebhook::from_settings(&webhook, &settings.platform, &token);
     let api = BotApi::new(&settings.telegram, token.clone(), Arc::new(clock));
     match command {
         WebhookCommand::Info(output) => {
-            let findings = |seen: &WebhookInfo| of_webhook(&settings, &token, seen, clock.now());
-            let unwell = info(&api, wanted.ok().as_ref(), output, clock.now(), findings).await?;
-            Ok(if unwell && settings.webhook.register { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+            let findings = |seen: &WebhookInfo| examine_webhook(&settings, &token, seen, clock.now());
+            let differs = info(&api, wanted.ok().as_ref(), output, clock.now(), findings).await?;
+            Ok(if differs && settings.webhook.register { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
         WebhookCommand::Set(output) => set(&api, wanted, output, &clock).await,
         WebhookCommand::Delete { drop_pending, output } => delete(&api, drop_pending, output).await,
         WebhookCommand::Secret(output) => {
-            let secret = token.secret_in_force(&settings.webhook);
+            let secret = token.effective_webhook_secret(&settings.webhook);
             let secret = secret.expose_secret();
             if output.json {
                 say(format_args!("{}", json!({ "secret_token": secret })));
@@ -94,7 +95,7 @@ pub(super) async fn run(command: WebhookCommand, sources: &Sources) -> anyhow::R
     }
 }
 
-/// Prints what Telegram has, and what the doctor says of it; whether it is not as wanted.
+/// Prints what Telegram has, and what the doctor advises. Returns whether the webhook differs from the wanted one.
 async fn info(
     api: &BotApi,
     wanted: Option<&WantedWebhook>,
@@ -108,10 +109,10 @@ async fn info(
     if output.json {
         let drift: Vec<String> = drift.iter().map(ToString::to_string).collect();
         let wanted_url = wanted.map(|wanted| &wanted.url);
-        let told = json!({ "webhook": seen, "wanted_url": wanted_url, "drift": drift, "findings": findings });
-        say(format_args!("{told:#}"));
+        let report = json!({ "webhook": seen, "wanted_url": wanted_url, "drift": drift, "findings": findings });
+        say(format_args!("{report:#}"));
     } else {
-        let mut lines = Lines(account(&seen, wanted, &drift, now));
+        let mut lines = Lines(describe(&seen, wanted, &drift, now));
         for advice in findings.iter().filter_map(|finding| finding.advice.as_ref()) {
             lines.add("to do", advice);
         }
@@ -122,27 +123,27 @@ async fn info(
 
 async fn set(
     api: &BotApi,
-    wanted: Result<WantedWebhook, NotWanted>,
+    wanted: Result<WantedWebhook, OffReason>,
     output: Output,
     clock: &dyn Clock,
 ) -> anyhow::Result<ExitCode> {
-    let wanted = wanted.map_err(|why| Wrong { message: Standing::Off { why }.sentence(), hint: None })?;
+    let wanted = wanted.map_err(|why| UsageError { message: Status::Off { why }.sentence(), hint: None })?;
     let problems = wanted.problems(api.is_public());
     if !problems.is_empty() {
-        let hint = "Telegram was not asked, because a refusal would remove the webhook it may have.";
-        return Err(Wrong { message: problems.join("; "), hint: Some(hint) }.into());
+        let hint = "Telegram was not asked, because a refusal would remove the webhook that the bot may have.";
+        return Err(UsageError { message: problems.join("; "), hint: Some(hint) }.into());
     }
-    // Telegram takes one setWebhook a second, and ends one that is under way when another comes: a
-    // running service may just have made its own, and repairs what the command has changed.
+    // Telegram ends a setWebhook in progress when another one comes. A running service may have just made one, and repairs
+    // what this command changes.
     let mut tries = 1;
     let registered = loop {
         let registered = register(api, &wanted).await;
         let wait = match &registered {
             Err(ApiError::Throttled { retry_after }) => Some(*retry_after),
-            Err(ApiError::Refused { code: 409, .. }) => Some(A_SECOND),
+            Err(ApiError::Refused { code: 409, .. }) => Some(APART),
             Ok(_) | Err(_) => None,
         };
-        match wait.filter(|wait| *wait <= PATIENCE && tries < TRIES) {
+        match wait.filter(|wait| *wait <= LONGEST_WAIT && tries < TRIES) {
             Some(wait) => clock.sleep(wait).await,
             None => break registered,
         }
@@ -176,14 +177,14 @@ async fn delete(api: &BotApi, drop_pending: bool, output: Output) -> anyhow::Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// What became of it, with what the error means where that is known.
+/// The error with its explanation, if it is known.
 fn explained(error: ApiError, what: &str) -> anyhow::Error {
-    let meaning = match &error {
+    let explanation = match &error {
         ApiError::Refused { code: 401 | 404 | 421, description, .. } => {
-            Some(RefusedToken { words: description.clone() }.hint().to_owned())
+            Some(RefusedToken { description: description.clone() }.hint().to_owned())
         }
         ApiError::Refused { description, .. } => {
-            meaning(description).map(|meaning| format!("{}. {}", meaning.means, meaning.remedy))
+            explain(description).map(|known| format!("{}. {}", known.means, known.remedy))
         }
         ApiError::Throttled { .. }
         | ApiError::Unreachable { .. }
@@ -191,17 +192,17 @@ fn explained(error: ApiError, what: &str) -> anyhow::Error {
         | ApiError::Unknown { .. }
         | ApiError::NotAllowed { .. } => None,
     };
-    let context = meaning.map_or_else(|| what.to_owned(), |meaning| format!("{what} ({meaning})"));
+    let context = explanation.map_or_else(|| what.to_owned(), |explanation| format!("{what} ({explanation})"));
     anyhow::Error::new(error).context(context)
 }
 
-/// What Telegram has, a line for each thing that matters.
-fn account(seen: &WebhookInfo, wanted: Option<&WantedWebhook>, drift: &[Drift], now: Timestamp) -> String {
+/// What Telegram has, one line for each fact.
+fn describe(seen: &WebhookInfo, wanted: Option<&WantedWebhook>, drift: &[Drift], now: Timestamp) -> String {
     let mut lines = Lines::default();
     match (seen.url.as_str(), wanted, drift.first()) {
-        ("", ..) => lines.add("webhook", "none: updates wait at Telegram, for 24 h at most"),
+        ("", ..) => lines.add("webhook", "none: updates wait at Telegram for at most 24 h"),
         (url, None, _) => {
-            lines.add("webhook", &format!("{url} (whose it is cannot be said: no public URL is known here)"));
+            lines.add("webhook", &format!("{url} (no public URL is set here, so it is unknown whose it is)"));
         }
         (url, _, Some(Drift::Foreign { .. })) => lines.add("webhook", &format!("{url} (another service's)")),
         (url, ..) => lines.add("webhook", &format!("{url} (ours)")),
@@ -213,10 +214,10 @@ fn account(seen: &WebhookInfo, wanted: Option<&WantedWebhook>, drift: &[Drift], 
     match (&seen.last_error_message, seen.last_error_date) {
         (Some(message), date) => {
             lines.add("last error", &format!("{}{message}", ago(date, now)));
-            if let Some(meaning) = meaning(message) {
-                lines.add("", &format!("this means: {}", meaning.means));
+            if let Some(known) = explain(message) {
+                lines.add("", &format!("this means: {}", known.means));
             }
-            lines.add("", "Telegram keeps it also after deliveries succeed again");
+            lines.add("", "Telegram still reports it after deliveries succeed again");
         }
         (None, _) => lines.add("last error", "none since the webhook was set"),
     }
@@ -224,7 +225,7 @@ fn account(seen: &WebhookInfo, wanted: Option<&WantedWebhook>, drift: &[Drift], 
         let kinds = seen.allowed_updates.as_deref().unwrap_or_default();
         let default = "Telegram's default (all but chat_member, message_reaction and message_reaction_count)";
         lines.add("updates", &if kinds.is_empty() { default.to_owned() } else { kinds.join(", ") });
-        let most = seen.max_connections.map_or("unknown".to_owned(), |most| format!("{most} at most"));
+        let most = seen.max_connections.map_or("unknown".to_owned(), |most| format!("at most {most}"));
         let address = seen.ip_address.as_deref().unwrap_or("an unknown address");
         lines.add("connections", &format!("{most}, to {address}"));
     }
@@ -239,9 +240,9 @@ struct Lines(String);
 
 impl Lines {
     fn add(&mut self, name: &str, what: &(impl ToString + ?Sized)) {
-        // What comes from Telegram must not steer the terminal.
+        // What comes from Telegram must not control the terminal.
         let what: String = what.to_string().chars().filter(|c| !c.is_control()).collect();
-        writeln!(self.0, "{name:<14} {what}").expect("a string takes everything");
+        writeln!(self.0, "{name:<14} {what}").expect("writing to a string cannot fail");
     }
 }
 
@@ -262,34 +263,34 @@ mod tests {
             allowed_updates: vec![],
             max_connections: 40,
             drop_pending_updates: false,
-            claim: crate::registrar::Claim::Any,
+            takeover: crate::registrar::TakeoverPolicy::Any,
         }
     }
 
-    fn told(seen: &WebhookInfo) -> String {
+    fn text(seen: &WebhookInfo) -> String {
         let wanted = wanted();
-        account(seen, Some(&wanted), &drift(&wanted, seen), Timestamp::from_second(1_000_000).unwrap())
+        describe(seen, Some(&wanted), &drift(&wanted, seen), Timestamp::from_second(1_000_000).unwrap())
     }
 
     #[test]
-    fn a_webhook_is_said_to_be_ours_or_anothers_or_none() {
+    fn the_owner_of_the_webhook_is_shown() {
         let at = |url: &str| WebhookInfo { url: url.to_owned(), max_connections: Some(40), ..WebhookInfo::default() };
-        assert!(told(&at("https://a.example/telegram/webhook")).contains("(ours)"));
-        let foreign = told(&at("https://b.example/x"));
+        assert!(text(&at("https://a.example/telegram/webhook")).contains("(ours)"));
+        let foreign = text(&at("https://b.example/x"));
         assert!(foreign.contains("(another service's)") && foreign.contains("wanted         https://a.example"));
-        assert!(told(&at("")).starts_with("webhook        none"));
+        assert!(text(&at("")).starts_with("webhook        none"));
     }
 
     #[test]
-    fn the_last_error_is_told_with_its_age_and_what_it_means() {
+    fn the_last_error_is_shown_with_its_age_and_explanation() {
         let seen = WebhookInfo {
             url: "https://a.example/telegram/webhook".to_owned(),
             last_error_date: Some(1_000_000 - 3_725),
             last_error_message: Some("Connection refused\u{1b}[31m".to_owned()),
             ..WebhookInfo::default()
         };
-        let told = told(&seen);
-        assert!(told.contains("1 h 2 min ago: Connection refused[31m"), "{told}");
-        assert!(told.contains("this means: nothing listens"), "{told}");
+        let text = text(&seen);
+        assert!(text.contains("1 h 2 min ago: Connection refused[31m"), "{text}");
+        assert!(text.contains("this means: nothing listens"), "{text}");
     }
 }

@@ -1,16 +1,16 @@
-use crate::inbox::Verdict;
+use crate::inbox::VerdictKind;
 use crate::telemetry::{Counter, Family, Histogram, Registry, Unit, durations, label};
 
-/// Attempts, since the start.
+/// What dispatch counts since the start.
 #[derive(Debug)]
 pub struct Counts {
-    /// Attempts that ended, by how.
-    pub attempts: Family<Outcome, Counter>,
-    /// How long each run of the handler took, without the calls that it wanted.
+    /// Attempts that ended, by outcome.
+    pub attempts: Family<VerdictKind, Counter>,
+    /// The duration of each run of the handler, without the calls that it returned.
     pub handler: Histogram,
-    /// Calls that are not made again although Telegram has not carried them out, or not said so, by reason.
-    pub given_up: Family<GivenUp, Counter>,
-    /// Attempts whose outcome was not recorded, because the update had been given to somebody else.
+    /// Calls that were given up, by reason.
+    pub given_up: Family<GiveUpReason, Counter>,
+    /// Attempts whose outcome was not recorded, because another instance had claimed the update.
     pub leases_lost: Counter,
 }
 
@@ -30,12 +30,12 @@ impl Counts {
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "doorbell_leases_lost",
-            "Attempts whose outcome was refused, because their lease had lapsed and the update was given to another",
+            "Attempts whose outcome was refused, because their lease had lapsed and another instance claimed the update",
             self.leases_lost.clone(),
         );
         registry.register(
             "doorbell_attempts",
-            "Attempts that ended, by outcome. Those that ended dead or expired are as many updates",
+            "Attempts that ended, by outcome. Each attempt that ended dead or expired is one update",
             self.attempts.clone(),
         );
         registry.register_with_unit(
@@ -46,55 +46,21 @@ impl Counts {
         );
         registry.register(
             "doorbell_telegram_calls_given_up",
-            "Calls that are not made again, by reason. refused: the update is dead. ordinary: the person blocked the \
-             bot, or it was too late. unknown: every answer was lost",
+            "Calls that were given up, by reason. refused: the update is a dead-letter update. ordinary: the person \
+             blocked the bot, or it was too late. unknown: every answer was lost",
             self.given_up.clone(),
         );
     }
 }
 
 label! {
-    /// How an attempt ended.
-    pub enum Outcome as "outcome" {
-        /// Handled, every call made.
-        Done = "done",
-        /// The bot failed, and is tried again.
-        Retry = "retry",
-        /// The bot was away, and is tried again.
-        Postponed = "postponed",
-        /// Handled, and calls are left to be made.
-        CallsLeft = "calls_left",
-        /// Given up: the update is dead.
-        Dead = "dead",
-        /// The update's life was over before it was handled.
-        Expired = "expired",
-        /// Put back, because the service stops.
-        Released = "released",
-    }
-}
-
-label! {
     /// Why a call is not made again.
-    pub enum GivenUp as "reason" {
-        /// Telegram refused it: its update is dead.
+    pub enum GiveUpReason as "reason" {
+        /// Telegram refused it. The update becomes a dead-letter update.
         Refused = "refused",
-        /// Telegram refused it, and nothing is left to mend: the person has blocked the bot, or it is too late.
+        /// Telegram refused it, and nothing has to be corrected: the person has blocked the bot, or it is too late.
         Ordinary = "ordinary",
-        /// It was sent as often as it may be, and each answer was lost.
+        /// It was sent as often as allowed, and each answer was lost.
         Unknown = "unknown",
-    }
-}
-
-impl From<&Verdict> for Outcome {
-    fn from(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Done => Self::Done,
-            Verdict::Retry { .. } => Self::Retry,
-            Verdict::Postpone { .. } => Self::Postponed,
-            Verdict::CallsLeft { .. } => Self::CallsLeft,
-            Verdict::Dead { .. } | Verdict::Refused { .. } => Self::Dead,
-            Verdict::Expired => Self::Expired,
-            Verdict::Released => Self::Released,
-        }
     }
 }

@@ -1,86 +1,90 @@
-//! What runs at the moment: claims and attempts, and the leases that are prolonged meanwhile.
+//! The attempts that are running, and the leases that must be renewed for them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use super::Dispatch;
-use crate::inbox::Lease;
+use crate::inbox::{Delivery, Lease};
 use crate::update::UpdateId;
 
-/// The attempts that are under way.
+/// The running claims and attempts.
 #[derive(Default)]
 pub(super) struct Running {
-    now: Mutex<Now>,
+    state: Mutex<State>,
+    /// Notified when an attempt has ended, and when nothing is running.
     pub(super) changed: Notify,
 }
 
 #[derive(Default)]
-pub(super) struct Now {
+pub(super) struct State {
     pub(super) leases: HashMap<UpdateId, Lease>,
-    /// Claims whose updates are not among the leases yet.
-    claiming: usize,
-    /// How many attempts have ended so far.
+    /// The number of claims whose updates are not among the leases yet.
+    claims: usize,
+    /// The number of attempts that have ended.
     pub(super) ended: u64,
 }
 
-impl Now {
+impl State {
     pub(super) fn is_idle(&self) -> bool {
-        self.leases.is_empty() && self.claiming == 0
+        self.leases.is_empty() && self.claims == 0
     }
 }
 
 impl Running {
-    pub(super) fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    pub(super) fn add(&self, deliveries: &[Delivery]) {
+        self.state().leases.extend(deliveries.iter().map(|delivery| (delivery.lease.update_id, delivery.lease)));
     }
 }
 
-/// A claim under way; when it ends in whatever way, it is not counted any more.
-pub(super) struct Claiming<'a>(&'a Running);
+/// A running claim. It ends when it is dropped.
+pub(super) struct Claim<'a>(&'a Running);
 
-impl<'a> Claiming<'a> {
+impl<'a> Claim<'a> {
     pub(super) fn begin(running: &'a Running) -> Self {
-        running.now().claiming += 1;
+        running.state().claims += 1;
         Self(running)
     }
 }
 
-impl Drop for Claiming<'_> {
+impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        let mut now = self.0.now();
-        now.claiming -= 1;
-        let is_idle = now.is_idle();
-        drop(now);
+        let is_idle = {
+            let mut state = self.0.state();
+            state.claims -= 1;
+            state.is_idle()
+        };
         if is_idle {
             self.0.changed.notify_waiters();
         }
     }
 }
 
-/// An attempt under way; when it ends in whatever way, a panic too, its lease is not prolonged any more and nobody
-/// waits for it.
-pub(super) struct Attempting {
-    dispatch: Arc<Dispatch>,
+/// A running attempt. When it is dropped, also by a panic, its lease is no longer renewed and no stop waits for it.
+pub(super) struct Attempt {
+    running: Arc<Running>,
     id: UpdateId,
 }
 
-impl Attempting {
-    /// The attempt at an update whose lease is among those of what runs.
-    pub(super) fn of(dispatch: &Arc<Dispatch>, id: UpdateId) -> Self {
-        Self { dispatch: Arc::clone(dispatch), id }
+impl Attempt {
+    /// The attempt at an update whose lease is in the state.
+    pub(super) fn begin(running: &Arc<Running>, id: UpdateId) -> Self {
+        Self { running: Arc::clone(running), id }
     }
 }
 
-impl Drop for Attempting {
+impl Drop for Attempt {
     fn drop(&mut self) {
-        let running = &self.dispatch.running;
         {
-            let mut now = running.now();
-            now.leases.remove(&self.id);
-            now.ended += 1;
+            let mut state = self.running.state();
+            state.leases.remove(&self.id);
+            state.ended += 1;
         }
-        running.changed.notify_waiters();
+        self.running.changed.notify_waiters();
     }
 }

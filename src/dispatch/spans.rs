@@ -1,50 +1,49 @@
-//! What a trace is told of attempts and of their calls: numbers, methods and outcomes, never a text of anybody.
+//! The spans of attempts and of their calls. They hold numbers, methods and outcomes, and no text of a person.
 
 use jiff::Timestamp;
 
-use super::Outcome;
-use crate::inbox::Verdict;
-use crate::telegram::{Answered, ApiError, Call};
+use crate::inbox::{Verdict, VerdictKind};
+use crate::telegram::{ApiError, Call, CallOutcome};
 use crate::telemetry::{Label, Span, Trace};
 use crate::update::Update;
 
-/// Begins the span of an attempt.
-pub(super) fn attempt(trace: &Trace, update: &Update, attempt: u32, begun: Timestamp) -> Span {
+/// Starts the span of an attempt.
+pub(super) fn start_attempt(trace: &Trace, update: &Update, attempt: u32, now: Timestamp) -> Span {
     trace
-        .work("handle update", begun)
+        .work("handle update", now)
         .with("update.kind", update.kind.name().to_owned())
         .with("attempt", i64::from(attempt))
 }
 
-/// Ends it.
-pub(super) fn attempted(span: Span, verdict: &Verdict, ended: Timestamp) {
-    let outcome = Outcome::from(verdict);
-    let well = matches!(outcome, Outcome::Done | Outcome::Released);
-    span.with("outcome", outcome.name()).end(ended, well);
+/// Ends the span of an attempt.
+pub(super) fn end_attempt(span: Span, verdict: &Verdict, now: Timestamp) {
+    let outcome = verdict.kind();
+    let is_ok = matches!(outcome, VerdictKind::Done | VerdictKind::Released);
+    span.with("outcome", outcome.name()).end(now, is_ok);
 }
 
-/// Begins the span of a call, its wait for a turn included.
-pub(super) fn call(attempt: &Span, call: &Call, begun: Timestamp) -> Span {
+/// Starts the span of a call. It includes the wait for the rate limits.
+pub(super) fn start_call(attempt: &Span, call: &Call, now: Timestamp) -> Span {
     let method = call.method_name();
-    attempt.request(method.to_owned(), begun).with("rpc.method", method.to_owned())
+    attempt.request(method.to_owned(), now).with("rpc.method", method.to_owned())
 }
 
-/// Ends it. Where Telegram asks to wait the status is not known: the call may have been put off without being made.
-pub(super) fn called(span: Span, error: Option<&ApiError>, ended: Timestamp) {
-    let (answered, status) = match error {
-        None => (Answered::Ok, Some(200)),
-        Some(ApiError::Refused { code, .. }) => (Answered::Refused, Some(*code)),
-        Some(error) => (Answered::from(error), None),
+/// Ends the span of a call. A throttled call has no status, because it may have been put off without being sent.
+pub(super) fn end_call(span: Span, error: Option<&ApiError>, now: Timestamp) {
+    let (outcome, status) = match error {
+        None => (CallOutcome::Ok, Some(200)),
+        Some(ApiError::Refused { code, .. }) => (CallOutcome::Refused, Some(*code)),
+        Some(error) => (CallOutcome::from(error), None),
     };
-    let span = span.with("outcome", answered.name());
+    let span = span.with("outcome", outcome.name());
     let span = match status {
         Some(status) => span.with("http.response.status_code", i64::from(status)),
         None => span,
     };
-    span.end(ended, error.is_none());
+    span.end(now, error.is_none());
 }
 
-/// Ends that of a call which was not waited for, because the service stops. It may have been carried out.
-pub(super) fn let_go(span: Span, ended: Timestamp) {
-    span.with("outcome", Outcome::Released.name()).end(ended, false);
+/// Ends the span of a call that the hard stop interrupted. Telegram may have carried it out.
+pub(super) fn release_call(span: Span, now: Timestamp) {
+    span.with("outcome", VerdictKind::Released.name()).end(now, false);
 }

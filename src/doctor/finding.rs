@@ -1,37 +1,37 @@
 use serde::Serialize;
 
-/// One thing that was looked into.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was checked, in a word or two.
+    /// The name of the check.
     pub check: &'static str,
-    /// Whether it is as it should be.
+    /// Whether the check succeeded.
     pub verdict: Verdict,
-    /// What was seen.
+    /// What the check found.
     pub seen: String,
-    /// What to do; none where all is well.
+    /// What to do; none if the check is ok.
     pub advice: Option<String>,
 }
 
-/// Whether something is as it should be.
+/// Whether a check succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It is.
-    Well,
-    /// It is not.
-    Unwell,
-    /// That cannot be told from here.
+    /// Everything is as it should be.
+    Ok,
+    /// Something is wrong.
+    Failed,
+    /// The check could not be made.
     Unknown,
 }
 
 impl Finding {
-    pub(super) fn well(check: &'static str, seen: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Well, seen: seen.into(), advice: None }
+    pub(super) fn ok(check: &'static str, seen: impl Into<String>) -> Self {
+        Self { check, verdict: Verdict::Ok, seen: seen.into(), advice: None }
     }
 
-    pub(super) fn unwell(check: &'static str, seen: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Unwell, seen: seen.into(), advice: Some(advice.into()) }
+    pub(super) fn failed(check: &'static str, seen: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { check, verdict: Verdict::Failed, seen: seen.into(), advice: Some(advice.into()) }
     }
 
     pub(super) fn unknown(check: &'static str, seen: impl Into<String>, advice: impl Into<String>) -> Self {

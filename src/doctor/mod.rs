@@ -1,53 +1,35 @@
-//! Finds out what keeps a bot from answering, and says what to do: each finding on its own, later
-//! ones spared when an earlier one makes them meaningless. It changes nothing.
+//! Checks everything that can keep a bot from answering, and says what to do. It changes nothing.
+//!
+//! Each check has its own finding. A check is skipped if an earlier one makes it meaningless.
 
+mod case;
 mod finding;
-mod keeping;
-mod owners;
+mod ownership;
 mod reach;
 mod registration;
+mod storage;
 
 use jiff::Timestamp;
 
+pub use case::Ring;
 pub use finding::{Finding, Verdict};
 
 use crate::clock::SharedClock;
-use crate::registrar::{Claim, Drift, NotWanted, WantedWebhook, drift};
-use crate::settings::{Settings, WebhookSettings};
+use crate::registrar::{Drift, TakeoverPolicy, drift};
+use crate::settings::Settings;
 use crate::telegram::{BotApi, BotToken, WebhookInfo};
+use case::Case;
 use reach::Service;
 
-/// What is rung with, if the doctor is to ring at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ring {
-    /// Nothing is sent.
-    No,
-    /// An update that means nothing, and has no effect.
-    Harmless,
-    /// `/start`, as if that person had written it; the answer goes to that private chat.
-    Start {
-        /// The person's id.
-        user: i64,
-    },
-}
-
-/// What the findings are made from.
-struct Case<'a> {
-    settings: &'a Settings,
-    claim: Claim,
-    wanted: Result<WantedWebhook, NotWanted>,
-    now: Timestamp,
-}
-
-/// Examines everything that can be wrong, in the order in which one would look.
+/// Makes all checks, in the order in which an operator would.
 ///
-/// The settings have been read without a problem: that is the first finding.
+/// The settings must have been loaded without a problem: that is the first finding.
 pub async fn examine(settings: &Settings, clock: SharedClock, ring: Ring) -> Vec<Finding> {
     let now = clock.now();
     let mut findings = vec![registration::settings(settings)];
     let Some(token) = settings.telegram.bot_token.clone().map(BotToken::new) else {
         findings.push(registration::no_token());
-        findings.push(owners::place(settings, Claim::of(settings.webhook.takeover, &settings.platform)));
+        findings.push(ownership::platform(settings, TakeoverPolicy::of(settings.webhook.takeover, &settings.platform)));
         return findings;
     };
     let case = Case::of(settings, &token, now);
@@ -58,34 +40,26 @@ pub async fn examine(settings: &Settings, clock: SharedClock, ring: Ring) -> Vec
     findings.push(registration::public_url(&case, api.is_public()));
     let seen = if me.is_ok() { case.webhook(&api, &mut findings).await } else { None };
     let service = case.reach(ring, &mut findings).await;
-    findings.push(keeping::inbox(settings, bot, service.as_ref(), now));
-    findings.push(keeping::storage(settings));
-    findings.push(owners::place(settings, case.claim));
+    findings.push(storage::inbox(settings, bot, service.as_ref(), now));
+    findings.push(storage::disk(settings));
+    findings.push(ownership::platform(settings, case.takeover));
     if let Some(seen) = seen {
-        findings.push(owners::alone(&case, &seen, service.as_ref()));
+        findings.push(ownership::other_programs(&case, &seen, service.as_ref()));
     }
     findings
 }
 
-/// What is found of a webhook, as Telegram has it: nothing else is looked into.
+/// Makes the checks of the webhook only. `seen` is what Telegram has.
 #[must_use]
-pub fn of_webhook(settings: &Settings, token: &BotToken, seen: &WebhookInfo, now: Timestamp) -> Vec<Finding> {
-    Case::of(settings, token, now).of_webhook(seen)
+pub fn examine_webhook(settings: &Settings, token: &BotToken, seen: &WebhookInfo, now: Timestamp) -> Vec<Finding> {
+    Case::of(settings, token, now).examine_webhook(seen)
 }
 
-impl<'a> Case<'a> {
-    fn of(settings: &'a Settings, token: &BotToken, now: Timestamp) -> Self {
-        let claim = Claim::of(settings.webhook.takeover, &settings.platform);
-        // Where it would lead is asked also of a service that does not register by itself.
-        let webhook = WebhookSettings { register: true, ..settings.webhook.clone() };
-        let wanted = WantedWebhook::from_settings(&webhook, &settings.platform, token);
-        Self { settings, claim, wanted, now }
-    }
-
-    fn of_webhook(&self, seen: &WebhookInfo) -> Vec<Finding> {
+impl Case<'_> {
+    fn examine_webhook(&self, seen: &WebhookInfo) -> Vec<Finding> {
         let drift = self.wanted.as_ref().map(|wanted| drift(wanted, seen)).unwrap_or_default();
         let mut findings = vec![registration::webhook(self, seen, &drift)];
-        // What is said of another service's webhook does not concern this one.
+        // The limits and errors of another service's webhook do not concern this one.
         if !matches!(drift.first(), Some(Drift::Empty | Drift::Foreign { .. })) && self.wanted.is_ok() {
             findings.push(registration::limits(&drift));
             findings.push(registration::deliveries(seen, self.now));
@@ -93,7 +67,7 @@ impl<'a> Case<'a> {
         findings
     }
 
-    /// What Telegram has, as far as it can be asked.
+    /// Asks Telegram for the webhook, and checks it.
     async fn webhook(&self, api: &BotApi, findings: &mut Vec<Finding>) -> Option<WebhookInfo> {
         let seen = match api.webhook_info().await {
             Ok(seen) => seen,
@@ -102,11 +76,11 @@ impl<'a> Case<'a> {
                 return None;
             }
         };
-        findings.extend(self.of_webhook(&seen));
+        findings.extend(self.examine_webhook(&seen));
         Some(seen)
     }
 
-    /// Goes to the public URL, as Telegram would.
+    /// Checks the service through the public URL, as Telegram would reach it.
     async fn reach(&self, ring: Ring, findings: &mut Vec<Finding>) -> Option<Service> {
         let wanted = self.wanted.as_ref().ok()?;
         let service = match reach::service(wanted).await {
@@ -119,11 +93,11 @@ impl<'a> Case<'a> {
                 return None;
             }
         };
-        findings.push(service.standing());
+        findings.push(service.own_report());
         let secret = reach::secret(wanted).await;
-        let admitted = secret.verdict == Verdict::Well;
+        let accepted = secret.verdict == Verdict::Ok;
         findings.push(secret);
-        if admitted && ring != Ring::No {
+        if accepted && ring != Ring::No {
             findings.push(reach::ring(wanted, ring, self.now).await);
         }
         Some(service)

@@ -3,38 +3,39 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Finding, Ring};
-use crate::registrar::{WEBHOOK_PATH, WantedWebhook, meaning};
-use crate::telegram::{self, Answer, NotDelivered};
+use super::case::Ring;
+use super::finding::Finding;
+use crate::registrar::{WantedWebhook, explain};
+use crate::telegram::{self, Answer, NotDelivered, WEBHOOK_PATH};
 use crate::wording;
 
-/// Telegram waits for 60 s; a service that takes longer than this is unwell all the same.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The longest wait for an answer. Telegram waits for 60 s, but a service that takes longer than this has a problem.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// No service has this secret token.
-const WRONG: &str = "the-doctors-wrong-secret";
+/// A secret token that no service has.
+const WRONG_SECRET: &str = "the-doctors-wrong-secret";
 
-/// Neither is this an update, nor does it change anything.
+/// A body that is no update, and changes nothing.
 const NO_UPDATE: &str = "{}";
 
-/// The service that the public URL leads to, as it speaks of itself.
+/// The service at the public URL, as its `/healthz` describes it.
 pub(super) struct Service {
     health: Value,
 }
 
-/// Asks for `/healthz` at the public URL.
+/// Requests `/healthz` at the public URL.
 pub(super) async fn service(wanted: &WantedWebhook) -> Result<(Service, Finding), Finding> {
-    const CHECK: &str = "way to the service";
+    const CHECK: &str = "reachability";
     let url = format!("{}/healthz", wanted.url.trim_end_matches(WEBHOOK_PATH));
-    let answer = telegram::visit(&url, PATIENCE).await.map_err(|error| unreached(CHECK, &error))?;
+    let answer = telegram::visit(&url, TIMEOUT).await.map_err(|error| unreached(CHECK, &error))?;
     let health: Value = serde_json::from_str(&answer.body).unwrap_or_default();
     let Some(version) = health["version"].as_str().filter(|_| health["webhook"].is_object()) else {
         return Err(not_doorbell(CHECK, &url, &answer));
     };
     let uptime = wording::age(Duration::from_secs(health["uptime_s"].as_u64().unwrap_or_default()));
     let finding = match answer.status {
-        200 => Finding::well(CHECK, format!("{url} leads to Doorbell {version}, up for {uptime}")),
-        _ => Finding::unwell(
+        200 => Finding::ok(CHECK, format!("{url} leads to Doorbell {version}, up for {uptime}")),
+        _ => Finding::failed(
             CHECK,
             format!("{url} leads to Doorbell {version}, which is starting or stopping"),
             "Run this again in a moment.",
@@ -45,121 +46,121 @@ pub(super) async fn service(wanted: &WantedWebhook) -> Result<(Service, Finding)
 
 fn unreached(check: &'static str, error: &NotDelivered) -> Finding {
     let reason = error.reason();
-    Finding::unwell(
+    Finding::failed(
         check,
         format!("{error}: {reason}"),
-        "Start the service. If it runs, let the platform, proxy or tunnel lead from the public URL to the port it \
-         listens on (PORT, at 0.0.0.0), or correct PUBLIC_URL.",
+        "Start the service. If it is running, point the platform, proxy or tunnel from the public URL to the port on \
+         which it listens (PORT, at 0.0.0.0), or correct PUBLIC_URL.",
     )
 }
 
 fn not_doorbell(check: &'static str, url: &str, answer: &Answer) -> Finding {
     let status = answer.status;
-    let meaning = meaning(&format!("Wrong response from the webhook: {status} "));
-    let means = meaning.map(|meaning| format!(": {}", meaning.means)).unwrap_or_default();
-    Finding::unwell(
+    let known = explain(&format!("Wrong response from the webhook: {status} "));
+    let means = known.map(|known| format!(": {}", known.means)).unwrap_or_default();
+    Finding::failed(
         check,
         format!("{url} answers {status}, but not as Doorbell does{means}"),
-        meaning.map_or(
-            "Another program answers at the public URL: correct PUBLIC_URL, or what leads from there to this service.",
-            |meaning| meaning.remedy,
+        known.map_or(
+            "Another program answers at the public URL: correct PUBLIC_URL, or point the platform, proxy or tunnel to this \
+             service.",
+            |known| known.remedy,
         ),
     )
 }
 
 impl Service {
-    /// How the service itself says it stands.
-    pub(super) fn standing(&self) -> Finding {
+    /// What the service itself reports about its webhook.
+    pub(super) fn own_report(&self) -> Finding {
         const CHECK: &str = "service";
         let webhook = &self.health["webhook"];
         let says = webhook["says"].as_str().unwrap_or_default();
-        // Where the operator wants another program to register, that is as it should be.
+        // The operator wants another program to register the webhook.
         if webhook["standing"] == "off" && webhook["why"] == "turned_off" {
-            return Finding::well(CHECK, format!("it says: {says}"));
+            return Finding::ok(CHECK, format!("it says: {says}"));
         }
         if webhook["standing"] != "active" {
-            return Finding::unwell(
+            return Finding::failed(
                 CHECK,
                 format!("it says: {says}"),
-                "Do as it says; its log has the story. `doorbell webhook info` shows what Telegram has.",
+                "Do as it says; its log has the details. `doorbell webhook info` shows what Telegram has.",
             );
         }
         match (self.conflict(), webhook["trouble"].as_str()) {
             (Some(conflict), _) => {
-                Finding::unwell(CHECK, format!("it says: {conflict}"), "Stop the other program or copy, as it says.")
+                Finding::failed(CHECK, format!("it says: {conflict}"), "Stop the other program or copy, as it says.")
             }
-            (None, Some(trouble)) => Finding::unwell(CHECK, format!("it says: {trouble}"), "Do as it says."),
-            (None, None) => Finding::well(CHECK, format!("it says: {says}")),
+            (None, Some(trouble)) => Finding::failed(CHECK, format!("it says: {trouble}"), "Do as it says."),
+            (None, None) => Finding::ok(CHECK, format!("it says: {says}")),
         }
     }
 
-    /// Who else changes the webhook, as far as the service has noticed.
+    /// What the service reports about another program that changes the webhook.
     pub(super) fn conflict(&self) -> Option<&str> {
         self.health["webhook"]["conflict"].as_str()
     }
 
-    /// What the service says of its inbox.
+    /// What the service reports about its inbox.
     pub(super) fn inbox(&self) -> &Value {
         &self.health["inbox"]
     }
 }
 
-/// Whether the webhook lets in who knows the secret in force, and nobody else. What is sent is no
-/// update, so nothing is taken in.
+/// Whether the webhook accepts the current secret token and refuses another one. The body is no update, so nothing is
+/// stored.
 pub(super) async fn secret(wanted: &WantedWebhook) -> Finding {
     const CHECK: &str = "secret token";
-    let knock = async |secret| telegram::ring(&wanted.url, secret, NO_UPDATE.to_owned(), PATIENCE).await;
-    let (wrong, right) = match (knock(&WRONG.into()).await, knock(&wanted.secret_token).await) {
+    let post = async |secret| telegram::ring(&wanted.url, secret, NO_UPDATE.to_owned(), TIMEOUT).await;
+    let (wrong, right) = match (post(&WRONG_SECRET.into()).await, post(&wanted.secret_token).await) {
         (Ok(wrong), Ok(right)) => (wrong.status, right.status),
         (Err(error), _) | (_, Err(error)) => return unreached(CHECK, &error),
     };
     match (wrong, right) {
-        (401, 400) => Finding::well(CHECK, "the service refuses a wrong one and knows the one in force"),
-        (401, 401) => Finding::unwell(
+        (401, 400) => Finding::ok(CHECK, "the service refuses a wrong one and accepts the current one"),
+        (401, 401) => Finding::failed(
             CHECK,
-            "the service does not know the secret token that follows from the settings here",
+            "the service does not know the secret token that these settings result in",
             "Give this command and all instances of the service the same TELEGRAM_BOT_TOKEN and WEBHOOK_SECRET, and \
              start the service again.",
         ),
-        (401, status) => Finding::unwell(
+        (401, status) => Finding::failed(
             CHECK,
             format!("the service refuses a wrong one, but answers {status} to the right one"),
-            "Look at the log of the service: it should have said 400 to what is no update.",
+            "Check the log of the service: it should have answered 400 to a body that is no update.",
         ),
-        (status, _) => Finding::unwell(
+        (status, _) => Finding::failed(
             CHECK,
             format!("{} answers {status} to a wrong secret token, not 401", wanted.url),
-            "Doorbell refuses it: something before the service answers in its place. Let the webhook's path pass as it \
-             is.",
+            "Doorbell refuses it, so a proxy in front of the service answers in its place. Pass the webhook's path \
+             through to the service unchanged.",
         ),
     }
 }
 
-/// Sends one update, signed as Telegram's are.
+/// Sends one update with the current secret token, as Telegram does.
 pub(super) async fn ring(wanted: &WantedWebhook, ring: Ring, now: Timestamp) -> Finding {
     const CHECK: &str = "ring";
     let (update, sent) = match ring {
         Ring::Start { user } => (start(user, now), format!("/start from {user}")),
-        Ring::Harmless | Ring::No => (
-            json!({ "update_id": now.as_microsecond(), "doorbell_doctor": {} }),
-            "an update that means nothing".to_owned(),
-        ),
+        Ring::Harmless | Ring::No => {
+            (json!({ "update_id": now.as_microsecond(), "doorbell_doctor": {} }), "a harmless update".to_owned())
+        }
     };
-    match telegram::ring(&wanted.url, &wanted.secret_token, update.to_string(), PATIENCE).await {
-        Ok(Answer { status: 200, .. }) if ring == Ring::Harmless => Finding::well(
+    match telegram::ring(&wanted.url, &wanted.secret_token, update.to_string(), TIMEOUT).await {
+        Ok(Answer { status: 200, .. }) if ring == Ring::Harmless => Finding::ok(
             CHECK,
             format!(
-                "{sent} was taken in (200). `doorbell doctor --ring YOUR_ID` sends /start: the reply comes in Telegram"
+                "{sent} was accepted (200). `doorbell doctor --ring YOUR_ID` sends /start, and the reply comes in Telegram"
             ),
         ),
         Ok(Answer { status: 200, .. }) => {
-            Finding::well(CHECK, format!("{sent} was taken in (200); look for the reply in Telegram"))
+            Finding::ok(CHECK, format!("{sent} was accepted (200); look for the reply in Telegram"))
         }
-        Ok(Answer { status, .. }) => Finding::unwell(
+        Ok(Answer { status, .. }) => Finding::failed(
             CHECK,
             format!("{sent} was answered {status}, not 200"),
-            meaning(&format!("Wrong response from the webhook: {status} "))
-                .map_or("Look at the log of the service.", |meaning| meaning.remedy),
+            explain(&format!("Wrong response from the webhook: {status} "))
+                .map_or("Check the log of the service.", |known| known.remedy),
         ),
         Err(error) => unreached(CHECK, &error),
     }

@@ -2,30 +2,31 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Case, Finding};
-use crate::registrar::{Claim, Drift, NotWanted, RefusedToken, Standing, meaning, waiting};
-use crate::settings::{Origin, Settings};
+use super::case::Case;
+use super::finding::Finding;
+use crate::registrar::{Drift, OffReason, RefusedToken, Status, TakeoverPolicy, explain, waiting};
+use crate::settings::{Settings, origin};
 use crate::telegram::{ApiError, Me, WebhookInfo};
 use crate::wording;
 
-/// Telegram tries again after 2 min at most: an older error has not come back.
+/// Telegram tries again after at most 2 min: an error older than this has not come back.
 const FRESH: Duration = Duration::from_mins(3);
 
-/// More than this many updates do not just happen to be on their way.
-const PILE: u64 = 100;
+/// This many waiting updates are more than normal traffic.
+const BACKLOG: u64 = 100;
 
 pub(super) fn settings(settings: &Settings) -> Finding {
-    let set = settings.in_force().iter().filter(|entry| entry.source != Origin::Default).count();
+    let set = settings.in_force().iter().filter(|entry| entry.source != origin::DEFAULT).count();
     let proxy = settings.proxy_in_words().map(|proxy| format!("; {proxy}")).unwrap_or_default();
-    let remark = settings.remark().map(|remark| format!("; but {remark}")).unwrap_or_default();
-    Finding::well("settings", format!("read without a problem, {set} of them not the defaults{proxy}{remark}"))
+    let remark = settings.remark().map(|remark| format!("; note: {remark}")).unwrap_or_default();
+    Finding::ok("settings", format!("loaded without a problem; {set} differ from the defaults{proxy}{remark}"))
 }
 
 pub(super) fn no_token() -> Finding {
-    Finding::unwell(
+    Finding::failed(
         "bot token",
         "there is none: this is a preview, to which the platform gives no secrets",
-        "To try the bot here, give the preview the token of a bot of its own (TELEGRAM_BOT_TOKEN), and set \
+        "To try the bot here, give the preview the token of a separate bot (TELEGRAM_BOT_TOKEN), and set \
          DOORBELL__WEBHOOK__TAKEOVER=always.",
     )
 }
@@ -33,16 +34,16 @@ pub(super) fn no_token() -> Finding {
 pub(super) fn token(me: &Result<Me, ApiError>) -> Finding {
     const CHECK: &str = "bot token";
     match me {
-        Ok(me) => Finding::well(CHECK, format!("Telegram accepts it: @{}, bot {}", me.username, me.id)),
+        Ok(me) => Finding::ok(CHECK, format!("Telegram accepts it: @{}, bot {}", me.username, me.id)),
         Err(ApiError::Refused { code, description, .. }) => {
-            let refused = RefusedToken { words: format!("{code} {description}") };
-            Finding::unwell(CHECK, refused.to_string(), refused.hint())
+            let refused = RefusedToken { description: format!("{code} {description}") };
+            Finding::failed(CHECK, refused.to_string(), refused.hint())
         }
-        Err(error) => Finding::unwell(
+        Err(error) => Finding::failed(
             CHECK,
             error.to_string(),
-            "Look at TELEGRAM_API_URL, at TELEGRAM_PROXY and at the way from here to the internet. If both are right, Telegram has trouble: \
-             a running Doorbell waits, and loses nothing.",
+            "Check TELEGRAM_API_URL, TELEGRAM_PROXY and the network from here to the internet. If they are right, Telegram \
+             has a problem: a running Doorbell waits, and loses nothing.",
         ),
     }
 }
@@ -51,22 +52,22 @@ pub(super) fn public_url(case: &Case<'_>, public_api: bool) -> Finding {
     const CHECK: &str = "public URL";
     let wanted = match &case.wanted {
         Ok(wanted) => wanted,
-        Err(why @ (NotWanted::NoPublicUrl | NotWanted::TurnedOff | NotWanted::NoToken)) => {
-            return Finding::unwell(
+        Err(why @ (OffReason::NoPublicUrl | OffReason::TurnedOff | OffReason::NoToken)) => {
+            return Finding::failed(
                 CHECK,
-                Standing::Off { why: *why }.sentence(),
-                "Platforms such as Render tell it by themselves; elsewhere, as on Cloud Run and DigitalOcean, set \
-                 PUBLIC_URL=https://…, the address on the platform's page, or where a proxy or a tunnel leads to this \
-                 service.",
+                Status::Off { why: *why }.sentence(),
+                "Platforms such as Render provide it. Elsewhere, as on Cloud Run and DigitalOcean, set \
+                 PUBLIC_URL=https://…: the address on the platform's page, or the one of the proxy or tunnel that leads \
+                 to this service.",
             );
         }
     };
     let problems = wanted.problems(public_api);
     if problems.is_empty() {
         let source = case.settings.source("webhook.public_url").map(|source| format!(" ({source})"));
-        return Finding::well(CHECK, format!("{}{}", wanted.host(), source.unwrap_or_default()));
+        return Finding::ok(CHECK, format!("{}{}", wanted.host(), source.unwrap_or_default()));
     }
-    Finding::unwell(CHECK, problems.join("; "), "Correct PUBLIC_URL or the [webhook] settings.")
+    Finding::failed(CHECK, problems.join("; "), "Correct PUBLIC_URL or the [webhook] settings.")
 }
 
 pub(super) fn not_asked(error: &ApiError) -> Finding {
@@ -81,47 +82,47 @@ pub(super) fn webhook(case: &Case<'_>, seen: &WebhookInfo, drift: &[Drift]) -> F
         " Registration is turned off (webhook.register = false): only `doorbell webhook set` sets it."
     };
     match (drift.first(), &case.wanted) {
-        (Some(Drift::Empty), _) => Finding::unwell(
+        (Some(Drift::Empty), _) => Finding::failed(
             CHECK,
-            "Telegram has none for this bot: updates wait there, for 24 h at most",
+            "Telegram has none for this bot: updates wait there for at most 24 h",
             format!(
                 "Start the service: it registers itself. If it runs and this comes back, a polling copy of this bot \
                  removes the webhook: look for it on your machines and in other services, and stop it.{off}"
             ),
         ),
-        (Some(Drift::Foreign { host }), _) => Finding::unwell(
+        (Some(Drift::Foreign { host }), _) => Finding::failed(
             CHECK,
             format!("it leads to another service, at {host}: all updates go there"),
-            match case.claim {
-                Claim::Any => format!(
-                    "If this service shall have the bot, stop the one at {host}, and start this one again or run \
+            match case.takeover {
+                TakeoverPolicy::Any => format!(
+                    "If this service should have the bot, stop the one at {host}, and start this one again or run \
                      `doorbell webhook set`.{off}"
                 ),
-                Claim::Vacant | Claim::VacantByOrder => format!(
+                TakeoverPolicy::FreeOnly | TakeoverPolicy::FreeOnlyByOrder => format!(
                     "This service leaves it alone. To take it on purpose: `doorbell serve --takeover`, or \
-                     webhook.takeover = \"always\". To try something out, rather use a bot of its own.{off}"
+                     webhook.takeover = \"always\". To try something out, use a separate bot instead.{off}"
                 ),
-                Claim::Nothing { .. } => {
+                TakeoverPolicy::Preview { .. } => {
                     "That is right if production runs there: a preview leaves it alone. To try the bot here, give the \
-                     preview a bot of its own, and set DOORBELL__WEBHOOK__TAKEOVER=always."
+                     preview a separate bot, and set DOORBELL__WEBHOOK__TAKEOVER=always."
                         .to_owned()
                 }
             },
         ),
-        (Some(Drift::Url), _) => Finding::unwell(
+        (Some(Drift::Url), _) => Finding::failed(
             CHECK,
-            "it leads to this host, but to another path: something else set it",
+            "it leads to this host, but to another path: another program set it",
             format!("Start the service again, or run `doorbell webhook set`.{off}"),
         ),
-        (_, Ok(wanted)) => Finding::well(CHECK, format!("it leads here, to {}", wanted.url)),
-        (_, Err(_)) if seen.url.is_empty() => Finding::unwell(
+        (_, Ok(wanted)) => Finding::ok(CHECK, format!("it leads here, to {}", wanted.url)),
+        (_, Err(_)) if seen.url.is_empty() => Finding::failed(
             CHECK,
-            "Telegram has none for this bot: updates wait there, for 24 h at most",
+            "Telegram has none for this bot: updates wait there for at most 24 h",
             "Set PUBLIC_URL and start the service: it registers itself.",
         ),
         (_, Err(_)) => Finding::unknown(
             CHECK,
-            "there is one; whether it leads here cannot be told without the public URL",
+            "there is one; without the public URL it is unknown whether it leads here",
             "Run this where the service runs, or with its PUBLIC_URL.",
         ),
     }
@@ -131,9 +132,9 @@ pub(super) fn limits(drift: &[Drift]) -> Finding {
     const CHECK: &str = "kinds and limits";
     let differ: Vec<String> = drift.iter().filter(|drift| **drift != Drift::Url).map(ToString::to_string).collect();
     if differ.is_empty() {
-        return Finding::well(CHECK, "Telegram sends the kinds of updates that are wanted, over as many connections");
+        return Finding::ok(CHECK, "Telegram sends the wanted kinds of updates, over the wanted number of connections");
     }
-    Finding::unwell(
+    Finding::failed(
         CHECK,
         differ.join("; "),
         "A running Doorbell sets them again within a minute. If they change again and again, two instances have \
@@ -149,23 +150,25 @@ pub(super) fn deliveries(seen: &WebhookInfo, now: Timestamp) -> Finding {
     let age = at.map(|at| Duration::try_from(now.duration_since(at)).unwrap_or_default());
     match (&seen.last_error_message, age) {
         (Some(message), Some(age)) if age < FRESH => {
-            let meaning = meaning(message);
-            let means = meaning.map(|meaning| format!(". This means: {}", meaning.means)).unwrap_or_default();
-            Finding::unwell(
+            let known = explain(message);
+            let means = known.map(|known| format!(". This means: {}", known.means)).unwrap_or_default();
+            Finding::failed(
                 CHECK,
                 format!("{waiting}; it could not deliver {} ago: {message}{means}", wording::age(age)),
-                meaning.map_or("Look at the log of the service, and of what stands before it.", |known| known.remedy),
+                known.map_or("Check the log of the service, and the log of the proxy in front of it.", |known| {
+                    known.remedy
+                }),
             )
         }
-        _ if pending >= PILE => Finding::unwell(
+        _ if pending >= BACKLOG => Finding::failed(
             CHECK,
-            format!("{waiting}, more than just happen to be on their way"),
-            "Raise webhook.max_connections (100 at most), and look at how long the inbox takes to store an update.",
+            format!("{waiting}, more than normal traffic"),
+            "Raise webhook.max_connections (at most 100), and check how long the inbox takes to store an update.",
         ),
         (Some(message), age) => {
             let ago = age.map(|age| format!(" {} ago", wording::age(age))).unwrap_or_default();
-            Finding::well(CHECK, format!("{waiting}; the last error was{ago} and is over: {message}"))
+            Finding::ok(CHECK, format!("{waiting}; the last error was{ago} and is over: {message}"))
         }
-        (None, _) => Finding::well(CHECK, format!("{waiting}; no error since the webhook was set")),
+        (None, _) => Finding::ok(CHECK, format!("{waiting}; no error since the webhook was set")),
     }
 }

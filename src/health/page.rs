@@ -13,7 +13,7 @@ use super::{Depth, Health};
 pub(super) async fn front(State(health): State<Arc<Health>>) -> Response {
     let status =
         if health.shutdown.soft.is_cancelled() { "The service is stopping." } else { "The service is running." };
-    let standing = health.standing.borrow().sentence();
+    let registration = health.registration.borrow().sentence();
     let updates = match health.depth().await {
         Depth::Known { survey, .. } => format!(
             "{} waiting, {} being handled, {} given up (dead-letter updates)",
@@ -24,7 +24,7 @@ pub(super) async fn front(State(health): State<Arc<Health>>) -> Response {
     let mut rows = String::new();
     for (name, words) in [
         ("Status", Some(status)),
-        ("Webhook", Some(&standing)),
+        ("Webhook", Some(&registration)),
         ("Updates", Some(&updates)),
         ("Advice", health.advice.as_deref()),
     ] {

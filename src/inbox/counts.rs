@@ -1,28 +1,30 @@
+//! The metrics of a store.
+
 use std::time::Duration;
 
 use crate::telemetry::{Counter, Histogram, Registry, Unit, durations, sizes};
 
-/// What a keeper did, since the start.
+/// What a store did since the process started.
 #[derive(Debug)]
 pub struct Counts {
-    /// How many updates a commit stored or settled.
-    pub commit_held: Histogram,
-    /// How long a commit took, until it would survive a crash.
-    pub commit_took: Histogram,
-    /// How much of that the disk took, on SQLite: the log written and synced.
-    pub sync_took: Histogram,
-    /// Commits that failed; nothing of them was acknowledged.
+    /// The number of updates that a commit stored or settled.
+    pub commit_updates: Histogram,
+    /// The duration of a commit, until it would survive a crash, in seconds.
+    pub commit_duration: Histogram,
+    /// The part of it that the disk took, in seconds: the log written and synced. SQLite only.
+    pub sync_duration: Histogram,
+    /// Commits that failed. Nothing in them was acknowledged.
     pub commits_failed: Counter,
-    /// Updates that went back to waiting, because whoever held them gave no sign of life.
+    /// Updates that went back to waiting because their lease was not extended in time.
     pub leases_lapsed: Counter,
 }
 
 impl Default for Counts {
     fn default() -> Self {
         Self {
-            commit_held: sizes(),
-            commit_took: durations(),
-            sync_took: durations(),
+            commit_updates: sizes(),
+            commit_duration: durations(),
+            sync_duration: durations(),
             commits_failed: Counter::default(),
             leases_lapsed: Counter::default(),
         }
@@ -34,40 +36,40 @@ impl Counts {
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "doorbell_inbox_commit_updates",
-            "Updates that one commit stored or settled; none with memory:, which commits nothing",
-            self.commit_held.clone(),
+            "The number of updates that one commit stored or settled. There are none with memory:, which commits nothing",
+            self.commit_updates.clone(),
         );
         registry.register_with_unit(
             "doorbell_inbox_commit_duration",
-            "How long a commit took until it would survive a crash: for the most part one fsync, or one round trip",
+            "The duration of a commit until it would survive a crash: mostly one fsync, or one round trip to the database",
             Unit::Seconds,
-            self.commit_took.clone(),
+            self.commit_duration.clone(),
         );
         registry.register_with_unit(
             "doorbell_inbox_sync_duration",
-            "How much of a commit the disk took: the log written and one fsync; on SQLite only",
+            "The part of a commit that the disk took: the log written and one fsync. SQLite only",
             Unit::Seconds,
-            self.sync_took.clone(),
+            self.sync_duration.clone(),
         );
         registry.register(
             "doorbell_inbox_commit_failures",
-            "Commits that failed; nothing of them was acknowledged",
+            "Commits that failed. Nothing in them was acknowledged",
             self.commits_failed.clone(),
         );
         registry.register(
             "doorbell_leases_lapsed",
             "Updates that went back to waiting because their lease was not extended in time. PostgreSQL does this \
-             without telling; see doorbell_leases_lost_total there",
+             without counting; see doorbell_leases_lost_total there",
             self.leases_lapsed.clone(),
         );
     }
 
-    /// Counts a commit of so many updates.
-    pub(super) fn committed(&self, updates: usize, took: Duration, well: bool) {
-        if well {
+    /// Counts a commit of this many updates.
+    pub(super) fn record_commit(&self, updates: usize, took: Duration, succeeded: bool) {
+        if succeeded {
             #[expect(clippy::cast_precision_loss, reason = "a commit has far fewer than 2^52 updates")]
-            self.commit_held.observe(updates as f64);
-            self.commit_took.observe(took.as_secs_f64());
+            self.commit_updates.observe(updates as f64);
+            self.commit_duration.observe(took.as_secs_f64());
         } else {
             self.commits_failed.inc();
         }

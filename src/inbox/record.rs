@@ -1,4 +1,4 @@
-//! An update as the operator sees it, and which of them an operator means.
+//! An update as the operator sees it, and the operator's selection of updates.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,56 +6,56 @@ use serde::{Deserialize, Serialize};
 use crate::telegram::Call;
 use crate::update::{Kind, UpdateId};
 
-/// Where an update stands.
+/// The state of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UpdateState {
-    /// Accepted, its turn to come. Claiming moves it on.
+    /// Accepted. A claim moves it on.
     Waiting,
-    /// Claimed, an attempt under way. Settling moves it on, or the end of its lease.
+    /// Claimed. The verdict moves it on, or the end of its lease.
     Held,
-    /// Handled. Swept `keep_done` later.
+    /// Handled. A sweep forgets it `keep_done` later.
     Done,
-    /// Given up, with its body. Moves on only when the operator revives or discards it.
+    /// A dead-letter update: given up, with its body. It moves on only when the operator revives or discards it.
     Dead,
-    /// Ended unhandled because its life was over. Swept `keep_done` later.
+    /// Its lifetime ended before it was handled. A sweep forgets it `keep_done` later.
     Expired,
 }
 
 /// One update as the operator sees it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Record {
-    /// Telegram's number for it.
+    /// Telegram's `update_id`.
     pub id: UpdateId,
-    /// What it is about.
+    /// The kind, such as `message`.
     pub kind: Kind,
-    /// Whom it waits behind, as text.
+    /// Its key, as text: updates of one key are handled one at a time.
     pub chat_key: String,
-    /// Where it stands.
+    /// Its state.
     pub state: UpdateState,
-    /// When it arrived.
+    /// When it was accepted.
     pub received_at: Timestamp,
-    /// Attempts made that counted.
+    /// How many attempts counted.
     pub attempts: u32,
     /// Why the last attempt failed.
     pub reason: Option<String>,
-    /// Its body, where it is still kept; with U+FFFD in the place of what is not UTF-8.
+    /// Its body, if it is still stored. U+FFFD replaces what is not UTF-8.
     pub body: Option<String>,
     /// Calls that are still to be made.
     pub calls_left: Option<Vec<Call>>,
 }
 
-/// Which updates are meant: the dead ones, all or some.
+/// A selection of dead-letter updates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// Every dead update.
+    /// All of them.
     All,
-    /// Those of these ids that are dead.
+    /// Those with these ids.
     Ids(Vec<UpdateId>),
 }
 
 impl Selection {
-    /// Whether an update is meant, if it is dead.
+    /// Whether the selection includes a dead-letter update of this id.
     #[must_use]
     pub fn includes(&self, id: UpdateId) -> bool {
         match self {

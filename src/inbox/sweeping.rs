@@ -1,17 +1,17 @@
-//! What a sweep of a table of known ids looks at, in bounded steps.
+//! Forgets known ids in bounded steps. A step looks at some ids, in ascending order.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::InboxError;
+use super::error::InboxError;
 
-/// What a step found.
+/// What one step found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    /// The last id it looked at.
+    /// The last id that it looked at; `None` if there was none.
     pub(super) last: Option<i64>,
-    /// How many it forgot.
+    /// How many ids it forgot.
     pub(super) forgotten: u64,
-    /// How many had ended, but too lately.
+    /// How many ids are too young to forget.
     pub(super) young: u64,
 }
 
@@ -21,10 +21,10 @@ impl Step {
     }
 }
 
-/// Where the next sweep goes on with the search that passes by all ids.
+/// A search through all ids that continues with the next sweep, at this id.
 ///
-/// Ids grow with time, so what is old is mostly in front. But Telegram can begin anew with lower ids: then
-/// those are in front, and young, and hide what had higher ones.
+/// Ids grow with time, so old ids are mostly the lowest. But Telegram can start again with lower ids: then the lowest
+/// ids are young, and a search that starts with them would not reach the old ones.
 #[derive(Debug)]
 pub(super) struct Sweeping(AtomicI64);
 
@@ -33,7 +33,8 @@ impl Sweeping {
         Self(AtomicI64::new(i64::MIN))
     }
 
-    /// Sweeps: `step` forgets what is old among some ids, from the one that it is told on.
+    /// Sweeps from the lowest id, and then continues the search. `step` forgets old ids, starting with the id that it
+    /// is given.
     pub(super) async fn sweep<F: Future<Output = Result<Step, InboxError>>>(
         &self,
         steps: usize,

@@ -1,40 +1,12 @@
-//! Starts tasks, and ends them in order: a soft stop first, a hard one when the grace is over. A part that fails stops
-//! the service. An end that nobody ordered leaves nothing of the memory behind.
+//! Starts the tasks of the service, supervises them and stops them in order: softly first, hard when the grace period
+//! is over. A supervised task that fails stops the service. A crash writes no core dump.
 
-mod dumps;
+mod core_dumps;
+mod shutdown;
 mod signals;
-mod supervision;
+mod task;
 
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-pub use dumps::leave_no_core_dump;
+pub use core_dumps::disable_core_dumps;
+pub use shutdown::Shutdown;
 pub use signals::stop_on_signals;
-use supervision::FirstFailure;
-pub use supervision::{Ending, PartFailed};
-
-/// How the service is told to stop, and what it waits for.
-#[derive(Clone, Debug, Default)]
-pub struct Shutdown {
-    /// Begin nothing new; finish what runs.
-    pub soft: CancellationToken,
-    /// Let go of what still runs, unharmed.
-    pub hard: CancellationToken,
-    /// Every task of the service: stopping waits until they have ended.
-    pub tasks: TaskTracker,
-    failed: FirstFailure,
-}
-
-impl Shutdown {
-    /// A service that nobody has told to stop.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Soft and hard at once: whatever runs is let go.
-    pub fn stop_hard(&self) {
-        self.soft.cancel();
-        self.hard.cancel();
-    }
-}
+pub use task::{Task, TaskEnd, TaskFailed};

@@ -6,11 +6,12 @@ use std::{io, process, thread};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Ending, Shutdown};
+use super::shutdown::Shutdown;
+use super::task::{Task, TaskEnd};
 use crate::fail;
 
-/// What a shell adds to the number of the signal that ended a process.
-const ENDED_BY: i32 = 128;
+/// A shell reports this number plus the signal's number as the exit status of a process that a signal ended.
+const SIGNAL_EXIT_BASE: i32 = 128;
 
 /// SIGTERM and SIGINT, which mean the same.
 struct Signals {
@@ -27,15 +28,16 @@ impl Signals {
     }
 }
 
-/// Stops softly on the first SIGTERM or SIGINT and hard on the second one; the third one ends the process at once.
+/// From now on the first SIGTERM or SIGINT stops the service softly, the second one stops it hard, and the third one
+/// ends the process at once.
 ///
-/// A thread waits for them: they work also when every thread that serves is stuck.
+/// A thread of its own waits for the signals, so that they also work when every thread of the runtime is blocked.
 ///
 /// # Errors
 ///
 /// When the process cannot listen for signals.
 pub fn stop_on_signals(shutdown: &Shutdown) -> io::Result<()> {
-    let stop = shutdown.clone();
+    let shutdown = shutdown.clone();
     let (ready, is_ready) = mpsc::sync_channel(1);
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let listening = Builder::new_current_thread().enable_io().build().and_then(|runtime| {
@@ -49,25 +51,29 @@ pub fn stop_on_signals(shutdown: &Shutdown) -> io::Result<()> {
             Err(error) => return drop(ready.send(Err(error))),
         };
         drop(ready.send(Ok(())));
-        if panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(obey(signals, &stop)))).is_err() {
-            stop.part_failed("the signal handling", Ending::Panicked);
+        let handling = AssertUnwindSafe(|| runtime.block_on(stop_at_each(signals, &shutdown)));
+        if panic::catch_unwind(handling).is_err() {
+            shutdown.task_failed(Task::SignalHandling, TaskEnd::Panicked);
         }
     })?;
     is_ready.recv().unwrap_or_else(|ended| Err(io::Error::other(ended)))
 }
 
-/// Ends the process at the third signal, and so never returns.
-async fn obey(mut signals: Signals, stop: &Shutdown) -> Infallible {
-    fail::point("signals");
+/// Never returns: the third signal ends the process.
+async fn stop_at_each(mut signals: Signals, shutdown: &Shutdown) -> Infallible {
+    fail::point_of("task", &Task::SignalHandling);
     let first = signals.next().await;
-    let how = if first == SignalKind::interrupt() { "press Ctrl-C again" } else { "send the signal again" };
-    tracing::info!(signal = name(first), "told to stop; {how} to stop without waiting for what was begun");
-    stop.soft.cancel();
+    let again = if first == SignalKind::interrupt() { "press Ctrl-C again" } else { "send the signal again" };
+    tracing::info!(signal = name(first), "stopping after running work has finished; {again} to stop without waiting");
+    shutdown.soft.cancel();
     let second = signals.next().await;
-    tracing::info!(signal = name(second), "told to stop without waiting; a third signal ends the process at once");
-    stop.hard.cancel();
+    tracing::info!(
+        signal = name(second),
+        "stopping without waiting for running work; a third signal ends the process at once"
+    );
+    shutdown.hard.cancel();
     let third = signals.next().await;
-    process::exit(ENDED_BY + third.as_raw_value());
+    process::exit(SIGNAL_EXIT_BASE + third.as_raw_value());
 }
 
 fn name(signal: SignalKind) -> &'static str {

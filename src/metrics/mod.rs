@@ -19,8 +19,8 @@ use secrecy::SecretString;
 use tokio::sync::watch;
 
 use crate::clock::SharedClock;
-use crate::inbox::{self, Surveyor};
-use crate::registrar::{Notes, Standing};
+use crate::inbox::{self, SurveyCache};
+use crate::registrar::{Status, WebhookHealth};
 use crate::telemetry::Registry;
 use crate::{dispatch, operator, server, telegram, webhook};
 use scrape::Scrape;
@@ -30,13 +30,13 @@ pub struct Metrics {
     /// The metrics that the modules update as they work.
     pub registry: Registry,
     /// What is in the inbox.
-    pub surveyor: Arc<Surveyor>,
+    pub survey_cache: Arc<SurveyCache>,
     /// The most updates that may wait.
     pub capacity: usize,
     /// The status of the registration.
-    pub standing: watch::Receiver<Standing>,
+    pub registration: watch::Receiver<Status>,
     /// What the registrar has observed about the webhook.
-    pub notes: watch::Receiver<Notes>,
+    pub webhook_health: watch::Receiver<WebhookHealth>,
     /// The connections that were opened and closed.
     pub connections: Arc<server::Counts>,
     /// The most connections at once.

@@ -11,7 +11,7 @@ use super::Metrics;
 use super::process::Process;
 use crate::clock::elapsed;
 use crate::inbox::Survey;
-use crate::registrar::{Notes, StandingName};
+use crate::registrar::{StatusName, WebhookHealth};
 use crate::telemetry::{self, Label, Unit};
 
 /// What is known at one scrape. An unknown value has no sample.
@@ -22,8 +22,8 @@ pub(super) struct Scrape {
     started_at: Timestamp,
     survey: Option<Survey>,
     capacity: usize,
-    standing: StandingName,
-    notes: Notes,
+    registration: StatusName,
+    webhook_health: WebhookHealth,
     connections: u64,
     connections_limit: usize,
     process: Process,
@@ -32,13 +32,13 @@ pub(super) struct Scrape {
 impl Scrape {
     pub(super) async fn of(metrics: &Metrics) -> Self {
         Self {
-            survey: metrics.surveyor.survey().await.ok(),
+            survey: metrics.survey_cache.survey().await.ok(),
             now: metrics.clock.now(),
             steady: metrics.clock.steady(),
             started_at: metrics.started_at,
             capacity: metrics.capacity,
-            standing: metrics.standing.borrow().name(),
-            notes: metrics.notes.borrow().clone(),
+            registration: metrics.registration.borrow().name(),
+            webhook_health: metrics.webhook_health.borrow().clone(),
             connections: metrics.connections.open(),
             connections_limit: metrics.connections_limit,
             process: Process::look(),
@@ -76,23 +76,23 @@ impl Scrape {
         to.gauges(
             "doorbell_registration_standing",
             "1 for the status of the registration, 0 for the others. active: Telegram delivers to this service.",
-            StandingName::KEY,
-            StandingName::ALL.iter().map(|name| (name.name(), u64::from(*name == self.standing))),
+            StatusName::KEY,
+            StatusName::ALL.iter().map(|name| (name.name(), u64::from(*name == self.registration))),
         )?;
         to.counter(
             ("doorbell_registration_heals", None),
             "How often the webhook was set again, because another program had removed or changed it.",
-            Some(self.notes.healed),
+            Some(self.webhook_health.repairs),
         )?;
         to.gauge(
             ("doorbell_telegram_pending_updates", None),
             "Updates that wait at Telegram, as it said when it was last asked; left out before.",
-            self.notes.pending,
+            self.webhook_health.pending,
         )?;
         to.gauge(
             ("doorbell_telegram_last_error_age", Some(&Unit::Seconds)),
             "How long ago Telegram last failed to deliver, as it said when it was last asked; left out when it never did.",
-            self.notes.last_error_at.map(|error| elapsed(error, self.now).as_secs_f64()),
+            self.webhook_health.last_error_at.map(|error| elapsed(error, self.now).as_secs_f64()),
         )
     }
 

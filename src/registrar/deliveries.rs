@@ -3,70 +3,70 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::meaning::meaning;
+use super::explain::explain;
 use crate::clock::elapsed;
 use crate::telegram::WebhookInfo;
 
-/// An error counts as over when it is older than this: Telegram tries again after 2 min at most.
+/// An error older than this is over: Telegram tries again after at most 2 min.
 const OVER: Duration = Duration::from_mins(3);
 
-/// Fewer updates than this do not pile up; they arrive.
+/// Fewer waiting updates than this are normal traffic.
 const FEW: u64 = 100;
 
-/// As many looks in a row must find more updates than the one before.
+/// This many looks in a row must find more updates than the look before.
 const GROWING: u32 = 3;
 
-/// Telegram's trouble with delivering, as its answers tell it: put into words once a change.
+/// Finds out from `getWebhookInfo` whether Telegram can deliver, and reports each change once.
 #[derive(Debug)]
 pub(super) struct Deliveries {
-    /// Errors of an earlier time are not ours: they stay at Telegram after recovery.
+    /// Earlier errors are ignored: Telegram still reports an error after recovery.
     since: Timestamp,
-    told: HashSet<String>,
+    reported: HashSet<String>,
     pending: u64,
     grown: u32,
     piling_up: bool,
 }
 
-/// What is to be told.
+/// A change that must be reported.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Told {
-    /// There is a trouble that was not told yet.
+pub(super) enum Report {
+    /// A trouble that was not reported yet.
     Trouble(String),
-    /// There is none any more.
+    /// The trouble has ended.
     Over(String),
 }
 
 impl Deliveries {
     pub(super) fn new(since: Timestamp) -> Self {
-        Self { since, told: HashSet::new(), pending: 0, grown: 0, piling_up: false }
+        Self { since, reported: HashSet::new(), pending: 0, grown: 0, piling_up: false }
     }
 
-    /// Forgets the errors before `since`: what had led to them is healed.
-    pub(super) fn start_again(&mut self, since: Timestamp) {
+    /// Ignores the errors before `since`: their cause is repaired.
+    pub(super) fn restart(&mut self, since: Timestamp) {
         self.since = since;
     }
 
-    /// Reads one look at the webhook.
-    pub(super) fn look(&mut self, seen: &WebhookInfo, now: Timestamp) -> Option<Told> {
+    /// Evaluates one look at the webhook. `now` is the time of day.
+    pub(super) fn look(&mut self, seen: &WebhookInfo, now: Timestamp) -> Option<Report> {
         let pending = seen.pending_update_count;
         self.grown = if pending > self.pending { self.grown.saturating_add(1) } else { 0 };
         self.pending = pending;
         if let Some(message) = self.error(seen, now) {
-            return self.told.insert(message.to_owned()).then(|| Told::Trouble(error_in_words(message, pending)));
+            return self.reported.insert(message.to_owned()).then(|| Report::Trouble(error_sentence(message, pending)));
         }
         if pending >= FEW && self.grown >= GROWING {
-            return (!std::mem::replace(&mut self.piling_up, true)).then(|| Told::Trouble(pile(pending)));
+            return (!std::mem::replace(&mut self.piling_up, true)).then(|| Report::Trouble(pile_sentence(pending)));
         }
-        let quiet = self.told.is_empty() && !self.piling_up;
+        let quiet = self.reported.is_empty() && !self.piling_up;
         if quiet || self.grown > 0 {
             return None;
         }
-        self.told.clear();
+        self.reported.clear();
         self.piling_up = false;
-        Some(Told::Over(format!("Telegram delivers this bot's updates again; {}.", waiting(pending))))
+        Some(Report::Over(format!("Telegram delivers this bot's updates again; {}.", waiting(pending))))
     }
 
-    /// The error that Telegram met lately, if it met one since we are here.
+    /// The error of a recent delivery, if there was one since `self.since`.
     fn error<'a>(&self, seen: &'a WebhookInfo, now: Timestamp) -> Option<&'a str> {
         let at = Timestamp::from_second(seen.last_error_date?).ok()?;
         // Telegram's dates have no fractions.
@@ -75,7 +75,7 @@ impl Deliveries {
     }
 }
 
-/// How many updates wait at Telegram, as part of a sentence.
+/// The number of updates that wait at Telegram, as part of a sentence.
 #[must_use]
 pub fn waiting(pending: u64) -> String {
     match pending {
@@ -85,22 +85,22 @@ pub fn waiting(pending: u64) -> String {
     }
 }
 
-fn error_in_words(message: &str, pending: u64) -> String {
-    let waiting = format!("{}, for 24 h at most, and it tries again by itself", waiting(pending));
-    match meaning(message) {
-        Some(meaning) => format!(
+fn error_sentence(message: &str, pending: u64) -> String {
+    let waiting = format!("{}, for at most 24 h, and it keeps trying", waiting(pending));
+    match explain(message) {
+        Some(known) => format!(
             "Telegram could not deliver an update: {message}. This means: {}. {waiting}. {}",
-            meaning.means, meaning.remedy
+            known.means, known.remedy
         ),
         None => format!("Telegram could not deliver an update: {message}. {waiting}."),
     }
 }
 
-fn pile(pending: u64) -> String {
+fn pile_sentence(pending: u64) -> String {
     format!(
-        "Updates pile up at Telegram: {pending} wait there, more at each look. They come faster than this service takes \
-         them in. None is lost for 24 h. Raise webhook.max_connections (100 at most), and look at how long the inbox \
-         takes to store an update."
+        "Updates pile up at Telegram: {pending} wait there, more at each look. They arrive faster than this service stores \
+         them. None is lost for 24 h. Raise webhook.max_connections (at most 100), and check how long the inbox takes to \
+         store an update."
     )
 }
 
@@ -122,34 +122,39 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_once_with_its_meaning_and_so_is_its_end() {
+    fn an_error_and_its_end_are_each_reported_once_with_the_explanation() {
         let mut deliveries = Deliveries::new(at(1_000));
         let refused = Some((1_010, "Connection refused"));
-        let Some(Told::Trouble(words)) = deliveries.look(&seen(5, refused), at(1_060)) else { panic!("nothing told") };
+        let Some(Report::Trouble(words)) = deliveries.look(&seen(5, refused), at(1_060)) else {
+            panic!("nothing reported")
+        };
         assert!(words.contains("Connection refused") && words.contains("nothing listens"), "{words}");
         assert!(words.contains("5 updates wait"), "{words}");
         assert_eq!(deliveries.look(&seen(5, refused), at(1_120)), None);
         assert!(matches!(
             deliveries.look(&seen(5, Some((1_130, "Read timeout expired"))), at(1_180)),
-            Some(Told::Trouble(_))
+            Some(Report::Trouble(_))
         ));
-        assert!(matches!(deliveries.look(&seen(0, refused), at(1_240)), Some(Told::Over(_))));
+        assert!(matches!(deliveries.look(&seen(0, refused), at(1_240)), Some(Report::Over(_))));
         assert_eq!(deliveries.look(&seen(0, refused), at(1_300)), None);
     }
 
     #[test]
-    fn an_error_from_before_our_time_is_not_told() {
+    fn an_error_from_before_the_start_is_not_reported() {
         let mut deliveries = Deliveries::new(at(1_000));
         assert_eq!(deliveries.look(&seen(5, Some((999, "Connection refused"))), at(1_001)), None);
     }
 
     #[test]
-    fn updates_that_pile_up_are_told_once_until_they_do_no_more() {
+    fn a_growing_backlog_is_reported_once_and_so_is_its_end() {
         let mut deliveries = Deliveries::new(at(0));
-        let told: Vec<_> = [100, 200, 300, 400, 500, 400]
+        let reports: Vec<_> = [100, 200, 300, 400, 500, 400]
             .into_iter()
             .filter_map(|pending| deliveries.look(&seen(pending, None), at(60)))
             .collect();
-        assert!(matches!(&told[..], [Told::Trouble(words), Told::Over(_)] if words.contains("300 wait")), "{told:?}");
+        assert!(
+            matches!(&reports[..], [Report::Trouble(words), Report::Over(_)] if words.contains("300 wait")),
+            "{reports:?}"
+        );
     }
 }

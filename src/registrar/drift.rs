@@ -3,17 +3,17 @@ use std::fmt;
 
 use url::Url;
 
-use super::wanted::{WEBHOOK_PATH, WantedWebhook, host_of};
-use crate::telegram::WebhookInfo;
+use super::wanted::{WantedWebhook, host_of};
+use crate::telegram::{WEBHOOK_PATH, WebhookInfo};
 
-/// One thing in which the webhook at Telegram is not as it shall be.
+/// One difference between the webhook at Telegram and the wanted one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drift {
-    /// There is none: some program called `deleteWebhook`, or it was never set.
+    /// There is none: another program called `deleteWebhook`, or it was never set.
     Empty,
     /// It leads to another service.
     Foreign {
-        /// That service's host.
+        /// The host of that service.
         host: String,
     },
     /// It leads to our host, but to another path there.
@@ -25,13 +25,13 @@ pub enum Drift {
     },
     /// Telegram opens more or fewer connections.
     MaxConnections {
-        /// The most it opens at once.
+        /// The most it opens at the same time.
         seen: u32,
     },
 }
 
-/// What differs; empty when the webhook is as it shall be. A webhook that is empty or foreign has no
-/// other difference. The secret token cannot be compared: Telegram never shows it.
+/// The differences; empty when the webhook is as wanted. A webhook that is empty or foreign has no other difference. The
+/// secret token cannot be compared, because Telegram never shows it.
 #[must_use]
 pub fn drift(wanted: &WantedWebhook, seen: &WebhookInfo) -> Vec<Drift> {
     if seen.url.is_empty() {
@@ -61,13 +61,40 @@ pub fn drift(wanted: &WantedWebhook, seen: &WebhookInfo) -> Vec<Drift> {
     drift
 }
 
-/// The path below which a service of this program lies: two of one bot on one host are two services.
-/// From or to no path at all, the same service has moved.
+/// Whose the webhook is, and whether it is as wanted.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Judgement {
+    /// Ours, and as wanted or as Telegram settled it.
+    Right,
+    /// Another service's.
+    Foreign { host: String },
+    /// None, or ours with other parameters than wanted.
+    Wrong(Drift),
+}
+
+/// Judges what Telegram has. `settled` is what it reported right after the webhook was set: where Telegram did not accept
+/// a parameter as wanted then, setting it again changes nothing.
+pub(super) fn judge(wanted: &WantedWebhook, seen: &WebhookInfo, settled: Option<&WebhookInfo>) -> Judgement {
+    let parameters = |info: &WebhookInfo| (info.url.clone(), info.allowed_updates.clone(), info.max_connections);
+    match drift(wanted, seen).into_iter().next() {
+        None => Judgement::Right,
+        Some(Drift::Foreign { host }) => Judgement::Foreign { host },
+        Some(Drift::AllowedUpdates { .. } | Drift::MaxConnections { .. })
+            if Some(parameters(seen)) == settled.map(parameters) =>
+        {
+            Judgement::Right
+        }
+        Some(drift) => Judgement::Wrong(drift),
+    }
+}
+
+/// The part of the path before [`WEBHOOK_PATH`]. Two such paths on one host are two services; a service that had no path, or
+/// has none now, has moved.
 fn path_before(url: &str) -> Option<String> {
     Some(Url::parse(url).ok()?.path().strip_suffix(WEBHOOK_PATH)?.to_owned())
 }
 
-/// Telegram keeps the text it was given, but another writing of the same URL is no difference.
+/// Telegram stores the text of the URL as it was sent. Another spelling of the same URL is no difference.
 fn same_url(a: &str, b: &str) -> bool {
     a == b || matches!((Url::parse(a), Url::parse(b)), (Ok(a), Ok(b)) if a == b)
 }
@@ -83,11 +110,11 @@ impl fmt::Display for Drift {
             Self::Foreign { host } => write!(f, "the webhook leads to another service, at {host}"),
             Self::Url => f.write_str("the webhook leads to this host, but to another path"),
             Self::AllowedUpdates { seen } if seen.is_empty() => {
-                f.write_str("Telegram sends its default kinds of updates, not those wanted")
+                f.write_str("Telegram sends its default kinds of updates, not the wanted ones")
             }
             Self::AllowedUpdates { seen } => write!(f, "Telegram sends other kinds of updates: {}", seen.join(", ")),
             Self::MaxConnections { seen } => {
-                write!(f, "Telegram opens {seen} connections at most, not as many as wanted")
+                write!(f, "Telegram opens at most {seen} connections, which is not the wanted number")
             }
         }
     }
@@ -104,7 +131,7 @@ mod tests {
             allowed_updates: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
             max_connections: 40,
             drop_pending_updates: false,
-            claim: crate::registrar::Claim::Any,
+            takeover: crate::registrar::TakeoverPolicy::Any,
         }
     }
 
@@ -137,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn none_and_another_services_are_told_apart() {
+    fn a_missing_webhook_and_another_services_are_distinguished() {
         assert_eq!(drift(&wanted(&[]), &seen("", None)), [Drift::Empty]);
         let foreign = |host: &str| vec![Drift::Foreign { host: host.to_owned() }];
         assert_eq!(drift(&wanted(&[]), &seen("https://b.example/x", Some(&["poll"]))), foreign("b.example"));
@@ -145,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn services_under_two_paths_of_one_host_are_two_and_one_that_moves_is_one() {
+    fn two_paths_on_one_host_are_two_services_and_a_moved_service_is_one() {
         let wanted = |url: &str| WantedWebhook { url: url.to_owned(), ..wanted(&[]) };
         let (a, b) = ("https://a.example/a/telegram/webhook", "https://a.example/b/telegram/webhook");
         let foreign = [Drift::Foreign { host: "a.example (under another path)".to_owned() }];
@@ -156,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn another_path_and_other_limits_are_drift_of_our_own() {
+    fn another_path_and_other_limits_are_drift_of_our_webhook() {
         let mut seen = seen("https://a.example/old", None);
         seen.max_connections = Some(100);
         assert_eq!(drift(&wanted(&[]), &seen), [Drift::Url, Drift::MaxConnections { seen: 100 }]);

@@ -1,146 +1,139 @@
-//! The registrar against a Telegram that keeps a webhook, and fails as a test tells it to.
+//! [`step`] against a simulated Telegram that has a webhook and fails as a test tells it to.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
-use wiremock::matchers::any;
-use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+use super::state::{Now, Observation, Request, State};
+use super::step::step;
 use super::*;
-use crate::clock::{Clock, ManualClock};
-use crate::settings::TelegramSettings;
-use crate::telegram::BotToken;
+use crate::clock::{elapsed, later};
+use crate::telegram::{ApiError, WebhookInfo};
 
 const OURS: &str = "https://a.example.org/telegram/webhook";
-const TOKEN_IN_FORCE: &str = r#"{"ok":true,"result":{"id":1,"username":"a_bot","first_name":"A"}}"#;
 
-/// What Telegram has, what it shall answer next, and what it was asked.
-struct Telegram {
-    webhook: Value,
-    faults: VecDeque<(&'static str, u16, Value)>,
-    asked: Vec<(String, Value)>,
-}
+/// What Telegram answers instead, once: the method and its error.
+type Fault = (&'static str, ApiError);
 
-impl Telegram {
-    fn answer(&mut self, request: &Request) -> ResponseTemplate {
-        let method = request.url.path().rsplit('/').next().unwrap_or_default().to_owned();
-        let params: Value = request.body_json().unwrap();
-        self.asked.push((method.clone(), params.clone()));
-        if let Some(at) = self.faults.iter().position(|(of, ..)| *of == method) {
-            let (_, status, body) = self.faults.remove(at).unwrap();
-            return ResponseTemplate::new(status).set_body_json(body);
-        }
-        let result = match method.as_str() {
-            "getMe" => return ResponseTemplate::new(200).set_body_string(TOKEN_IN_FORCE),
-            "getWebhookInfo" => self.webhook.clone(),
-            "setWebhook" => {
-                self.webhook = json!({"url": params["url"], "max_connections": params["max_connections"],
-                    "allowed_updates": params["allowed_updates"]});
-                json!(true)
-            }
-            _ => json!(true),
-        };
-        ResponseTemplate::new(200).set_body_json(json!({"ok": true, "result": result}))
-    }
-}
-
-/// A clock that counts the waits begun, so that a test moves it only when somebody waits.
-#[derive(Clone, Debug)]
-struct CountingClock {
-    clock: ManualClock,
-    waits: watch::Sender<usize>,
-}
-
-impl Clock for CountingClock {
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    fn steady(&self) -> Timestamp {
-        self.clock.steady()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let sleep = self.clock.sleep(duration);
-        self.waits.send_modify(|waits| *waits += 1);
-        sleep
-    }
-}
-
-/// A registrar, its clock and its Telegram.
+/// The registrar's state, the time and a Telegram.
 struct Scene {
-    telegram: Arc<Mutex<Telegram>>,
-    clock: CountingClock,
-    registrar: Registrar,
-    soft: CancellationToken,
-    /// Kept open: nobody is refused in these tests.
-    _refusals: watch::Sender<u64>,
-    _server: MockServer,
+    state: Option<State>,
+    now: Now,
+    /// When the present wait is over, and after how many wrong secret tokens it is over earlier.
+    until: Timestamp,
+    burst: (u64, Timestamp),
+    webhook: WebhookInfo,
+    faults: VecDeque<Fault>,
+    /// The methods called, with the answers to `drop_pending_updates`.
+    calls: Vec<&'static str>,
+    drops: Vec<bool>,
+    stopped: Option<RefusedToken>,
 }
 
 impl Scene {
-    async fn new(faults: impl IntoIterator<Item = (&'static str, u16, Value)>) -> Self {
-        Self::wanting(faults, Ok(wanted())).await
+    /// A registrar that has begun its first wait.
+    fn start(faults: impl IntoIterator<Item = Fault>) -> Self {
+        Self::of(wanted(), faults)
     }
 
-    async fn wanting(
-        faults: impl IntoIterator<Item = (&'static str, u16, Value)>,
-        wanted: Result<WantedWebhook, NotWanted>,
-    ) -> Self {
-        let state = Telegram { webhook: json!({"url": ""}), faults: faults.into_iter().collect(), asked: vec![] };
-        let telegram = Arc::new(Mutex::new(state));
-        let server = MockServer::start().await;
-        let answering = Arc::clone(&telegram);
-        let respond = move |request: &Request| answering.lock().unwrap().answer(request);
-        Mock::given(any()).respond_with(respond).mount(&server).await;
-        let settings = TelegramSettings::at(&server.uri());
-        let clock = CountingClock { clock: ManualClock::new(Timestamp::UNIX_EPOCH), waits: watch::Sender::new(0) };
-        let announce = Some(Call::set_my_commands([("start", "Start")]));
-        let shared: SharedClock = Arc::new(clock.clone());
-        let api = BotApi::new(&settings, BotToken::new("1:a".to_owned().into()), Arc::clone(&shared));
-        let refusals = watch::Sender::new(0);
-        let registrar = {
-            let (of, refused) = (Identity::default(), refusals.subscribe());
-            Registrar::new(api, wanted, announce, of, shared, Duration::from_mins(1), refused)
-        };
-        Self { telegram, clock, registrar, soft: CancellationToken::new(), _refusals: refusals, _server: server }
+    fn of(wanted: WantedWebhook, faults: impl IntoIterator<Item = Fault>) -> Self {
+        let mut scene = Self::prepare(wanted, faults);
+        scene.run();
+        scene
     }
 
-    /// Runs the registrar beside a test that then tells it to stop; the way in which it ended.
-    async fn play(&self, test: impl Future<Output = ()>) -> Result<(), RefusedToken> {
-        let stopping = async {
-            test.await;
-            self.soft.cancel();
-        };
-        let both = async { tokio::join!(self.registrar.run(&self.soft), stopping).0 };
-        tokio::time::timeout(Duration::from_secs(10), both).await.expect("neither the test nor the registrar hangs")
+    fn prepare(wanted: WantedWebhook, faults: impl IntoIterator<Item = Fault>) -> Self {
+        let start = Timestamp::UNIX_EPOCH;
+        let now = Now { utc: start, steady: start, jitter: 0.0, wrong_secrets: 0 };
+        Self {
+            state: Some(State::new(wanted, Duration::from_mins(1), true, &now)),
+            now,
+            until: start,
+            burst: (u64::MAX, start),
+            webhook: WebhookInfo::default(),
+            faults: faults.into_iter().collect(),
+            calls: vec![],
+            drops: vec![],
+            stopped: None,
+        }
     }
 
-    /// Returns once the registrar has begun its n-th wait; how it stands then.
-    async fn wait(&self, n: usize) -> Standing {
-        self.clock.waits.subscribe().wait_for(|waits| *waits >= n).await.unwrap();
-        self.registrar.standing().borrow().clone()
+    /// Steps until the registrar waits.
+    fn run(&mut self) {
+        let mut observation = Observation::WaitOver;
+        loop {
+            let (state, actions) = step(self.state.take().unwrap(), observation, self.now);
+            self.state = Some(state);
+            observation = match actions.request {
+                Request::Wait(wait) => {
+                    (self.until, self.burst) = (later(self.now.steady, wait), (u64::MAX, self.until));
+                    return;
+                }
+                Request::WaitForLook { at_most, wrong_secrets, earliest } => {
+                    (self.until, self.burst) = (later(self.now.steady, at_most), (wrong_secrets, earliest));
+                    return;
+                }
+                Request::Stop(refused) => {
+                    self.stopped = Some(refused);
+                    return;
+                }
+                Request::GetMe => Observation::Me(self.answer("getMe")),
+                Request::GetWebhookInfo { recheck_empty } => {
+                    let mut answer = self.answer("getWebhookInfo").map(|()| self.webhook.clone());
+                    if recheck_empty && answer.as_ref().is_ok_and(|seen| seen.url.is_empty()) {
+                        answer = self.answer("getWebhookInfo").map(|()| self.webhook.clone());
+                    }
+                    Observation::Webhook(answer)
+                }
+                Request::SetWebhook { drop_pending_updates } => {
+                    self.drops.push(drop_pending_updates);
+                    let answer = self.answer("setWebhook");
+                    if answer.is_ok() {
+                        self.webhook = registered();
+                    }
+                    Observation::Set(answer.map(|()| "Webhook was set".to_owned()))
+                }
+                Request::SetMyCommands => Observation::Commands(self.answer("setMyCommands")),
+            };
+        }
     }
 
-    fn advance(&self, seconds: u64) {
-        self.clock.clock.advance(Duration::from_secs(seconds));
+    fn answer(&mut self, method: &'static str) -> Result<(), ApiError> {
+        self.calls.push(method);
+        let fault = self.faults.iter().position(|(of, _)| *of == method);
+        fault.map_or(Ok(()), |at| Err(self.faults.remove(at).unwrap().1))
     }
 
-    fn telegram_has(&self, url: &str) {
-        self.telegram.lock().unwrap().webhook = json!({"url": url});
+    /// Lets the time pass, and goes on where the wait is over. Returns the status.
+    fn advance(&mut self, seconds: u64) -> Status {
+        (self.now.utc, self.now.steady) =
+            (later(self.now.utc, Duration::from_secs(seconds)), later(self.now.steady, Duration::from_secs(seconds)));
+        let (wrong_secrets, earliest) = self.burst;
+        if self.now.steady >= self.until || (self.now.wrong_secrets >= wrong_secrets && self.now.steady >= earliest) {
+            self.run();
+        }
+        self.status()
     }
 
-    fn asked(&self) -> Vec<String> {
-        self.telegram.lock().unwrap().asked.iter().map(|(method, _)| method.clone()).collect()
+    fn status(&self) -> Status {
+        self.state.as_ref().unwrap().status.clone()
+    }
+
+    fn health(&self) -> &WebhookHealth {
+        &self.state.as_ref().unwrap().health
+    }
+
+    fn is_active(&self) -> bool {
+        self.status().is_active()
+    }
+
+    fn telegram_has(&mut self, url: &str) {
+        self.webhook = WebhookInfo { url: url.to_owned(), ..WebhookInfo::default() };
     }
 
     fn count(&self, method: &str) -> usize {
-        self.asked().iter().filter(|asked| *asked == method).count()
+        self.calls.iter().filter(|called| **called == method).count()
     }
 }
 
@@ -151,387 +144,314 @@ fn wanted() -> WantedWebhook {
         allowed_updates: vec!["message".to_owned()],
         max_connections: 40,
         drop_pending_updates: false,
-        claim: Claim::Any,
+        takeover: TakeoverPolicy::Any,
     }
 }
 
-fn failure(code: u16, description: &str) -> Value {
-    json!({"ok": false, "error_code": code, "description": description})
-}
-
-#[tokio::test]
-async fn it_asks_who_it_is_sets_the_webhook_reads_it_back_and_makes_its_commands_known() {
-    let scene = Scene::new([]).await;
-    let test = async { assert!(scene.wait(1).await.is_active()) };
-    assert_eq!(scene.play(test).await, Ok(()));
-    assert_eq!(scene.asked(), ["getMe", "getWebhookInfo", "setWebhook", "getWebhookInfo", "setMyCommands"]);
-    let params = scene.telegram.lock().unwrap().asked[2].1.clone();
-    let all = json!({"url": OURS, "secret_token": "secret", "allowed_updates": ["message"], "max_connections": 40});
-    assert_eq!(params, all);
-    assert_eq!(scene.registrar.identity.get().map(|me| me.id), Some(1));
-}
-
-#[tokio::test]
-async fn a_throttle_is_obeyed() {
-    let throttle = json!({"ok": false, "error_code": 429, "parameters": {"retry_after": 30}});
-    let scene = Scene::new([("setWebhook", 429, throttle)]).await;
-    let test = async {
-        assert!(scene.wait(1).await.sentence().contains("429"));
-        scene.advance(29);
-        tokio::task::yield_now().await;
-        assert_eq!(scene.count("getWebhookInfo"), 1);
-        scene.advance(3);
-        assert!(scene.wait(2).await.is_active());
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
-    assert_eq!(scene.count("getMe"), 1);
-}
-
-#[tokio::test]
-async fn what_passes_by_itself_is_tried_again_soon() {
-    let faults = [
-        ("getMe", 502, json!("<html>")),
-        ("getWebhookInfo", 500, failure(500, "Internal Server Error: restart")),
-        ("setWebhook", 409, failure(409, "Conflict: terminated by other setWebhook")),
-        ("setMyCommands", 400, failure(400, "Bad Request: can't parse commands")),
-    ];
-    let scene = Scene::new(faults).await;
-    let test = async {
-        for (wait, words, longest) in [(1, "502", 2), (2, "500 Internal", 4), (3, "being registered", 8)] {
-            let standing = scene.wait(wait).await;
-            assert!(matches!(standing, Standing::Registering { .. }) && standing.sentence().contains(words));
-            scene.advance(longest);
-        }
-        assert!(scene.wait(4).await.is_active());
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
-}
-
-#[tokio::test]
-async fn a_refused_token_ends_it_with_the_reason() {
-    for (code, words) in [(401, "Unauthorized"), (404, "Not Found")] {
-        let scene = Scene::new([("getMe", code, failure(code, words))]).await;
-        let refused = scene.registrar.run(&scene.soft).await.unwrap_err();
-        assert_eq!(refused.to_string(), format!("Telegram refuses the bot token: {code} {words}"));
-        assert!(refused.hint().contains("TELEGRAM_BOT_TOKEN"));
-        assert_eq!(scene.asked(), ["getMe"]);
+/// The webhook as Telegram has it after it was set.
+fn registered() -> WebhookInfo {
+    WebhookInfo {
+        url: OURS.to_owned(),
+        allowed_updates: Some(vec!["message".to_owned()]),
+        max_connections: Some(40),
+        ..WebhookInfo::default()
     }
 }
 
-/// Refusals of `setWebhook` that heal without a change of the settings.
-const HEALING: [&str; 4] = [
+fn refused(code: u16, description: &str) -> ApiError {
+    ApiError::Refused { code, description: description.to_owned(), migrate_to_chat_id: None }
+}
+
+fn unreachable(reason: &str) -> ApiError {
+    ApiError::Unreachable { reason: reason.to_owned() }
+}
+
+fn throttled(seconds: u64) -> ApiError {
+    ApiError::Throttled { retry_after: Duration::from_secs(seconds) }
+}
+
+fn conflict() -> ApiError {
+    refused(409, "Conflict: terminated by other setWebhook")
+}
+
+/// Refusals of `setWebhook` that pass without a change of the settings.
+const TRANSIENT: [&str; 4] = [
     "Failed to resolve host: Name or service not known",
     "IP address 10.0.0.1 is reserved",
     "Connection refused",
     "SSL error {error:0A000086:SSL routines::certificate verify failed}",
 ];
 
-/// So many of the same refusal.
-fn refusals(reason: &str, count: usize) -> impl Iterator<Item = (&'static str, u16, Value)> + use<> {
-    let refusal = failure(400, &format!("Bad Request: bad webhook: {reason}"));
-    std::iter::repeat_n(("setWebhook", 400, refusal), count)
+/// This number of the same refusal.
+fn refusals(reason: &str, count: usize) -> impl Iterator<Item = Fault> + use<> {
+    let refusal = refused(400, &format!("Bad Request: bad webhook: {reason}"));
+    std::iter::repeat_n(("setWebhook", refusal), count)
 }
 
-#[tokio::test]
-async fn a_refusal_that_heals_by_itself_is_tried_every_5_to_15_seconds_for_ten_minutes() {
-    for reason in HEALING {
-        let scene = Scene::new(refusals(reason, 30)).await;
-        let test = async {
-            for n in 1..=30 {
-                let standing = scene.wait(n).await;
-                assert!(matches!(standing, Standing::Refused { .. }), "{standing:?}");
-                assert!(standing.sentence().contains(reason) && standing.sentence().contains("every few seconds"));
-                scene.advance(4);
-                tokio::task::yield_now().await;
-                assert_eq!(scene.count("setWebhook"), n, "not before 5 s");
-                scene.advance(11);
-            }
-            assert!(scene.wait(31).await.is_active());
-        };
-        assert_eq!(scene.play(test).await, Ok(()));
+#[test]
+fn it_identifies_the_bot_sets_the_webhook_reads_it_back_and_sends_the_commands() {
+    let scene = Scene::start([]);
+    assert!(scene.is_active());
+    assert_eq!(scene.calls, ["getMe", "getWebhookInfo", "setWebhook", "getWebhookInfo", "setMyCommands"]);
+    assert_eq!(scene.drops, [false]);
+}
+
+#[test]
+fn a_throttle_is_obeyed() {
+    let mut scene = Scene::start([("setWebhook", throttled(30))]);
+    assert!(scene.status().sentence().contains("429"));
+    scene.advance(29);
+    assert_eq!(scene.count("getWebhookInfo"), 1);
+    assert!(scene.advance(3).is_active());
+    assert_eq!(scene.count("getMe"), 1);
+}
+
+#[test]
+fn trouble_that_passes_is_tried_again_soon() {
+    let mut scene = Scene::start([
+        ("getMe", unreachable("HTTP 502")),
+        ("getWebhookInfo", unreachable("500 Internal Server Error: restart")),
+        ("setWebhook", conflict()),
+        ("setMyCommands", refused(400, "Bad Request: can't parse commands")),
+    ]);
+    for (words, longest) in [("502", 2), ("500 Internal", 4), ("is registering", 8)] {
+        let status = scene.status();
+        assert!(matches!(status, Status::Registering { .. }) && status.sentence().contains(words), "{status:?}");
+        scene.advance(longest);
+    }
+    assert!(scene.is_active());
+}
+
+#[test]
+fn a_refused_token_stops_the_service_with_the_reason() {
+    for (code, words) in [(401, "Unauthorized"), (404, "Not Found")] {
+        let scene = Scene::start([("getMe", refused(code, words))]);
+        let refused = scene.stopped.unwrap();
+        assert_eq!(refused.to_string(), format!("Telegram refuses the bot token: {code} {words}"));
+        assert!(refused.hint().contains("TELEGRAM_BOT_TOKEN"));
+        assert_eq!(scene.calls, ["getMe"]);
     }
 }
 
-#[tokio::test]
-async fn after_ten_minutes_it_is_tried_slowly_as_other_refusals_are() {
-    let scene = Scene::new(refusals(HEALING[0], 3)).await;
-    let test = async {
-        scene.wait(1).await;
-        scene.advance(601);
-        let standing = scene.wait(2).await;
-        assert!(standing.sentence().contains("tries again every few minutes"), "{}", standing.sentence());
-        scene.advance(59);
-        tokio::task::yield_now().await;
-        assert_eq!(scene.count("setWebhook"), 2);
-        scene.advance(300);
-        scene.wait(3).await;
-        scene.advance(300);
-        assert!(scene.wait(4).await.is_active());
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
+#[test]
+fn a_transient_refusal_is_tried_again_after_5_to_15_seconds_for_ten_minutes() {
+    for (reason, jitter) in TRANSIENT.into_iter().flat_map(|reason| [(reason, 0.0), (reason, 1.0)]) {
+        let mut scene = Scene::prepare(wanted(), refusals(reason, 30));
+        scene.now.jitter = jitter;
+        scene.run();
+        for n in 1..=30 {
+            let status = scene.status();
+            assert!(matches!(status, Status::Refused { .. }), "{status:?}");
+            assert!(status.sentence().contains(reason) && status.sentence().contains("every few seconds"));
+            scene.advance(4);
+            assert_eq!(scene.count("setWebhook"), n, "not before 5 s");
+            scene.advance(11);
+        }
+        assert!(scene.is_active());
+    }
 }
 
-#[tokio::test]
-async fn a_refused_webhook_is_told_in_telegrams_words_and_tried_again_slowly() {
-    let refusal = failure(400, "Bad Request: bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443");
-    let scene = Scene::new([("setWebhook", 400, refusal)]).await;
-    let test = async {
-        let standing = scene.wait(1).await;
-        assert!(matches!(standing, Standing::Refused { .. }));
-        assert!(standing.sentence().contains("only on ports"));
-        assert!(standing.sentence().contains("has a port to which Telegram does not connect"));
-        scene.advance(59);
-        tokio::task::yield_now().await;
-        assert_eq!(scene.count("getWebhookInfo"), 1);
-        scene.advance(61);
-        assert!(scene.wait(2).await.is_active());
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
+#[test]
+fn after_ten_minutes_a_transient_refusal_is_tried_slowly() {
+    let mut scene = Scene::start(refusals(TRANSIENT[0], 3));
+    let status = scene.advance(601);
+    assert!(status.sentence().contains("tries again every few minutes"), "{}", status.sentence());
+    scene.advance(59);
+    assert_eq!(scene.count("setWebhook"), 2);
+    scene.advance(300);
+    assert_eq!(scene.count("setWebhook"), 3);
+    assert!(scene.advance(300).is_active());
 }
 
-#[tokio::test]
-async fn a_service_that_was_refused_takes_nothing_from_one_that_started_later() {
-    let scene = Scene::new(refusals(HEALING[0], 1)).await;
-    let test = async {
-        scene.wait(1).await;
-        scene.telegram_has("https://later.example.org/telegram/webhook");
-        scene.advance(15);
-        assert_eq!(scene.wait(2).await, Standing::Superseded { host: "later.example.org".to_owned() });
-        assert_eq!(scene.count("setWebhook"), 1);
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
+#[test]
+fn a_refused_webhook_is_reported_in_telegrams_words_and_tried_again_slowly() {
+    let refusal = "Bad Request: bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443";
+    let mut scene = Scene::start([("setWebhook", refused(400, refusal))]);
+    let status = scene.status();
+    assert!(matches!(status, Status::Refused { .. }));
+    assert!(status.sentence().contains("only on ports"));
+    assert!(status.sentence().contains("has a port to which Telegram does not connect"));
+    scene.advance(59);
+    assert_eq!(scene.count("getWebhookInfo"), 1);
+    assert!(scene.advance(61).is_active());
 }
 
-#[tokio::test]
-async fn a_service_whose_start_takes_long_takes_over_what_was_there_before_it_and_nothing_later() {
+#[test]
+fn a_service_that_was_refused_takes_nothing_from_one_that_started_later() {
+    let mut scene = Scene::start(refusals(TRANSIENT[0], 1));
+    scene.telegram_has("https://later.example.org/telegram/webhook");
+    assert_eq!(scene.advance(15), Status::Superseded { host: "later.example.org".to_owned() });
+    assert_eq!(scene.count("setWebhook"), 1);
+}
+
+#[test]
+fn a_slow_start_takes_over_the_webhook_that_was_there_before_it_and_no_later_one() {
     for (later, sets) in [("https://older.example.org/", 2), ("https://later.example.org/", 1)] {
-        let scene = Scene::new([("setWebhook", 502, json!("<html>"))]).await;
+        let mut scene = Scene::prepare(wanted(), [("setWebhook", unreachable("HTTP 502"))]);
         scene.telegram_has("https://older.example.org/");
-        let test = async {
-            scene.wait(1).await;
-            scene.telegram_has(later);
-            scene.advance(60);
-            assert_eq!(scene.wait(2).await.is_active(), sets == 2);
-        };
-        assert_eq!(scene.play(test).await, Ok(()));
+        scene.run();
+        scene.telegram_has(later);
+        assert_eq!(scene.advance(60).is_active(), sets == 2);
         assert_eq!(scene.count("setWebhook"), sets);
     }
 }
 
-#[tokio::test]
-async fn what_waits_at_telegram_is_thrown_away_by_the_first_registration_of_a_start_and_by_no_other() {
-    let throttle = json!({"ok": false, "error_code": 429, "parameters": {"retry_after": 1}});
-    let lost = ("setWebhook", 502, json!("<html>"));
-    let refused = refusals(HEALING[0], 1).next().unwrap();
+#[test]
+fn pending_updates_are_dropped_by_the_first_registration_of_a_start_and_by_no_other() {
+    let refusal = refusals(TRANSIENT[0], 1).next().unwrap();
     for (faults, dropping) in [
         (vec![], vec![true, false, false]),
         // A throttled call is not carried out.
-        (vec![("setWebhook", 429, throttle)], vec![true, true, false, false]),
-        (vec![refused], vec![true, false, false, false]),
-        (vec![lost], vec![true, false, false, false]),
+        (vec![("setWebhook", throttled(1))], vec![true, true, false, false]),
+        (vec![refusal], vec![true, false, false, false]),
+        (vec![("setWebhook", unreachable("HTTP 502"))], vec![true, false, false, false]),
     ] {
-        let before = faults.len();
-        let scene = Scene::wanting(faults, Ok(WantedWebhook { drop_pending_updates: true, ..wanted() })).await;
-        let test = async {
-            for n in 1..=before {
-                scene.wait(n).await;
-                scene.advance(15);
-            }
-            assert!(scene.wait(before + 1).await.is_active());
-            // A repair, and a registration after another service has given it back.
-            scene.telegram_has("");
-            scene.advance(60);
-            scene.wait(before + 2).await;
-            scene.advance(2);
-            assert!(scene.wait(before + 3).await.is_active());
-            scene.telegram_has("https://b.example.org/");
-            scene.advance(60);
-            scene.wait(before + 4).await;
-            scene.telegram_has(OURS);
-            scene.advance(60);
-            assert!(scene.wait(before + 5).await.is_active());
-        };
-        assert_eq!(scene.play(test).await, Ok(()));
-        let asked = scene.telegram.lock().unwrap().asked.clone();
-        let sets = asked.iter().filter(|(method, _)| method == "setWebhook");
-        let dropped: Vec<bool> = sets.map(|(_, params)| params["drop_pending_updates"] == true).collect();
-        assert_eq!(dropped, dropping);
+        let mut scene = Scene::of(WantedWebhook { drop_pending_updates: true, ..wanted() }, faults.clone());
+        for _ in &faults {
+            scene.advance(15);
+        }
+        assert!(scene.is_active());
+        // A repair, and a registration after another service's webhook leads here again.
+        scene.telegram_has("");
+        assert!(scene.advance(60).is_active());
+        scene.telegram_has("https://b.example.org/");
+        scene.advance(60);
+        scene.telegram_has(OURS);
+        assert!(scene.advance(60).is_active());
+        assert_eq!(scene.drops, dropping);
     }
 }
 
-#[tokio::test]
-async fn another_programs_set_webhook_at_the_same_moment_is_not_told_as_no_webhook() {
-    let throttle = json!({"ok": false, "error_code": 429, "parameters": {"retry_after": 1}});
-    let conflict = failure(409, "Conflict: terminated by other setWebhook");
+#[test]
+fn another_programs_set_webhook_at_the_same_moment_is_not_reported_as_no_webhook() {
     // At the start, and in a repair of changed limits.
-    let faults = [("setWebhook", 409, conflict.clone()), ("setWebhook", 429, throttle.clone())];
-    let scene = Scene::new(faults).await;
-    let test = async {
-        for n in 1..=2 {
-            assert_eq!(scene.wait(n).await, Standing::Registering { trouble: None });
-            scene.advance(6);
-        }
-        assert!(scene.wait(3).await.is_active());
-        {
-            let mut telegram = scene.telegram.lock().unwrap();
-            telegram.webhook["max_connections"] = json!(7);
-            telegram.faults.extend([("setWebhook", 409, conflict), ("setWebhook", 429, throttle)]);
-        }
-        scene.advance(60);
-        for n in 4..=5 {
-            assert!(scene.wait(n).await.is_active(), "updates arrive all the time");
-            scene.advance(6);
-        }
-        assert!(scene.wait(6).await.is_active());
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
-    assert_eq!(scene.telegram.lock().unwrap().webhook["max_connections"], 40);
+    let faults = || [("setWebhook", conflict()), ("setWebhook", throttled(1))];
+    let mut scene = Scene::start(faults());
+    for _ in 1..=2 {
+        assert_eq!(scene.status(), Status::Registering { trouble: None });
+        scene.advance(6);
+    }
+    assert!(scene.is_active());
+    scene.webhook.max_connections = Some(7);
+    scene.faults.extend(faults());
+    scene.advance(60);
+    for _ in 1..=2 {
+        assert!(scene.is_active(), "updates arrive all the time");
+        scene.advance(6);
+    }
+    assert!(scene.is_active());
+    assert_eq!(scene.webhook.max_connections, Some(40));
 }
 
-#[tokio::test]
-async fn a_webhook_that_is_gone_for_the_moment_in_which_another_is_checked_was_not_removed() {
-    let scene = Scene::new([]).await;
-    let test = async {
-        scene.wait(1).await;
-        scene.telegram_has("");
+#[test]
+fn changing_the_limits_again_and_again_leaves_the_webhook_registered() {
+    let mut scene = Scene::start([]);
+    for _ in 1..=4 {
+        scene.webhook.max_connections = Some(7);
+        assert!(scene.advance(60).is_active());
+        assert!(scene.advance(300).is_active());
+        assert_eq!(scene.webhook.max_connections, Some(40));
+    }
+}
+
+#[test]
+fn a_removed_webhook_is_set_again_and_a_taken_one_is_left_alone() {
+    let mut scene = Scene::start([]);
+    scene.telegram_has("");
+    assert!(scene.advance(60).is_active());
+    assert_eq!((scene.count("setWebhook"), scene.health().repairs), (2, 1));
+    assert!(scene.health().conflict.as_ref().is_some_and(|words| words.contains("was removed")));
+
+    scene.telegram_has("https://b.example.org/secret-path");
+    assert_eq!(scene.advance(60), Status::Superseded { host: "b.example.org".to_owned() });
+    scene.advance(60);
+    assert_eq!((scene.count("setWebhook"), &scene.health().conflict), (2, &None));
+
+    // It leads here again, but perhaps with a secret token that is not ours.
+    scene.telegram_has(OURS);
+    assert!(scene.advance(60).is_active());
+    assert_eq!((scene.count("setWebhook"), scene.count("setMyCommands")), (3, 1));
+}
+
+#[test]
+fn another_services_webhook_must_be_gone_at_two_looks_before_it_is_replaced() {
+    let mut scene = Scene::start([]);
+    scene.telegram_has("https://b.example.org/");
+    scene.advance(60);
+    for (url, sets) in [("", 1), ("https://c.example.org/", 1), ("", 1), ("", 2)] {
+        scene.telegram_has(url);
         scene.advance(60);
-        assert!(scene.wait(2).await.is_active());
-        scene.telegram.lock().unwrap().webhook =
-            json!({"url": OURS, "max_connections": 40, "allowed_updates": ["message"]});
-        scene.advance(2);
-        assert!(scene.wait(3).await.is_active());
-        assert_eq!(*scene.registrar.notes().borrow(), Notes { pending: Some(0), ..Notes::default() });
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
+        assert_eq!(scene.count("setWebhook"), sets, "{url}");
+    }
+    assert!(scene.is_active());
+}
+
+#[test]
+fn a_protected_webhook_is_left_alone_until_it_leads_here() {
+    let mut scene = Scene::prepare(WantedWebhook { takeover: TakeoverPolicy::FreeOnly, ..wanted() }, []);
+    scene.telegram_has("https://b.example.org/");
+    scene.run();
+    assert!(scene.status().sentence().contains("b.example.org"));
+    scene.telegram_has("");
+    assert!(scene.advance(60).sentence().contains("has been removed since"));
+    assert_eq!(scene.count("setWebhook"), 0);
+    scene.telegram_has(OURS);
+    assert!(scene.advance(60).is_active());
     assert_eq!(scene.count("setWebhook"), 1);
 }
 
-#[tokio::test]
-async fn limits_that_are_changed_again_and_again_leave_the_webhook_registered() {
-    let scene = Scene::new([]).await;
-    let test = async {
-        assert!(scene.wait(1).await.is_active());
-        let mut wait = 1;
-        for time in 1..=4 {
-            scene.telegram.lock().unwrap().webhook["max_connections"] = json!(7);
-            scene.advance(60);
-            wait += 1;
-            assert!(scene.wait(wait).await.is_active());
-            if time > 1 {
-                scene.advance(300);
-                wait += 1;
-                assert!(scene.wait(wait).await.is_active());
-            }
-        }
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
+#[test]
+fn wrong_secret_tokens_repair_the_webhook_only_if_telegram_reports_a_401() {
+    for (error, sets) in [("Wrong response from the webhook: 401 Unauthorized", 2), ("Connection refused", 1)] {
+        let mut scene = Scene::start([]);
+        scene.now.wrong_secrets = 3;
+        scene.webhook.last_error_message = Some(error.to_owned());
+        scene.webhook.last_error_date = Some(5);
+        assert!(scene.advance(9).is_active());
+        assert_eq!(scene.count("getWebhookInfo"), 2, "strangers cause no look before a sixth of the interval");
+        assert!(scene.advance(1).is_active());
+        assert_eq!(scene.count("setWebhook"), sets, "{error}");
+    }
 }
 
-#[tokio::test]
-async fn a_webhook_that_is_gone_right_after_it_was_set_is_noticed() {
-    let none = json!({"ok": true, "result": {"url": ""}});
-    let scene = Scene::new(vec![("getWebhookInfo", 200, none); 3]).await;
-    let test = async {
-        // It is looked at twice.
-        scene.wait(1).await;
-        assert_eq!(scene.count("setWebhook"), 1);
-        scene.advance(2);
-        assert!(scene.wait(2).await.is_active());
-        assert!(scene.registrar.notes().borrow().conflict.as_ref().is_some_and(|words| words.contains("was removed")));
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
-    assert_eq!(scene.count("setWebhook"), 2);
+#[test]
+fn a_look_that_fails_changes_nothing_and_a_throttle_delays_the_next_one() {
+    let mut scene = Scene::start([]);
+    scene.faults.push_back(("getWebhookInfo", unreachable("connection refused")));
+    assert!(scene.advance(60).is_active());
+    scene.faults.push_back(("getWebhookInfo", throttled(30)));
+    scene.advance(60);
+    let looks = scene.count("getWebhookInfo");
+    scene.advance(89);
+    assert_eq!(scene.count("getWebhookInfo"), looks);
+    assert!(scene.advance(1).is_active());
+    assert_eq!((scene.count("getWebhookInfo"), scene.count("setWebhook")), (looks + 1, 1));
 }
 
-#[tokio::test]
-async fn a_webhook_that_was_removed_is_set_again_and_one_that_was_taken_is_left_alone() {
-    let scene = Scene::new([]).await;
-    let test = async {
-        scene.wait(1).await;
+#[test]
+fn a_polling_copy_that_removes_the_webhook_every_ten_seconds_causes_at_most_twelve_calls_in_ten_minutes() {
+    let mut scene = Scene::start([]);
+    let mut calls = Vec::new();
+    for _ in 0..180 {
         scene.telegram_has("");
-        scene.advance(60);
-        scene.wait(2).await;
-        scene.advance(2);
-        assert!(scene.wait(3).await.is_active());
-        assert_eq!(scene.count("setWebhook"), 2);
-
-        scene.telegram_has("https://b.example.org/secret-path");
-        scene.advance(60);
-        let taken = scene.wait(4).await;
-        assert_eq!(taken, Standing::Superseded { host: "b.example.org".to_owned() });
-        scene.advance(60);
-        scene.wait(5).await;
-        assert_eq!(scene.count("setWebhook"), 2);
-
-        // Given back, but perhaps with a secret token that is not ours.
-        scene.telegram_has(OURS);
-        scene.advance(60);
-        assert!(scene.wait(6).await.is_active());
-        assert_eq!(scene.count("setWebhook"), 3);
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
-    assert_eq!((scene.count("setMyCommands"), scene.count("deleteWebhook")), (1, 0));
+        let before = scene.count("setWebhook");
+        scene.advance(10);
+        calls.extend(std::iter::repeat_n(scene.now.steady, scene.count("setWebhook") - before));
+    }
+    assert!(calls.len() > 5);
+    for from in &calls {
+        let within = calls.iter().filter(|call| *call >= from && elapsed(*from, **call) < Duration::from_mins(10));
+        assert!(within.count() <= 12);
+    }
 }
 
-#[tokio::test]
-async fn what_telegram_would_refuse_is_never_sent() {
-    let mut unsendable = wanted();
-    unsendable.max_connections = 0;
-    let scene = Scene::wanting([], Ok(unsendable)).await;
-    let test = async {
-        let mut standing = scene.registrar.standing();
-        let refused = standing.wait_for(|standing| matches!(standing, Standing::Refused { .. })).await.unwrap();
-        assert!(refused.sentence().contains("max_connections"));
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
-    assert_eq!(scene.count("setWebhook"), 0);
-}
-
-#[tokio::test]
-async fn without_a_public_url_it_is_off_and_says_what_is_missing_but_learns_who_it_is() {
-    let trouble = ("getMe", 500, json!("trouble"));
-    let scene = Scene::wanting([trouble], Err(NotWanted::NoPublicUrl)).await;
-    let test = async {
-        assert!(scene.wait(1).await.sentence().contains("PUBLIC_URL"));
-        scene.advance(2);
-        while scene.registrar.identity.get().is_none() {
-            tokio::task::yield_now().await;
-        }
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
-    assert_eq!(scene.asked(), ["getMe", "getMe"]);
-}
-
-#[tokio::test]
-async fn the_soft_stop_ends_it_while_it_waits_for_its_next_try() {
-    let scene = Scene::new([("getMe", 500, json!("trouble"))]).await;
-    let test = async {
-        scene.wait(1).await;
-    };
-    assert_eq!(scene.play(test).await, Ok(()));
-    assert_eq!(scene.asked(), ["getMe"]);
-}
-
-#[tokio::test]
-async fn a_renamed_bot_is_known_by_its_new_name_within_an_hour_whoever_registers() {
-    for wanted in [Ok(wanted()), Err(NotWanted::NoPublicUrl)] {
-        let before = json!({"ok": true, "result": {"id": 1, "username": "old_bot"}});
-        let trouble = ("getMe", 500, json!("trouble"));
-        let scene = Scene::wanting([("getMe", 200, before)], wanted).await;
-        let name = || scene.registrar.identity.get().map(|me| me.username.clone());
-        let test = async {
-            scene.wait(1).await;
-            assert_eq!(name().as_deref(), Some("old_bot"));
-            // Telegram does not answer the first time; that changes nothing.
-            scene.telegram.lock().unwrap().faults.push_back(trouble);
-            for asked in [2, 3] {
-                let waits = *scene.clock.waits.borrow();
-                scene.advance(3600);
-                scene.wait(waits + 1).await;
-                assert_eq!(scene.count("getMe"), asked);
-            }
-            assert_eq!(name().as_deref(), Some("a_bot"));
-        };
-        assert_eq!(scene.play(test).await, Ok(()));
+#[test]
+fn the_bots_username_is_asked_for_every_hour() {
+    let mut scene = Scene::start([]);
+    for asked in [2, 3] {
+        // An answer that does not come changes nothing.
+        scene.faults.push_back(("getMe", unreachable("HTTP 500")));
+        assert!(scene.advance(3_600).is_active());
+        assert_eq!(scene.count("getMe"), asked);
     }
 }

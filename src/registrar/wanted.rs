@@ -1,95 +1,72 @@
-use std::net::Ipv4Addr;
-
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
-use url::{Host, Url};
+use url::Url;
 
-use super::claim::Claim;
+use super::status::OffReason;
+use super::takeover::TakeoverPolicy;
 use crate::settings::{Platform, WebhookSettings};
-use crate::telegram::{BotToken, SetWebhook};
+use crate::telegram::{BotToken, SECRET_TOKEN_FORM, SetWebhook, UrlFault, WEBHOOK_PATH, is_secret_token};
 
-/// Where Telegram rings, below the public URL.
-pub const WEBHOOK_PATH: &str = "/telegram/webhook";
-
-/// The ports to which Telegram's own Bot API sends webhooks.
-const PUBLIC_PORTS: [u16; 4] = [443, 80, 88, 8443];
-
-/// The webhook as it shall be at Telegram.
+/// The webhook that the settings ask for.
 #[derive(Clone, Debug)]
 pub struct WantedWebhook {
-    /// Where updates shall be sent.
+    /// The URL to which Telegram must send updates.
     pub url: String,
-    /// What Telegram sends with each: 1 to 256 of `A-Z a-z 0-9 _ -`.
+    /// Sent by Telegram with each update: 1 to 256 of the characters `A-Z a-z 0-9 _ -`.
     pub secret_token: SecretString,
-    /// The kinds of updates wanted; empty for Telegram's default.
+    /// The wanted kinds of updates; empty for Telegram's default.
     pub allowed_updates: Vec<String>,
-    /// The most connections Telegram opens at once, 1 to 100.
+    /// The most connections that Telegram opens at the same time, 1 to 100.
     pub max_connections: u32,
-    /// Whether what waits at Telegram is thrown away by the first registration of a start.
+    /// Whether the first registration of a start discards the updates that wait at Telegram.
     pub drop_pending_updates: bool,
-    /// Which webhook it may take the place of when the service starts.
-    pub claim: Claim,
-}
-
-/// Why there is no webhook to register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotWanted {
-    /// The operator has turned registration off.
-    TurnedOff,
-    /// Nobody has said, and no platform has told, where the service is reached from outside.
-    NoPublicUrl,
-    /// This is a preview that was given no bot token.
-    NoToken,
+    /// Which webhook it may replace when the service starts.
+    pub takeover: TakeoverPolicy,
 }
 
 impl WantedWebhook {
-    /// What the settings ask for.
+    /// The webhook that the settings ask for.
     ///
     /// # Errors
     ///
-    /// [`NotWanted`] when they ask for nothing.
-    pub fn from_settings(settings: &WebhookSettings, platform: &Platform, token: &BotToken) -> Result<Self, NotWanted> {
+    /// [`OffReason`] when they ask for none.
+    pub fn from_settings(settings: &WebhookSettings, platform: &Platform, token: &BotToken) -> Result<Self, OffReason> {
         if !settings.register {
-            return Err(NotWanted::TurnedOff);
+            return Err(OffReason::TurnedOff);
         }
-        let public_url = settings.public_url.as_deref().ok_or(NotWanted::NoPublicUrl)?;
+        let public_url = settings.public_url.as_deref().ok_or(OffReason::NoPublicUrl)?;
         Ok(Self {
             url: format!("{}{WEBHOOK_PATH}", public_url.trim_end_matches('/')),
-            secret_token: token.secret_in_force(settings),
+            secret_token: token.effective_webhook_secret(settings),
             allowed_updates: settings.allowed_updates.clone(),
             max_connections: settings.max_connections,
             drop_pending_updates: settings.drop_pending_updates,
-            claim: Claim::of(settings.takeover, platform),
+            takeover: TakeoverPolicy::of(settings.takeover, platform),
         })
     }
 
-    /// The host that Telegram shall ring, with the port where it is not the usual one.
+    /// The host of the URL, with the port if it is not the default one.
     #[must_use]
     pub fn host(&self) -> String {
         host_of(&self.url)
     }
 
-    /// What Telegram would refuse, each as a sentence; empty when all is well. To be asked first,
-    /// because a `setWebhook` that is refused leaves the bot with no webhook at all.
+    /// What Telegram would refuse, one sentence each; empty if it accepts the webhook. The caller checks this before
+    /// `setWebhook`, because a refused call leaves the bot with no webhook at all.
     ///
-    /// `public_api`: whether it goes to Telegram's own Bot API; an own server may send to any
-    /// address.
+    /// `public_api`: whether the call goes to Telegram's own Bot API. Another Bot API server may send to any address.
     #[must_use]
     pub fn problems(&self, public_api: bool) -> Vec<String> {
         let mut problems = Vec::new();
         match Url::parse(&self.url) {
-            Ok(url) if public_api => problems.extend(unreachable_for_telegram(&url)),
+            Ok(url) if public_api => problems.extend(UrlFault::of(&url).iter().map(ToString::to_string)),
             Ok(url) if !matches!(url.scheme(), "http" | "https") => {
                 problems.push(format!("the public URL begins with {}:, but it must be http or https", url.scheme()));
             }
             Ok(_) => {}
             Err(error) => problems.push(format!("the public URL is not a URL: {error}")),
         }
-        let secret = self.secret_token.expose_secret();
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if !(1..=256).contains(&secret.len()) || !secret.bytes().all(allowed) {
-            problems.push("the secret token must be 1 to 256 of the characters A-Z a-z 0-9 _ -".to_owned());
+        if !is_secret_token(self.secret_token.expose_secret()) {
+            problems.push(format!("the secret token must be {SECRET_TOKEN_FORM}"));
         }
         if !(1..=100).contains(&self.max_connections) {
             problems.push(format!("max_connections is {}, but it must be from 1 to 100", self.max_connections));
@@ -97,7 +74,7 @@ impl WantedWebhook {
         problems
     }
 
-    /// `drop_pending_updates`: whether this call throws away what waits at Telegram.
+    /// The parameters of a call. `drop_pending_updates`: whether it discards the updates that wait at Telegram.
     pub(super) fn parameters(&self, drop_pending_updates: bool) -> SetWebhook {
         SetWebhook {
             url: self.url.clone(),
@@ -109,8 +86,8 @@ impl WantedWebhook {
     }
 }
 
-/// The host of a URL, with the port where it is not the usual one: all of a foreign webhook that
-/// may be shown, because its path can hold a token.
+/// The host of a URL, with the port if it is not the default one. Nothing else of a foreign webhook may be shown, because
+/// its path can hold a token.
 pub(super) fn host_of(url: &str) -> String {
     let Ok(url) = Url::parse(url) else { return "an address that is no URL".to_owned() };
     match (url.host_str(), url.port()) {
@@ -118,45 +95,6 @@ pub(super) fn host_of(url: &str) -> String {
         (Some(host), None) => host.to_owned(),
         (None, _) => "an address without a host".to_owned(),
     }
-}
-
-fn unreachable_for_telegram(url: &Url) -> Vec<String> {
-    let mut problems = Vec::new();
-    if url.scheme() != "https" {
-        problems.push(format!("the public URL begins with {}:, but Telegram wants https", url.scheme()));
-    }
-    if let Some(port) = url.port_or_known_default().filter(|port| !PUBLIC_PORTS.contains(port)) {
-        problems.push(format!("the public URL has the port {port}, but Telegram rings only 443, 80, 88 and 8443"));
-    }
-    match url.host() {
-        Some(Host::Ipv6(_)) => problems.push("the public URL is an IPv6 address, but Telegram uses IPv4".to_owned()),
-        Some(Host::Ipv4(address)) if is_reserved(address) => {
-            problems.push(format!("the public URL leads to {address}, an address that Telegram cannot reach"));
-        }
-        Some(Host::Domain(name)) if is_local(name) => {
-            problems.push(format!("the public URL leads to {name}, a name that only this machine or network knows"));
-        }
-        Some(_) => {}
-        None => problems.push("the public URL has no host".to_owned()),
-    }
-    problems
-}
-
-fn is_reserved(address: Ipv4Addr) -> bool {
-    let [a, b, ..] = address.octets();
-    address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || a == 0
-        || a >= 224
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 198 && (18..20).contains(&b))
-}
-
-fn is_local(name: &str) -> bool {
-    let name = name.trim_end_matches('.');
-    !name.contains('.') || [".localhost", ".local", ".internal", ".lan"].iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
@@ -170,19 +108,19 @@ mod tests {
             allowed_updates: vec![],
             max_connections: 40,
             drop_pending_updates: false,
-            claim: Claim::Any,
+            takeover: TakeoverPolicy::Any,
         }
     }
 
     #[test]
-    fn what_telegram_accepts_has_no_problems() {
+    fn a_webhook_that_telegram_accepts_has_no_problems() {
         for url in ["https://bot.example.org/telegram/webhook", "https://bot.example.org:8443/", "https://8.8.8.8/"] {
             assert_eq!(wanted(url).problems(true), Vec::<String>::new(), "{url}");
         }
     }
 
     #[test]
-    fn an_address_that_telegram_would_refuse_is_a_problem_before_it_is_asked() {
+    fn an_address_that_telegram_refuses_is_found_before_telegram_is_asked() {
         for url in [
             "http://bot.example.org/",
             "https://bot.example.org:10000/",
@@ -199,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn an_own_bot_api_server_may_ring_loopback() {
+    fn another_bot_api_server_may_send_to_loopback() {
         assert!(wanted("http://127.0.0.1:10000/telegram/webhook").problems(false).is_empty());
         assert_eq!(wanted("ftp://127.0.0.1/").problems(false).len(), 1);
     }
 
     #[test]
-    fn every_problem_is_told_at_once() {
+    fn all_problems_are_reported_together() {
         let mut wanted = wanted("https://localhost:1/");
         wanted.secret_token = "with a blank".to_owned().into();
         wanted.max_connections = 0;

@@ -41,7 +41,7 @@ pub use records::{
 pub use state::faults::{Fault, FaultKind};
 
 use crate::clock::SharedClock;
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Shutdown, Task};
 use shared::Shared;
 
 impl Sandbox {
@@ -55,8 +55,8 @@ impl Sandbox {
         let listener = TcpListener::bind(listen).await?;
         let shared = Arc::new(Shared::new(clock, shutdown.clone(), listener.local_addr()?));
         let sandbox = Self { shared: Arc::clone(&shared) };
-        shutdown.supervise("the listener of the simulated Telegram", listener::serve(listener, sandbox.clone()));
-        shutdown.supervise("the upkeep of the simulated Telegram", async move { shared.sweep().await });
+        shutdown.supervise(Task::SandboxListener, listener::serve(listener, sandbox.clone()));
+        shutdown.supervise(Task::SandboxSweep, async move { shared.sweep().await });
         Ok(sandbox)
     }
 }

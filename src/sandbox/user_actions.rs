@@ -10,7 +10,7 @@ use super::state::State;
 use super::state::backlog::PendingUpdate;
 use super::state::conversations;
 use super::{ascii_json, bot};
-use crate::telegram::{command_length, is_part_of_a_word};
+use crate::telegram::{command_length, is_word_char};
 use crate::update::UpdateId;
 
 /// A message in an update, with its fields in Telegram's order.
@@ -149,7 +149,7 @@ fn commands(text: &str) -> Vec<Entity> {
     let mut entities = Vec::new();
     let mut before = None;
     for (at, char) in text.char_indices() {
-        let starts = char == '/' && !before.is_some_and(is_part_of_a_word);
+        let starts = char == '/' && !before.is_some_and(is_word_char);
         before = Some(char);
         let Some(length) = command_length(&text[at..]).filter(|_| starts) else { continue };
         let offset = text[..at].encode_utf16().count();

@@ -23,7 +23,6 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::clock::SharedClock;
-use crate::fail;
 use crate::lifecycle::Shutdown;
 use crate::telemetry::Storm;
 use connections::Connections;
@@ -75,7 +74,6 @@ pub async fn serve(
     let mut farewell = pin!(farewell);
     let mut tick = clock.sleep(limits.tick);
     loop {
-        fail::point("listener");
         let accepted = tokio::select! {
             biased;
             () = shutdown.hard.cancelled() => break,

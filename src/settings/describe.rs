@@ -1,27 +1,28 @@
-//! What may be said of a value in a problem: enough to find the mistake, and of a secret nothing
-//! but its length and the kinds of its characters.
+//! Describes values in problems: enough to find the mistake, and for a secret only its length and the
+//! kinds of its characters.
 
 use toml::Value;
+use toml::de::DeValue;
 use url::Url;
 
-use super::reader::Refusal;
+use super::problem::Refusal;
 
-/// The most characters of a value that are shown.
+/// At most this many characters of a value are shown.
 const SHOWN: usize = 80;
 
-/// A value that is no secret; still masked when it looks as if a secret had landed there.
+/// A value that is no secret. It is masked when it looks like one.
 pub(super) fn value(value: &Value) -> String {
     match value {
         Value::String(string) if string.is_empty() => "nothing".to_owned(),
         Value::String(string) => format!("\"{}\"", text(string)),
-        Value::Table(_) => kind(value).to_owned(),
+        Value::Table(_) => "a table".to_owned(),
         Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) | Value::Array(_) => {
             text(&value.to_string())
         }
     }
 }
 
-/// A text that is no secret; still masked when it looks as if a secret had landed there.
+/// A text that is no secret. It is masked when it looks like one.
 pub(super) fn text(text: &str) -> String {
     if looks_secret(text) {
         return format!("{}, not shown because they look like a secret", secret(text));
@@ -33,20 +34,20 @@ pub(super) fn text(text: &str) -> String {
     shown.replace("\\\"", "\"").replace("\\'", "'")
 }
 
-/// What a value is, in the words of a settings file.
-pub(super) fn kind(value: &Value) -> &'static str {
+/// The type of a value, in the words of a settings file.
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
-        Value::String(_) => "a text",
-        Value::Integer(_) => "a whole number",
-        Value::Float(_) => "a number",
-        Value::Boolean(_) => "true or false",
-        Value::Datetime(_) => "a date",
-        Value::Array(_) => "a list",
-        Value::Table(_) => "a table",
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
     }
 }
 
-/// A secret: how long it is, and which of its characters are likely to be the mistake.
+/// A secret: its length, and those of its characters that are likely to be the mistake.
 pub(super) fn secret(secret: &str) -> String {
     let count = |belongs: fn(char) -> bool| secret.chars().filter(|c| belongs(*c)).count();
     let classes = [
@@ -68,7 +69,7 @@ pub(super) fn secret(secret: &str) -> String {
     std::iter::once(length).chain(remarks).collect::<Vec<_>>().join(", ")
 }
 
-/// A URL: scheme, host and port; of the rest only that it is there.
+/// A URL: scheme, host and port, and which other parts it has.
 pub(super) fn url(url: &Url) -> String {
     let mut parts = Vec::new();
     if !url.username().is_empty() || url.password().is_some() {
@@ -94,10 +95,9 @@ pub(super) fn url(url: &Url) -> String {
 
 /// Whether a URL cannot mean what was written.
 ///
-/// A parser ends the host at the first `/`, `?` or `#`, and drops tabs and line breaks. Where one of these stands in a
-/// password, what is taken for the host is the user name, and the rest of the password becomes a port, a path or a
-/// query: parts that are shown, asked of the DNS and passed to libraries. An `@` behind the host gives it away, as does
-/// a second one within.
+/// A parser ends the host at the first `/`, `?` or `#`, and drops tabs and line breaks. If a password contains one of
+/// these, the parser takes the user name for the host, and the rest of the password for a port, a path or a query:
+/// parts that are shown, resolved by DNS and passed to libraries. The sign is an `@` after the host, or two before.
 pub(super) fn is_misleading(url: &str) -> bool {
     let url = url.trim();
     let Some((_, rest)) = url.split_once("://") else { return false };
@@ -106,12 +106,12 @@ pub(super) fn is_misleading(url: &str) -> bool {
     rest.contains('@') || authority.matches('@').count() > 1 || url.contains(char::is_control)
 }
 
-/// What is said of such a URL: nothing of what is in it.
+/// The refusal of such a URL. No part of it is shown.
 pub(super) fn misleading() -> Refusal {
-    Refusal {
-        found: Some("a URL that does not mean what was written; it is not shown".to_owned()),
-        hint: Some(format!("a character of the user name or the password has another meaning there; {ENCODED}")),
-    }
+    Refusal::new(
+        "a URL that does not mean what was written; it is not shown",
+        format!("a character of the user name or the password has another meaning there; {ENCODED}"),
+    )
 }
 
 /// How a user name or password is written in a URL.
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_secret_is_not_shown_anywhere() {
+    fn a_text_that_looks_like_a_secret_is_not_shown() {
         for secret in ["https://api.telegram.org/bot123456:AAE-abcdefghijklmnopqrstuvwxyz", "postgres://me:word@db/bot"]
         {
             let shown = text(secret);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_cannot_mean_what_was_written_is_recognised_by_its_text() {
+    fn a_misleading_url_is_detected() {
         for url in [
             "postgres://u:2024/word@host/db",
             "postgres://u:p@ss/word@host/db",
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_url_the_host_is_shown_and_the_rest_is_named() {
+    fn the_host_of_a_url_is_shown_and_its_other_parts_are_named() {
         let described = url(&Url::parse("https://u:pw@example.org:8443/p?q#f").unwrap());
         assert_eq!(described, "https://example.org:8443 with a user name or password, a path, a query, a fragment");
     }

@@ -1,8 +1,8 @@
+//! The settings in force, as they may be shown.
+
 use std::fmt;
 
 use serde_json::Value;
-
-use super::origin::Origin;
 
 /// A key as it is in force.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Entry {
     /// What it is set to.
     pub value: Shown,
     /// Where that came from.
-    pub source: Origin,
+    pub source: String,
 }
 
 /// What may be shown of a value.
@@ -20,7 +20,7 @@ pub struct Entry {
 pub enum Shown {
     /// It is not set.
     NotSet,
-    /// It is a secret; this is what may be said of it.
+    /// It is a secret; this describes it.
     Secret(String),
     /// It is no secret.
     Value(Value),

@@ -1,18 +1,17 @@
-//! The keys there are. The defaults file lists them, so that what is documented, what is known and
-//! what has a default are one list.
+//! The known keys. The file of defaults lists them, so that each key is documented and has a default.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use toml::Value;
 
-/// The defaults, which are the documentation of the settings as well.
+/// The defaults, which also document the settings.
 pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
 
-/// The keys whose values are kept in `SecretString` from the moment they are read.
+/// The keys whose values are `SecretString` from the moment they are read.
 pub(super) const SECRETS: [&str; 7] = [
     "telegram.bot_token",
-    "telegram.proxy",
+    PROXY,
     "webhook.secret_token",
     "webhook.previous_secret_token",
     "inbox.url",
@@ -20,20 +19,16 @@ pub(super) const SECRETS: [&str; 7] = [
     "traces.headers",
 ];
 
-/// The list of the declared commands; it has no line of its own in the defaults, where it would be
-/// in the way of the first `[[command]]` somebody adds to a copy.
-pub(super) const COMMAND: &str = "command";
-/// The list of the declared presses of buttons, likewise.
-pub(super) const BUTTON: &str = "button";
+/// The lists of tables, `[[command]]` and `[[button]]`. They have no line in the defaults: there it would
+/// prevent the first `[[command]]` that is added to a copy.
+pub(super) const LISTS: [&str; 2] = ["command", "button"];
 
-/// Whether a key is a list of tables, which stands in several places of a file.
-pub(super) fn is_list_of_tables(key: &str) -> bool {
-    matches!(key, COMMAND | BUTTON)
-}
+/// The proxy for calls to the Bot API.
+pub(super) const PROXY: &str = "telegram.proxy";
 
 static KNOWN: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     let table = DEFAULTS.parse().expect("the defaults are TOML");
-    let mut known = BTreeMap::from([COMMAND, BUTTON].map(|list| (list.to_owned(), Value::Array(Vec::new()))));
+    let mut known = BTreeMap::from(LISTS.map(|list| (list.to_owned(), Value::Array(Vec::new()))));
     flatten("", table, &mut known);
     known
 });
@@ -69,7 +64,7 @@ pub(super) fn is_secret(key: &str) -> bool {
     SECRETS.contains(&key)
 }
 
-/// The known key, or section, that somebody who wrote this one most likely meant.
+/// The known key or section that was most likely meant.
 pub(super) fn nearest_key(unknown: &str) -> Option<&'static str> {
     let sections = KNOWN.keys().filter_map(|key| key.rsplit_once('.')).map(|(section, _)| section);
     let name = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
@@ -78,7 +73,7 @@ pub(super) fn nearest_key(unknown: &str) -> Option<&'static str> {
     nearest(unknown, KNOWN.keys().map(String::as_str).chain(sections)).or_else(same_name)
 }
 
-/// The nearest of some names, if any is near enough to have been meant.
+/// The nearest of `names`, if one is near enough to have been meant.
 pub(super) fn nearest<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near_enough = (unknown.chars().count() / 3).max(2);
     names

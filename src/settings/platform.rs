@@ -1,9 +1,7 @@
-//! Recognises where the service runs, by the variables that platforms set for their services.
+//! Detects the platform on which the service runs, by the variables that platforms set.
 
-use secrecy::ExposeSecret;
-
-use super::origin::Origin;
-use super::sources::{Environment, Variable};
+use super::origin;
+use super::sources::Environment;
 
 /// Where the service runs, as the environment shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,9 +20,9 @@ pub struct Platform {
 pub enum Stage {
     /// The platform says that it is production, or has nothing else.
     Production,
-    /// A preview or a test environment, which may hold production's token; what shows it.
+    /// A preview or a test environment, which may have production's token; the text says what shows it.
     Preview(&'static str),
-    /// A place to develop in, a platform that does not say, or none: it counts as not production.
+    /// A development environment, a platform that does not tell, or no platform. Not production.
     #[default]
     Unsure,
 }
@@ -43,35 +41,37 @@ impl Platform {
     }
 }
 
-/// How a platform is recognised, and what it says.
+/// How a platform is detected, and what its variables tell.
 struct Marks {
     name: &'static str,
-    /// Any of these shows the platform.
+    /// Any of these variables shows the platform.
     shown_by: &'static [&'static str],
-    /// How the public URL is made; the first way whose variables are all set is taken.
+    /// How the public URL is made. The first way whose variables are all set counts.
     public: &'static [PublicUrl],
     /// What shows a preview or a test environment.
     preview: &'static [Sign],
-    /// When a service that is no preview is production.
+    /// When a service that is not a preview is production.
     production: Production,
     client_address: Option<&'static str>,
 }
 
-/// When a service that is no preview is production.
+/// When a service that is not a preview is production.
 enum Production {
-    /// Always: the platform has nothing else, or marks what else it has.
+    /// Always: the platform has only production, or marks everything else.
     Always,
-    /// Where this variable is set.
+    /// If this variable is set.
     IfSet(&'static str),
-    /// It cannot be told.
-    Unsure,
+    /// The platform does not tell.
+    Unknown,
 }
 
-/// One way to make the public URL of variables. `https://` is written before what has no scheme.
+use Production::{Always, IfSet, Unknown};
+
+/// One way to make the public URL from variables. `https://` is added where there is no scheme.
 enum PublicUrl {
-    /// The value of a variable, with this text after it.
+    /// The value of a variable, followed by this text.
     Value(&'static str, &'static str),
-    /// The first of the comma list in a variable, or the first with https where some have a scheme.
+    /// The first URL in a variable with a list between commas, https first.
     First(&'static str),
     /// The values of two variables, with a dot between them.
     Joined(&'static str, &'static str),
@@ -79,155 +79,106 @@ enum PublicUrl {
     WithPort(&'static str, &'static str),
 }
 
-/// Something that a variable shows.
+use PublicUrl::{First, Joined, Value, WithPort};
+
+/// A variable with a value that shows something. One that is not set, or empty, shows nothing.
 struct Sign {
     variable: &'static str,
-    seen: Seen,
+    shows: fn(&str) -> bool,
     /// The same in words.
     says: &'static str,
 }
 
-/// How the value of a variable is looked at. One that is not set, or empty, shows nothing.
-enum Seen {
-    Anything,
-    Equal(&'static str),
-    NotEqual(&'static str),
-    BeginsWith(&'static str),
+const fn sign(variable: &'static str, shows: fn(&str) -> bool, says: &'static str) -> Sign {
+    Sign { variable, shows, says }
 }
 
-/// Render's mark, which counts everywhere.
+/// Render's sign of a preview, which counts on every platform.
 const PULL_REQUEST: Sign =
-    Sign { variable: "IS_PULL_REQUEST", seen: Seen::Equal("true"), says: "IS_PULL_REQUEST is true" };
+    sign("IS_PULL_REQUEST", |value| value.eq_ignore_ascii_case("true"), "IS_PULL_REQUEST is true");
 
-/// The platforms, in the order in which they are tried.
+/// The platforms, in the order in which they are tried: name, what shows it, public URL, production.
 const PLATFORMS: &[Marks] = &[
-    Marks {
-        name: "Render",
-        shown_by: &["RENDER"],
-        public: &[PublicUrl::Value("RENDER_EXTERNAL_URL", "")],
-        // Cloudflare, in front of Render's own proxies, writes it.
-        client_address: Some("cf-connecting-ip"),
-        ..MARKS
-    },
-    Marks {
-        name: "Fly",
-        shown_by: &["FLY_APP_NAME"],
-        public: &[PublicUrl::Value("FLY_APP_NAME", ".fly.dev")],
-        client_address: Some("fly-client-ip"),
-        ..MARKS
-    },
-    Marks {
-        name: "Railway",
-        shown_by: &["RAILWAY_PUBLIC_DOMAIN", "RAILWAY_ENVIRONMENT_NAME"],
-        public: &[PublicUrl::Value("RAILWAY_PUBLIC_DOMAIN", "")],
-        // The first environment of a project has this name; one of a pull request copies its variables.
-        preview: &[Sign {
-            variable: "RAILWAY_ENVIRONMENT_NAME",
-            seen: Seen::NotEqual("production"),
-            says: "RAILWAY_ENVIRONMENT_NAME is not \"production\"",
-        }],
-        production: Production::IfSet("RAILWAY_ENVIRONMENT_NAME"),
-        ..MARKS
-    },
-    Marks {
-        name: "Koyeb",
-        shown_by: &["KOYEB_PUBLIC_DOMAIN"],
-        public: &[PublicUrl::Value("KOYEB_PUBLIC_DOMAIN", "")],
-        ..MARKS
-    },
-    Marks {
-        name: "Heroku",
-        shown_by: &["DYNO"],
-        // Set only where the app's "dyno metadata" is switched on.
-        public: &[PublicUrl::Value("HEROKU_APP_DEFAULT_DOMAIN_NAME", "")],
-        // A review app has the secrets of its pipeline.
-        preview: &[
-            Sign { variable: "HEROKU_PR_NUMBER", seen: Seen::Anything, says: "HEROKU_PR_NUMBER is set" },
-            Sign { variable: "HEROKU_BRANCH", seen: Seen::Anything, says: "HEROKU_BRANCH is set" },
-        ],
-        ..MARKS
-    },
-    Marks {
-        name: "Coolify",
-        shown_by: &["COOLIFY_URL", "COOLIFY_FQDN"],
-        // Which of the two has the scheme differs between Coolify's versions.
-        public: &[PublicUrl::First("COOLIFY_URL"), PublicUrl::First("COOLIFY_FQDN")],
-        preview: &[Sign {
-            variable: "COOLIFY_BRANCH",
-            seen: Seen::BeginsWith("pull/"),
-            says: "COOLIFY_BRANCH begins with \"pull/\"",
-        }],
-        production: Production::IfSet("COOLIFY_BRANCH"),
-        ..MARKS
-    },
-    // Its URL could be asked of Google's metadata server, but nothing goes to the network before the start.
-    Marks { name: "Cloud Run", shown_by: &["K_SERVICE"], production: Production::Unsure, ..MARKS },
-    Marks {
-        name: "Azure Container Apps",
-        shown_by: &["CONTAINER_APP_NAME"],
-        // CONTAINER_APP_HOSTNAME is the revision's own name, which ends with it.
-        public: &[PublicUrl::Joined("CONTAINER_APP_NAME", "CONTAINER_APP_ENV_DNS_SUFFIX")],
-        production: Production::Unsure,
-        ..MARKS
-    },
-    Marks {
-        name: "Azure App Service",
-        shown_by: &["WEBSITE_SITE_NAME"],
-        public: &[PublicUrl::Value("WEBSITE_HOSTNAME", "")],
-        // The production slot has this name; another slot is a stage before it.
-        preview: &[Sign {
-            variable: "WEBSITE_SLOT_NAME",
-            seen: Seen::NotEqual("production"),
-            says: "WEBSITE_SLOT_NAME is not \"Production\"",
-        }],
-        production: Production::IfSet("WEBSITE_SLOT_NAME"),
-        ..MARKS
-    },
-    Marks {
-        name: "Zeabur",
-        shown_by: &["ZEABUR_WEB_URL"],
-        public: &[PublicUrl::Value("ZEABUR_WEB_URL", "")],
-        production: Production::Unsure,
-        ..MARKS
-    },
-    Marks {
-        name: "Sliplane",
-        shown_by: &["SLIPLANE_DOMAIN"],
-        public: &[PublicUrl::Value("SLIPLANE_DOMAIN", "")],
-        production: Production::Unsure,
-        ..MARKS
-    },
-    Marks {
-        name: "Replit",
-        shown_by: &["REPLIT_DOMAINS"],
-        public: &[PublicUrl::First("REPLIT_DOMAINS")],
-        // Without it, it is the editor.
-        production: Production::IfSet("REPLIT_DEPLOYMENT"),
-        ..MARKS
-    },
-    Marks {
-        name: "GitHub Codespaces",
-        shown_by: &["CODESPACE_NAME"],
-        public: &[PublicUrl::WithPort("CODESPACE_NAME", "GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN")],
-        production: Production::Unsure,
-        ..MARKS
-    },
-    Marks {
-        name: "Hugging Face Spaces",
-        shown_by: &["SPACE_ID"],
-        public: &[PublicUrl::Value("SPACE_HOST", "")],
-        production: Production::Unsure,
-        ..MARKS
-    },
+    // The header is written by Cloudflare, which is in front of Render's own proxies.
+    marks("Render", &["RENDER"], &[Value("RENDER_EXTERNAL_URL", "")], Always).client_address("cf-connecting-ip"),
+    marks("Fly", &["FLY_APP_NAME"], &[Value("FLY_APP_NAME", ".fly.dev")], Always).client_address("fly-client-ip"),
+    // The first environment of a project is named production; that of a pull request copies its variables.
+    marks(
+        "Railway",
+        &["RAILWAY_PUBLIC_DOMAIN", "RAILWAY_ENVIRONMENT_NAME"],
+        &[Value("RAILWAY_PUBLIC_DOMAIN", "")],
+        IfSet("RAILWAY_ENVIRONMENT_NAME"),
+    )
+    .preview(&[sign(
+        "RAILWAY_ENVIRONMENT_NAME",
+        |value| !value.eq_ignore_ascii_case("production"),
+        "RAILWAY_ENVIRONMENT_NAME is not \"production\"",
+    )]),
+    marks("Koyeb", &["KOYEB_PUBLIC_DOMAIN"], &[Value("KOYEB_PUBLIC_DOMAIN", "")], Always),
+    // The URL is set only if the app's "dyno metadata" is enabled. A review app has the secrets of its pipeline.
+    marks("Heroku", &["DYNO"], &[Value("HEROKU_APP_DEFAULT_DOMAIN_NAME", "")], Always).preview(&[
+        sign("HEROKU_PR_NUMBER", |_| true, "HEROKU_PR_NUMBER is set"),
+        sign("HEROKU_BRANCH", |_| true, "HEROKU_BRANCH is set"),
+    ]),
+    // It depends on Coolify's version which of the two has the scheme.
+    marks(
+        "Coolify",
+        &["COOLIFY_URL", "COOLIFY_FQDN"],
+        &[First("COOLIFY_URL"), First("COOLIFY_FQDN")],
+        IfSet("COOLIFY_BRANCH"),
+    )
+    .preview(&[sign("COOLIFY_BRANCH", |value| value.starts_with("pull/"), "COOLIFY_BRANCH begins with \"pull/\"")]),
+    // Only Google's metadata server tells its URL, and nothing uses the network before the start.
+    marks("Cloud Run", &["K_SERVICE"], &[], Unknown),
+    // CONTAINER_APP_HOSTNAME is the revision's own name, which ends with it.
+    marks(
+        "Azure Container Apps",
+        &["CONTAINER_APP_NAME"],
+        &[Joined("CONTAINER_APP_NAME", "CONTAINER_APP_ENV_DNS_SUFFIX")],
+        Unknown,
+    ),
+    // The production slot has this name; other slots are stages before it.
+    marks("Azure App Service", &["WEBSITE_SITE_NAME"], &[Value("WEBSITE_HOSTNAME", "")], IfSet("WEBSITE_SLOT_NAME"))
+        .preview(&[sign(
+            "WEBSITE_SLOT_NAME",
+            |value| !value.eq_ignore_ascii_case("production"),
+            "WEBSITE_SLOT_NAME is not \"Production\"",
+        )]),
+    marks("Zeabur", &["ZEABUR_WEB_URL"], &[Value("ZEABUR_WEB_URL", "")], Unknown),
+    marks("Sliplane", &["SLIPLANE_DOMAIN"], &[Value("SLIPLANE_DOMAIN", "")], Unknown),
+    // REPLIT_DEPLOYMENT is not set in the editor.
+    marks("Replit", &["REPLIT_DOMAINS"], &[First("REPLIT_DOMAINS")], IfSet("REPLIT_DEPLOYMENT")),
+    marks(
+        "GitHub Codespaces",
+        &["CODESPACE_NAME"],
+        &[WithPort("CODESPACE_NAME", "GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN")],
+        Unknown,
+    ),
+    marks("Hugging Face Spaces", &["SPACE_ID"], &[Value("SPACE_HOST", "")], Unknown),
 ];
 
-/// What most platforms have in common.
-const MARKS: Marks =
-    Marks { name: "", shown_by: &[], public: &[], preview: &[], production: Production::Always, client_address: None };
+const fn marks(
+    name: &'static str,
+    shown_by: &'static [&'static str],
+    public: &'static [PublicUrl],
+    production: Production,
+) -> Marks {
+    Marks { name, shown_by, public, production, preview: &[], client_address: None }
+}
 
-/// Recognises the platform.
-pub(super) fn recognise(environment: &Environment) -> Platform {
-    let marks = marks(environment);
+impl Marks {
+    const fn preview(self, preview: &'static [Sign]) -> Self {
+        Self { preview, ..self }
+    }
+
+    const fn client_address(self, header: &'static str) -> Self {
+        Self { client_address: Some(header), ..self }
+    }
+}
+
+/// Detects the platform.
+pub(super) fn detect(environment: &Environment) -> Platform {
+    let marks = shown(environment);
     Platform {
         name: marks.map(|marks| marks.name),
         stage: stage(environment, marks),
@@ -237,45 +188,35 @@ pub(super) fn recognise(environment: &Environment) -> Platform {
 
 fn stage(environment: &Environment, marks: Option<&Marks>) -> Stage {
     let signs = marks.map(|marks| marks.preview).unwrap_or_default();
-    if let Some(sign) = signs.iter().chain([&PULL_REQUEST]).find(|sign| sign.is_seen(environment)) {
+    let is_shown = |sign: &&Sign| environment.text(sign.variable).is_some_and(sign.shows);
+    if let Some(sign) = signs.iter().chain([&PULL_REQUEST]).find(is_shown) {
         return Stage::Preview(sign.says);
     }
     let is_production = marks.is_some_and(|marks| match marks.production {
-        Production::Always => true,
-        Production::IfSet(variable) => value(environment, variable).is_some(),
-        Production::Unsure => false,
+        Always => true,
+        IfSet(variable) => environment.text(variable).is_some(),
+        Unknown => false,
     });
     if is_production { Stage::Production } else { Stage::Unsure }
 }
 
-impl Sign {
-    fn is_seen(&self, environment: &Environment) -> bool {
-        value(environment, self.variable).is_some_and(|value| match self.seen {
-            Seen::Anything => true,
-            Seen::Equal(text) => value.eq_ignore_ascii_case(text),
-            Seen::NotEqual(text) => !value.eq_ignore_ascii_case(text),
-            Seen::BeginsWith(text) => value.starts_with(text),
-        })
-    }
-}
-
-/// The public URL as the platform knows it, and which variables said so. `port` is the service's own.
-pub(super) fn public_url(environment: &Environment, port: &str) -> Option<(String, Origin)> {
-    let marks = marks(environment)?;
+/// The public URL that the platform's variables tell, and its origin. `port` is the service's own.
+pub(super) fn public_url(environment: &Environment, port: &str) -> Option<(String, String)> {
+    let marks = shown(environment)?;
     marks.public.iter().find_map(|way| {
         let (url, variables) = way.make(environment, port)?;
         let url = url.trim_end_matches('/');
         let url = if url.contains("://") { url.to_owned() } else { format!("https://{url}") };
-        Some((url, Origin::Platform { name: marks.name, variables }))
+        Some((url, origin::platform(marks.name, &variables)))
     })
 }
 
 impl PublicUrl {
     fn make(&self, environment: &Environment, port: &str) -> Option<(String, Vec<&'static str>)> {
-        let value = |variable| value(environment, variable);
+        let value = |variable| environment.text(variable);
         Some(match *self {
             Self::Value(variable, after) => (format!("{}{after}", value(variable)?), vec![variable]),
-            Self::First(variable) => (first(&value(variable)?)?, vec![variable]),
+            Self::First(variable) => (first(value(variable)?)?, vec![variable]),
             Self::Joined(one, two) => (format!("{}.{}", value(one)?, value(two)?), vec![one, two]),
             Self::WithPort(name, domain) => (format!("{}-{port}.{}", value(name)?, value(domain)?), vec![name, domain]),
         })
@@ -288,13 +229,6 @@ fn first(list: &str) -> Option<String> {
     with_https.or_else(|| urls.next()).map(str::to_owned)
 }
 
-fn marks(environment: &Environment) -> Option<&'static Marks> {
-    PLATFORMS.iter().find(|marks| marks.shown_by.iter().any(|variable| value(environment, variable).is_some()))
-}
-
-fn value(environment: &Environment, variable: &str) -> Option<String> {
-    match environment.value(variable) {
-        Variable::Text(text) if !text.expose_secret().is_empty() => Some(text.expose_secret().to_owned()),
-        Variable::Text(_) | Variable::NotText | Variable::NotSet => None,
-    }
+fn shown(environment: &Environment) -> Option<&'static Marks> {
+    PLATFORMS.iter().find(|marks| marks.shown_by.iter().any(|variable| environment.text(variable).is_some()))
 }

@@ -1,5 +1,5 @@
-//! Which proxy the calls to the Bot API take: the one of the settings, else the environment's, which
-//! concerns Telegram's own Bot API alone. A Bot API on this machine is never called through a proxy.
+//! The proxy for calls to the Bot API: that of the settings, else the environment's, which counts for
+//! Telegram's own Bot API only. A Bot API on this machine is never called through a proxy.
 
 use std::net::IpAddr;
 
@@ -7,11 +7,10 @@ use http::Uri;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use super::describe;
 use super::in_force::Shown;
-use super::origin::Origin;
-use super::reader::Refusal;
+use super::problem::Refusal;
 use super::sources::{Environment, Variable};
+use super::{describe, origin};
 
 /// What a proxy looks like.
 pub(super) const WANTED: &str =
@@ -19,13 +18,13 @@ pub(super) const WANTED: &str =
 
 const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
-/// The environment's proxies, the first that is set; its other variables are for plain http.
+/// The variables that name a proxy; the first that is set counts. `HTTP_PROXY` is for plain http.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The environment's hosts that are reached without a proxy.
+/// The variables that list hosts which are called without a proxy.
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// A proxy whose URL has been checked. Its user name and password are shown nowhere.
+/// A proxy with a valid URL. Its user name and password are never shown.
 #[derive(Clone, Debug)]
 pub struct Proxy {
     url: SecretString,
@@ -50,19 +49,19 @@ impl Proxy {
     }
 }
 
-/// Reads a proxy; none from an empty text. Without a scheme it is http, as other programs read it.
+/// Reads the URL of a proxy; `None` when it is empty. Without a scheme it is http, as in other programs.
 pub(super) fn read(text: &SecretString) -> Result<Option<Proxy>, Refusal> {
     let text = text.expose_secret().trim();
     if text.is_empty() {
         return Ok(None);
     }
-    let refused = |hint: &str| Refusal { found: Some(describe::secret(text)), hint: Some(hint.to_owned()) };
+    let refused = |hint: &str| Refusal::new(describe::secret(text), hint);
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let mut url = Url::parse(&with_scheme).or(Err(refused(ENCODE)))?;
     if !SCHEMES.contains(&url.scheme()) {
         return Err(refused("it begins with http://, https://, socks5:// or socks5h://"));
     }
-    // A password with one of these makes a host of the user name.
+    // Such a character in a password makes the user name the host.
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
         return Err(refused(ENCODE));
     }
@@ -71,9 +70,8 @@ pub(super) fn read(text: &SecretString) -> Result<Option<Proxy>, Refusal> {
         return Err(refused("a host is missing"));
     }
     let Some(host) = url.host_str().filter(|host| !host.is_empty()) else { return Err(refused("a host is missing")) };
-    // The client reads it by other rules, and would go without a proxy where it cannot.
-    let readable = url.as_str().parse::<Uri>().is_ok_and(|uri| uri.host().is_some());
-    if !readable {
+    // The HTTP client parses it by other rules, and uses no proxy when it cannot parse it.
+    if !url.as_str().parse::<Uri>().is_ok_and(|uri| uri.host().is_some()) {
         return Err(refused(ENCODE));
     }
     let address = format!("{}:{port}", describe::text(host));
@@ -83,21 +81,21 @@ pub(super) fn read(text: &SecretString) -> Result<Option<Proxy>, Refusal> {
 const ENCODE: &str = "after the host and port nothing follows; characters such as / # ? @ : in the user name or password \
                       are written %2F %23 %3F %40 %3A";
 
-/// What SOCKS has by custom.
+/// The usual port of SOCKS.
 const SOCKS_PORT: u16 = 1080;
 
-/// The environment's proxy for a Bot API at that URL, and the variable that names it.
-pub(super) fn of_environment(environment: &Environment, api_host: &str) -> Option<(SecretString, Origin)> {
+/// The environment's proxy for a Bot API at that host, and its origin.
+pub(super) fn of_environment(environment: &Environment, api_host: &str) -> Option<(SecretString, String)> {
     let text = |variable: &&'static str| match environment.value(variable) {
         Variable::Text(text) if !text.expose_secret().trim().is_empty() => Some(text.clone()),
         Variable::Text(_) | Variable::NotSet => None,
-        // No proxy can be read from this, which is then said.
+        // Not the URL of a proxy, so that it is reported.
         Variable::NotText => Some("\u{fffd}:".into()),
     };
     if EXCEPTIONS.iter().find_map(text).is_some_and(|list| excepts(list.expose_secret(), api_host)) {
         return None;
     }
-    VARIABLES.iter().find_map(|name| Some((text(name)?, Origin::Variable((*name).to_owned()))))
+    VARIABLES.iter().find_map(|name| Some((text(name)?, origin::variable(name))))
 }
 
 /// Whether a list such as `localhost,.example.org` holds a host: itself, a domain that it is in, or `*`.
@@ -126,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_is_known_by_host_and_port_alone() {
+    fn only_host_and_port_of_a_proxy_are_shown() {
         for (text, address) in [
             ("http://proxy.example.org:3128", "proxy.example.org:3128"),
             ("proxy.example.org:3128", "proxy.example.org:3128"),
@@ -146,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_cannot_mean_what_was_written_is_refused_and_not_shown() {
+    fn an_ambiguous_url_is_refused_and_not_shown() {
         for text in [
             "http://user:2024/S3cret@proxy:3128",
             "http://user:S3cret/x@proxy:3128",
@@ -167,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn exceptions_are_hosts_domains_or_all() {
+    fn no_proxy_lists_hosts_domains_or_all() {
         for (list, holds) in [
             ("*", true),
             ("api.telegram.org", true),

@@ -1,35 +1,25 @@
-//! What will do as the service's public URL, locally decided: a registration that Telegram refuses
-//! leaves the bot with no webhook at all.
+//! Which public URLs are valid. This is decided before Telegram is asked, because a `setWebhook` that
+//! Telegram refuses leaves the bot without a webhook.
 
-use std::net::Ipv4Addr;
-
-use url::{Host, Url};
+use url::Url;
 
 use super::describe;
-use super::reader::Refusal;
+use super::problem::Refusal;
+use crate::telegram::{UrlFault, WEBHOOK_PATH};
 
-/// What a public URL looks like.
+/// The form of a public URL.
 pub(super) const WANTED: &str = "the service's public base URL, such as https://bot.example.org or, where several share a host, \
                                  https://example.org/bot";
 
-/// What Telegram's own Bot API wants beside.
+/// What Telegram's own Bot API requires in addition.
 pub(super) const WANTED_BY_TELEGRAM: &str =
     "a URL that Telegram reaches: https, port 443, 80, 88 or 8443, and a public host name or IPv4 address";
 
-/// Ports that Telegram connects to.
-const PORTS: [u16; 4] = [443, 80, 88, 8443];
-
-/// Names that no public name server knows.
-const LOCAL_NAMES: [&str; 3] = [".localhost", ".local", ".internal"];
-
-/// What the service adds to the base URL: the path of its webhook.
-const WEBHOOK_PATH: &str = "/telegram/webhook";
-
-/// Paths at which the service has something else.
+/// Paths that the service itself answers.
 const OWN_PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-/// Reads the base: scheme, host, port, and the path below which a proxy leads to this service. There
-/// is no slash at its end.
+/// Reads scheme, host, port, and the path below which a proxy forwards to this service. The result has no slash
+/// at its end.
 pub(super) fn base(text: &str) -> Result<String, Refusal> {
     if describe::is_misleading(text) {
         return Err(describe::misleading());
@@ -59,51 +49,16 @@ const LIKE_A_TOKEN: &str = "the path looks like a bot token, which must not be i
                             webhook";
 const NOT_PLAIN: &str = "a path is made of letters, digits and - . _ ~ between single slashes";
 
-/// Whether every proxy and router reads a path alike.
+/// Whether every proxy and router reads the path in the same way.
 fn is_plain(path: &str) -> bool {
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_' | b'~');
     path.split('/').skip(1).all(|segment| !segment.is_empty() && segment.bytes().all(plain))
 }
 
-/// Whether Telegram's own Bot API can reach a base URL, as far as that can be told from here.
+/// Refuses a base URL that Telegram's own Bot API cannot reach, as far as this can be told without the network.
 pub(super) fn reachable(base: &str) -> Result<(), Refusal> {
     let url = Url::parse(base).or(Err(Refusal::default()))?;
-    if url.scheme() != "https" {
-        return Err(Refusal::hint("Telegram speaks https only; a platform or a tunnel puts it before the service"));
-    }
-    if !url.port_or_known_default().is_some_and(|port| PORTS.contains(&port)) {
-        return Err(Refusal::hint(
-            "the port is the public one, which a proxy or platform forwards; server.port is another",
-        ));
-    }
-    let hint = match url.host() {
-        Some(Host::Ipv6(_)) => "Telegram does not connect to IPv6 addresses",
-        Some(Host::Ipv4(address)) if is_reserved(address) => "that address is not reached from the internet",
-        Some(Host::Domain(name)) if is_local(name) => "that name is known on your own network only",
-        Some(Host::Domain(_) | Host::Ipv4(_)) => return Ok(()),
-        None => "a host is missing",
-    };
-    Err(Refusal::hint(hint))
-}
-
-fn is_local(name: &str) -> bool {
-    let name = name.trim_end_matches('.');
-    !name.contains('.') || LOCAL_NAMES.iter().any(|local| name.ends_with(local))
-}
-
-/// Addresses that the registries of the internet keep for other ends.
-fn is_reserved(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || address.is_multicast()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b)) // behind a provider's NAT
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && (b == 18 || b == 19)) // for measurements
+    UrlFault::of(&url).first().map_or(Ok(()), |fault| Err(Refusal::hint(fault.hint())))
 }
 
 #[cfg(test)]
@@ -111,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_public_url_is_scheme_host_and_port_and_the_path_below_which_the_service_is() {
+    fn a_public_url_has_scheme_host_port_and_a_path() {
         for (text, url) in [
             ("https://bot.example.org", "https://bot.example.org"),
             ("https://Bot.Example.org/", "https://bot.example.org"),
@@ -127,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_beside_scheme_host_port_and_a_plain_path_is_refused() {
+    fn a_public_url_with_anything_else_is_refused() {
         for (text, hint) in [
             ("bot.example.org", Some("write https:// before it")),
             ("bot.example.org:8443", Some("write https:// before it")),
@@ -150,37 +105,6 @@ mod tests {
             assert_eq!(refusal.hint.as_deref(), hint, "{text}");
             let found = refusal.found.unwrap_or_default();
             assert!(!found.contains("s3cr3t") && !found.contains("NoToken"), "{found}");
-        }
-    }
-
-    #[test]
-    fn telegram_reaches_public_hosts_by_https_on_its_ports() {
-        for url in
-            ["https://a.example.org", "https://a.example.org:88", "https://a.example.org:80", "https://8.8.8.8:8443"]
-        {
-            assert!(reachable(url).is_ok(), "{url}");
-        }
-        for url in [
-            "http://a.example.org",
-            "https://a.example.org:10000",
-            "https://localhost",
-            "https://bot",
-            "https://a.localhost",
-            "https://a.flycast.internal",
-            "https://127.0.0.1",
-            "https://127.1",
-            "https://10.0.0.1",
-            "https://172.16.0.1",
-            "https://192.168.1.1",
-            "https://169.254.1.1",
-            "https://100.64.0.1",
-            "https://0.0.0.0",
-            "https://198.18.0.1",
-            "https://255.255.255.255",
-            "https://[2606:4700::1]",
-            "https://[::1]",
-        ] {
-            assert!(reachable(url).is_err(), "{url}");
         }
     }
 }

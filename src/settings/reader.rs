@@ -1,7 +1,6 @@
-//! Reads values off the layers, each by its key and its kind. A value that will not do becomes a
-//! problem and its default is read in its place, so that all problems come to light in one go.
+//! Reads the merged values, each by its key and its type. A value that is not valid becomes a problem, and
+//! its default is read instead, so that every problem is found in one pass.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,77 +9,53 @@ use secrecy::{ExposeSecret, SecretString};
 use toml::Value;
 
 use super::in_force::{Entry, Shown};
-use super::layers::{Found, Layers, Raw};
-use super::origin::Origin;
-use super::problems::Problem;
-use super::{describe, keys};
+use super::merged::{Merged, find};
+use super::problem::{Problem, Refusal};
+use super::{describe, keys, origin};
 use crate::wording;
 
-/// What is said of a value that will not do, beside what is wanted.
-#[derive(Debug, Default)]
-pub(super) struct Refusal {
-    /// What was found, where the value itself is not to be shown.
-    pub(super) found: Option<String>,
-    pub(super) hint: Option<String>,
-}
+/// No setting waits longer than a year.
+pub(super) const YEAR: Duration = Duration::from_hours(365 * 24);
 
-impl Refusal {
-    pub(super) fn found(found: impl Into<String>) -> Self {
-        Self { found: Some(found.into()), hint: None }
-    }
-
-    pub(super) fn hint(hint: impl Into<String>) -> Self {
-        Self { found: None, hint: Some(hint.into()) }
-    }
-}
-
+/// Reads values, and collects what is in force and what is wrong.
 pub(super) struct Reader {
-    layers: Layers,
+    pub(super) merged: Merged,
     pub(super) entries: Vec<Entry>,
     pub(super) problems: Vec<Problem>,
-    /// What the service starts with all the same.
+    /// Values with which the service starts, although they are probably not meant.
     pub(super) warnings: Vec<Problem>,
-    /// Whether a source could not be read.
-    pub(super) unreadable: bool,
-    /// The lines of the commands and their fields.
-    pub(super) places: BTreeMap<String, Origin>,
-    /// Variables that begin as ours do, and are none that is read.
-    pub(super) unread: Vec<String>,
 }
 
 impl Reader {
-    pub(super) fn of(mut layers: Layers) -> Self {
-        let problems = std::mem::take(&mut layers.problems);
-        let (places, unread) = (std::mem::take(&mut layers.places), std::mem::take(&mut layers.unread));
-        let unreadable = layers.unreadable;
-        Self { layers, entries: Vec::new(), problems, warnings: Vec::new(), unreadable, places, unread }
+    pub(super) fn new(mut merged: Merged) -> Self {
+        let problems = std::mem::take(&mut merged.problems);
+        Self { merged, entries: Vec::new(), problems, warnings: Vec::new() }
     }
 
-    /// Notes that the value of a key will not do.
-    pub(super) fn refuse(&mut self, key: &str, wanted: impl Into<String>, refusal: Refusal) {
-        let problem = self.problem(key, wanted, refusal);
+    /// Reports a value that is not valid. `path` is a key, or leads to a field of a list's table.
+    pub(super) fn refuse(&mut self, path: &str, wanted: impl Into<String>, refusal: Refusal) {
+        let problem = self.problem(path, wanted, refusal);
         self.problems.push(problem);
     }
 
-    /// Notes that the value of a key is probably not what was meant.
-    pub(super) fn warn(&mut self, key: &str, wanted: impl Into<String>, refusal: Refusal) {
-        let problem = self.problem(key, wanted, refusal);
+    /// Reports a value that is probably not what was meant.
+    pub(super) fn warn(&mut self, path: &str, wanted: impl Into<String>, refusal: Refusal) {
+        let problem = self.problem(path, wanted, refusal);
         self.warnings.push(problem);
     }
 
-    fn problem(&self, key: &str, wanted: impl Into<String>, refusal: Refusal) -> Problem {
-        let Found { raw, origin } = self.layers.found(key).clone();
-        let found = refusal.found.unwrap_or_else(|| match raw {
-            Raw::Text(text) if keys::is_secret(key) => describe::secret(text.expose_secret()),
-            Raw::Text(text) => describe::value(&Value::String(text.expose_secret().to_owned())),
-            Raw::Toml(value) => describe::value(&value),
+    fn problem(&self, path: &str, wanted: impl Into<String>, refusal: Refusal) -> Problem {
+        let found = refusal.found.unwrap_or_else(|| {
+            if !keys::is_secret(path) {
+                return describe::value(&self.merged.value(path));
+            }
+            self.merged.secret(path).map_or_else(|kind| kind, |secret| describe::secret(secret.expose_secret()))
         });
-        Problem { key: key.to_owned(), source: origin, found, wanted: wanted.into(), hint: refusal.hint }
+        Problem { hint: refusal.hint, ..Problem::new(path, self.origin(path), found, wanted) }
     }
 
-    /// Where the value of a key came from.
-    pub(super) fn origin(&self, key: &str) -> Origin {
-        self.layers.found(key).origin.clone()
+    fn origin(&self, path: &str) -> String {
+        find(self.merged.root(), path).1.unwrap_or(origin::DEFAULT).to_owned()
     }
 
     fn show(&mut self, key: &str, value: Shown) {
@@ -90,21 +65,23 @@ impl Reader {
     /// A value that is no secret.
     pub(super) fn value<T>(&mut self, key: &str, wanted: &str, read: impl Fn(&Value) -> Result<T, Refusal>) -> T {
         let default = &keys::known()[key];
-        let value = match &self.layers.found(key).raw {
-            Raw::Text(text) => typed(text.expose_secret(), default),
-            Raw::Toml(value) => alike(value.clone(), default),
+        let value = match (self.merged.value(key), default) {
+            // A whole number is valid where a number is wanted.
+            (Value::Integer(whole), Value::Float(_)) => {
+                i32::try_from(whole).map_or(Value::Integer(whole), |whole| Value::Float(whole.into()))
+            }
+            (value, _) => value,
         };
-        let read_value = if value.same_type(default) { read(&value) } else { Err(Refusal::default()) };
-        match read_value {
-            Ok(read) => {
-                let unset = value.as_str() == Some("");
-                let shown = if unset { Shown::NotSet } else { Shown::Value(json(&value)) };
-                self.show(key, shown);
-                read
+        let result = if value.same_type(default) { read(&value) } else { Err(Refusal::default()) };
+        match result {
+            Ok(result) => {
+                let shown = || Shown::Value(serde_json::to_value(&value).unwrap_or_default());
+                self.show(key, if value.as_str() == Some("") { Shown::NotSet } else { shown() });
+                result
             }
             Err(refusal) => {
                 self.refuse(key, wanted, refusal);
-                read(default).expect("each default is a value that will do")
+                read(default).expect("each default is valid")
             }
         }
     }
@@ -117,15 +94,11 @@ impl Reader {
         read: impl Fn(&SecretString) -> Result<T, Refusal>,
         show: impl Fn(&T) -> Shown,
     ) -> Option<T> {
-        let text = match &self.layers.found(key).raw {
-            Raw::Text(text) => text.clone(),
-            Raw::Toml(value) => {
-                let found = describe::kind(value);
-                self.refuse(key, wanted, Refusal::found(found));
-                return None;
-            }
+        let result = match self.merged.secret(key) {
+            Ok(text) => read(text),
+            Err(kind) => Err(Refusal::found(kind)),
         };
-        match read(&text) {
+        match result {
             Ok(read) => {
                 self.show(key, show(&read));
                 Some(read)
@@ -214,42 +187,10 @@ impl Reader {
 
     /// An address to listen on.
     pub(super) fn address(&mut self, key: &str) -> IpAddr {
-        let by_shell = self.origin(key) == Origin::Variable("HOST".to_owned());
+        let by_shell = self.origin(key) == origin::variable("HOST");
         let hint = "some shells set HOST to the name of the machine; DOORBELL__SERVER__HOST wins over it";
         self.text(key, "an IP address, such as 0.0.0.0 or 127.0.0.1", |text| {
             text.trim().parse().or(Err(if by_shell { Refusal::hint(hint) } else { Refusal::default() }))
         })
     }
-}
-
-/// Gives a text from outside a file the type of the key's default, where it can have it.
-fn typed(text: &str, default: &Value) -> Value {
-    let plain = || Value::String(text.to_owned());
-    match default {
-        Value::String(_) => plain(),
-        Value::Integer(_)
-        | Value::Float(_)
-        | Value::Boolean(_)
-        | Value::Array(_)
-        | Value::Datetime(_)
-        | Value::Table(_) => {
-            let document = format!("value = {}", text.trim()).parse::<toml::Table>();
-            let value = document.ok().filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
-            alike(value.unwrap_or_else(plain), default)
-        }
-    }
-}
-
-/// A whole number will do where a number is wanted.
-fn alike(value: Value, default: &Value) -> Value {
-    match (value, default) {
-        (Value::Integer(whole), Value::Float(_)) => {
-            i32::try_from(whole).map_or(Value::Integer(whole), |whole| Value::Float(whole.into()))
-        }
-        (value, _) => value,
-    }
-}
-
-fn json(value: &Value) -> serde_json::Value {
-    serde_json::to_value(value).unwrap_or_default()
 }

@@ -1,10 +1,13 @@
+//! The JSON Schema of a settings file.
+
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::{Settings, keys};
+use super::keys;
+use super::load::Settings;
 
-/// The JSON Schema of a settings file: every key, what it means, and its default. An editor that
-/// is given it completes and checks.
+/// The JSON Schema of a settings file: every key with its description and default. Editors use it to
+/// complete and check.
 #[must_use]
 pub fn json_schema() -> Value {
     let generator = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true).into_generator();
@@ -13,7 +16,7 @@ pub fn json_schema() -> Value {
         section.insert("title".to_owned(), "Settings of Doorbell".into());
         with_defaults("", section);
     }
-    for (list, called_by) in [(keys::COMMAND, "name"), (keys::BUTTON, "data")] {
+    for (list, called_by) in [("command", "name"), ("button", "data")] {
         if let Some(table) = schema.pointer_mut(&format!("/properties/{list}/items")).and_then(Value::as_object_mut) {
             table.insert("required".to_owned(), json!([called_by, "reply"]));
         }
@@ -21,7 +24,7 @@ pub fn json_schema() -> Value {
     schema
 }
 
-/// Adds the defaults: what has one can be left out.
+/// Adds the defaults. A key with a default is not required.
 fn with_defaults(section: &str, schema: &mut Map<String, Value>) {
     schema.remove("required");
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
@@ -30,7 +33,7 @@ fn with_defaults(section: &str, schema: &mut Map<String, Value>) {
         let key = keys::join(section, name);
         if keys::is_section(&key) {
             with_defaults(&key, property);
-        } else if let Some(default) = keys::known().get(&key).filter(|_| !keys::is_list_of_tables(&key)) {
+        } else if let Some(default) = keys::known().get(&key).filter(|_| !keys::LISTS.contains(&key.as_str())) {
             property.insert("default".to_owned(), json!(default));
         }
     }

@@ -1,11 +1,13 @@
+//! Where settings come from.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Everything that settings are made of, beside what is compiled in. It arrives as an argument, so
-/// that a test says what the environment is.
+/// Everything that settings are read from, beside what is compiled in. It is an argument, so that a
+/// test chooses the environment.
 #[derive(Clone, Default)]
 pub struct Sources {
     /// The variables of the environment.
@@ -14,9 +16,9 @@ pub struct Sources {
     pub config_file: Option<PathBuf>,
     /// The profile that the command asks for, before `DOORBELL_PROFILE`.
     pub profile: Option<String>,
-    /// Keys and values that the command line, or the command itself, sets; they win over all else.
+    /// Keys and values that the command line or the command itself sets. They win over all other sources.
     pub overrides: Vec<(String, String)>,
-    /// How this program was started, as one would type it again; empty where nobody typed it.
+    /// The command that starts this program again; empty in a test.
     pub started_as: String,
 }
 
@@ -29,24 +31,17 @@ impl Sources {
         Self { environment, started_as, ..Self::default() }
     }
 
-    /// Where a test wants the process to die (`DOORBELL_FAIL_POINT`); a release build has no such
-    /// place.
+    /// The fail point at which a test ends the process (`DOORBELL_FAIL_POINT`). A release build has none.
     #[must_use]
     pub fn fail_point(&self) -> Option<&str> {
-        match self.environment.value("DOORBELL_FAIL_POINT") {
-            Variable::Text(name) => Some(name.expose_secret()),
-            Variable::NotText | Variable::NotSet => None,
-        }
+        self.environment.text("DOORBELL_FAIL_POINT")
     }
 
-    /// Whether output to a terminal may be coloured: not where `NO_COLOR` holds anything (<https://no-color.org>).
+    /// Whether output to a terminal may be coloured: not if `NO_COLOR` is set and not empty
+    /// (<https://no-color.org>).
     #[must_use]
     pub fn may_colour(&self) -> bool {
-        match self.environment.value("NO_COLOR") {
-            Variable::Text(text) => text.expose_secret().is_empty(),
-            Variable::NotText => false,
-            Variable::NotSet => true,
-        }
+        !self.environment.is_set("NO_COLOR")
     }
 
     /// These sources, and one more key set by the command.
@@ -57,11 +52,10 @@ impl Sources {
     }
 }
 
-/// What a person types to start this program again: what Cargo was told, the path of the program, or its name.
+/// The command that starts this program again: `cargo run`, the path of the program, or its name.
 fn typed(program: Option<&str>, environment: &Environment) -> String {
-    let is = |name: &str, wanted: &str| matches!(environment.value(name), Variable::Text(text) if text.expose_secret() == wanted);
     match program.filter(|program| program.contains('/')) {
-        Some(program) if is("CARGO_PKG_NAME", env!("CARGO_PKG_NAME")) => {
+        Some(program) if environment.text("CARGO_PKG_NAME") == Some(env!("CARGO_PKG_NAME")) => {
             let release = if program.contains("/release/") { " --release" } else { "" };
             format!("cargo run -q{release} --")
         }
@@ -73,12 +67,12 @@ fn typed(program: Option<&str>, environment: &Environment) -> String {
     }
 }
 
-/// Variables of an environment. Each value counts as a secret until it is known which key it sets.
+/// Variables of an environment. Each value is treated as a secret, because its key is not known yet.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, Option<SecretString>>);
 
 impl Environment {
-    /// Reads the environment of this process, once; a value that is not UTF-8 is remembered as such.
+    /// Reads the environment of this process, once.
     fn of_this_process() -> Self {
         let readable = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok().map(SecretString::from)))
@@ -86,7 +80,7 @@ impl Environment {
         Self(std::env::vars_os().filter_map(readable).collect())
     }
 
-    /// What a variable holds.
+    /// The value of a variable.
     pub(super) fn value(&self, name: &str) -> Variable<'_> {
         match self.0.get(name) {
             None => Variable::NotSet,
@@ -95,19 +89,30 @@ impl Environment {
         }
     }
 
-    /// The names of all variables, in the order of the alphabet.
+    /// Whether a variable is set and not empty.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        matches!(self.value(name), Variable::NotText) || self.text(name).is_some()
+    }
+
+    /// The value of a variable, if it is text and not empty.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        let text = self.0.get(name)?.as_ref()?.expose_secret();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The names of all variables, in alphabetical order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 }
 
-/// What a variable holds.
+/// The value of a variable.
 pub(super) enum Variable<'a> {
-    /// There is none of that name.
+    /// There is no such variable.
     NotSet,
     /// Bytes that are not UTF-8.
     NotText,
-    /// A text, which may be empty.
+    /// Text, which may be empty.
     Text(&'a SecretString),
 }
 
@@ -117,7 +122,7 @@ impl<N: Into<String>, V: Into<SecretString>> FromIterator<(N, V)> for Environmen
     }
 }
 
-/// Names only: what a value is, is not known yet.
+/// Prints names only, because values can be secrets.
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { environment, config_file, profile, overrides, started_as } = self;
@@ -132,7 +137,7 @@ impl fmt::Debug for Sources {
     }
 }
 
-/// Names only, too.
+/// Prints names only.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
@@ -144,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_is_started_again_as_it_was_started() {
+    fn the_command_that_starts_the_program_again_is_the_one_that_started_it() {
         let by_cargo: Environment = [("CARGO_PKG_NAME", "doorbell")].into_iter().collect();
         let of_another: Environment = [("CARGO_PKG_NAME", "somebodys-tool")].into_iter().collect();
         for (program, environment, typed_again) in [

@@ -1,19 +1,17 @@
-//! Reads the layer that is the environment, and the files that its variables name.
+//! Reads the variables of the environment, and the files of secrets that they name.
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::keys;
-use super::layers::Layers;
-use super::origin::Origin;
-use super::problems::Problem;
+use super::layer::Layer;
+use super::problem::{Problem, is_quoted};
 use super::sources::{Environment, Variable};
+use super::{keys, origin};
 
-/// The variables whose names people and platforms know, and the keys they set. An empty one counts
-/// as not set.
+/// The well-known variables, and the keys that they set. An empty one counts as not set.
 const WELL_KNOWN: [(&str, &str); 14] = [
     ("TELEGRAM_BOT_TOKEN", "telegram.bot_token"),
     ("TELEGRAM_API_URL", "telegram.api_url"),
@@ -31,67 +29,68 @@ const WELL_KNOWN: [(&str, &str); 14] = [
     ("OTEL_SERVICE_NAME", "traces.service"),
 ];
 
-/// What the variables begin with that can set any key.
+/// Variables that begin with this can set any key.
 const ANY_KEY: &str = "DOORBELL__";
 
-/// What all variables begin with that are meant for this program.
+/// All variables for this program begin with this.
 const OURS: &str = "DOORBELL_";
 
-/// Those of them that set no key.
+/// Those of them that do not set a key.
 const OTHERS: [&str; 3] = ["DOORBELL_PROFILE", "DOORBELL_CONFIG", "DOORBELL_FAIL_POINT"];
 
-/// A text that may be meant to begin and end with a quotation mark.
+/// A text that may begin and end with quotation marks on purpose.
 const FREE_TEXT: &str = "fallback.reply";
 
-/// No secret is longer; what is longer was not meant.
+/// No secret is longer.
 const LONGEST_SECRET: u64 = 64 * 1024;
 
-/// Lays the environment: the well-known variables, then those that name their key.
-pub(super) fn read(environment: &Environment, layers: &mut Layers) {
+/// Reads the well-known variables, then those that name their key. A variable that is nearly one of ours is a
+/// mistake, and a problem.
+pub(super) fn read(environment: &Environment) -> Layer {
+    let mut layer = Layer::default();
     for (variable, key) in WELL_KNOWN {
-        set(environment, variable, key, true, layers);
+        set(environment, variable, key, true, &mut layer);
     }
     for variable in environment.names().filter(|name| name.starts_with(ANY_KEY)) {
         let key = key_of(variable);
         let by_file = variable.strip_suffix("_FILE").map(|plain| (plain, key_of(plain)));
         if keys::known().contains_key(&key) {
-            set(environment, variable, &key, false, layers);
+            set(environment, variable, &key, false, &mut layer);
         } else if let Some((plain, key)) = by_file.filter(|(_, key)| keys::is_secret(key)) {
-            // Where the plain variable is there as well, it has been dealt with, or will be.
+            // Where the plain variable is set as well, it reports the conflict.
             if matches!(environment.value(plain), Variable::NotSet) {
-                set(environment, plain, &key, false, layers);
+                set(environment, plain, &key, false, &mut layer);
             }
         } else {
-            let nearest = keys::nearest_key(&key).map(variable_of);
-            layers.unknown(variable, Origin::Variable(variable.to_owned()), nearest);
+            layer.unknown(variable, origin::variable(variable), keys::nearest_key(&key).map(variable_of));
         }
     }
+    for variable in unknown(environment) {
+        if let Some(nearest) = nearest_variable(variable) {
+            layer.unknown(variable, origin::variable(variable), Some(nearest));
+        }
+    }
+    layer
 }
 
-/// Looks at the variables that begin as ours do and set nothing. One that is nearly a variable of ours is a mistake, and
-/// an error; of the others, which may be anybody's, the names are returned.
-pub(super) fn unread(environment: &Environment, layers: &mut Layers) -> Vec<String> {
+/// The variables that begin as ours do, set nothing, and may belong to another program.
+pub(super) fn unread(environment: &Environment) -> Vec<String> {
+    unknown(environment).filter(|name| nearest_variable(name).is_none()).map(str::to_owned).collect()
+}
+
+fn unknown(environment: &Environment) -> impl Iterator<Item = &str> {
     let ours = environment.names().filter(|name| name.starts_with(OURS) && !name.starts_with(ANY_KEY));
-    let mut unread = Vec::new();
-    for variable in ours.filter(|name| !OTHERS.contains(name) && !is_of_kubernetes(environment, name)) {
-        match nearest_variable(variable) {
-            Some(nearest) => layers.unknown(variable, Origin::Variable(variable.to_owned()), Some(nearest)),
-            None => unread.push(variable.to_owned()),
-        }
-    }
-    unread
+    ours.filter(|name| !OTHERS.contains(name) && !is_of_kubernetes(environment, name))
 }
 
-/// Kubernetes describes a service named `doorbell` to every container beside it in variables of this name.
+/// Kubernetes sets such variables in each container of a namespace that has a service named `doorbell`.
 fn is_of_kubernetes(environment: &Environment, name: &str) -> bool {
-    let is_address = match environment.value(name) {
-        Variable::Text(text) => ["tcp://", "udp://"].iter().any(|scheme| text.expose_secret().starts_with(scheme)),
-        Variable::NotText | Variable::NotSet => false,
-    };
+    let text = environment.text(name).unwrap_or_default();
+    let is_address = text.starts_with("tcp://") || text.starts_with("udp://");
     is_address || ["_SERVICE_HOST", "_SERVICE_PORT", "_TCP_", "_UDP_"].iter().any(|part| name.contains(part))
 }
 
-/// The variable that somebody who wrote this one most likely meant, with one underscore and two taken for the same.
+/// The variable that was most likely meant. One underscore and two count as the same.
 fn nearest_variable(unknown: &str) -> Option<String> {
     let plain = |name: &str| {
         let words: Vec<_> = name.split('_').filter(|word| !word.is_empty()).collect();
@@ -123,82 +122,51 @@ fn variable_of(key: &str) -> String {
     format!("{ANY_KEY}{}", key.replace('.', "__").to_uppercase())
 }
 
-/// Sets a key from a variable or, where it is a secret, from the file that the variable's twin with
-/// `_FILE` at its end names.
-fn set(environment: &Environment, variable: &str, key: &str, empty_is_not_set: bool, layers: &mut Layers) {
+/// Sets a key from a variable or, if the key is a secret, from the file that the variable with `_FILE` at
+/// its end names.
+fn set(environment: &Environment, variable: &str, key: &str, empty_is_not_set: bool, layer: &mut Layer) {
     let by_file = format!("{variable}_FILE");
-    let is_there = |name: &str| match environment.value(name) {
-        Variable::NotSet => false,
-        Variable::NotText => true,
-        Variable::Text(text) => !text.expose_secret().is_empty(),
-    };
-    if keys::is_secret(key) && is_there(&by_file) {
-        if is_there(variable) {
-            layers.problems.push(Problem {
-                key: key.to_owned(),
-                source: Origin::Variable(variable.to_owned()),
-                found: format!("both {variable} and {by_file} are set"),
-                wanted: "one of them".to_owned(),
-                hint: None,
-            });
+    let source = origin::variable(variable);
+    if keys::is_secret(key) && environment.is_set(&by_file) {
+        if environment.is_set(variable) {
+            let found = format!("both {variable} and {by_file} are set");
+            layer.problems.push(Problem::new(key, source, found, "one of them"));
         } else {
-            set_from_file(environment, &by_file, key, layers);
+            set_from_file(environment, &by_file, key, layer);
         }
         return;
     }
-    let source = Origin::Variable(variable.to_owned());
     match environment.value(variable) {
         Variable::NotSet => {}
         Variable::Text(text) if text.expose_secret().is_empty() && empty_is_not_set => {}
         Variable::Text(text) if key != FREE_TEXT && is_quoted(text.expose_secret()) => {
-            layers.problems.push(Problem {
-                key: key.to_owned(),
-                source,
-                found: "quotation marks around the value".to_owned(),
-                wanted: "the value alone".to_owned(),
-                hint: Some(UNQUOTE.to_owned()),
-            });
+            let problem = Problem::new(key, source, "quotation marks around the value", "the value alone");
+            layer.problems.push(problem.with_hint_on_quotes(text.expose_secret()));
         }
-        Variable::Text(text) => layers.set_text(key, text.clone(), source),
-        Variable::NotText => layers.problems.push(not_text(key, source)),
+        Variable::Text(text) => layer.set_text(key, text, &source),
+        Variable::NotText => layer.problems.push(not_text(key, variable)),
     }
 }
 
-/// What to do about a value in quotation marks.
-pub(super) const UNQUOTE: &str = "remove the quotation marks around the value: in an env file of Docker, and in the form \
-                                  of many platforms, they are part of it";
-
-/// Whether a value stands in quotation marks, as a shell would have removed them.
-pub(super) fn is_quoted(text: &str) -> bool {
-    let text = text.trim();
-    text.len() > 1 && ['"', '\''].iter().any(|mark| text.starts_with(*mark) && text.ends_with(*mark))
-}
-
-fn set_from_file(environment: &Environment, variable: &str, key: &str, layers: &mut Layers) {
-    let path = match environment.value(variable) {
-        Variable::Text(path) => PathBuf::from(path.expose_secret()),
-        Variable::NotText | Variable::NotSet => {
-            layers.problems.push(not_text(key, Origin::Variable(variable.to_owned())));
-            return;
-        }
+fn set_from_file(environment: &Environment, variable: &str, key: &str, layer: &mut Layer) {
+    let Variable::Text(path) = environment.value(variable) else {
+        layer.problems.push(not_text(key, variable));
+        return;
     };
-    let source = Origin::SecretFile { variable: variable.to_owned(), path: path.clone() };
-    match contents(&path) {
-        Ok(secret) => layers.set_text(key, secret, source),
+    let path = Path::new(path.expose_secret());
+    let source = origin::secret_file(variable, path);
+    match contents(path) {
+        Ok(secret) => layer.set_text(key, &secret, &source),
         Err(found) => {
-            layers.unreadable = true;
-            layers.problems.push(Problem {
-                key: key.to_owned(),
-                source,
-                found,
-                wanted: "a file that can be read and holds the secret, and nothing else".to_owned(),
-                hint: is_quoted(&path.to_string_lossy()).then(|| UNQUOTE.to_owned()),
-            });
+            layer.is_unreadable = true;
+            let wanted = "a file that can be read and holds the secret, and nothing else";
+            let problem = Problem::new(key, source, found, wanted);
+            layer.problems.push(problem.with_hint_on_quotes(&path.to_string_lossy()));
         }
     }
 }
 
-/// The secret in a file, without the line break that most editors put at its end.
+/// The secret in a file, without the line break that most editors add.
 fn contents(path: &Path) -> Result<SecretString, String> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
@@ -211,14 +179,8 @@ fn contents(path: &Path) -> Result<SecretString, String> {
     }
 }
 
-fn not_text(key: &str, source: Origin) -> Problem {
-    Problem {
-        key: key.to_owned(),
-        source,
-        found: "bytes that are not UTF-8".to_owned(),
-        wanted: "text".to_owned(),
-        hint: None,
-    }
+fn not_text(key: &str, variable: &str) -> Problem {
+    Problem::new(key, origin::variable(variable), "bytes that are not UTF-8", "text")
 }
 
 #[cfg(test)]

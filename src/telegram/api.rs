@@ -4,50 +4,51 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Body, Client, Method, Request, Response, StatusCode, Url};
-use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use url::ParseError;
 
-use super::answer::{self, Done};
+use super::call::Call;
 use super::client::{self, Deadlines};
+use super::counts::Counts;
+use super::error::ApiError;
 use super::forbidden;
-use super::{ApiError, BotToken, Call, Counts, Me, SetWebhook, WebhookInfo};
+use super::methods::{Me, SetWebhook, WebhookInfo};
+use super::response::{self, Success};
+use super::token::BotToken;
 use crate::clock::{SharedClock, elapsed};
 use crate::settings::TelegramSettings;
 
-/// Calls Bot API methods of one bot. Clones share one pool of connections.
+/// Calls the Bot API for one bot. Clones share a pool of connections.
 #[derive(Clone)]
 pub struct BotApi(Arc<Inner>);
 
 struct Inner {
     client: Client,
     deadlines: Deadlines,
-    /// Host and port of the proxy, if there is one.
+    /// The host and port of the proxy, if there is one.
     proxy: Option<String>,
     token: BotToken,
-    /// What a method's name is put behind: the base URL and the token.
-    prefix: SecretString,
-    public: bool,
+    /// The URL of every method without its name. It holds the bot token, so nothing may show it.
+    methods: Result<Url, ParseError>,
+    is_public: bool,
     clock: SharedClock,
     counts: Counts,
 }
 
 impl Inner {
-    /// The one way out of this room: no error has the token in it.
-    fn without_token<T>(&self, answer: Result<T, ApiError>) -> Result<T, ApiError> {
-        answer.map_err(|error| error.cleaned(|text| self.token.erased(text)))
+    /// Removes the token from an error. Every error leaves this module through here.
+    fn without_token<T>(&self, result: Result<T, ApiError>) -> Result<T, ApiError> {
+        result.map_err(|error| error.map_text(|text| self.token.sanitized(text)))
     }
 }
 
-/// No answer that this program asks for comes near this size.
-const ANSWER_MOST: usize = 4 * 1024 * 1024;
-
-/// The host of the Bot API that Telegram runs itself.
-const PUBLIC_HOST: &str = "api.telegram.org";
+/// The largest response that is read. The responses to this program's calls are far smaller.
+const RESPONSE_LIMIT: usize = 4 * 1024 * 1024;
 
 impl BotApi {
-    /// A client for the bot of that token. Opens no connection yet.
+    /// Creates a client for the bot of this token. It opens no connection yet.
     #[must_use]
     pub fn new(settings: &TelegramSettings, token: BotToken, clock: SharedClock) -> Self {
         Self::with_deadlines(settings, token, clock, Deadlines::USUAL)
@@ -59,28 +60,27 @@ impl BotApi {
         clock: SharedClock,
         deadlines: Deadlines,
     ) -> Self {
-        let base = settings.api_url.trim_end_matches('/');
-        let public = Url::parse(base).is_ok_and(|url| url.host_str() == Some(PUBLIC_HOST));
-        let prefix = token.method_url(base, if settings.test_environment { "test/" } else { "" }).into();
+        let methods = token.methods_url(settings.api_url.trim_end_matches('/'), settings.test_environment);
+        let is_public = settings.is_public_api();
         let (client, counts) = (client::client(deadlines, settings.proxy.as_ref()), Counts::default());
         let proxy = settings.proxy.as_ref().map(|proxy| proxy.address().to_owned());
-        Self(Arc::new(Inner { client, deadlines, proxy, token, prefix, public, clock, counts }))
+        Self(Arc::new(Inner { client, deadlines, proxy, token, methods, is_public, clock, counts }))
     }
 
-    /// Whether this is Telegram's own Bot API, which sends webhooks only to public https addresses;
-    /// an own server may send them anywhere.
+    /// Whether this is Telegram's own Bot API. It sends updates only to public https addresses, and a server of the
+    /// operator's may send them to any address.
     #[must_use]
     pub fn is_public(&self) -> bool {
-        self.0.public
+        self.0.is_public
     }
 
-    /// The calls that were made with this client and its clones.
+    /// What this client and its clones count.
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.0.counts
     }
 
-    /// Makes one call; the value is the `result` of Telegram's answer.
+    /// Makes one call. Returns the `result` of Telegram's response.
     ///
     /// # Errors
     ///
@@ -90,7 +90,7 @@ impl BotApi {
         Ok(self.ask(&call.method, &call.params).await?.result.unwrap_or_default())
     }
 
-    /// Makes one call whose `result` nobody wants; it is skipped, not kept.
+    /// Makes one call and skips the `result` of the response.
     ///
     /// # Errors
     ///
@@ -100,98 +100,105 @@ impl BotApi {
         self.ask::<IgnoredAny>(&call.method, &call.params).await.map(drop)
     }
 
-    /// Who the bot is. Any answer but a refusal means that the token is in force.
+    /// Calls `getMe`. Success means that the token is valid.
     ///
     /// # Errors
     ///
-    /// A token that is not in force is refused with 401, a malformed one with 401, 404 or 421.
+    /// Telegram refuses a token that is not valid with 401, and a malformed one with 401, 404 or 421.
     pub async fn get_me(&self) -> Result<Me, ApiError> {
         self.value("getMe", &Map::new()).await
     }
 
-    /// What Telegram has stored of the webhook. The secret token is never among it, nor the bot
-    /// token, which many bots have in the path of their webhook.
+    /// Calls `getWebhookInfo`. The secret token is not part of the answer. The bot token is removed from it, because many
+    /// bots have it in the path of their webhook.
     ///
     /// # Errors
     ///
     /// See [`ApiError`].
     pub async fn webhook_info(&self) -> Result<WebhookInfo, ApiError> {
         let mut info: WebhookInfo = self.value("getWebhookInfo", &Map::new()).await?;
-        info.url = self.0.token.hidden(&info.url);
-        info.last_error_message = info.last_error_message.map(|message| self.0.token.erased(&message));
+        info.url = self.0.token.redacted(&info.url);
+        info.last_error_message = info.last_error_message.map(|message| self.0.token.sanitized(&message));
         Ok(info)
     }
 
-    /// Registers a webhook; the text is Telegram's: "Webhook was set" or "Webhook is already set".
+    /// Registers a webhook. Returns Telegram's remark: "Webhook was set" or "Webhook is already set".
     ///
     /// # Errors
     ///
-    /// See [`ApiError`]. A refusal leaves the bot without any webhook: check what is sent first.
+    /// See [`ApiError`]. After a refusal the bot has no webhook, so the parameters must be checked first.
     pub async fn set_webhook(&self, webhook: &SetWebhook) -> Result<String, ApiError> {
-        let done: Done<IgnoredAny> = self.ask("setWebhook", &webhook.wire()).await?;
-        Ok(done.description.map(|text| self.0.token.erased(&text)).unwrap_or_default())
+        self.remark("setWebhook", &webhook.params()).await
     }
 
-    /// Removes the webhook, whosever it is; the text is Telegram's.
+    /// Removes the webhook, also that of another service. Returns Telegram's remark.
     ///
     /// # Errors
     ///
     /// See [`ApiError`].
     pub async fn delete_webhook(&self, drop_pending_updates: bool) -> Result<String, ApiError> {
-        let call = Call::new("deleteWebhook").with("drop_pending_updates", drop_pending_updates);
-        let done: Done<IgnoredAny> = self.ask(&call.method, &call.params).await?;
-        Ok(done.description.map(|text| self.0.token.erased(&text)).unwrap_or_default())
+        self.remark("deleteWebhook", &json!({ "drop_pending_updates": drop_pending_updates })).await
     }
 
-    /// What [`BotApi::call`] makes of an answer, without a call: for tests and fuzzers, which write
-    /// answers that nobody would send.
+    /// Parses a response as [`BotApi::call`] does. Tests and fuzzers pass responses that Telegram would not send.
     ///
     /// # Errors
     ///
     /// See [`ApiError`].
     #[doc(hidden)]
     pub fn understand(&self, status: StatusCode, retry_after: Option<&str>, body: &[u8]) -> Result<Value, ApiError> {
-        let done = self.0.without_token(answer::read::<Value>(status, retry_after, body))?;
-        Ok(done.result.unwrap_or_default())
+        let success = self.0.without_token(response::parse::<Value>(status, retry_after, body))?;
+        Ok(success.result.unwrap_or_default())
+    }
+
+    /// Makes a call of which only Telegram's remark matters.
+    async fn remark(&self, method: &str, params: &Value) -> Result<String, ApiError> {
+        let success: Success<IgnoredAny> = self.ask(method, params).await?;
+        Ok(success.description.map(|text| self.0.token.sanitized(&text)).unwrap_or_default())
     }
 
     async fn value<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<T, ApiError> {
-        let done = self.ask(method, params).await?;
-        done.result.ok_or_else(|| ApiError::Unreadable { reason: "an answer without a result".to_owned() })
+        let success = self.ask(method, params).await?;
+        success.result.ok_or_else(|| ApiError::Unreadable { reason: "an answer without a result".to_owned() })
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<Done<T>, ApiError> {
-        let begun = self.0.clock.steady();
-        let answer = self.exchange(method, params).await;
-        self.0.counts.note(method, &answer, elapsed(begun, self.0.clock.steady()));
-        self.0.without_token(answer)
+    async fn ask<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<Success<T>, ApiError> {
+        let began = self.0.clock.steady();
+        let result = self.exchange(method, params).await;
+        self.0.counts.note(method, &result, elapsed(began, self.0.clock.steady()));
+        self.0.without_token(result)
     }
 
-    async fn exchange<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<Done<T>, ApiError> {
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: &impl Serialize,
+    ) -> Result<Success<T>, ApiError> {
         let request = self.request(method, params)?;
-        let unanswered = |error| ApiError::unanswered(error, self.0.deadlines).by_way_of(self.0.proxy.as_deref());
+        let unanswered =
+            |error| ApiError::without_answer(error, self.0.deadlines).through_proxy(self.0.proxy.as_deref());
         let response = self.0.client.execute(request).await.map_err(unanswered)?;
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).cloned();
         let retry_after = retry_after.as_ref().and_then(|value| value.to_str().ok());
         match self.body(response).await {
-            Ok(body) => answer::read(status, retry_after, &body),
-            Err(flaw) => Err(answer::without_json(status, retry_after, &flaw)),
+            Ok(body) => response::parse(status, retry_after, &body),
+            Err(flaw) => Err(response::without_json(status, retry_after, &flaw)),
         }
     }
 
     fn request(&self, method: &str, params: &impl Serialize) -> Result<Request, ApiError> {
-        // A name can come from a user's bot: it must not lead to another path.
+        // A handler can return any name, and it must not change the path of the URL.
         if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             let description = "Not Found: a method's name is made of letters and digits".to_owned();
             return Err(ApiError::Refused { code: 404, description, migrate_to_chat_id: None });
         }
-        let mut url = String::with_capacity(self.0.prefix.expose_secret().len() + method.len());
-        url.push_str(self.0.prefix.expose_secret());
-        url.push_str(method);
-        let url = Url::parse(&url).map_err(|error| ApiError::Unreachable {
-            reason: format!("the URL of the Bot API is not valid: {error}"),
-        })?;
+        let invalid = |error| ApiError::Unreachable { reason: format!("the URL of the Bot API is not valid: {error}") };
+        // The rest of the URL was parsed at the start, because parsing takes longer than everything else in a call.
+        let mut url = self.0.methods.clone().map_err(invalid)?;
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push(method);
+        }
         let body = serde_json::to_vec(params).map_err(|error| ApiError::Unreachable {
             reason: format!("the call cannot be written as JSON: {error}"),
         })?;
@@ -201,7 +208,7 @@ impl BotApi {
         Ok(request)
     }
 
-    /// The whole body, or what is wrong with it. One that came in one piece, as nearly all do, is not copied.
+    /// The whole body, or what is wrong with it. A body that came in one piece, as nearly all do, is not copied.
     async fn body(&self, mut response: Response) -> Result<Bytes, String> {
         let broken = |error: reqwest::Error| {
             if error.is_timeout() {
@@ -216,7 +223,7 @@ impl BotApi {
         let mut whole = BytesMut::from(first);
         let mut next = Some(second);
         while let Some(chunk) = next {
-            if whole.len() + chunk.len() > ANSWER_MOST {
+            if whole.len() + chunk.len() > RESPONSE_LIMIT {
                 return Err("with a body over 4 MiB".to_owned());
             }
             whole.extend_from_slice(&chunk);
@@ -234,7 +241,6 @@ impl fmt::Debug for BotApi {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
     use wiremock::matchers::{body_json, method, path};
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -263,7 +269,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn in_the_test_environment_the_method_stands_behind_test() {
+    async fn in_the_test_environment_test_precedes_the_method() {
         let (server, _) = telegram("test/getMe", json!({}), json!({"ok": true, "result": {"id": 1}})).await;
         let settings = TelegramSettings { test_environment: true, ..TelegramSettings::at(&server.uri()) };
         let api = BotApi::new(&settings, BotToken::new("1:a".to_owned().into()), Arc::new(SystemClock));
@@ -271,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_webhook_is_registered_with_all_it_has_and_pending_updates_are_kept_unless_asked() {
+    async fn a_webhook_is_set_with_all_parameters_and_drops_pending_updates_only_if_asked() {
         let mut wanted = json!({"url": "https://a.example/", "secret_token": "s", "allowed_updates": [],
             "max_connections": 40});
         let answer = json!({"ok": true, "result": true, "description": "Webhook was set"});
@@ -292,14 +298,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_webhook_with_the_token_in_its_path_is_told_without_it() {
+    async fn the_token_is_removed_from_the_url_of_a_webhook() {
         let answer = json!({"ok": true, "result": {"url": "https://b.example/bot1:a/"}});
         let (_server, api) = telegram("getWebhookInfo", json!({}), answer).await;
         assert_eq!(api.webhook_info().await.map(|info| info.url), Ok("https://b.example/bot[token]/".to_owned()));
     }
 
     #[tokio::test]
-    async fn a_method_that_is_no_name_is_refused_without_asking() {
+    async fn a_method_that_is_no_name_is_refused_without_a_request() {
         let (server, api) = telegram("getMe", json!({}), json!({"ok": true, "result": {}})).await;
         for name in ["", "../getMe", "getMe?a=b", "get Me", "getMe#"] {
             assert!(matches!(api.perform(&Call::new(name)).await, Err(ApiError::Refused { code: 404, .. })));
@@ -308,7 +314,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_without_what_was_asked_for_is_unreadable() {
+    async fn a_response_without_a_result_is_unreadable() {
         let (_server, api) = telegram("getMe", json!({}), json!({"ok": true})).await;
         assert!(matches!(api.get_me().await, Err(ApiError::Unreadable { .. })));
     }

@@ -1,10 +1,10 @@
 use url::{Host, Url};
 
-/// Whether Telegram takes this as the URL of a button (`TDLib`, `LinkManager.cpp`: `get_checked_link`).
+/// Checks that Telegram accepts this URL for a button (`TDLib`, `LinkManager.cpp`: `get_checked_link`).
 ///
 /// # Errors
 ///
-/// What Telegram says of it.
+/// The reason in Telegram's words.
 pub fn check_button_url(url: &str) -> Result<(), &'static str> {
     let url = url.trim();
     if url.is_empty() {
@@ -13,7 +13,7 @@ pub fn check_button_url(url: &str) -> Result<(), &'static str> {
     if ["tg:", "ton:", "tonsite:"].iter().any(|scheme| url.to_ascii_lowercase().starts_with(scheme)) {
         return Ok(());
     }
-    // Without a scheme it is a web page.
+    // Telegram takes a URL without a scheme as a web page.
     let parsed = if url.contains("://") { Url::parse(url) } else { Url::parse(&format!("http://{url}")) };
     let parsed = parsed.or(Err("Wrong HTTP URL"))?;
     match parsed.scheme() {
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buttons_url_leads_to_a_public_page_or_into_telegram() {
+    fn the_url_of_a_button_must_be_a_public_page_or_a_telegram_link() {
         for url in [
             "https://example.org",
             "http://example.org/a?b#c",

@@ -1,5 +1,5 @@
-//! Runs every way in which a call can fail, with a marked token, and looks for the mark in all
-//! that comes out: errors in each form, and the log of every library at its most talkative.
+//! Makes calls with a marked token fail in every way, and searches for the mark in all forms of the errors and in the
+//! trace logs of all libraries.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -19,14 +19,14 @@ use crate::settings::{Need, Settings, Sources, TelegramSettings};
 
 const TOKEN: &str = "123456:CANARY-CANARY-CANARY-CANARY-CANARY1";
 
-/// What the other end does with a connection, after it has read a request.
+/// What the server does with a connection after it has read a request.
 #[derive(Clone, Copy, Debug)]
 enum Peer {
     Answers(&'static str),
     Closes,
     Resets,
-    KeepsSilent,
-    FallsSilentInTheBody,
+    NeverAnswers,
+    StopsInTheBody,
 }
 
 fn answer(status: &str, headers: &str, body: &str) -> &'static str {
@@ -40,17 +40,17 @@ async fn serve(listener: &TcpListener, peer: Peer) {
         let mut request = vec![0; 4096];
         let read = stream.read(&mut request).await.unwrap();
         assert!(String::from_utf8_lossy(&request[..read]).starts_with(&format!("POST /bot{TOKEN}/")));
-        play(stream, peer).await;
+        respond(stream, peer).await;
     }
 }
 
-async fn play(mut stream: TcpStream, peer: Peer) {
+async fn respond(mut stream: TcpStream, peer: Peer) {
     match peer {
         Peer::Answers(text) => stream.write_all(text.as_bytes()).await.unwrap(),
         Peer::Closes => {}
         Peer::Resets => stream.set_zero_linger().unwrap(),
-        Peer::KeepsSilent => std::future::pending().await,
-        Peer::FallsSilentInTheBody => {
+        Peer::NeverAnswers => std::future::pending().await,
+        Peer::StopsInTheBody => {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"ok\":").await.unwrap();
             std::future::pending::<()>().await;
         }
@@ -63,10 +63,10 @@ fn api(url: &str) -> BotApi {
     BotApi::with_deadlines(&settings, BotToken::new(TOKEN.to_owned().into()), Arc::new(SystemClock), deadlines)
 }
 
-/// What a proxy is sent of `operator:CANARY`.
+/// The base64 form of `operator:CANARY`, which a proxy receives.
 const PROXY_PASSWORD_SENT: &str = "b3BlcmF0b3I6Q0FOQVJZ";
 
-fn by_way_of(scheme: &str, proxy: SocketAddr, url: &str) -> BotApi {
+fn through_proxy(scheme: &str, proxy: SocketAddr, url: &str) -> BotApi {
     let sources = Sources::default()
         .with("telegram.api_url", url)
         .with("telegram.proxy", format!("{scheme}://operator:CANARY@{proxy}"));
@@ -81,7 +81,7 @@ async fn failure(peer: Peer) -> ApiError {
     let call = Call::send_message(1, "a");
     tokio::select! {
         outcome = api.call(&call) => outcome.unwrap_err(),
-        () = serve(&listener, peer) => unreachable!("it serves for ever"),
+        () = serve(&listener, peer) => unreachable!("the server never ends"),
     }
 }
 
@@ -102,14 +102,14 @@ async fn failures() -> Vec<(&'static str, ApiError)> {
         ("Unknown", Peer::Answers("SSH-2.0-OpenSSH\r\n")),
         ("Unknown", Peer::Closes),
         ("Unknown", Peer::Resets),
-        ("Unknown", Peer::KeepsSilent),
-        ("Unknown", Peer::FallsSilentInTheBody),
+        ("Unknown", Peer::NeverAnswers),
+        ("Unknown", Peer::StopsInTheBody),
     ];
     let mut failures = Vec::new();
     for (kind, peer) in peers {
         failures.push((kind, failure(peer).await));
     }
-    // A port that was free a moment ago, no URL, a host that is nowhere, no TLS at the other end.
+    // A closed port, an invalid URL, an unknown host, and a server without TLS.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     for url in [format!("http://{free}"), "not a url".to_owned(), "http://doorbell.invalid".to_owned()] {
         failures.push(("Unreachable", api(&url).get_me().await.unwrap_err()));
@@ -125,10 +125,10 @@ async fn failures() -> Vec<(&'static str, ApiError)> {
         outcome = api.get_me() => failures.push(("Unreachable", outcome.unwrap_err())),
         () = no_tls => {}
     }
-    // By way of a proxy that is not there, closes, refuses, or wants another password; by http and by TLS.
+    // A proxy that is away, that closes the connection, that refuses, and that wants another password; with http and TLS.
     for scheme in ["http", "socks5"] {
-        failures.push(("Unreachable", by_way_of(scheme, free, "http://bot-api.test").get_me().await.unwrap_err()));
-        failures.push(("Unreachable", by_way_of(scheme, free, "https://bot-api.test").get_me().await.unwrap_err()));
+        failures.push(("Unreachable", through_proxy(scheme, free, "http://bot-api.test").get_me().await.unwrap_err()));
+        failures.push(("Unreachable", through_proxy(scheme, free, "https://bot-api.test").get_me().await.unwrap_err()));
     }
     for (kind, url, answer) in [
         (
@@ -145,7 +145,7 @@ async fn failures() -> Vec<(&'static str, ApiError)> {
         ("Unknown", "http://bot-api.test", ""),
     ] {
         let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let api = by_way_of("http", proxy.local_addr().unwrap(), url);
+        let api = through_proxy("http", proxy.local_addr().unwrap(), url);
         let refuse = async {
             loop {
                 let (mut stream, _) = proxy.accept().await.unwrap();
@@ -164,7 +164,7 @@ async fn failures() -> Vec<(&'static str, ApiError)> {
     failures
 }
 
-/// All that is written to the log.
+/// The whole log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -192,8 +192,8 @@ async fn no_failure_shows_the_token_in_any_form_or_log() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
     drop(tracing_log::LogTracer::init());
-    // With a single subscriber, tracing lets the first thread that comes by decide for all whether
-    // an event is wanted, and the threads of other tests have none.
+    // With a single subscriber, tracing lets the first thread decide for all threads whether an event is enabled, and the
+    // threads of other tests have no subscriber.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let guard = tracing::subscriber::set_default(subscriber);
     let failures = failures().await;
@@ -221,10 +221,10 @@ async fn no_failure_shows_the_token_in_any_form_or_log() {
 }
 
 #[tokio::test]
-async fn what_went_wrong_is_said_in_words() {
+async fn the_error_says_what_went_wrong() {
     for (peer, words) in [
-        (Peer::KeepsSilent, "no answer within 0.3 s"),
-        (Peer::FallsSilentInTheBody, "HTTP 200 OK whose body did not end within 0.3 s"),
+        (Peer::NeverAnswers, "no answer within 0.3 s"),
+        (Peer::StopsInTheBody, "HTTP 200 OK whose body did not end within 0.3 s"),
         (Peer::Resets, "the connection was closed"),
         (Peer::Closes, "connection closed before message completed"),
     ] {

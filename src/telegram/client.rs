@@ -7,33 +7,33 @@ use secrecy::ExposeSecret;
 
 use crate::settings::Proxy;
 
-/// How long the parts of one call may take.
+/// The time limits of one call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadlines {
-    /// Until there is a connection, TLS included.
+    /// Until the connection is open, including TLS.
     pub(super) connect: Duration,
-    /// Until the whole answer is there.
+    /// Until the whole answer has arrived.
     pub(super) call: Duration,
 }
 
 impl Deadlines {
-    /// Telegram delays some answers by 3 s on purpose; one that takes 30 s is not coming.
+    /// Telegram delays some answers by 3 s on purpose. An answer that takes 30 s will not arrive.
     pub(super) const USUAL: Self = Self { connect: Duration::from_secs(10), call: Duration::from_secs(30) };
 }
 
-/// An idle connection is given up before the servers commonly in front of a Bot API would close it
-/// (60 s and more), because a call sent into a closing connection fails.
+/// An idle connection is closed before the servers that are common in front of a Bot API close it (after 60 s and
+/// more), because a call on a closing connection fails.
 const IDLE_CONNECTION: Duration = Duration::from_secs(45);
 
-/// The one client of the Bot API.
+/// Builds the HTTP client of the Bot API.
 ///
-/// No redirects, because they would carry the URL with the token elsewhere; no proxy but the one that
-/// is given, because settings alone read the environment; no retries below, because a call sent twice
-/// is a message sent twice.
+/// It follows no redirects, because they would send the URL with the token to another server. It uses no proxy but the
+/// given one, because only `settings` reads the environment. It retries nothing, because a call that is sent twice is a
+/// message that is shown twice.
 pub(super) fn client(deadlines: Deadlines, proxy: Option<&Proxy>) -> Client {
     let builder = Client::builder()
         .user_agent(concat!("doorbell/", env!("CARGO_PKG_VERSION")))
-        .tls_backend_preconfigured(tls())
+        .tls_backend_preconfigured(tls_config())
         .http1_only()
         .tcp_nodelay(true)
         .connect_timeout(deadlines.connect)
@@ -45,29 +45,29 @@ pub(super) fn client(deadlines: Deadlines, proxy: Option<&Proxy>) -> Client {
         .no_proxy()
         .connection_verbose(false);
     let builder = match proxy {
-        Some(proxy) => builder.proxy(by_way_of(proxy)),
+        Some(proxy) => builder.proxy(through(proxy)),
         None => builder,
     };
-    builder.build().expect("the client's settings are constant and right")
+    builder.build().expect("the client's settings are constant and valid")
 }
 
-fn by_way_of(proxy: &Proxy) -> reqwest::Proxy {
-    reqwest::Proxy::all(proxy.url().expose_secret()).expect("the settings have read the URL")
+fn through(proxy: &Proxy) -> reqwest::Proxy {
+    reqwest::Proxy::all(proxy.url().expose_secret()).expect("the settings have checked the URL")
 }
 
-/// TLS towards public servers, for whoever else builds an HTTP client.
+/// The TLS configuration towards public servers, for every HTTP client of the program.
 ///
-/// The root certificates (Mozilla's) are part of the program: an image made from scratch needs no
-/// bundle of them, and nothing is read from disk at start.
+/// Mozilla's root certificates are part of the program. So an empty container image needs no bundle of certificates, and
+/// nothing is read from disk at the start.
 ///
 /// # Panics
 ///
-/// Never: the versions and ciphers are constant and fit one another.
+/// Never: the versions and ciphers are constant and valid.
 #[must_use]
-pub fn tls() -> ClientConfig {
+pub fn tls_config() -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .expect("ring knows TLS 1.2 and 1.3")
+        .expect("ring supports TLS 1.2 and 1.3")
         .with_root_certificates(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
         .with_no_client_auth()
 }

@@ -1,6 +1,6 @@
-/// The length in bytes of the command with which `text` begins, as Telegram marks it in `entities`: `/name` or
-/// `/name@bot`. It ends at the first character that is part of no name; with a letter of another alphabet, or
-/// `/`, `<` or `>` behind it, it is none.
+/// The length in bytes of the command at the beginning of `text`, as Telegram marks it in `entities`: `/name` or
+/// `/name@bot`. The command ends at the first character that cannot be part of a name. It is no command if a letter of
+/// another alphabet, or `/`, `<` or `>`, follows.
 #[must_use]
 pub fn command_length(text: &str) -> Option<usize> {
     let word = |text: &str| text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
@@ -11,11 +11,11 @@ pub fn command_length(text: &str) -> Option<usize> {
     }
     let bot = rest[name..].strip_prefix('@').map(word).filter(|length| (3..=32).contains(length));
     let length = 1 + name + bot.map_or(0, |bot| 1 + bot);
-    (!text[length..].starts_with(is_part_of_a_word)).then_some(length)
+    (!text[length..].starts_with(is_word_char)).then_some(length)
 }
 
-/// Whether a command can neither begin behind this character nor end before it.
+/// Whether this character belongs to a word: a command can neither begin after it nor end before it.
 #[must_use]
-pub fn is_part_of_a_word(c: char) -> bool {
+pub fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '/' | '<' | '>')
 }

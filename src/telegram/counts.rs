@@ -1,19 +1,19 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use super::ApiError;
+use super::error::ApiError;
 use crate::telemetry::{Counter, Family, Histogram, Registry, Unit, durations, label};
 
-/// Calls of the Bot API, since the start.
+/// What the client of the Bot API counts since the start.
 #[derive(Debug)]
 pub struct Counts {
-    /// Calls that were made, by what they do and what came of it.
-    pub calls: Family<(Group, Answered), Counter>,
-    /// How long each took.
-    pub took: Family<Group, Histogram>,
-    /// For how long in all Telegram asked to wait, in seconds.
+    /// Calls that were made, by group of methods and outcome.
+    pub calls: Family<(MethodGroup, CallOutcome), Counter>,
+    /// The duration of each call.
+    pub took: Family<MethodGroup, Histogram>,
+    /// The sum of all waits that Telegram asked for, in seconds.
     pub throttled: Counter<f64, AtomicU64>,
-    /// Calls that were not made yet, because they would have come too soon.
+    /// Calls that were put off, because a limit did not allow them yet.
     pub put_off: Counter,
 }
 
@@ -33,33 +33,33 @@ impl Counts {
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "doorbell_telegram_calls",
-            "Calls of the Bot API, by what they do and what came of them. throttled: Telegram answered 429",
+            "Calls of the Bot API, by group of methods and outcome. throttled: Telegram answered 429",
             self.calls.clone(),
         );
         registry.register_with_unit(
             "doorbell_telegram_call_duration",
-            "How long a call of the Bot API took, by what it does",
+            "How long a call of the Bot API took, by group of methods",
             Unit::Seconds,
             self.took.clone(),
         );
         registry.register_with_unit(
             "doorbell_telegram_throttled",
-            "For how long Telegram asked to wait (429), all waits together",
+            "The sum of all waits that Telegram asked for (429)",
             Unit::Seconds,
             self.throttled.clone(),
         );
         registry.register(
             "doorbell_telegram_calls_put_off",
-            "Calls that were not made yet, because Telegram had asked to wait or a cap of [outbound] was reached",
+            "Calls that were put off, because Telegram had asked to wait or a limit of [outbound] was reached",
             self.put_off.clone(),
         );
     }
 
     /// Counts a call that was made.
     pub(super) fn note<T>(&self, method: &str, made: &Result<T, ApiError>, took: Duration) {
-        let group = Group::of(method);
+        let group = MethodGroup::of(method);
         let answered = match made {
-            Ok(_) => Answered::Ok,
+            Ok(_) => CallOutcome::Ok,
             Err(error) => error.into(),
         };
         if let Err(ApiError::Throttled { retry_after }) = made {
@@ -71,32 +71,32 @@ impl Counts {
 }
 
 label! {
-    /// What a method does, as far as its limits and its slowness are alike.
-    pub enum Group as "group" {
+    /// Methods with similar limits and durations.
+    pub enum MethodGroup as "group" {
         /// Sends, forwards or copies a message.
         Send = "send",
-        /// Changes or removes one.
+        /// Edits or deletes a message.
         Edit = "edit",
-        /// Answers a query, which lives for seconds.
+        /// Answers a query, which expires within seconds.
         Answer = "answer",
-        /// Keeps the webhook.
+        /// Sets or reads the webhook.
         Webhook = "webhook",
-        /// Everything else.
+        /// All other methods.
         Other = "other",
     }
 }
 
-impl Group {
-    /// That of a method, whose name may come from anybody: Telegram reads it in any case.
+impl MethodGroup {
+    /// The group of a method. Telegram ignores the case of the name, and a handler may return any name.
     fn of(method: &str) -> Self {
-        const VERBS: [(&str, Group); 7] = [
-            ("send", Group::Send),
-            ("forward", Group::Send),
-            ("copy", Group::Send),
-            ("edit", Group::Edit),
-            ("stop", Group::Edit),
-            ("deleteMessage", Group::Edit),
-            ("answer", Group::Answer),
+        const VERBS: [(&str, MethodGroup); 7] = [
+            ("send", MethodGroup::Send),
+            ("forward", MethodGroup::Send),
+            ("copy", MethodGroup::Send),
+            ("edit", MethodGroup::Edit),
+            ("stop", MethodGroup::Edit),
+            ("deleteMessage", MethodGroup::Edit),
+            ("answer", MethodGroup::Answer),
         ];
         let begins = |verb: &str| method.get(..verb.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(verb));
         if method.ends_with("Webhook") || method.ends_with("WebhookInfo") {
@@ -107,24 +107,24 @@ impl Group {
 }
 
 label! {
-    /// What came of a call.
-    pub enum Answered as "outcome" {
+    /// The outcome of a call.
+    pub enum CallOutcome as "outcome" {
         /// It was carried out.
         Ok = "ok",
         /// Telegram asked to wait (429).
         Throttled = "throttled",
-        /// Telegram will not do it.
+        /// Telegram refused it.
         Refused = "refused",
-        /// There was no connection, or Telegram was in trouble itself.
+        /// There was no connection, or Telegram answered with a server error.
         Unreachable = "unreachable",
-        /// Something in front of the Bot API answered.
+        /// A server in front of the Bot API answered.
         Unreadable = "unreadable",
         /// It was sent, and its answer was lost.
         Unknown = "unknown",
     }
 }
 
-impl From<&ApiError> for Answered {
+impl From<&ApiError> for CallOutcome {
     fn from(error: &ApiError) -> Self {
         match error {
             ApiError::Throttled { .. } => Self::Throttled,
@@ -141,23 +141,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_method_is_counted_among_those_that_do_the_like_and_an_unknown_one_makes_no_new_group() {
+    fn each_method_has_a_group_and_an_unknown_one_makes_no_new_group() {
         for (method, group) in [
-            ("sendMessage", Group::Send),
-            ("SENDPHOTO", Group::Send),
-            ("forwardMessages", Group::Send),
-            ("editMessageText", Group::Edit),
-            ("deleteMessages", Group::Edit),
-            ("answerCallbackQuery", Group::Answer),
-            ("setWebhook", Group::Webhook),
-            ("getWebhookInfo", Group::Webhook),
-            ("getMe", Group::Other),
-            ("setMyCommands", Group::Other),
-            ("send\u{e9}", Group::Send),
-            ("se\u{e9}", Group::Other),
-            ("", Group::Other),
+            ("sendMessage", MethodGroup::Send),
+            ("SENDPHOTO", MethodGroup::Send),
+            ("forwardMessages", MethodGroup::Send),
+            ("editMessageText", MethodGroup::Edit),
+            ("deleteMessages", MethodGroup::Edit),
+            ("answerCallbackQuery", MethodGroup::Answer),
+            ("setWebhook", MethodGroup::Webhook),
+            ("getWebhookInfo", MethodGroup::Webhook),
+            ("getMe", MethodGroup::Other),
+            ("setMyCommands", MethodGroup::Other),
+            ("send\u{e9}", MethodGroup::Send),
+            ("se\u{e9}", MethodGroup::Other),
+            ("", MethodGroup::Other),
         ] {
-            assert_eq!(Group::of(method), group, "{method}");
+            assert_eq!(MethodGroup::of(method), group, "{method}");
         }
     }
 }

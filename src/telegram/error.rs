@@ -8,73 +8,72 @@ use super::client::Deadlines;
 use super::refusal;
 use crate::wording;
 
-/// Why a call was not carried out, named for what happens next. Never holds the bot token.
+/// Why a call was not carried out, named for what happens next. It never holds the bot token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// Telegram asks us to wait: call again after `retry_after`.
+    /// Telegram asks to wait. Call again after `retry_after`.
     #[error("Telegram asks to wait {}", wording::duration(*retry_after))]
     Throttled {
         /// How long to wait, 1 s to 24 h.
         retry_after: Duration,
     },
-    /// Telegram will not do it, however often it is asked.
+    /// Telegram refused the call, and would refuse it again.
     #[error("Telegram refused it: {code} {}", refusal::masked(description))]
     Refused {
         /// The error code, an HTTP status from 400 to 499.
         code: u16,
-        /// Telegram's own words. They can quote what a person wrote: not for a log. Shown as an error, that is masked.
+        /// Telegram's description. It can quote what a person wrote, so it must not be logged. `Display` masks it.
         description: String,
-        /// The supergroup that the chat has become, where that is the reason.
+        /// The id of the supergroup that the chat has become, if that is the reason.
         migrate_to_chat_id: Option<i64>,
     },
-    /// There was no connection, or Telegram is in trouble itself (5xx): the call was not carried out.
-    /// Call again later.
+    /// There was no connection, or Telegram answered with a server error (5xx). The call was not carried out. Call again
+    /// later.
     #[error("Telegram is not available: {reason}")]
     Unreachable {
         /// What went wrong, without the URL.
         reason: String,
     },
-    /// Something in front of the Bot API answered in its place: the call was not carried out. Call
-    /// again later.
+    /// A server in front of the Bot API answered instead of it. The call was not carried out. Call again later.
     #[error("the answer was not the Bot API's: {reason}")]
     Unreadable {
-        /// What was wrong with it; the answer itself is not repeated.
+        /// What was wrong with the answer. The answer itself is not repeated.
         reason: String,
     },
-    /// The call was sent, and its answer was lost or cannot be read: it may have been carried out. Call
-    /// again a bounded number of times, because each time may be one message more.
+    /// The call was sent, and its answer was lost or cannot be read. It may have been carried out. Call again only a
+    /// bounded number of times, because each call may show one more message.
     #[error("no answer of Telegram's could be read: {reason}")]
     Unknown {
-        /// What became of the answer; the answer itself is not repeated.
+        /// What happened to the answer. The answer itself is not repeated.
         reason: String,
     },
-    /// No bot may call this method through Doorbell. Nothing was sent.
+    /// A handler must not call this method. Nothing was sent.
     #[error("a bot behind Doorbell may not call {method}: {why}")]
     NotAllowed {
         /// The method, in Telegram's spelling.
         method: &'static str,
-        /// What the call would do.
+        /// The reason.
         why: &'static str,
     },
 }
 
 impl ApiError {
-    /// Whether this refusal is part of ordinary life and leaves nothing to mend: the person blocked
-    /// the bot or left the chat (403), or what the call asks for is over or has happened already.
+    /// Whether this refusal is ordinary, so that nobody has to correct anything: the person blocked the bot or left the
+    /// chat (403), the call came too late, or its effect is there already.
     ///
-    /// Telegram gives the last no code of their own, so they are known by its words.
+    /// Telegram has no code for the last two, so they are recognised by the description.
     #[must_use]
     pub fn is_ordinary_refusal(&self) -> bool {
-        const OVER: [&str; 3] = ["query is too old", "message is not modified", "message to delete not found"];
+        const ORDINARY: [&str; 3] = ["query is too old", "message is not modified", "message to delete not found"];
         let Self::Refused { code, description, .. } = self else { return false };
-        *code == 403 || (*code == 400 && OVER.iter().any(|words| description.contains(words)))
+        *code == 403 || (*code == 400 && ORDINARY.iter().any(|text| description.contains(text)))
     }
 
-    /// What became of a call that got no answer: without a connection nothing can have been carried out.
+    /// The error of a call without an answer. If there was no connection, the call was not carried out.
     ///
-    /// This is the one place that meets reqwest's errors before an answer: their own text and debug
-    /// form show the URL, and so the token.
-    pub(super) fn unanswered(error: reqwest::Error, deadlines: Deadlines) -> Self {
+    /// Only this function handles reqwest's errors before an answer, because their text and debug form show the URL and
+    /// so the token.
+    pub(super) fn without_answer(error: reqwest::Error, deadlines: Deadlines) -> Self {
         let error = error.without_url();
         let reason = if error.is_connect() && error.is_timeout() {
             format!("no connection within {} s", deadlines.connect.as_secs_f32())
@@ -86,8 +85,8 @@ impl ApiError {
         if error.is_connect() || error.is_builder() { Self::Unreachable { reason } } else { Self::Unknown { reason } }
     }
 
-    /// The same error, met on the way through this proxy.
-    pub(super) fn by_way_of(self, proxy: Option<&str>) -> Self {
+    /// Adds the proxy to the reason, if the call went through one.
+    pub(super) fn through_proxy(self, proxy: Option<&str>) -> Self {
         match (self, proxy) {
             (Self::Unreachable { reason }, Some(proxy)) => {
                 Self::Unreachable { reason: format!("{reason}, through the proxy at {proxy}") }
@@ -96,8 +95,8 @@ impl ApiError {
         }
     }
 
-    /// The same error, each text in it passed through `clean`.
-    pub(super) fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
+    /// Replaces each text in the error by `clean` of it.
+    pub(super) fn map_text(self, clean: impl Fn(&str) -> String) -> Self {
         match self {
             Self::Throttled { .. } | Self::NotAllowed { .. } => self,
             Self::Refused { code, description, migrate_to_chat_id } => {
@@ -110,8 +109,8 @@ impl ApiError {
     }
 }
 
-/// The first cause, which says most: "failed to lookup address information", "invalid peer
-/// certificate", "connection closed before message completed".
+/// The innermost source of an error. It says most, such as "failed to lookup address information", "invalid peer
+/// certificate" or "connection closed before message completed".
 pub(super) fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut root = error;
     while let Some(source) = root.source() {
@@ -120,8 +119,9 @@ pub(super) fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'st
     root
 }
 
+/// Describes the innermost source of an error.
 pub(super) fn in_words(root: &(dyn Error + 'static)) -> String {
-    // The library's own sentence lists the host names that are in the certificate.
+    // The text of the library would list all host names in the certificate.
     if let Some(rustls::Error::InvalidCertificate(
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
     )) = root.downcast_ref()
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_ordinary_where_nothing_is_left_to_mend() {
+    fn a_refusal_is_ordinary_where_nothing_has_to_be_corrected() {
         for (code, description) in [
             (403, "Forbidden: bot was blocked by the user"),
             (403, "Forbidden: user is deactivated"),

@@ -1,9 +1,8 @@
-//! The methods that no bot may call through Doorbell, whatever its handler is: they would make it poll, or
-//! take the registration away from under the service.
+//! The methods that no handler may call: they would make the bot poll, or remove the registration of the service.
 
-use super::ApiError;
+use super::error::ApiError;
 
-/// Each in Telegram's spelling, with what it would do.
+/// The forbidden methods in Telegram's spelling, each with the reason.
 const METHODS: [(&str, &str); 5] = [
     ("getUpdates", "Doorbell never polls; updates come by webhook"),
     ("setWebhook", "Doorbell registers the webhook itself"),
@@ -12,7 +11,7 @@ const METHODS: [(&str, &str); 5] = [
     ("close", "it ends the bot's session at this Bot API"),
 ];
 
-/// Lets every other method pass. Telegram reads a method's name in any case.
+/// Checks that a method is allowed. Like Telegram, it ignores the case of the name.
 ///
 /// # Errors
 ///

@@ -1,21 +1,23 @@
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use super::Me;
+use parking_lot::RwLock;
 
-/// Who the bot is, as `getMe` last said; empty until it has been answered for the first time. Clones share it.
+use super::methods::Me;
+
+/// The bot as `getMe` last described it. It is unknown until `getMe` succeeds for the first time. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Identity(Arc<RwLock<Option<Arc<Me>>>>);
 
 impl Identity {
-    /// Who the bot is, if that is known.
+    /// The bot, if it is known.
     #[must_use]
     pub fn get(&self) -> Option<Arc<Me>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().clone()
     }
 
-    /// Notes what `getMe` has said.
+    /// Stores the answer of `getMe`.
     pub fn set(&self, me: Me) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(me));
+        *self.0.write() = Some(Arc::new(me));
     }
 }
 

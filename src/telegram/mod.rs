@@ -1,39 +1,44 @@
-//! Speaks to the Bot API: one call, one answer or one error that says what happens next, and the
-//! bot token in neither.
+//! Calls the Bot API: a call returns a result or an error that says what happens next, and neither holds the bot token.
 //!
-//! The token is part of every URL here, so nothing that can hold a URL leaves this room: errors are
-//! made without it, redirects are not followed, and what Telegram says is searched for it.
+//! The token is part of every URL of the Bot API, so nothing that can hold a URL leaves this module: errors are made
+//! without it, redirects are not followed, and the token is removed from Telegram's texts.
 
-mod answer;
 mod api;
 mod button_url;
 mod call;
 #[cfg(test)]
 mod canary;
+mod circuit_breaker;
 mod client;
 mod command;
 mod counts;
 mod error;
 mod forbidden;
-mod gate;
 mod identity;
 pub mod markup;
 mod methods;
-mod pace;
+mod rate_limited_api;
+mod rate_limits;
 mod refusal;
+mod response;
 mod ring;
 mod token;
+mod webhook_url;
 
 pub use api::BotApi;
 pub use button_url::check_button_url;
 pub use call::Call;
-pub use client::tls;
-pub use command::{command_length, is_part_of_a_word};
-pub use counts::{Answered, Counts, Group};
+pub use circuit_breaker::Permit;
+pub use client::tls_config;
+pub use command::{command_length, is_word_char};
+pub use counts::{CallOutcome, Counts, MethodGroup};
 pub use error::ApiError;
-pub use gate::Pass;
 pub use identity::Identity;
 pub use methods::{Me, SetWebhook, WebhookInfo};
-pub use pace::PacedApi;
+pub use rate_limited_api::RateLimitedApi;
 pub use ring::{Answer, NotDelivered, ring, visit};
 pub use token::{BotId, BotToken};
+pub use webhook_url::{
+    PUBLIC_API_HOST, SECRET_HEADER, SECRET_HEADER_AS_SENT, SECRET_TOKEN_FORM, UrlFault, WEBHOOK_PATH, is_public_api,
+    is_reserved, is_secret_token,
+};

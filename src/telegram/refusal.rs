@@ -1,13 +1,13 @@
-//! What may be said of the words with which Telegram refuses a call.
+//! Masks the description with which Telegram refuses a call, so that it may be logged.
 //!
-//! They can repeat what a person wrote: `can't parse entities: Unsupported start tag "b" at byte offset 5`. A log has
-//! the structure of such a sentence and nothing that was quoted. No list of Telegram's sentences is ever complete, so
-//! this one is of words: those with which they are made. A word that is not among them is masked.
+//! A description can quote what a person wrote: `can't parse entities: Unsupported start tag "b" at byte offset 5`. A
+//! list of Telegram's sentences would never be complete. So this is a list of the words in them. Every other word is
+//! masked.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-/// The words of the Bot API's descriptions.
+/// The words in the descriptions of the Bot API.
 const WORDS: &str = "a access action actions active actual add added address admin administrator administrators after \
     again all allowed already an and animation answer anonymous any api are as assist at attached audio author bad \
     banned be because been before bio birthday blocked blockquote bold bot bots business but button buttons by byte \
@@ -36,7 +36,7 @@ const WORDS: &str = "a access action actions active actual add added address adm
     upgraded upload uploaded url use used user username users value values verified version via video view visible \
     voice wait was web webhook webpage where which while with without write wrong yet you your";
 
-/// How the names of Telegram's own errors end, such as `MESSAGE_TOO_LONG`.
+/// The last words of Telegram's error names, such as `MESSAGE_TOO_LONG`.
 const ENDINGS: [&str; 22] = [
     "ADMIN",
     "ALLOWED",
@@ -66,7 +66,7 @@ static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| WORDS.split_whitespace(
 
 const MASK: &str = "…";
 
-/// A description without what it may quote.
+/// A description without quotations and unknown words.
 pub(super) fn masked(description: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in without_quotes(description).split_whitespace() {
@@ -79,7 +79,7 @@ pub(super) fn masked(description: &str) -> String {
     words.join(" ")
 }
 
-/// The text with a mask in place of each quotation; one that does not end takes the rest with it.
+/// The text with each quotation masked. A quotation without an end is masked to the end of the text.
 fn without_quotes(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -88,7 +88,7 @@ fn without_quotes(text: &str) -> String {
         let open = quoted.chars().next().unwrap_or_default();
         let inner = &quoted[open.len_utf8()..];
         out.push_str(before);
-        // An apostrophe within a word.
+        // An apostrophe inside a word starts no quotation.
         if open == '\'' && before.ends_with(char::is_alphanumeric) {
             out.push(open);
             rest = inner;
@@ -103,7 +103,7 @@ fn without_quotes(text: &str) -> String {
             out.push_str(MASK);
             return out;
         };
-        // A character of markup, such as that in: Character '!' is reserved.
+        // A quoted markup character is harmless, as in: Character '!' is reserved.
         let is_mark = inner[..end].len() == 1 && inner.starts_with(|c: char| c.is_ascii_punctuation());
         out.push(open);
         out.push_str(if is_mark { &inner[..end] } else { MASK });
@@ -121,7 +121,7 @@ fn is_harmless(word: &str) -> bool {
     let is_name = bare.contains('_')
         && bare.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
         && bare.rsplit('_').next().is_some_and(|ending| ENDINGS.contains(&ending));
-    // Quotations have been masked by now, or hold one mark.
+    // At this point a quotation is masked, or holds one markup character.
     let is_mark = word.chars().count() <= 5 && word.chars().all(|c| c.is_ascii_punctuation() || c == '…');
     is_number || is_name || is_mark || bare == MASK || KNOWN.contains(bare.to_ascii_lowercase().as_str())
 }
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn telegrams_own_words_are_kept_and_what_they_quote_is_not() {
+    fn telegrams_own_words_are_shown_and_quotations_are_masked() {
         for (description, said) in [
             ("Bad Request: chat not found", "Bad Request: chat not found"),
             ("Forbidden: bot was blocked by the user", "Forbidden: bot was blocked by the user"),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_person_wrote_is_masked_quoted_or_not() {
+    fn the_words_of_a_person_are_masked_with_and_without_quotes() {
         for text in [
             "Bad Request: MARKED",
             "MARKED",
@@ -181,7 +181,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_description_makes_it_panic_and_no_unknown_word_passes(text in "[a-z\"'`«» :.…é]{0,40}zqx[a-z\"' ]{0,9}") {
+        fn every_unknown_word_is_masked(text in "[a-z\"'`«» :.…é]{0,40}zqx[a-z\"' ]{0,9}") {
             proptest::prop_assert!(!masked(&text).contains("zqx"), "{}", masked(&text));
         }
     }

@@ -73,7 +73,7 @@ pub async fn ring(
     let failed = |error| NotDelivered::new(url, error, patience);
     let request = client::client(Deadlines { connect: patience, call: patience }, None)
         .post(url)
-        .header("X-Telegram-Bot-Api-Secret-Token", secret.expose_secret())
+        .header(super::SECRET_HEADER, secret.expose_secret())
         .header("Content-Type", "application/json")
         .timeout(patience)
         .body(update);

@@ -5,11 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
+use url::{ParseError, Url};
 
 use crate::settings::WebhookSettings;
 
-/// The number of a bot, by which Telegram and its users know it: no secret, and the same for every token that the bot ever
-/// has.
+/// The id of a bot. It is no secret, and it is the same for every token that the bot ever has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BotId(pub i64);
 
@@ -19,33 +19,33 @@ impl fmt::Display for BotId {
     }
 }
 
-/// The token that is the bot: whoever has it, is it. It leaves this room in no form.
+/// The bot token. Who has it controls the bot, so it leaves this module only in requests to the Bot API.
 #[derive(Clone, Debug)]
 pub struct BotToken(SecretString);
 
 impl BotToken {
-    /// Takes a token whose form the settings have checked.
+    /// Wraps a token whose form the settings have checked.
     #[must_use]
     pub fn new(token: SecretString) -> Self {
         Self(token)
     }
 
-    /// The token of no bot, for a service that makes no calls: Telegram would refuse it.
+    /// A token that Telegram refuses, for a service that makes no calls.
     #[must_use]
     pub fn none() -> Self {
         Self("0:none".into())
     }
 
-    /// The number of the bot, the part of the token that is no secret.
+    /// The id of the bot, which is the public part of the token.
     #[must_use]
     pub fn bot_id(&self) -> BotId {
         let number = self.0.expose_secret().split(':').next().and_then(|number| number.parse().ok());
-        // The settings let no other token through.
+        // The settings refuse every other token.
         BotId(number.unwrap_or_default())
     }
 
-    /// The webhook secret that follows from the token, so that all instances of a service agree on
-    /// it without a setting: 43 characters of base64url.
+    /// The webhook secret that is derived from the token: 43 characters of base64url. All instances of a service derive
+    /// the same one, so it needs no setting.
     ///
     /// # Panics
     ///
@@ -58,68 +58,69 @@ impl BotToken {
         URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()).into()
     }
 
-    /// The webhook secret in force: the one that was set, else the one that follows from the token.
+    /// The webhook secret of the settings, else the one that is derived from the token.
     #[must_use]
-    pub fn secret_in_force(&self, settings: &WebhookSettings) -> SecretString {
+    pub fn effective_webhook_secret(&self, settings: &WebhookSettings) -> SecretString {
         settings.secret_token.clone().unwrap_or_else(|| self.webhook_secret())
     }
 
-    /// The URL of a method.
-    pub(super) fn method_url(&self, api_url: &str, method: &str) -> String {
-        format!("{api_url}/bot{}/{method}", self.0.expose_secret())
+    /// The URL of every method of the bot without its name.
+    pub(super) fn methods_url(&self, api_url: &str, test_environment: bool) -> Result<Url, ParseError> {
+        let test = if test_environment { "test/" } else { "" };
+        Url::parse(&format!("{api_url}/bot{}/{test}", self.0.expose_secret()))
     }
 
-    /// A text from outside as it may be shown: without the token or its secret part, without
-    /// control characters, and of 300 characters at most.
-    pub(super) fn erased(&self, text: &str) -> String {
-        // In this order: control characters may stand between those of the token.
+    /// A text from outside that may be shown: without the token and its secret part, without control characters, and
+    /// with at most 300 characters.
+    pub(super) fn sanitized(&self, text: &str) -> String {
+        // Control characters are removed first, because they may be inside the token.
         let text: String = text.chars().filter(|c| !c.is_control()).collect();
-        self.hidden(&text).chars().take(SHOWN_MOST).collect()
+        self.redacted(&text).chars().take(SANITIZED_LIMIT).collect()
     }
 
-    /// A text from outside without the token or its secret part.
-    pub(super) fn hidden(&self, text: &str) -> String {
+    /// A text from outside without the token and its secret part.
+    pub(super) fn redacted(&self, text: &str) -> String {
         let token = self.0.expose_secret();
-        let mut text = text.replace(token, ERASED);
+        let mut text = text.replace(token, REDACTED);
         if let Some((_, secret)) = token.split_once(':')
-            && secret.len() >= SECRET_LEAST
+            && secret.len() >= SHORTEST_SECRET
         {
-            // Also where the colon was written as `%3A`.
-            text = text.replace(secret, ERASED);
+            // The colon may be written as `%3A`.
+            text = text.replace(secret, REDACTED);
         }
         text
     }
 }
 
-const ERASED: &str = "[token]";
+const REDACTED: &str = "[token]";
 
-/// Telegram's are 35 characters; a short one of a test would be found in innocent words.
-const SECRET_LEAST: usize = 16;
+/// The secret part of Telegram's tokens has 35 characters. A short one of a test would also match harmless words.
+const SHORTEST_SECRET: usize = 16;
 
-const SHOWN_MOST: usize = 300;
+const SANITIZED_LIMIT: usize = 300;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_token_is_erased_from_a_text_in_every_form() {
+    fn the_token_is_removed_from_a_text_in_every_form() {
         let token = BotToken::new("123456:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr".to_owned().into());
         for text in [
             "bot123456:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr/getMe is not found",
             "bot123456%3AAAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr/getMe is not found",
             "bot123456:AAbbCCddEEff\u{0}GGhhIIjjKKllMMnnOOppQQr/getMe is not found",
         ] {
-            let erased = token.erased(text);
-            assert!(!erased.contains("GGhh") && erased.ends_with("/getMe is not found"), "{erased}");
+            let sanitized = token.sanitized(text);
+            assert!(!sanitized.contains("GGhh") && sanitized.ends_with("/getMe is not found"), "{sanitized}");
         }
     }
 
     #[test]
-    fn a_text_from_outside_is_one_short_line() {
+    fn a_text_from_outside_becomes_one_short_line() {
         let token = BotToken::new("1:a".to_owned().into());
-        assert_eq!(token.erased("a\nb\u{1b}[31m"), "ab[31m");
-        assert_eq!(token.erased(&"x".repeat(5000)).len(), 300);
+        assert_eq!(token.sanitized("a\nb\u{1b}[31m"), "ab[31m");
+        assert_eq!(token.sanitized(&"x".repeat(5000)).len(), 300);
     }
 
     #[test]

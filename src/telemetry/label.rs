@@ -1,3 +1,5 @@
+//! Labels of metrics, and one metric for each value of a label.
+
 use std::fmt::{self, Debug, Formatter};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -42,7 +44,7 @@ macro_rules! label {
 }
 pub(crate) use label;
 
-/// What tells the series of one [`Family`] apart: one label, or two.
+/// The labels that distinguish the series of one [`Family`]: one label, or two.
 pub trait Labels: Copy {
     /// Every combination of values, in the order of [`Labels::index`].
     fn all() -> impl Iterator<Item = Self>;

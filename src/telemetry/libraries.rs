@@ -1,23 +1,27 @@
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+//! Keeps the events of libraries out of the log.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use super::Storm;
+use super::storm::Storm;
 use crate::clock::SystemClock;
 
-/// Lets our own events into the log and no library's.
+/// Accepts events and spans of our own crates, and withholds those of all others.
 ///
-/// A library writes what it was given: the URL of the Bot API with the bot token, a parameter of `DATABASE_URL`, a
-/// row. No list of dangerous targets is ever complete, so this is a list of harmless ones. Of a warning or error of a
-/// library one line a minute says that there was one; what fails because of it reaches us as an error too. Spans of
-/// libraries do not exist in the log. Records of the crate `log` never come here, because nothing passes them on.
-pub(super) struct OursOnly {
-    /// The crates whose events are ours.
+/// An event of a library may hold what the library was given: the URL of the Bot API with the bot token, a parameter of
+/// `DATABASE_URL`, or a row. A list of dangerous libraries would never be complete, so this is a list of safe ones. For
+/// warnings and errors of a library, one line a minute says that there were some. A failure that they are about reaches us
+/// as an error too. Records of the crate `log` do not arrive here, because nothing forwards them.
+pub(super) struct LibraryFilter {
+    /// The crates whose events are logged.
     crates: Vec<String>,
+    /// The warnings and errors that were withheld, by library.
     withheld: Mutex<BTreeMap<&'static str, Storm>>,
 }
 
@@ -26,9 +30,10 @@ fn origin<'a>(metadata: &Metadata<'a>) -> &'a str {
     metadata.target().split("::").next().unwrap_or_default()
 }
 
-impl OursOnly {
-    pub(super) fn new(beside: &[String]) -> Self {
-        let crates = std::iter::once(env!("CARGO_PKG_NAME").to_owned()).chain(beside.iter().cloned()).collect();
+impl LibraryFilter {
+    /// Accepts this crate, and those crates.
+    pub(super) fn new(crates: &[String]) -> Self {
+        let crates = std::iter::once(env!("CARGO_PKG_NAME").to_owned()).chain(crates.iter().cloned()).collect();
         Self { crates, withheld: Mutex::default() }
     }
 
@@ -36,14 +41,15 @@ impl OursOnly {
         self.crates.iter().any(|name| name == origin(metadata))
     }
 
-    fn is_mentioned(metadata: &Metadata<'_>) -> bool {
+    fn is_problem(metadata: &Metadata<'_>) -> bool {
         metadata.is_event() && *metadata.level() <= Level::WARN
     }
 
-    fn mention(&self, metadata: &Metadata<'static>) {
+    /// Logs that a library reported a problem, at most once a minute.
+    fn report(&self, metadata: &Metadata<'static>) {
         let library = origin(metadata);
         let due = {
-            let mut withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut withheld = self.withheld.lock();
             withheld.entry(library).or_insert_with(|| Storm::new(Arc::new(SystemClock))).event()
         };
         if let Some(times) = due {
@@ -57,11 +63,11 @@ impl OursOnly {
     }
 }
 
-impl<S: Subscriber> Layer<S> for OursOnly {
+impl<S: Subscriber> Layer<S> for LibraryFilter {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if self.is_ours(metadata) {
             Interest::always()
-        } else if Self::is_mentioned(metadata) {
+        } else if Self::is_problem(metadata) {
             Interest::sometimes()
         } else {
             Interest::never()
@@ -69,13 +75,13 @@ impl<S: Subscriber> Layer<S> for OursOnly {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        self.is_ours(metadata) || Self::is_mentioned(metadata)
+        self.is_ours(metadata) || Self::is_problem(metadata)
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let ours = self.is_ours(event.metadata());
         if !ours {
-            self.mention(event.metadata());
+            self.report(event.metadata());
         }
         ours
     }
@@ -90,11 +96,11 @@ mod tests {
     use crate::settings::{LogFormat, LogSettings};
 
     #[derive(Clone, Default)]
-    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+    struct Lines(std::sync::Arc<parking_lot::Mutex<Vec<u8>>>);
 
     impl Write for Lines {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
+            self.0.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -112,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn events_and_spans_of_ours_are_in_the_log_and_those_of_a_library_at_no_level() {
-        // With a single subscriber, tracing lets the first thread that comes by decide for all.
+    fn the_log_holds_our_events_and_no_event_or_span_of_a_library_at_any_level() {
+        // With a single subscriber, tracing caches the decision of the first thread for all threads.
         let _second = tracing::Dispatch::new(tracing_subscriber::registry());
         for format in [LogFormat::Text, LogFormat::Json] {
             let lines = Lines::default();
@@ -130,7 +136,7 @@ mod tests {
                 tracing::trace!("an event of ours");
                 tracing::debug!(target: "a_bot::handler", "an event of the bot's");
             });
-            let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+            let said = String::from_utf8(lines.0.lock().clone()).unwrap();
             assert!(said.contains("an event of ours") && said.contains("an event of the bot's"), "{said}");
             assert!(!said.contains("MARKED") && !said.contains("a_span"), "{said}");
         }

@@ -1,3 +1,5 @@
+//! The histograms that modules share, with their buckets.
+
 use prometheus_client::metrics::histogram::Histogram;
 
 /// Upper bounds in seconds: from the commit of a fast disk to the time limits of a handler and of a call (30 s).

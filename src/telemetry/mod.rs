@@ -1,5 +1,5 @@
-//! What the service says of itself: one line, one event, and never a secret; and what it counts, at the
-//! price of an addition; and what becomes of each update, where somebody wants to be told.
+//! Logs, metrics and traces: one log line for each event and never a secret in it, counters at the cost of an addition, and
+//! one trace for each update if a collector is configured.
 
 mod label;
 mod libraries;
@@ -22,36 +22,35 @@ use tracing_subscriber::{Layer, fmt as log_lines};
 use crate::settings::{LogFormat, LogSettings};
 pub(crate) use label::label;
 pub use label::{Family, Label, Labels};
-use libraries::OursOnly;
+use libraries::LibraryFilter;
 pub use measure::{durations, sizes};
 pub use panics::caught_panic;
 pub use prometheus_client::metrics::counter::Counter;
 pub use prometheus_client::metrics::histogram::Histogram;
 pub use prometheus_client::registry::{Registry, Unit};
-pub use storm::{Over, Storm};
+pub use storm::{Storm, StormEnd};
 pub use traces::{Span, Trace, Traces};
-pub use writer::{flush, lost_lines, say_at_the_end};
+pub use writer::{flush, lost_lines, write_to_stderr};
 
-/// Starts the log of this process, on standard error. Writing to it never blocks; [`flush`] writes the last lines
-/// before the process ends.
+/// Starts the log of this process on standard error. Writing a line never blocks. Call [`flush`] before the process ends.
 ///
 /// # Errors
 ///
-/// When the filter cannot be understood, or a log was started before.
+/// If the filter is not valid, or a log was started before.
 pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
     let coloured = settings.colour && io::stderr().is_terminal();
     let log = lines(settings, coloured, writer::standard_error())?;
-    // Not by `try_init`: that would pass on the records of the crate `log` too, which only libraries write.
+    // `try_init` would also forward the records of the crate `log`, which only libraries write.
     dispatcher::set_global_default(Dispatch::new(log)).map_err(|error| TelemetryError::Started(error.into()))?;
-    panics::log_them();
+    panics::log_panics();
     Ok(())
 }
 
-/// The log, written without colours to wherever the caller wants it.
+/// The log, written without colours to `writer`.
 ///
 /// # Errors
 ///
-/// When the filter cannot be understood.
+/// If the filter is not valid.
 pub fn log<W>(settings: &LogSettings, writer: W) -> Result<impl Subscriber + Send + Sync + use<W>, TelemetryError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -68,7 +67,7 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(&settings.filter)?;
-    // What cannot be written is not answered with a line on standard error.
+    // A line that cannot be written must not cause another line.
     let log = log_lines::layer().with_writer(writer).log_internal_errors(false);
     let json = match settings.format {
         LogFormat::Json => true,
@@ -80,22 +79,22 @@ where
     } else {
         log.with_ansi(coloured).boxed()
     };
-    // A filter of its own, not directives: one that names a module would win over them.
-    Ok(tracing_subscriber::registry().with(filter).with(OursOnly::new(&settings.own)).with(log))
+    // Directives of the user's filter that name a library would win over directives, so libraries have a filter of their own.
+    Ok(tracing_subscriber::registry().with(filter).with(LibraryFilter::new(&settings.own)).with(log))
 }
 
 /// Why the log could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The filter is not one.
+    /// The filter is not valid.
     #[error("the log filter cannot be understood")]
     Filter(#[from] ParseError),
-    /// There is a log already.
+    /// This process has a log already.
     #[error("a log was started before")]
     Started(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// An error with everything that led to it, in one line.
+/// An error with all of its sources, in one line.
 pub fn chain(error: &dyn Error) -> impl Display + '_ {
     Chain(error)
 }

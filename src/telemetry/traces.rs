@@ -1,3 +1,5 @@
+//! Creates the spans of each update's trace and queues them for export.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -7,10 +9,9 @@ use jiff::Timestamp;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
 use opentelemetry::{InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use prometheus_client::metrics::counter::Counter;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-
-use super::Counter;
 
 /// Creates the traces of a bot's updates. Without an exporter it creates none, at the cost of one comparison.
 ///
@@ -28,8 +29,8 @@ struct Queue {
 }
 
 impl Traces {
-    /// Returns the traces of that bot, and the receiver of their ended spans. At most `capacity` spans wait in
-    /// between; further spans are counted in `lost`, and nobody waits for the receiver.
+    /// The traces of that bot, and the receiver of their ended spans. At most `capacity` spans wait for the receiver.
+    /// Further spans are dropped and counted in `lost`.
     #[must_use]
     pub fn of_bot(bot: i64, capacity: usize, lost: Counter) -> (Self, mpsc::Receiver<SpanData>) {
         let (spans, ended) = mpsc::channel(capacity);
@@ -44,7 +45,7 @@ impl Traces {
     }
 }
 
-/// Everything that is done for one update, by any instance at any time.
+/// The trace of one update. All instances add to the same trace, also after a restart.
 #[derive(Debug)]
 pub struct Trace {
     queue: Arc<Queue>,
@@ -82,8 +83,17 @@ impl Trace {
     }
 
     fn span(&self, id: SpanId, parent: SpanId, name: &'static str, kind: SpanKind, start: Timestamp) -> Span {
-        Span::start(&self.queue, self.id, id, parent, name.into(), kind, start).with("update.id", self.update)
+        let ids = Ids { trace: self.id, span: id, parent };
+        Span::start(&self.queue, ids, name.into(), kind, start).with("update.id", self.update)
     }
+}
+
+/// Where a span belongs.
+#[derive(Clone, Copy)]
+struct Ids {
+    trace: TraceId,
+    span: SpanId,
+    parent: SpanId,
 }
 
 /// A span that has started. It is exported after it has ended.
@@ -95,18 +105,10 @@ pub struct Span {
 }
 
 impl Span {
-    fn start(
-        queue: &Arc<Queue>,
-        trace: TraceId,
-        id: SpanId,
-        parent: SpanId,
-        name: Cow<'static, str>,
-        kind: SpanKind,
-        start: Timestamp,
-    ) -> Self {
+    fn start(queue: &Arc<Queue>, ids: Ids, name: Cow<'static, str>, kind: SpanKind, start: Timestamp) -> Self {
         let data = SpanData {
-            span_context: SpanContext::new(trace, id, TraceFlags::SAMPLED, false, TraceState::NONE),
-            parent_span_id: parent,
+            span_context: SpanContext::new(ids.trace, ids.span, TraceFlags::SAMPLED, false, TraceState::NONE),
+            parent_span_id: ids.parent,
             parent_span_is_remote: false,
             span_kind: kind,
             name,
@@ -125,8 +127,8 @@ impl Span {
     /// Starts the span of a request to another service, as a child of this span.
     pub fn request(&self, name: String, start: Timestamp) -> Self {
         let context = &self.data.span_context;
-        let (trace, parent) = (context.trace_id(), context.span_id());
-        Self::start(&self.queue, trace, random_id(), parent, name.into(), SpanKind::Client, start)
+        let ids = Ids { trace: context.trace_id(), span: random_id(), parent: context.span_id() };
+        Self::start(&self.queue, ids, name.into(), SpanKind::Client, start)
     }
 
     /// Adds an attribute. It must not hold a secret, or what a person wrote.
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_the_same_in_every_process_and_another_for_each_update_and_bot() {
+    fn the_trace_id_depends_on_the_bot_and_the_update_only() {
         let of = |bot, update| traces(bot, 1).0.of(update).map(|trace| (trace.id, trace.root)).unwrap();
         assert_eq!(of(1, 7), of(1, 7));
         assert_ne!(of(1, 7).0, of(1, 8).0);
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_beyond_the_capacity_are_counted_as_lost_and_nobody_waits() {
+    fn spans_beyond_the_capacity_are_dropped_and_counted() {
         let (traces, mut ended, lost) = traces(1, 2);
         for update in 0..5 {
             traces.of(update).unwrap().work("handle update", Timestamp::UNIX_EPOCH).end(Timestamp::UNIX_EPOCH, true);

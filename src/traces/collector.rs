@@ -1,4 +1,6 @@
-use std::sync::{Arc, Mutex, PoisonError};
+//! Sends spans to the collector, over OTLP.
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -6,11 +8,12 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{Protocol, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+use parking_lot::Mutex;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Url, redirect};
 
 use crate::settings::TracesSettings;
-use crate::telegram::tls;
+use crate::telegram::tls_config;
 use crate::telemetry::chain;
 
 /// The time limit of an export: the default of OpenTelemetry's exporters.
@@ -54,7 +57,7 @@ impl Collector {
         &self.host
     }
 
-    /// Exports spans. The error says in words why they were not accepted.
+    /// Exports spans. The error says why they were not accepted.
     pub(super) async fn export(&self, spans: Vec<SpanData>) -> Result<(), String> {
         self.exporter.export(spans).await.map_err(|error| self.last_error.take().unwrap_or_else(|| error.to_string()))
     }
@@ -66,11 +69,11 @@ struct LastError(Arc<Mutex<Option<String>>>);
 
 impl LastError {
     fn set(&self, error: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        *self.0.lock() = Some(error);
     }
 
     fn take(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.lock().take()
     }
 }
 
@@ -89,7 +92,7 @@ impl CollectorClient {
         let client = Client::builder()
             .user_agent(concat!("doorbell/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            .tls_backend_preconfigured(tls())
+            .tls_backend_preconfigured(tls_config())
             .http1_only()
             .timeout(TIMEOUT)
             .redirect(redirect::Policy::none())
@@ -113,10 +116,10 @@ impl HttpClient for CollectorClient {
             self.last_error.set(chain(&error).to_string());
             HttpError::from(error)
         };
-        let answer = post.send().await.map_err(failed)?;
-        let mut response = Response::builder().status(answer.status());
+        let reply = post.send().await.map_err(failed)?;
+        let mut response = Response::builder().status(reply.status());
         if let Some(headers) = response.headers_mut() {
-            headers.clone_from(answer.headers());
+            headers.clone_from(reply.headers());
         }
         // The body is not read: a collector may send any amount, and nothing in it changes what happens next.
         Ok(response.body(Bytes::new())?)

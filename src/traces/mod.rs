@@ -11,8 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
-use crate::fail;
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Shutdown, Task};
 use crate::settings::TracesSettings;
 use crate::telegram::BotId;
 use crate::telemetry::{Counter, Storm, Traces};
@@ -36,7 +35,7 @@ pub fn open(settings: &TracesSettings, bot: BotId, clock: SharedClock, shutdown:
     let (traces, spans) = Traces::of_bot(bot.0, QUEUE_SIZE, lost.clone());
     let (collector, storm) = (Collector::new(endpoint, settings), Storm::new(Arc::clone(&clock)));
     let exporter = Exporter { spans, lost, collector, clock, storm };
-    shutdown.supervise("the export of traces", exporter.run(shutdown.hard.clone()));
+    shutdown.supervise(Task::TraceExport, exporter.run(shutdown.hard.clone()));
     traces
 }
 
@@ -71,7 +70,6 @@ impl Exporter {
 
     /// The next spans, at least one; `None` after `stop` if no more are left.
     async fn next_batch(&mut self, stop: &CancellationToken) -> Option<Vec<SpanData>> {
-        fail::point("traces");
         let mut batch = Vec::new();
         tokio::select! {
             biased;

@@ -1,28 +1,25 @@
-//! Reads the few fields of an update that its way needs, and passes over all others.
+//! Reads the few fields of an update that Doorbell needs, and skips all others.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Kind, NotAnUpdate};
+use super::kind::Kind;
+use super::lenient::{FromAnyShape, Lenient};
 
-/// Reads the head of a body. A body that is JSON but for a byte-order mark or strings that are not
-/// UTF-8 is read with those replaced.
-pub(super) fn read(body: &[u8]) -> Result<Head, NotAnUpdate> {
-    // Once for the whole body, which is far cheaper than for each of its strings.
-    let text = str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
-    let text = text.trim_start_matches('\u{feff}');
-    serde_json::from_str(text).or_else(|_| read_carefully(text))
+/// Reads the head of a body. `None` if the body is not one JSON object.
+pub(super) fn parse(body: &[u8]) -> Option<Head> {
+    let text = super::body::text(body);
+    serde_json::from_str(&text).ok().or_else(|| parse_fields(&text))
 }
 
-/// Reads what is JSON by its grammar, but holds in places that matter what no value can be made of:
-/// half a surrogate pair, a number beyond all bounds, objects nested without end.
-fn read_carefully(text: &str) -> Result<Head, NotAnUpdate> {
-    let Fields(fields) = serde_json::from_str(text).or(Err(NotAnUpdate::NotAnObject))?;
+/// Reads a body that follows the grammar of JSON and contains values that cannot be read: half a surrogate pair, a
+/// number out of range, or too many nested objects. Fields with such values are treated as missing.
+fn parse_fields(text: &str) -> Option<Head> {
+    let Fields(fields) = serde_json::from_str(text).ok()?;
     let mut head = Head::default();
     for (name, value) in fields {
         let name = serde_json::from_str::<Cow<str>>(name.get()).unwrap_or(Cow::Borrowed("unnamed"));
@@ -34,10 +31,10 @@ fn read_carefully(text: &str) -> Result<Head, NotAnUpdate> {
             head.content = content.and_then(|content| content.0).unwrap_or_default();
         }
     }
-    Ok(head)
+    Some(head)
 }
 
-/// The fields of an object, names and values as they were written.
+/// The fields of an object, with unparsed names and values.
 struct Fields<'a>(Vec<(&'a RawValue, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
@@ -62,7 +59,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// What the way of an update needs of it.
+/// The fields of an update that Doorbell needs.
 #[derive(Default)]
 pub(super) struct Head {
     pub(super) id: Option<i64>,
@@ -70,15 +67,15 @@ pub(super) struct Head {
     pub(super) content: Content,
 }
 
-/// Where an update of any kind says where, by whom and when.
+/// Where, by whom and when: the fields that updates of all kinds have in common.
 #[derive(Default)]
 pub(super) struct Content {
     pub(super) chat: Option<i64>,
     pub(super) user: Option<i64>,
     pub(super) date: Option<i64>,
-    /// The latest date that Telegram wrote into it, its own or that of a message in it.
+    /// The latest date in it: its own, or that of a message in it.
     pub(super) latest: Option<i64>,
-    /// The content's own id, where it is a number written as text.
+    /// Its own id, if that is a number written as a string, as that of a poll is.
     pub(super) id: Option<i64>,
 }
 
@@ -111,7 +108,7 @@ impl<'de> Deserialize<'de> for Head {
     }
 }
 
-/// A field of an update: its id, or the one named after its kind.
+/// The name of a field of an update: `update_id`, or the update's kind.
 enum HeadField {
     UpdateId,
     Kind(Kind),
@@ -135,7 +132,7 @@ impl<'de> Deserialize<'de> for HeadField {
     }
 }
 
-/// The fields of the content that matter, and all others.
+/// The names of the fields that [`Content`] reads, and all others.
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
 enum Field {
@@ -151,35 +148,10 @@ enum Field {
     Other,
 }
 
-/// What can be made of a JSON value, whatever it is.
-trait Glean: Sized {
-    /// Makes something of an integer.
-    fn from_integer(_integer: i64) -> Option<Self> {
-        None
-    }
-
-    /// Makes something of a text.
-    fn from_text(_text: &str) -> Option<Self> {
-        None
-    }
-
-    /// Makes something of an object, and reads it to its end.
-    fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-}
-
-impl Glean for i64 {
-    fn from_integer(integer: i64) -> Option<Self> {
-        Some(integer)
-    }
-}
-
 /// The `id` of a chat or a user.
 struct Id(i64);
 
-impl Glean for Id {
+impl FromAnyShape for Id {
     fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
         let mut id = None;
         while let Some(field) = map.next_key()? {
@@ -193,32 +165,30 @@ impl Glean for Id {
     }
 }
 
-/// A number that is written as text.
-struct NumberInText(i64);
+/// A number that is written as a string.
+struct NumberInString(i64);
 
-impl Glean for NumberInText {
+impl FromAnyShape for NumberInString {
     fn from_text(text: &str) -> Option<Self> {
         text.parse().ok().map(Self)
     }
 }
 
-impl Glean for Content {
+impl FromAnyShape for Content {
     fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
         let mut content = Self::default();
         let (mut message, mut edited) = (Self::default(), None);
         while let Some(field) = map.next_key()? {
             match field {
-                // Who votes in the name of a chat has no user.
+                // A vote in the name of a chat has no user.
                 Field::Chat | Field::VoterChat => content.chat = map.next_value::<Lenient<Id>>()?.0.map(|chat| chat.0),
                 Field::From | Field::User => content.user = map.next_value::<Lenient<Id>>()?.0.map(|user| user.0),
                 Field::Date => content.date = map.next_value::<Lenient<i64>>()?.0,
                 Field::EditDate => edited = map.next_value::<Lenient<i64>>()?.0,
-                // A callback query happens in the chat of the message that has the button; that
-                // message's date says nothing about the query.
-                Field::Message => {
-                    message = map.next_value::<Lenient<Self>>()?.0.unwrap_or_default();
-                }
-                Field::Id => content.id = map.next_value::<Lenient<NumberInText>>()?.0.map(|id| id.0),
+                // A callback query belongs to the chat of the message that has the button. The date of that message
+                // is not the date of the query.
+                Field::Message => message = map.next_value::<Lenient<Self>>()?.0.unwrap_or_default(),
+                Field::Id => content.id = map.next_value::<Lenient<NumberInString>>()?.0.map(|id| id.0),
                 Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -226,55 +196,5 @@ impl Glean for Content {
         content.date = edited.or(content.date);
         content.latest = content.date.max(message.latest);
         Ok(Some(content))
-    }
-}
-
-/// A value where it has the expected shape, nothing where it has another.
-struct Lenient<T>(Option<T>);
-
-impl<'de, T: Glean> Deserialize<'de> for Lenient<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnyShape<T>(PhantomData<T>);
-        impl<'de, T: Glean> Visitor<'de> for AnyShape<T> {
-            type Value = Lenient<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any value")
-            }
-
-            fn visit_i64<E>(self, integer: i64) -> Result<Self::Value, E> {
-                Ok(Lenient(T::from_integer(integer)))
-            }
-
-            fn visit_u64<E>(self, integer: u64) -> Result<Self::Value, E> {
-                Ok(Lenient(i64::try_from(integer).ok().and_then(T::from_integer)))
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Lenient(None))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Lenient(None))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Lenient(T::from_text(text)))
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Lenient(None))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Lenient(None))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::from_object(map).map(Lenient)
-            }
-        }
-        deserializer.deserialize_any(AnyShape(PhantomData))
     }
 }

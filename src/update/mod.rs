@@ -1,8 +1,9 @@
-//! An update as Telegram sent it: its body kept byte for byte, and as little of it read as the way
-//! through Doorbell needs.
+//! An update as Telegram sent it: its body, byte for byte, and the few fields that Doorbell reads from it.
 
+mod body;
 mod head;
 mod kind;
+mod lenient;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,7 @@ use crate::clock;
 
 pub use kind::Kind;
 
-/// The number Telegram gave an update; it identifies the update, and says nothing about order.
+/// Telegram's number of an update. It identifies the update, and says nothing about the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UpdateId(pub i64);
@@ -29,20 +30,21 @@ impl fmt::Display for UpdateId {
     }
 }
 
-/// What is handled one at a time, in order: the chat of an update, else its user, else the update
-/// alone. Written `chat:42`, `user:42`, `update:42`.
+/// The key whose updates are handled one at a time and in order: the chat of the update if it has one, else its user,
+/// else the update itself. Written `chat:42`, `user:42`, `update:42`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChatKey {
-    /// The chat the update happened in.
+    /// The chat of the update.
     Chat(i64),
-    /// The user who caused an update that has no chat, such as an inline query.
+    /// The user, of an update without a chat, such as an inline query.
     User(i64),
-    /// The update itself: it waits for nobody. Of a `poll`, the poll: its updates wait for one another.
+    /// The update itself, which waits for no other. For the kind `poll` it is the id of the poll, whose updates stay in
+    /// order.
     Update(i64),
 }
 
 impl ChatKey {
-    /// The chat's id, where there is a chat.
+    /// The id of the chat, if the key is a chat.
     #[must_use]
     pub fn chat_id(self) -> Option<i64> {
         match self {
@@ -62,7 +64,7 @@ impl fmt::Display for ChatKey {
     }
 }
 
-/// A text that is not a [`ChatKey`].
+/// The error for a text that is not a [`ChatKey`].
 #[derive(Debug, thiserror::Error)]
 #[error("not a chat key (`chat:N`, `user:N` or `update:N`)")]
 pub struct NotAChatKey;
@@ -71,9 +73,9 @@ impl FromStr for ChatKey {
     type Err = NotAChatKey;
 
     fn from_str(text: &str) -> Result<Self, NotAChatKey> {
-        let (what, id) = text.split_once(':').ok_or(NotAChatKey)?;
+        let (variant, id) = text.split_once(':').ok_or(NotAChatKey)?;
         let id = id.parse().or(Err(NotAChatKey))?;
-        match what {
+        match variant {
             "chat" => Ok(Self::Chat(id)),
             "user" => Ok(Self::User(id)),
             "update" => Ok(Self::Update(id)),
@@ -82,27 +84,27 @@ impl FromStr for ChatKey {
     }
 }
 
-/// One update: what its way needs, and its body as it came.
+/// One update: the fields that Doorbell reads, and the body as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
     /// Telegram's number for it.
     pub id: UpdateId,
-    /// What it is about.
+    /// What the update is about.
     pub kind: Kind,
-    /// Whom it waits behind.
+    /// The key within which it is handled in order.
     pub chat_key: ChatKey,
-    /// When it arrived here, or was last revived, on the clock's steady time.
+    /// When it arrived, or was last revived, in the clock's steady time.
     pub received_at: Timestamp,
-    /// When Telegram would have given up delivering it: after this it is not handled any more.
+    /// When Telegram would have stopped delivering it. It is not handled after that.
     pub expires_at: Timestamp,
-    /// The latest time that Telegram wrote into it. It is never later than the true time: where it is later
-    /// than our clock, our clock is behind. An inbox need not keep it.
+    /// The latest time that Telegram wrote into it. It is in the past, so if it is later than the local clock, that clock
+    /// is behind. A store need not keep it.
     pub sent_at: Option<Timestamp>,
     /// The request body, unchanged; it may hold bytes that are not UTF-8.
     pub body: Bytes,
 }
 
-/// Why a body is not an update.
+/// The error for a body that is not an update.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAnUpdate {
     /// It is not one JSON object.
@@ -114,47 +116,44 @@ pub enum NotAnUpdate {
 }
 
 impl Update {
-    /// Reads what the way of an update needs from its body.
+    /// Reads the fields that Doorbell needs from a body, and skips all others.
     ///
-    /// Everything else is passed over unread: unknown kinds and shapes are welcome, and so are
-    /// strings that are not UTF-8, which Telegram copies unchanged from users' clients.
+    /// Unknown kinds and shapes are valid. So are strings that are not UTF-8, which Telegram copies from users' clients
+    /// without a change.
     ///
     /// # Errors
     ///
-    /// When the body is not a JSON object, or has no integer `update_id`.
-    pub fn read(body: Bytes, received_at: Timestamp) -> Result<Self, NotAnUpdate> {
-        let head = head::read(&body)?;
+    /// If the body is not a JSON object, or has no integer `update_id`.
+    pub fn parse(body: Bytes, received_at: Timestamp) -> Result<Self, NotAnUpdate> {
+        let head = head::parse(&body).ok_or(NotAnUpdate::NotAnObject)?;
         let id = head.id.ok_or(NotAnUpdate::NoId)?;
         let kind = head.kind.unwrap_or_else(Kind::none);
         let chat_key = match (head.content.chat, head.content.user) {
             (Some(chat), _) => ChatKey::Chat(chat),
             (None, Some(user)) => ChatKey::User(user),
-            // A poll has neither; its updates wait for one another.
+            // A poll has neither. Its updates stay in order.
             (None, None) => ChatKey::Update(head.content.id.filter(|_| kind.name() == "poll").unwrap_or(id)),
         };
         let lifetime = kind.lifetime();
         let dated = head.content.date.filter(|_| kind.is_dated());
-        // Telegram sends nothing it would have dropped by now, nor anything from the future. Where a date
-        // says so our clock is wrong, and the life begins on arrival.
+        // Telegram delivers no update after its lifetime, and none from the future. If the date says otherwise, the local
+        // clock is wrong, and the lifetime starts on arrival.
         let born = dated.and_then(|date| Timestamp::from_second(date).ok());
         let born = born.filter(|born| *born <= received_at && clock::later(*born, lifetime) > received_at);
         let expires_at = clock::later(born.unwrap_or(received_at), lifetime);
-        // Dates of Telegram's have 32 bits; anything else is none.
+        // Telegram's dates have 32 bits. Any other number is not a date.
         let sent_at = head.content.latest.filter(|date| (1..=i64::from(u32::MAX)).contains(date));
         let sent_at = sent_at.and_then(|date| Timestamp::from_second(date).ok());
         Ok(Self { id: UpdateId(id), kind, chat_key, received_at, expires_at, sent_at, body })
     }
 
-    /// The content of the update, the value of its one field beside `update_id`, as a type of
-    /// yours. Strings that are not UTF-8 come with U+FFFD in the place of what is not.
+    /// The content of the update, which is the value of its one field beside `update_id`, as a type of your own. Bytes that
+    /// are not UTF-8 are replaced by U+FFFD.
     ///
     /// # Errors
     ///
-    /// When the content does not have the shape of `T`.
+    /// If the content does not have the shape of `T`.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        let text = String::from_utf8_lossy(&self.body);
-        let mut fields: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(text.trim_start_matches('\u{feff}'))?;
-        T::deserialize(fields.remove(self.kind.name()).unwrap_or_default())
+        body::decode_field(&self.body, self.kind.name())
     }
 }

@@ -7,7 +7,7 @@ fn now() -> Timestamp {
 }
 
 fn read(body: impl AsRef<[u8]>) -> Result<Update, NotAnUpdate> {
-    Update::read(Bytes::copy_from_slice(body.as_ref()), now())
+    Update::parse(Bytes::copy_from_slice(body.as_ref()), now())
 }
 
 fn key(body: &str) -> ChatKey {
@@ -15,7 +15,7 @@ fn key(body: &str) -> ChatKey {
 }
 
 #[test]
-fn update_id_may_stand_anywhere_and_ids_have_64_bits() {
+fn the_update_id_may_be_the_last_field_and_ids_have_64_bits() {
     let update = read(r#"{"message":{"chat":{"id":-9007199254740995}},"update_id":9223372036854775807}"#).unwrap();
     assert_eq!(update.id, UpdateId(i64::MAX));
     assert_eq!(update.chat_key, ChatKey::Chat(-9_007_199_254_740_995));
@@ -23,7 +23,7 @@ fn update_id_may_stand_anywhere_and_ids_have_64_bits() {
 }
 
 #[test]
-fn the_key_is_the_chat_else_the_user_else_the_update_itself() {
+fn the_key_is_the_chat_or_the_user_or_the_update_itself() {
     assert_eq!(key(r#"{"update_id":1,"message":{"from":{"id":7},"chat":{"id":5}}}"#), ChatKey::Chat(5));
     assert_eq!(key(r#"{"update_id":1,"inline_query":{"from":{"id":7},"query":""}}"#), ChatKey::User(7));
     assert_eq!(key(r#"{"update_id":1,"shipping_query":{"id":"3"}}"#), ChatKey::Update(1));
@@ -37,7 +37,7 @@ fn the_key_is_the_chat_else_the_user_else_the_update_itself() {
 }
 
 #[test]
-fn the_updates_of_a_poll_wait_for_one_another_and_a_chat_that_votes_is_its_own() {
+fn updates_of_one_poll_share_a_key_and_a_voting_chat_is_the_key_of_its_vote() {
     assert_eq!(
         key(r#"{"update_id":1,"poll":{"id":"5366000000000000001"}}"#),
         ChatKey::Update(5_366_000_000_000_000_001)
@@ -59,7 +59,7 @@ fn the_kinds_of_bot_api_10_3_are_known_and_have_keys() {
 }
 
 #[test]
-fn unknown_kinds_and_shapes_are_kept_as_they_came() {
+fn unknown_kinds_and_shapes_are_valid_and_the_body_is_unchanged() {
     for (body, kind) in [
         (r#"{"update_id":1}"#, "none"),
         (r#"{"update_id":1,"tomorrow":[1,{"a":null}]}"#, "tomorrow"),
@@ -77,7 +77,7 @@ fn unknown_kinds_and_shapes_are_kept_as_they_came() {
 }
 
 #[test]
-fn strings_that_are_not_utf8_are_kept_as_they_came() {
+fn bytes_that_are_not_utf8_are_valid_and_the_body_is_unchanged() {
     let body = b"{\"update_id\":1,\"callback_query\":{\"data\":\"\xff\xc3(\",\"from\":{\"id\":7},\"\xff\":1}}";
     let update = read(body).unwrap();
     assert_eq!((update.chat_key, update.body.as_ref()), (ChatKey::User(7), &body[..]));
@@ -86,7 +86,7 @@ fn strings_that_are_not_utf8_are_kept_as_they_came() {
 }
 
 #[test]
-fn nesting_without_end_is_passed_over() {
+fn deep_nesting_is_skipped() {
     let deep = format!(r#"{{"update_id":1,"message":{{"x":{}{}}}}}"#, "[".repeat(200_000), "]".repeat(200_000));
     assert_eq!(read(deep).unwrap().id, UpdateId(1));
 }
@@ -102,20 +102,23 @@ fn a_body_without_an_integer_update_id_is_refused() {
 }
 
 #[test]
-fn a_life_is_counted_as_telegram_counts_it() {
-    let life = |body: &str| read(body).unwrap().expires_at.as_second() - NOW;
-    assert_eq!(life(r#"{"update_id":1,"inline_query":{}}"#), 30);
-    assert_eq!(life(r#"{"update_id":1,"callback_query":{"message":{"chat":{"id":1},"date":5}}}"#), 150);
-    assert_eq!(life(&format!(r#"{{"update_id":1,"message":{{"date":{}}}}}"#, NOW - 100)), 86_300);
-    for no_date_of_telegrams in [NOW + 100, NOW - 86_400, 0, i64::MIN] {
-        assert_eq!(life(&format!(r#"{{"update_id":1,"message":{{"date":{no_date_of_telegrams}}}}}"#)), 86_400);
+fn a_lifetime_starts_when_telegram_starts_it() {
+    let lifetime = |body: &str| read(body).unwrap().expires_at.as_second() - NOW;
+    assert_eq!(lifetime(r#"{"update_id":1,"inline_query":{}}"#), 30);
+    assert_eq!(lifetime(r#"{"update_id":1,"callback_query":{"message":{"chat":{"id":1},"date":5}}}"#), 150);
+    assert_eq!(lifetime(&format!(r#"{{"update_id":1,"message":{{"date":{}}}}}"#, NOW - 100)), 86_300);
+    for invalid_date in [NOW + 100, NOW - 86_400, 0, i64::MIN] {
+        assert_eq!(lifetime(&format!(r#"{{"update_id":1,"message":{{"date":{invalid_date}}}}}"#)), 86_400);
     }
-    assert_eq!(life(&format!(r#"{{"update_id":1,"edited_message":{{"date":5,"edit_date":{}}}}}"#, NOW - 7)), 86_393);
-    assert_eq!(life(r#"{"update_id":1,"business_connection":{"date":5}}"#), 86_400);
+    assert_eq!(
+        lifetime(&format!(r#"{{"update_id":1,"edited_message":{{"date":5,"edit_date":{}}}}}"#, NOW - 7)),
+        86_393
+    );
+    assert_eq!(lifetime(r#"{"update_id":1,"business_connection":{"date":5}}"#), 86_400);
 }
 
 #[test]
-fn the_latest_date_of_telegrams_is_known_wherever_it_stands() {
+fn sent_at_is_the_latest_date_in_the_update() {
     let sent = |body: &str| read(body).unwrap().sent_at.map(Timestamp::as_second);
     assert_eq!(sent(r#"{"update_id":1,"message":{"date":5}}"#), Some(5));
     assert_eq!(sent(r#"{"update_id":1,"edited_message":{"date":5,"edit_date":7}}"#), Some(7));
@@ -123,4 +126,19 @@ fn the_latest_date_of_telegrams_is_known_wherever_it_stands() {
     for body in ["{}", r#"{"date":0}"#, r#"{"date":-5}"#, r#"{"date":4294967296}"#, r#"{"date":"5"}"#] {
         assert_eq!(sent(&format!(r#"{{"update_id":1,"message":{body}}}"#)), None, "{body}");
     }
+}
+
+#[test]
+fn the_content_is_decoded_from_the_body_and_other_fields_are_skipped() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Poll {
+        id: String,
+    }
+    let poll = |id: &str| Poll { id: id.to_owned() };
+    let decode = |body: &str| read(body).unwrap().decode::<Poll>().ok();
+    assert_eq!(decode(r#"{"poll":{"id":"5","n":[1]},"update_id":1,"later":{"id":"6"}}"#), Some(poll("5")));
+    assert_eq!(decode("\u{feff}{\"update_id\":1,\"poll\":{\"id\":\"5\"},\"lone\":\"\\ud800\"}"), Some(poll("5")));
+    assert_eq!(decode(r#"{"update_id":1,"poll":{"id":5}}"#), None);
+    assert_eq!(decode(r#"{"update_id":1}"#), None);
+    assert_eq!(read(r#"{"update_id":1}"#).unwrap().decode::<Option<Poll>>().unwrap(), None, "missing content is null");
 }

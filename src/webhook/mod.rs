@@ -18,7 +18,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderName};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
@@ -36,12 +36,10 @@ pub use counts::{Acknowledged, Counts, Outcome, Reason};
 pub use secret::Secrets;
 pub use source::SourceCheck;
 
-/// Where Telegram delivers updates, below the public URL.
-pub const PATH: &str = "/telegram/webhook";
+pub use crate::telegram::{SECRET_HEADER, WEBHOOK_PATH as PATH};
+
 /// What a request is called in a trace.
 const SPAN: &str = "POST /telegram/webhook";
-/// The header in which Telegram sends the secret token.
-pub const SECRET_HEADER: HeaderName = HeaderName::from_static("x-telegram-bot-api-secret-token");
 /// The memory for bodies that are being read or wait for the inbox: sixty of the largest updates,
 /// or thousands of the usual kind. Telegram opens 100 connections at most.
 const BODIES: usize = 32 * 1024 * 1024;
@@ -157,7 +155,7 @@ impl Door {
             Unread::BrokenOff => Refusal::BrokenOff,
             Unread::TooSlow => Refusal::TooSlow,
         })?;
-        let update = Update::read(body, self.clock.steady())?;
+        let update = Update::parse(body, self.clock.steady())?;
         let (id, kind, chat_key) = (update.id, update.kind.clone(), update.chat_key);
         let accepted = self.inbox.accept(update).await.map_err(Refusal::from);
         self.trace(id, &kind, begun, &accepted);

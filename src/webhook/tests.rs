@@ -37,7 +37,7 @@ impl Inbox for Behaviour {
         }
     }
 
-    async fn due(&self) {}
+    async fn ready(&self) {}
 
     async fn claim(&self, _: usize) -> Result<Vec<Delivery>, InboxError> {
         Ok(Vec::new())

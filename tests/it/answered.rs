@@ -16,7 +16,7 @@ async fn start_is_answered_through_telegram_and_back() {
 }
 
 #[tokio::test]
-async fn a_pressed_button_is_acknowledged_and_answered_and_an_undeclared_one_spins_no_longer() {
+async fn a_press_is_acknowledged_and_a_declared_button_is_answered() {
     let buttons = "[[{ text = 'Yes', callback_data = 'yes' }, { text = 'No', callback_data = 'no' }]]";
     let app = TestAppBuilder::default()
         .with("command", format!("[{{ name = 'ask', reply = 'Sure?', buttons = {buttons} }}]"))

@@ -1,12 +1,11 @@
-//! The program itself on a machine whose clock is behind and is set right: nothing that was acknowledged
-//! expires for it.
+//! The program on a machine whose clock is slow and is then corrected: no acknowledged update expires because of it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::harness::{FakeBotApi, Line, Program, message, serve_echo_at, skip_without};
 
-/// The library that shows a process another time, where the machine has it.
+/// The library that gives a process another time of day, if it is installed.
 fn faketime() -> Option<String> {
     let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
     let library = |folder: PathBuf| folder.join("faketime/libfaketimeMT.so.1");
@@ -17,25 +16,25 @@ fn faketime() -> Option<String> {
     found.map(|library| library.display().to_string())
 }
 
-/// Starts the program with the clock that a file says, which may change it.
+/// Starts the program with the time of day that a file sets. The file can be changed while it runs.
 fn serve_at(telegram: &FakeBotApi, life: usize, folder: &Path, library: &str) -> Program {
     let (clock, inbox) = (folder.join("clock").display().to_string(), format!("sqlite:{}/inbox.db", folder.display()));
     let variables = [
         ("LD_PRELOAD", library),
         ("FAKETIME_TIMESTAMP_FILE", &clock),
         ("FAKETIME_NO_CACHE", "1"),
-        // As on a real machine, whose timer goes on when its clock is set.
+        // As on a real machine: setting the clock does not change the monotonic timer.
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
     ];
     serve_echo_at(&telegram.url_of(life), &inbox, folder, &variables)
 }
 
-/// Sets the clock so far behind.
+/// Sets how far the clock is behind.
 fn set_clock(folder: &Path, behind: &str) {
     fs::write(folder.join("clock"), behind).expect("it can be written");
 }
 
-/// Two updates of a chat, of now as Telegram sees it: one whose reply hangs, and one that waits behind it.
+/// Sends two updates of a chat, with Telegram's present time: one whose reply hangs, and one that waits behind it.
 async fn ring(program: &Program) {
     #[expect(clippy::disallowed_methods, reason = "Telegram's clock is right")]
     let now = jiff::Timestamp::now().as_second();
@@ -52,7 +51,7 @@ fn answered(telegram: &FakeBotApi, life: usize) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_while_a_clock_that_was_behind_is_set_right_is_answered() {
+async fn an_update_that_waits_while_a_slow_clock_is_corrected_is_answered() {
     let Some(library) = faketime() else { return };
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     set_clock(folder.path(), "-2d");
@@ -67,7 +66,7 @@ async fn what_waits_while_a_clock_that_was_behind_is_set_right_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_with_a_clock_that_was_behind_is_answered_after_a_restart() {
+async fn an_update_acknowledged_with_a_slow_clock_is_answered_after_a_restart() {
     let Some(library) = faketime() else { return };
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     set_clock(folder.path(), "-2d");

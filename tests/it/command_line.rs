@@ -45,7 +45,7 @@ fn every_command_has_help_with_an_example() {
 }
 
 #[test]
-fn a_command_or_option_that_does_not_exist_ends_with_2_and_the_nearest_is_named() {
+fn an_unknown_command_or_option_exits_2_and_names_the_nearest() {
     for (arguments, named) in [
         (&["setings"][..], "settings"),
         (&["ring", "--chta", "1"], "--chat"),
@@ -61,7 +61,7 @@ fn a_command_or_option_that_does_not_exist_ends_with_2_and_the_nearest_is_named(
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_reader_that_goes_away_is_not_an_error() {
     let token = [("TELEGRAM_BOT_TOKEN", TOKEN)];
     for arguments in [
         &["settings"][..],
@@ -148,7 +148,7 @@ fn the_schema_knows_each_key_of_the_defaults_and_no_other() {
 }
 
 #[test]
-fn a_ring_at_the_sandbox_is_heard_and_the_conversation_shows_the_reply() {
+fn ring_at_the_sandbox_is_answered_and_the_conversation_shows_the_reply() {
     let playground = SandboxProcess::start();
     let url = playground.url();
     let rung = run(&["ring", "/start", "--url", &url], &[], in_no_folder());
@@ -166,7 +166,7 @@ fn a_ring_at_the_sandbox_is_heard_and_the_conversation_shows_the_reply() {
 }
 
 #[test]
-fn the_same_update_rung_twice_is_known_the_second_time() {
+fn an_update_that_is_sent_twice_is_known_the_second_time() {
     let playground = SandboxProcess::start();
     for _ in 0..2 {
         let rung = run(&["ring", "--update-id", "5", "--url", &playground.url()], &[], in_no_folder());
@@ -178,7 +178,7 @@ fn the_same_update_rung_twice_is_known_the_second_time() {
 }
 
 #[test]
-fn a_ring_with_the_wrong_secret_ends_with_1_and_says_what_to_do() {
+fn ring_with_the_wrong_secret_exits_1_and_says_what_to_do() {
     let playground = SandboxProcess::start();
     let wrong = run(&["ring", "--url", &playground.url()], &[("WEBHOOK_SECRET", "wrong")], in_no_folder());
     assert_eq!(wrong.code, 1);
@@ -189,7 +189,7 @@ fn a_ring_with_the_wrong_secret_ends_with_1_and_says_what_to_do() {
 }
 
 #[test]
-fn a_ring_that_nobody_hears_ends_with_1_and_a_hint() {
+fn ring_without_a_listening_service_exits_1_with_a_hint() {
     let url = format!("http://127.0.0.1:{}", crate::harness::free_port());
     let ended = run(&["ring", "--url", &url], &[], in_no_folder());
     assert_eq!(ended.code, 1);
@@ -211,7 +211,7 @@ fn the_curl_command_that_ring_prints_does_the_same() {
     assert_eq!(playground.replies(1, 1), ["You said: it's \"quoted\" & $more"]);
 }
 
-/// What a pasted line prints; none where there is no curl.
+/// Runs a line in a shell and returns its output; none if curl is not installed.
 fn in_a_shell(line: &str) -> Option<String> {
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
         crate::harness::skip_without("curl", "the command that `doorbell ring --curl` prints");
@@ -242,7 +242,7 @@ fn the_webhook_is_shown_set_and_removed_at_telegram() {
 }
 
 #[test]
-fn the_secret_that_is_printed_is_the_one_that_is_let_in() {
+fn the_printed_secret_is_the_accepted_one() {
     let playground = SandboxProcess::start();
     let derived = playground.run_openly(&["webhook", "secret"]);
     let secret = derived.stdout.trim();

@@ -1,11 +1,11 @@
-//! `doorbell completions`: the shells themselves load what it prints, and complete.
+//! `doorbell completions`: the real shells load the printed script and complete with it.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::harness::{run, skip_without};
 
-/// What bash offers for these words, the last of which is being written.
+/// The completions of bash for these words; the last word is incomplete.
 fn bash_offers(words: &[&str]) -> Vec<String> {
     let script = run(&["completions", "bash"], &[], Path::new("/"));
     assert_eq!(script.code, 0, "{}", script.stderr);
@@ -53,7 +53,7 @@ fn zsh_and_fish_load_their_scripts() {
 }
 
 #[test]
-fn a_shell_that_is_not_known_is_refused_with_those_that_are() {
+fn an_unknown_shell_is_refused_with_the_known_ones() {
     let ended = run(&["completions", "csh"], &[], Path::new("/"));
     assert_eq!(ended.code, 2);
     assert!(["bash", "zsh", "fish"].iter().all(|shell| ended.stderr.contains(shell)), "{}", ended.stderr);

@@ -1,5 +1,5 @@
-//! A database that cannot be used at start is waited for: the service lives, is not ready, and says in one
-//! line what to do, never with the password.
+//! A database that cannot be used at start: the service runs and is not ready, and one log line says what to do, without
+//! the password. It works as soon as the cause is gone.
 
 use std::path::Path;
 
@@ -18,8 +18,8 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Starts the service on a database that it cannot use, and sees that it says why, and what to do.
-    async fn on(url: &str, words: &str, hint: &str) -> Self {
+    /// Starts the service on a database that it cannot use. Checks that it says why, and what to do.
+    async fn on(url: &str, reason: &str, hint: &str) -> Self {
         let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
         let (api, settings) = (telegram.url(), echo_settings(folder.path()));
         let mut variables = echo_variables(&api, url, &settings);
@@ -34,13 +34,16 @@ impl Waiting {
         assert_eq!((not_ready.status, waiting.ask("/healthz").status), (503, 200));
         let health = waiting.ask("/healthz").body;
         for name in ["locked", "made_later", "visitor", "stranger", "doorbell@", "authentication"] {
-            assert!(!not_ready.body.contains(name) && !health.contains(name), "strangers are told no name: {health}");
+            assert!(
+                !not_ready.body.contains(name) && !health.contains(name),
+                "the public text names nothing: {health}"
+            );
         }
         let mut line = Line::open(waiting.program.addr).await.unwrap();
         let refused = line.deliver(&message(1, 7, "/echo 1")).await.unwrap();
         assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true));
         let said = waiting.said();
-        assert!(said.len() == 1 && said[0].contains(words) && said[0].contains(hint), "{said:#?}");
+        assert!(said.len() == 1 && said[0].contains(reason) && said[0].contains(hint), "{said:#?}");
         waiting
     }
 
@@ -48,7 +51,7 @@ impl Waiting {
         get(self.program.addr, path)
     }
 
-    /// The lines about the database that cannot be used.
+    /// The log lines about the database.
     fn said(&self) -> Vec<String> {
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
         assert!(!log.contains("wrong-word"), "{log}");
@@ -56,8 +59,8 @@ impl Waiting {
         about.map(str::to_owned).collect()
     }
 
-    /// Once the cause is gone, the service goes on by itself, and said all this once.
-    async fn heals(self) {
+    /// Checks that the service works without a restart once the cause is gone, and that it logged the cause once.
+    async fn recovers(self) {
         until("it is ready", async || (self.ask("/readyz").status == 200).then_some(())).await;
         let mut line = Line::open(self.program.addr).await.unwrap();
         assert_eq!(line.deliver(&message(1, 7, "/echo 1")).await.unwrap().status, 200);
@@ -72,7 +75,7 @@ fn url_of(database: &Database, user: &str, name: Option<&str>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_password_is_named_and_never_shown() {
+async fn a_wrong_password_is_reported_and_never_shown() {
     let Some(server) = Server::start() else { return };
     let database = server.database().await;
     database.run("CREATE ROLE locked LOGIN SUPERUSER PASSWORD 'right'").await;
@@ -80,21 +83,21 @@ async fn a_wrong_password_is_named_and_never_shown() {
     let hint = "Check the user and the password in DATABASE_URL.";
     let waiting = Waiting::on(&url, "password authentication failed", hint).await;
     database.run("ALTER ROLE locked PASSWORD 'wrong-word'").await;
-    waiting.heals().await;
+    waiting.recovers().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_does_not_exist_is_waited_for() {
+async fn the_service_waits_for_a_database_that_does_not_exist() {
     let Some(database) = Database::fresh().await else { return };
     let url = url_of(&database, "doorbell@", Some("made_later"));
     let hint = "Check the name of the database in DATABASE_URL, or create it.";
     let waiting = Waiting::on(&url, "does not exist", hint).await;
     database.run("CREATE DATABASE made_later").await;
-    waiting.heals().await;
+    waiting.recovers().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rights_that_are_missing_are_named() {
+async fn a_missing_right_is_reported() {
     let Some(database) = Database::fresh().await else { return };
     let name = database.url.rsplit_once('/').unwrap().1;
     let role = format!("visitor_of_{name}");
@@ -102,11 +105,11 @@ async fn rights_that_are_missing_are_named() {
     let hint = "The user needs the right to make a schema in the database (GRANT CREATE ON DATABASE)";
     let waiting = Waiting::on(&url_of(&database, &format!("{role}@"), None), "permission denied", hint).await;
     database.run(&format!("GRANT CREATE ON DATABASE {name} TO {role}")).await;
-    waiting.heals().await;
+    waiting.recovers().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rights_on_a_schema_of_somebody_else_are_named() {
+async fn a_schema_of_another_role_is_reported() {
     let Some(database) = Database::fresh().await else { return };
     let name = database.url.rsplit_once('/').unwrap().1;
     let role = format!("stranger_of_{name}");
@@ -114,11 +117,11 @@ async fn rights_on_a_schema_of_somebody_else_are_named() {
     let hint = "or all rights on the one that is there";
     let waiting = Waiting::on(&url_of(&database, &format!("{role}@"), None), "permission denied", hint).await;
     database.run(&format!("GRANT ALL ON SCHEMA doorbell TO {role}")).await;
-    waiting.heals().await;
+    waiting.recovers().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_fails_while_the_service_runs_is_in_the_log_and_strangers_are_told_that_it_is() {
+async fn an_error_of_a_running_service_is_in_the_log_and_the_public_text_names_nothing() {
     let Some(database) = Database::fresh().await else { return };
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let program = serve_echo(&telegram, &database.url, folder.path(), &[]);
@@ -134,25 +137,25 @@ async fn what_fails_while_the_service_runs_is_in_the_log_and_strangers_are_told_
     .await;
     assert!(told.contains("the inbox cannot be used now"), "{told}");
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
-    assert!(log.contains("survey_1") && log.contains("does not exist"), "the operator is told what");
+    assert!(log.contains("survey_1") && log.contains("does not exist"), "the log names the function");
     database.run("ALTER FUNCTION doorbell.hidden_name() RENAME TO survey_1").await;
     until("it is ready again", async || (get(program.addr, "/readyz").status == 200).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_cannot_be_reached_is_waited_for() {
+async fn the_service_waits_for_a_host_that_cannot_be_reached() {
     let url = format!("postgres://locked:wrong-word@127.0.0.1:{}/bot", free_port());
     drop(Waiting::on(&url, "refused", "Check the host and the port in DATABASE_URL").await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_of_a_newer_version_is_left_alone_until_it_may_be_used() {
+async fn a_database_of_a_newer_version_is_not_used_or_changed() {
     let Some(database) = Database::fresh().await else { return };
     let made = "CREATE SCHEMA doorbell; CREATE TABLE doorbell.schema_version AS SELECT 99 AS version, 99 AS oldest";
     database.run(made).await;
     let waiting = Waiting::on(&database.url, "was made by a newer Doorbell", "Run the newer Doorbell").await;
     database.run("DROP SCHEMA doorbell CASCADE").await;
-    waiting.heals().await;
+    waiting.recovers().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,4 @@
-//! What the service needs of a PostgreSQL that is set up in another way than it likes, and how it shares its
-//! connections with others.
+//! Rules that hold on PostgreSQL whatever its defaults, its clock and its limit of connections are.
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use crate::harness::postgres::{Database, Server};
 use crate::harness::waiting::{soon, until};
 use crate::harness::{message, run};
 
-/// One instance's inbox; it stops with the value.
+/// The inbox of one instance. It stops when the value is dropped.
 struct Instance {
     inbox: Arc<dyn Inbox>,
     shutdown: Shutdown,
@@ -60,7 +59,7 @@ impl Instance {
         }
     }
 
-    /// Claims the next update.
+    /// Claims the next update that is ready.
     async fn next(&self) -> Delivery {
         let claiming = async {
             loop {
@@ -80,26 +79,26 @@ impl Instance {
 
 fn update(id: i64, chat: i64) -> Update {
     let now: SharedClock = Arc::new(SystemClock);
-    Update::read(message(id, chat, "Hello").to_string().into(), now.steady()).unwrap()
+    Update::parse(message(id, chat, "Hello").to_string().into(), now.steady()).unwrap()
 }
 
 fn dead() -> Verdict {
     Verdict::Dead { reason: "for a test".to_owned() }
 }
 
-/// A number that the database says.
+/// The number that a query returns.
 async fn number(database: &Database, sql: &str) -> i64 {
     let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut database.connect().await).await.unwrap();
     row.try_get_raw(0).unwrap().as_str().unwrap().parse().unwrap()
 }
 
-/// Lets every lease lapse, as an outage of some minutes does.
+/// Lets every lease lapse, as an outage of some minutes would.
 async fn lapse(database: &Database) {
     database.run("UPDATE doorbell.chats SET due_at = due_at - interval '5 minutes' WHERE token <> 0").await;
 }
 
-/// Uses an inbox on a database whose defaults are as bad as they get, and looks into each transaction.
-async fn whatever_the_defaults(direct: &Database, used: &Database) {
+/// Uses an inbox on a database with unsafe defaults, and records the settings of each transaction.
+async fn check_transactions_with_unsafe_defaults(direct: &Database, used: &Database) {
     let name = direct.url.rsplit_once('/').unwrap().1;
     let defaults = ["synchronous_commit = off", "default_transaction_isolation = 'serializable'"];
     for default in [&defaults[..], &["default_transaction_read_only = on"]].concat() {
@@ -132,19 +131,19 @@ async fn whatever_the_defaults(direct: &Database, used: &Database) {
 }
 
 #[tokio::test]
-async fn whatever_the_defaults_are_each_transaction_is_durable_read_committed_and_writes() {
+async fn each_transaction_is_durable_and_read_committed_whatever_the_defaults_are() {
     let Some(database) = Database::fresh().await else { return };
-    whatever_the_defaults(&database, &database).await;
+    check_transactions_with_unsafe_defaults(&database, &database).await;
 }
 
 #[tokio::test]
-async fn whatever_the_defaults_are_it_is_so_behind_a_pooler_too() {
+async fn each_transaction_is_durable_and_read_committed_behind_a_pooler() {
     let Some((direct, pooled)) = Database::direct_and_pooled().await else { return };
-    whatever_the_defaults(&direct, &pooled).await;
+    check_transactions_with_unsafe_defaults(&direct, &pooled).await;
 }
 
 #[tokio::test]
-async fn an_operators_command_makes_and_changes_no_table() {
+async fn an_operators_command_never_migrates_a_database() {
     let Some(database) = Database::fresh().await else { return };
     let folder = tempfile::tempdir().unwrap();
     let url = database.url.clone();
@@ -169,10 +168,10 @@ async fn an_operators_command_makes_and_changes_no_table() {
 }
 
 #[tokio::test]
-async fn revive_all_ends_although_what_it_revives_dies_again_at_once() {
+async fn revive_all_ends_even_if_the_updates_die_again_at_once() {
     let Some(database) = Database::fresh().await else { return };
     let instance = Instance::ready(&database).await;
-    // More than one step of it.
+    // More than one chunk.
     let made = "INSERT INTO doorbell.updates (id, seq, chat_key, kind, received_at, expires_at, state, body)
             SELECT n, n, 'chat:' || n % 50, 'message', 1, 2, 1, '' FROM generate_series(1, 2500) n;
         INSERT INTO doorbell.dead SELECT n FROM generate_series(1, 2500) n";
@@ -186,7 +185,7 @@ async fn revive_all_ends_although_what_it_revives_dies_again_at_once() {
     let revive = async {
         tokio::select! {
             revived = instance.inbox.revive(&Selection::All) => revived.unwrap(),
-            () = dying => unreachable!("it goes on for ever"),
+            () = dying => unreachable!("the loop does not end"),
         }
     };
     let mut revived = soon("all to be revived", revive).await;
@@ -195,11 +194,11 @@ async fn revive_all_ends_although_what_it_revives_dies_again_at_once() {
 }
 
 #[tokio::test]
-async fn a_chat_goes_on_with_what_waits_and_not_with_what_is_over() {
+async fn a_chat_continues_with_an_update_that_waits_and_not_with_one_that_ended() {
     let Some(database) = Database::fresh().await else { return };
     let instance = Instance::ready(&database).await;
     let in_chat = async |id: i64| instance.inbox.accept(update(id, 7)).await.unwrap();
-    // 3 and 4 have overtaken 1 on its way into the chat, and are over before it is there.
+    // 3 and 4 overtake 1 on the way into the chat, and end before 1 is stored.
     database.run("SELECT setval('doorbell.batches', 100)").await;
     for (id, verdict) in [(3, dead()), (4, Verdict::Done)] {
         in_chat(id).await;
@@ -221,30 +220,30 @@ async fn a_chat_goes_on_with_what_waits_and_not_with_what_is_over() {
 }
 
 #[tokio::test]
-async fn a_lease_that_lapses_while_its_process_lives_is_no_death() {
+async fn a_lease_that_lapses_while_its_process_runs_is_not_a_crash() {
     let Some(database) = Database::fresh().await else { return };
     let instances = [Instance::ready(&database).await, Instance::ready(&database).await];
     instances[0].store([1]).await;
     let mut held = instances[0].next().await;
-    // Each in its turn loses the database for longer than a lease, and is back.
+    // In turn, each instance loses the database for longer than a lease, and then settles too late.
     for turn in 1..12 {
         lapse(&database).await;
         let next = instances[turn % 2].next().await;
-        assert!(next.deaths <= 1, "turn {turn}: {} deaths", next.deaths);
+        assert!(next.crash_count <= 1, "turn {turn}: {} crashes", next.crash_count);
         let late = instances[1 - turn % 2].inbox.settle(held.lease, Verdict::Done).await;
         assert!(matches!(late, Err(InboxError::LeaseLost(_))), "{late:?}");
         held = next;
     }
-    // One that dies says nothing.
-    for deaths in 1..4 {
+    // A process that crashes never settles.
+    for crash_count in 1..4 {
         lapse(&database).await;
         let successor = Instance::ready(&database).await;
-        assert_eq!(successor.next().await.deaths, deaths);
+        assert_eq!(successor.next().await.crash_count, crash_count);
     }
 }
 
 #[tokio::test]
-async fn after_an_outage_longer_than_a_lease_everybody_keeps_what_he_has() {
+async fn after_an_outage_longer_than_a_lease_each_instance_keeps_its_updates() {
     let Some(server) = Server::start() else { return };
     let database = server.database().await;
     let [one, other] = [Instance::ready(&database).await, Instance::ready(&database).await];
@@ -252,7 +251,7 @@ async fn after_an_outage_longer_than_a_lease_everybody_keeps_what_he_has() {
     let (working, done) = (one.next().await, one.next().await);
     lapse(&database).await;
     server.stop_immediately();
-    // It has ended meanwhile, which cannot be recorded yet.
+    // The attempt has ended, and the verdict cannot be recorded yet.
     let unrecorded = one.inbox.settle(done.lease, Verdict::Done).await;
     assert!(matches!(unrecorded, Err(InboxError::Unavailable(_))), "{unrecorded:?}");
     let away = async || (other.inbox.survey().await.is_err() && one.inbox.survey().await.is_err()).then_some(());
@@ -272,11 +271,11 @@ async fn after_an_outage_longer_than_a_lease_everybody_keeps_what_he_has() {
 }
 
 #[tokio::test]
-async fn a_clock_of_the_database_that_is_set_back_keeps_nothing_waiting() {
+async fn setting_the_clock_of_the_database_back_delays_no_update() {
     let Some(database) = Database::fresh().await else { return };
     let instance = Instance::ready(&database).await;
     instance.store([1, 2]).await;
-    // What was written down an hour from now, as it looks after the clock was set back by an hour.
+    // Due times are an hour ahead, as they are after the clock was set back by an hour.
     let ahead = "due_at = due_at + interval '1 hour', set_at = set_at + interval '1 hour'";
     database.run(&format!("UPDATE doorbell.chats SET {ahead}")).await;
     assert!(instance.inbox.claim(10).await.unwrap().is_empty());
@@ -284,7 +283,7 @@ async fn a_clock_of_the_database_that_is_set_back_keeps_nothing_waiting() {
     assert_eq!(instance.inbox.claim(10).await.unwrap().len(), 2);
 }
 
-/// A role that may have so many connections; none is beyond its limit as a superuser is.
+/// The URL of a role with a limit of connections. A superuser would be exempt from the limit.
 async fn role(database: &Database, limit: i32) -> String {
     let name = database.url.rsplit_once('/').unwrap().1;
     let role = format!("few_of_{name}");
@@ -293,7 +292,7 @@ async fn role(database: &Database, limit: i32) -> String {
     database.url.replace("doorbell@", &format!("{role}@"))
 }
 
-/// Load on everything at once; says how many connections there were at most.
+/// Puts load on all operations at once. Returns the highest number of connections.
 async fn connections_under_load(database: &Database, instance: &Instance) -> i64 {
     let mut most = 0;
     for round in 0..5 {
@@ -320,7 +319,7 @@ async fn connections_under_load(database: &Database, instance: &Instance) -> i64
 }
 
 #[tokio::test]
-async fn an_instance_has_no_more_connections_than_it_may() {
+async fn an_instance_has_at_most_max_connections() {
     let Some(database) = Database::fresh().await else { return };
     for most in [2, 3, 5] {
         let Some(database) = Database::fresh().await else { return };
@@ -333,17 +332,17 @@ async fn an_instance_has_no_more_connections_than_it_may() {
 }
 
 #[tokio::test]
-async fn where_the_server_has_few_connections_instances_do_with_those_they_get() {
+async fn an_instance_works_with_the_connections_that_the_server_has_left() {
     let Some(database) = Database::fresh().await else { return };
     let url = role(&database, 1).await;
     let instance = Instance::open(&url, 5);
     instance.is_ready().await;
     assert_eq!(connections_under_load(&database, &instance).await, 1);
-    // A second instance gets none, and says so, and comes in when there is one.
+    // A second instance gets no connection and reports it. It works as soon as one is free.
     let second = Instance::open(&url, 5);
-    let why = until("it says why", async || {
+    let why = until("the reason", async || {
         let why = second.inbox.survey().await.err().map(|error| doorbell::telemetry::chain(&error).to_string());
-        why.filter(|why| !why.contains("being looked for"))
+        why.filter(|why| !why.contains("is connecting to it"))
     })
     .await;
     assert!(why.contains("The server has no connection left for this instance"), "{why}");
@@ -354,7 +353,7 @@ async fn where_the_server_has_few_connections_instances_do_with_those_they_get()
 }
 
 #[test]
-fn too_few_connections_are_refused_with_how_many_it_takes() {
+fn too_few_connections_are_refused_with_the_lowest_valid_number() {
     let folder = tempfile::tempdir().unwrap();
     for few in ["0", "1"] {
         let ended = run(&["settings"], &[("DOORBELL__INBOX__MAX_CONNECTIONS", few)], folder.path());

@@ -1,5 +1,4 @@
-//! One bad update harms nobody: it lies with the dead updates, seen and replayable, while the service
-//! runs.
+//! One bad update affects no other: it becomes a dead-letter update, visible and replayable while the service runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +12,11 @@ use doorbell::update::Update;
 use crate::harness::waiting::until;
 use crate::harness::{FakeBotApi, TestApp, TestAppBuilder, get, message, run, serve_echo};
 
-/// Refuses every update, until it is mended.
-struct Refuses(Arc<AtomicBool>);
+/// Rejects every update, until it is repaired.
+struct Rejects(Arc<AtomicBool>);
 
 #[async_trait]
-impl Handler for Refuses {
+impl Handler for Rejects {
     async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
         if self.0.load(Ordering::SeqCst) {
             return Ok(vec![Call::send_message(7, format!("handled {}", update.id))]);
@@ -27,8 +26,8 @@ impl Handler for Refuses {
 }
 
 async fn with_dead(ids: &[i64]) -> (TestApp, Arc<AtomicBool>) {
-    let mended = Arc::new(AtomicBool::new(false));
-    let mut app = TestAppBuilder::default().with_handler(Refuses(Arc::clone(&mended))).start().await;
+    let repaired = Arc::new(AtomicBool::new(false));
+    let mut app = TestAppBuilder::default().with_handler(Rejects(Arc::clone(&repaired))).start().await;
     app.allow_unfinished_work = true;
     app.registered().await;
     for id in ids {
@@ -36,7 +35,7 @@ async fn with_dead(ids: &[i64]) -> (TestApp, Arc<AtomicBool>) {
     }
     app.drain().await;
     assert_eq!(app.survey().await.dead, ids.len() as u64);
-    (app, mended)
+    (app, repaired)
 }
 
 /// Runs `doorbell dead …` beside the service, on its file.
@@ -50,12 +49,12 @@ async fn dead(app: &TestApp, arguments: &'static [&'static str]) -> (i32, String
 }
 
 #[tokio::test]
-async fn dead_updates_are_listed_and_shown_beside_the_running_service() {
+async fn dead_letter_updates_are_listed_and_shown_while_the_service_runs() {
     let (app, _) = with_dead(&[11, 12]).await;
     let (code, listed) = dead(&app, &["list"]).await;
     assert_eq!((code, listed.lines().count()), (0, 2), "{listed}");
     assert!(listed.contains("11  message  chat:7") && listed.contains("it is poison"), "{listed}");
-    assert!(!listed.contains("secret words"), "a list shows nobody's words: {listed}");
+    assert!(!listed.contains("secret words"), "a list shows no message text: {listed}");
     let (code, shown) = dead(&app, &["show", "12"]).await;
     assert!(code == 0 && shown.contains("secret words"), "{shown}");
     let (_, json) = dead(&app, &["list", "--json"]).await;
@@ -64,11 +63,11 @@ async fn dead_updates_are_listed_and_shown_beside_the_running_service() {
 }
 
 #[tokio::test]
-async fn a_retried_dead_update_is_handled_by_the_running_service() {
-    let (app, mended) = with_dead(&[11, 12]).await;
-    mended.store(true, Ordering::SeqCst);
+async fn a_retried_dead_letter_update_is_handled_by_the_running_service() {
+    let (app, repaired) = with_dead(&[11, 12]).await;
+    repaired.store(true, Ordering::SeqCst);
     let (code, said) = dead(&app, &["retry", "12"]).await;
-    assert!(code == 0 && said.contains("1 dead update was put back"), "{said}");
+    assert!(code == 0 && said.contains("1 dead-letter update was queued again"), "{said}");
     let replied = app.sandbox.until(|sandbox| sandbox.messages(Some(7)).iter().any(|message| message.bot));
     tokio::time::timeout(Duration::from_secs(10), replied).await.expect("a reply in time");
     app.drain().await;
@@ -77,9 +76,9 @@ async fn a_retried_dead_update_is_handled_by_the_running_service() {
 }
 
 #[tokio::test]
-async fn a_discarded_dead_update_is_gone_and_stays_known() {
-    let (app, mended) = with_dead(&[11, 12]).await;
-    mended.store(true, Ordering::SeqCst);
+async fn a_discarded_dead_letter_update_is_erased_and_stays_known() {
+    let (app, repaired) = with_dead(&[11, 12]).await;
+    repaired.store(true, Ordering::SeqCst);
     assert_eq!(dead(&app, &["discard", "--all"]).await.0, 0);
     assert_eq!(app.survey().await.dead, 0);
     assert_eq!(app.deliver(&message(11, 7, "again")).await.status, 200);
@@ -88,7 +87,7 @@ async fn a_discarded_dead_update_is_gone_and_stays_known() {
 }
 
 #[tokio::test]
-async fn which_updates_are_meant_has_to_be_said() {
+async fn a_command_without_a_selection_of_updates_is_refused() {
     let (app, _) = with_dead(&[11]).await;
     assert_eq!(dead(&app, &["discard"]).await.0, 2);
     assert_eq!(dead(&app, &["retry", "--all", "11"]).await.0, 2);
@@ -97,7 +96,7 @@ async fn which_updates_are_meant_has_to_be_said() {
 }
 
 #[test]
-fn an_operators_command_leaves_a_file_of_an_older_version_as_it_is() {
+fn an_operators_command_does_not_migrate_a_file_of_an_older_version() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inbox.db");
     let url = format!("sqlite:{}", path.display());
@@ -116,7 +115,7 @@ fn an_operators_command_leaves_a_file_of_an_older_version_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_revived_while_the_file_could_not_be_written_is_handled_when_it_can() {
+async fn an_update_revived_while_the_file_is_locked_is_handled_when_it_is_free() {
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let path = folder.path().join("inbox.db");
     let url = format!("sqlite:{}", path.display());
@@ -131,15 +130,15 @@ async fn what_was_revived_while_the_file_could_not_be_written_is_handled_when_it
         file.execute(dead, rusqlite::params![id, body]).unwrap();
     }
     let again = serve_echo(&telegram, &url, folder.path(), &[]);
-    // It listens before it has opened the file; it answers afterwards.
+    // It listens before it has opened the file, and answers afterwards.
     assert_eq!(get(again.addr, "/healthz").status, 200);
     let has_tried = || std::fs::read_to_string(folder.path().join("log")).unwrap().contains("could not be tidied up");
     for id in 1..=5 {
-        // As `doorbell dead retry` does; and then something else holds the file for longer than a write waits.
+        // As `doorbell dead retry` does. Then another process locks the file for longer than a write waits.
         let revive = format!("UPDATE updates SET state = 2, attempts = 0 WHERE id = {id}; BEGIN IMMEDIATE");
         file.execute_batch(&revive).unwrap();
         let revived = || telegram.last(7) == Some(id.to_string());
-        // The service may have looked between the two.
+        // The service may have adopted it between the two.
         until("the service to have tried", async || (has_tried() || revived()).then_some(())).await;
         file.execute_batch("ROLLBACK").unwrap();
         telegram.until("the reply", |_| revived()).await;

@@ -1,5 +1,5 @@
-//! The files in `examples/deploy/`, as far as they can be tried without the places that they are for: their
-//! settings and commands are the program's, their ports and paths are where it answers.
+//! The files in `examples/deploy/`: the program accepts their settings and commands, and answers at their ports and
+//! paths. The platforms themselves are not tested.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::harness::{TestApp, fetch, run};
 
 fn read(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/deploy");
-    fs::read_to_string(folder.join(name)).expect("the file is there")
+    fs::read_to_string(folder.join(name)).expect("the file exists")
 }
 
 fn yaml(name: &str) -> Value {
@@ -22,7 +22,7 @@ fn yaml(name: &str) -> Value {
 
 type Variables = BTreeMap<String, String>;
 
-/// What the operator, or the place, puts in for `${NAME}`, `${NAME:?…}` and `%…`.
+/// Replaces `${NAME}`, `${NAME:?…}` and `%…`, as the operator or the platform would.
 fn filled_in(value: &str) -> String {
     let known = [
         ("TELEGRAM_BOT_TOKEN", "123456789:AAtestDeploy0123456789012345678901234"),
@@ -36,11 +36,11 @@ fn filled_in(value: &str) -> String {
             value = value.replace(&form, text);
         }
     }
-    assert!(!value.contains("${") && !value.contains('%'), "nobody fills in {value}");
+    assert!(!value.contains("${") && !value.contains('%'), "{value} has an unknown placeholder");
     value
 }
 
-/// The program takes these variables, each of them sets a key, and none is ignored.
+/// The settings in force with these variables. Fails if the program refuses or ignores one of them.
 fn settings_of(what: &str, variables: &Variables) -> BTreeMap<String, Value> {
     let given: Vec<_> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
     let shown = run(&["settings", "--json"], &given, Path::new("/"));
@@ -55,25 +55,25 @@ fn settings_of(what: &str, variables: &Variables) -> BTreeMap<String, Value> {
     entries.iter().map(|entry| (entry["key"].as_str().unwrap().to_owned(), entry["value"].clone())).collect()
 }
 
-/// Where the service listens with these variables, in the image.
+/// The port on which the service listens with these variables.
 fn port_of(what: &str, variables: &Variables) -> u64 {
     settings_of(what, variables)["server.port"].as_u64().unwrap()
 }
 
-/// A duration as these files have it: `35s`, or seconds.
+/// Parses a duration of these files: `35s`, or a number of seconds.
 fn seconds(text: &str) -> Duration {
     humantime::parse_duration(text).or_else(|_| text.parse().map(Duration::from_secs)).unwrap()
 }
 
-/// A list of tables with a name and a value in each.
-fn named(list: &Value, has: impl Fn(&Value) -> Option<&str>) -> Variables {
+/// The variables of a list of tables; `value` selects the value of a table, and tables without one are left out.
+fn named(list: &Value, value: impl Fn(&Value) -> Option<&str>) -> Variables {
     let name = |variable: &Value| variable["key"].as_str().unwrap().to_owned();
-    let values = list.as_array().unwrap().iter().map(|one| (name(one), has(one).map(filled_in)));
+    let values = list.as_array().unwrap().iter().map(|one| (name(one), value(one).map(filled_in)));
     values.filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 #[test]
-fn the_compose_files_give_the_service_its_settings_and_the_time_to_stop() {
+fn the_compose_files_have_valid_settings_and_enough_time_to_stop() {
     let caddy = read("Caddyfile");
     for (name, inbox) in [("compose.yaml", "sqlite:data/doorbell.db"), ("compose.postgres.yaml", "PostgreSQL")] {
         let file = yaml(name);
@@ -85,13 +85,13 @@ fn the_compose_files_give_the_service_its_settings_and_the_time_to_stop() {
             .map(|(name, value)| (name.clone(), filled_in(value.as_str().unwrap())))
             .collect();
         let port = port_of(name, &variables);
-        assert!(caddy.contains(&format!("dynamic a doorbell {port}")), "{name}: Caddy asks at {port}");
+        assert!(caddy.contains(&format!("dynamic a doorbell {port}")), "{name}: Caddy does not forward to port {port}");
         let given: Vec<_> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
         let shown = run(&["settings"], &given, Path::new("/")).stdout;
-        let kept = shown.lines().find(|line| line.starts_with("inbox.url ")).unwrap();
-        assert!(kept.contains(inbox), "{name}: {kept}");
+        let store = shown.lines().find(|line| line.starts_with("inbox.url ")).unwrap();
+        assert!(store.contains(inbox), "{name}: {store}");
         assert!(seconds(service["stop_grace_period"].as_str().unwrap()) > GRACE, "{name}");
-        // Where the image's own WORKDIR has the inbox, or nothing at all that is kept in the container.
+        // The volume is mounted at the inbox below the image's WORKDIR. With PostgreSQL there is no volume.
         let volume = service["volumes"][0].as_str();
         assert_eq!(volume, (inbox != "PostgreSQL").then_some("inbox:/srv/data"), "{name}");
         assert_eq!(service["read_only"], true, "{name}");
@@ -99,16 +99,16 @@ fn the_compose_files_give_the_service_its_settings_and_the_time_to_stop() {
 }
 
 #[test]
-fn the_systemd_unit_gives_the_service_its_settings_its_command_and_the_time_to_stop() {
+fn the_systemd_unit_has_valid_settings_a_valid_command_and_enough_time_to_stop() {
     let unit = read("doorbell.service");
     let of = |key: &str| unit.lines().filter_map(|line| line.strip_prefix(key)).collect::<Vec<_>>();
     let secret = tempfile::tempdir().unwrap();
     fs::write(secret.path().join("telegram-bot-token"), "123456789:AAtestDeploy0123456789012345678901234").unwrap();
-    let place = |value: &str| filled_in(&value.replace("%d", secret.path().to_str().unwrap()));
+    let expanded = |value: &str| filled_in(&value.replace("%d", secret.path().to_str().unwrap()));
     let variables: Variables = of("Environment=")
         .into_iter()
         .map(|pair| pair.split_once('=').unwrap())
-        .map(|(name, value)| (name.to_owned(), place(value)))
+        .map(|(name, value)| (name.to_owned(), expanded(value)))
         .collect();
     let settings = settings_of("doorbell.service", &variables);
     assert_eq!(settings["server.host"], "127.0.0.1");
@@ -117,13 +117,13 @@ fn the_systemd_unit_gives_the_service_its_settings_its_command_and_the_time_to_s
     assert_eq!(help.code, 0, "{}", help.stderr);
     assert!(seconds(of("TimeoutStopSec=")[0]) > GRACE);
     assert_eq!((of("DynamicUser="), of("StateDirectory=")), (vec!["yes"], vec!["doorbell"]));
-    // Wrong settings end with 2, and are not tried again.
+    // Wrong settings end with status 2, after which systemd must not restart the service.
     let wrong = run(&["serve"], &[("PORT", "none")], secret.path());
     assert_eq!(of("RestartPreventExitStatus="), [wrong.code.to_string()]);
 }
 
 #[tokio::test]
-async fn the_files_for_fly_digitalocean_and_render_have_its_settings_its_port_and_its_health_check() {
+async fn the_files_for_fly_digitalocean_and_render_have_valid_settings_ports_and_health_checks() {
     let fly: toml::Table = read("fly.toml").parse().unwrap();
     let variables: Variables = fly["env"]
         .as_table()
@@ -159,7 +159,7 @@ async fn the_files_for_fly_digitalocean_and_render_have_its_settings_its_port_an
 }
 
 #[test]
-fn the_variables_in_the_notes_on_cloud_run_and_railway_are_settings() {
+fn the_variables_in_the_commands_for_cloud_run_and_railway_are_settings() {
     let page = read("README.md");
     let assigned = |flag: &str| {
         let lists = page.split(flag).skip(1).filter_map(|rest| rest.split_whitespace().next());
@@ -170,7 +170,7 @@ fn the_variables_in_the_notes_on_cloud_run_and_railway_are_settings() {
     assert_eq!(cloud_run.keys().collect::<Vec<_>>(), ["DATABASE_URL", "PUBLIC_URL"]);
     settings_of("Cloud Run", &cloud_run);
     let mut railway = assigned("--set ");
-    // These are the token, which is not written down, and Railway's own.
+    // The page does not contain a token, and the second variable belongs to Railway.
     assert!(railway.remove("TELEGRAM_BOT_TOKEN").is_some());
     let draining = railway.remove("RAILWAY_DEPLOYMENT_DRAINING_SECONDS").unwrap();
     assert!(seconds(&draining) > GRACE);

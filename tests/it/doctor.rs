@@ -19,7 +19,7 @@ use crate::harness::{
     CommandOutput, SECRET, TestApp, TestAppBuilder, count_calls, fetch, free_port, message, run, start_sandbox,
 };
 
-/// A service as the doctor is told of it.
+/// A service, and the settings with which the doctor checks it.
 struct Case {
     app: TestApp,
     overrides: Vec<(&'static str, String)>,
@@ -59,19 +59,19 @@ impl Case {
         examine(&settings, Arc::new(SystemClock), ring).await
     }
 
-    /// The finding of that name says so and advises so.
+    /// Asserts that the check failed with this finding and this advice.
     async fn finds(&self, check: &str, seen: &str, advice: &str) {
         let findings = self.examine().await;
         let found = findings.iter().find(|finding| finding.check == check);
         assert!(found.is_some(), "no finding {check} in {findings:#?}");
         let found = found.expect("it is there");
-        assert_eq!(found.verdict, Verdict::Unwell, "{found:#?}");
+        assert_eq!(found.verdict, Verdict::Failed, "{found:#?}");
         let advised = found.advice.as_deref().unwrap_or_default();
         assert!(found.seen.contains(seen) && advised.contains(advice), "{found:#?}");
     }
 }
 
-/// Wants nothing to do with any update.
+/// Rejects every update.
 struct Rejects;
 
 #[async_trait::async_trait]
@@ -81,18 +81,18 @@ impl Handler for Rejects {
     }
 }
 
-fn unwell(findings: &[Finding]) -> Vec<&str> {
-    findings.iter().filter(|finding| finding.verdict != Verdict::Well).map(|finding| finding.check).collect()
+fn not_ok(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().filter(|finding| finding.verdict != Verdict::Ok).map(|finding| finding.check).collect()
 }
 
 #[tokio::test]
-async fn a_healthy_service_is_well_in_every_respect_and_not_disturbed() {
+async fn every_check_of_a_healthy_service_is_ok_and_changes_nothing() {
     let case = Case::healthy().await;
     let findings = case.examine_and(Ring::Harmless).await;
-    assert_eq!(unwell(&findings), Vec::<&str>::new(), "{findings:#?}");
+    assert_eq!(not_ok(&findings), Vec::<&str>::new(), "{findings:#?}");
     let checks: Vec<&str> = findings.iter().map(|finding| finding.check).collect();
-    let expected = "settings, bot token, public URL, webhook, kinds and limits, deliveries, way to the service, service, \
-                    secret token, ring, inbox, storage, place, only one";
+    let expected = "settings, bot token, public URL, webhook, kinds and limits, deliveries, reachability, service, \
+                    secret token, ring, inbox, storage, platform, other programs";
     assert_eq!(checks.join(", "), expected);
     case.app.drain().await;
     assert_eq!(count_calls(&case.app.sandbox, "setWebhook"), 1);
@@ -100,24 +100,24 @@ async fn a_healthy_service_is_well_in_every_respect_and_not_disturbed() {
 }
 
 #[tokio::test]
-async fn a_ring_in_somebodys_name_is_answered_by_the_bot() {
+async fn the_bot_answers_a_test_update_in_the_operators_name() {
     let case = Case::healthy().await;
     let findings = case.examine_and(Ring::Start { user: 77 }).await;
-    assert_eq!(unwell(&findings), Vec::<&str>::new(), "{findings:#?}");
+    assert_eq!(not_ok(&findings), Vec::<&str>::new(), "{findings:#?}");
     case.app.drain().await;
     assert_eq!(case.app.replies(77).len(), 1);
 }
 
 #[tokio::test]
-async fn a_refused_token_spares_what_telegram_would_be_asked() {
+async fn after_a_refused_token_telegram_is_asked_nothing_else() {
     let case = Case::healthy().await.with("telegram.bot_token", TOKEN.replace("Sandbox", "Another"));
     case.finds("bot token", "401", "@BotFather").await;
     let findings = case.examine().await;
-    assert!(findings.iter().all(|finding| !matches!(finding.check, "webhook" | "deliveries" | "only one")));
+    assert!(findings.iter().all(|finding| !matches!(finding.check, "webhook" | "deliveries" | "other programs")));
 }
 
 #[tokio::test]
-async fn telegram_that_does_not_answer_is_told_from_a_wrong_token() {
+async fn a_failure_of_telegram_is_distinguished_from_a_wrong_token() {
     let case = Case::healthy().await;
     case.app.sandbox.add_fault(Fault { method: None, times: None, what: FaultKind::Html(502) });
     case.finds("bot token", "502", "TELEGRAM_API_URL").await;
@@ -137,11 +137,11 @@ async fn a_webhook_that_was_removed_is_found() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_another_service_has_is_found_with_its_host() {
+async fn a_webhook_of_another_service_is_found_with_its_host() {
     let case = Case::healthy().await;
     case.app.sandbox.take_over_webhook("https://192.0.2.1/hook").expect("it can be set");
     case.finds("webhook", "another service, at 192.0.2.1", "doorbell serve --takeover").await;
-    case.finds("only one", "two services", "Stop one of them").await;
+    case.finds("other programs", "two services", "Stop one of them").await;
 }
 
 #[tokio::test]
@@ -164,7 +164,8 @@ async fn a_secret_that_telegram_does_not_have_is_found_in_its_last_error() {
     case.app.sandbox.change_secret("changed-behind-your-back");
     case.app.sandbox.send_text(7, "Ann", "/start");
     case.app.sandbox.until(|sandbox| tried(sandbox, &DeliveryOutcome::Status(401))).await;
-    case.finds("deliveries", "401 Unauthorized. This means: whoever answers does not know", "WEBHOOK_SECRET").await;
+    case.finds("deliveries", "401 Unauthorized. This means: the program that answers does not know", "WEBHOOK_SECRET")
+        .await;
 }
 
 #[tokio::test]
@@ -174,7 +175,7 @@ async fn a_secret_that_the_running_service_does_not_know_is_found() {
 }
 
 #[tokio::test]
-async fn an_address_at_which_nobody_listens_is_found() {
+async fn an_address_at_which_nothing_listens_is_found() {
     let sandbox = start_sandbox(&SystemClock).await;
     let port = free_port();
     let wanted =
@@ -182,10 +183,12 @@ async fn an_address_at_which_nobody_listens_is_found() {
     let app = wanted.start().await;
     app.registered().await;
     sandbox.send_text(7, "Ann", "/start");
-    sandbox.until(|sandbox| sandbox.deliveries().iter().any(|attempt| attempt.outcome != DeliveryOutcome::Sent)).await;
+    sandbox
+        .until(|sandbox| sandbox.deliveries().iter().any(|attempt| attempt.outcome != DeliveryOutcome::SentMessage))
+        .await;
     let case = Case::of(app).with("webhook.public_url", format!("http://127.0.0.1:{port}"));
     case.finds("deliveries", "nothing listens", "Start the service").await;
-    case.finds("way to the service", "connection refused", "Start the service").await;
+    case.finds("reachability", "connection refused", "Start the service").await;
 }
 
 #[tokio::test]
@@ -202,7 +205,7 @@ async fn another_program_at_the_public_url_is_found() {
     let case = Case::healthy().await.with("webhook.public_url", format!("http://{addr}"));
     tokio::select! {
         () = answering => {}
-        () = case.finds("way to the service", "the platform's proxy found no running service", "listen on PORT") => {}
+        () = case.finds("reachability", "the platform's proxy found no running service", "listen on PORT") => {}
     }
 }
 
@@ -212,20 +215,20 @@ async fn a_proxy_that_answers_in_the_services_place_is_found() {
     let wanted = TestAppBuilder::default()
         .on_platform(&[("RENDER", "true"), ("IS_PULL_REQUEST", "true")])
         .with_sandbox(&sandbox);
-    // It serves its health, and has no webhook.
+    // A preview without a token has no webhook route.
     let case = Case::of(wanted.with("telegram.bot_token", "").start().await);
-    case.finds("secret token", "answers 404 to a wrong secret token", "Let the webhook's path pass").await;
+    case.finds("secret token", "answers 404 to a wrong secret token", "Pass the webhook's path").await;
     case.finds("service", "preview without a bot token", "Do as it says").await;
 }
 
 #[tokio::test]
-async fn dead_updates_and_an_inbox_of_another_program_are_found() {
+async fn dead_letter_updates_and_an_inbox_of_another_program_are_found() {
     let mut case = Case::of(TestAppBuilder::default().with_handler(Rejects).start().await);
     case.app.registered().await;
     case.app.allow_unfinished_work = true;
     assert_eq!(case.app.deliver(&message(1, 7, "/start")).await.status, 200);
     case.app.drain().await;
-    case.finds("inbox", "dead: 1", "doorbell dead list").await;
+    case.finds("inbox", "dead-letter: 1", "doorbell dead list").await;
     let other = case.app.folder.path().join("other.db");
     std::fs::write(&other, "no database at all, but long enough to be looked into").expect("it can be written");
     let case = case.with("inbox.url", format!("sqlite:{}", other.display()));
@@ -233,7 +236,7 @@ async fn dead_updates_and_an_inbox_of_another_program_are_found() {
 }
 
 #[tokio::test]
-async fn an_inbox_that_nobody_uses_is_read_and_nothing_is_left_beside_it() {
+async fn an_inbox_of_a_stopped_service_is_read_and_no_file_is_left_beside_it() {
     let mut case = Case::healthy().await;
     case.app.allow_unfinished_work = true;
     let seen = async |case: &Case| {
@@ -252,7 +255,7 @@ async fn an_inbox_that_nobody_uses_is_read_and_nothing_is_left_beside_it() {
     assert!(seen(&case).await.contains("no service uses it now; waiting: 0"));
     assert_eq!(files(&folder), before);
     let case = case.with("inbox.url", format!("sqlite:{}", folder.path().join("new/inbox.db").display()));
-    assert!(seen(&case).await.contains("the first start makes it"));
+    assert!(seen(&case).await.contains("the first start creates it"));
     assert_eq!(files(&folder), before);
 }
 
@@ -274,10 +277,10 @@ async fn a_disk_that_a_deploy_erases_and_a_preview_are_found() {
     let mut preview = Case::healthy().await;
     preview.environment = vec![("RENDER", "true"), ("IS_PULL_REQUEST", "true")];
     preview
-        .finds("place", "a preview or a test environment on Render (IS_PULL_REQUEST is true)", "a bot of its own")
+        .finds("platform", "a preview or a test environment on Render (IS_PULL_REQUEST is true)", "a separate bot")
         .await;
     let preview = preview.with("telegram.bot_token", "");
-    preview.finds("bot token", "this is a preview", "a bot of its own").await;
+    preview.finds("bot token", "this is a preview", "a separate bot").await;
 }
 
 #[tokio::test]
@@ -288,7 +291,7 @@ async fn a_polling_copy_that_the_service_has_noticed_is_found() {
     app.sandbox.until(|sandbox| sandbox.webhook().is_some()).await;
     app.registered().await;
     let case = Case::of(app);
-    case.finds("only one", "removed or changed", "stop it").await;
+    case.finds("other programs", "removed or changed", "stop it").await;
     case.finds("service", "deleteWebhook", "Stop the other program").await;
 }
 
@@ -296,7 +299,7 @@ fn tried(sandbox: &Sandbox, outcome: &DeliveryOutcome) -> bool {
     sandbox.deliveries().iter().any(|attempt| attempt.outcome == *outcome)
 }
 
-/// The command, beside a service of this process.
+/// Runs the command while a service runs in this process.
 async fn command(case: &Case, arguments: &'static [&'static str], more: &[(&'static str, String)]) -> CommandOutput {
     let app = &case.app;
     let mut variables = vec![
@@ -320,16 +323,16 @@ async fn the_command_exits_0_1_or_2_and_explains() {
     let case = Case::healthy().await;
     let well = command(&case, &["doctor", "--ring"], &[]).await;
     assert_eq!(well.code, 0, "{}{}", well.stdout, well.stderr);
-    assert!(well.stdout.contains("All is well.") && !well.stdout.contains('\u{1b}'), "{}", well.stdout);
+    assert!(well.stdout.contains("No check failed.") && !well.stdout.contains('\u{1b}'), "{}", well.stdout);
     case.app.drain().await;
 
     let json = command(&case, &["doctor", "--json"], &[]).await;
     let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
-    assert_eq!((&json["well"], &json["findings"][0]["verdict"]), (&true.into(), &"well".into()));
+    assert_eq!((&json["ok"], &json["findings"][0]["verdict"]), (&true.into(), &"ok".into()));
 
-    let unwell = command(&case, &["doctor"], &[("WEBHOOK_SECRET", "another".to_owned())]).await;
-    assert_eq!(unwell.code, 1, "{}", unwell.stdout);
-    assert!(unwell.stdout.contains("UNWELL") && unwell.stdout.contains("to do: "), "{}", unwell.stdout);
+    let failed = command(&case, &["doctor"], &[("WEBHOOK_SECRET", "another".to_owned())]).await;
+    assert_eq!(failed.code, 1, "{}", failed.stdout);
+    assert!(failed.stdout.contains("FAILED") && failed.stdout.contains("to do: "), "{}", failed.stdout);
 
     let explained = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
     let explained = run(&["doctor", "--explain", explained], &[], Path::new("/"));
@@ -337,7 +340,7 @@ async fn the_command_exits_0_1_or_2_and_explains() {
 }
 
 #[test]
-fn explain_tells_markup_from_an_address_and_does_not_guess() {
+fn explain_distinguishes_markup_from_an_address_and_does_not_guess() {
     let explain = |text: &str| run(&["doctor", "--explain", text], &[], Path::new("/"));
     for (text, words) in [
         (
@@ -364,7 +367,7 @@ fn explain_tells_markup_from_an_address_and_does_not_guess() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_that_cannot_be_right_exit_2_with_what_is_wanted() {
+async fn wrong_settings_exit_2_with_what_is_valid() {
     let case = Case::healthy().await;
     let public = ("TELEGRAM_API_URL", "https://api.telegram.org".to_owned());
     for (variable, value, words) in [

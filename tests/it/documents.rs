@@ -1,53 +1,54 @@
-//! What the documents and the files for platforms say is held against the program.
+//! The documents and the platform files match the program: their commands, settings, links and answers are real.
 
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use crate::harness::{TestApp, TestAppBuilder, post, raw, run};
+use crate::harness::{SandboxProcess, TestApp, TestAppBuilder, get, post, raw, run};
 
 const PAGES: [&str; 2] = ["README.md", "README.ru.md"];
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(path).expect("the document is there")
+    fs::read_to_string(path).expect("the document exists")
 }
 
-static DEFAULTS: LazyLock<toml::Table> = LazyLock::new(|| read("config/default.toml").parse().expect("it is TOML"));
+static DEFAULTS: LazyLock<toml::Table> =
+    LazyLock::new(|| read("config/default.toml").parse().expect("the defaults are TOML"));
 
-/// The fenced blocks of a page: the language and the text of each.
+/// The fenced code blocks of a page, each with its language and its text.
 fn blocks(page: &str) -> Vec<(&str, &str)> {
     page.split("\n```").skip(1).step_by(2).filter_map(|block| block.split_once('\n')).collect()
 }
 
-/// What stands between single backticks, outside of the blocks.
+/// The inline code of a page: the text between single backticks outside of code blocks.
 fn spans(page: &str) -> Vec<&str> {
     page.split("\n```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2)).collect()
 }
 
-/// The commands of ours that a page names: the arguments of each.
+/// The arguments of every `doorbell` command on a page.
 fn commands(page: &str) -> Vec<Vec<&str>> {
     let lines = blocks(page).into_iter().filter(|(language, _)| matches!(*language, "sh" | "console"));
     let lines = lines.flat_map(|(_, text)| text.lines()).chain(spans(page));
     let mut commands = Vec::new();
     for line in lines {
         let words: Vec<&str> = line.split([' ', '|', ')']).collect();
-        let ours = |at: usize| match words[at] {
+        let starts_command = |at: usize| match words[at] {
             "doorbell" | "/doorbell" => !matches!(words.get(at + 1), Some(&"/doorbell")),
             "--" => words[..at].contains(&"run"),
             _ => false,
         };
-        commands.extend((0..words.len()).filter(|at| ours(*at)).map(|at| words[at + 1..].to_vec()));
+        commands.extend((0..words.len()).filter(|at| starts_command(*at)).map(|at| words[at + 1..].to_vec()));
     }
     commands
 }
 
 #[test]
-fn every_command_that_the_readme_names_is_one() {
+fn every_command_in_the_readme_exists() {
     for page in PAGES {
         let text = read(page);
         let commands = commands(&text);
-        assert!(commands.len() > 15, "{page} names more commands than these: {commands:?}");
+        assert!(commands.len() > 15, "{page}: only {} commands were found: {commands:?}", commands.len());
         for command in commands {
             let is_name = |word: &&&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
             let mut arguments: Vec<&str> = command.iter().take_while(is_name).copied().collect();
@@ -70,7 +71,7 @@ fn is_key(key: &str) -> bool {
 }
 
 #[test]
-fn every_key_and_variable_that_the_readme_names_is_in_the_defaults() {
+fn every_key_and_variable_in_the_readme_is_in_the_defaults() {
     let defaults = read("config/default.toml");
     for page in PAGES {
         let text = read(page);
@@ -102,7 +103,7 @@ fn every_key_and_variable_that_the_readme_names_is_in_the_defaults() {
 }
 
 #[test]
-fn the_settings_that_the_readme_shows_are_accepted_as_they_stand() {
+fn the_settings_in_the_readme_are_valid() {
     for page in PAGES {
         let text = read(page);
         let (_, settings) = blocks(&text).into_iter().find(|(language, _)| *language == "toml").unwrap();
@@ -114,7 +115,7 @@ fn the_settings_that_the_readme_shows_are_accepted_as_they_stand() {
 }
 
 #[test]
-fn the_rust_that_the_readme_shows_is_that_of_the_example() {
+fn the_rust_code_in_the_readme_is_part_of_the_example() {
     let example = read("examples/echo.rs");
     for page in PAGES {
         let text = read(page);
@@ -126,7 +127,7 @@ fn the_rust_that_the_readme_shows_is_that_of_the_example() {
 }
 
 #[test]
-fn what_the_readme_leads_to_is_there() {
+fn every_file_that_the_readme_names_exists() {
     for page in PAGES {
         let text = read(page);
         let links = text.split("](").skip(1).filter_map(|link| link.split(')').next());
@@ -140,7 +141,7 @@ fn what_the_readme_leads_to_is_there() {
 }
 
 #[test]
-fn both_pages_say_the_same() {
+fn both_readmes_have_the_same_headings_commands_and_keys() {
     let [english, russian] = PAGES.map(read);
     assert!(english.lines().count() < 200 && russian.lines().count() < 200);
     let headings = |page: &str| {
@@ -163,20 +164,45 @@ fn both_pages_say_the_same() {
 }
 
 #[tokio::test]
-async fn the_answers_that_the_readme_shows_are_those_of_the_service() {
+async fn the_refusal_in_the_readme_is_the_answer_of_the_service() {
     let app = TestApp::spawn().await;
     let (wrong, missing) = (post(app.addr, Some("wrong"), b"{}").await, post(app.addr, None, b"{}").await);
     assert_eq!((wrong.status, missing.status), (401, 401));
     assert_eq!(wrong.json(), missing.json());
     for page in PAGES {
         let text = read(page);
-        let shown = text.lines().find(|line| line.starts_with("{\"")).expect("an answer is shown");
+        let shown = text.lines().find(|line| line.starts_with("{\"")).expect("the page shows an answer");
         assert_eq!(shown, wrong.body.trim_end(), "{page}");
     }
 }
 
+#[test]
+fn the_sandbox_session_and_the_log_sentences_in_the_readme_are_real() {
+    let sandbox = SandboxProcess::start();
+    let (url, host) = (sandbox.url(), sandbox.program.addr.to_string());
+    let rung = sandbox.run(&["ring", "/start", "--url", &url]);
+    let reply = sandbox.replies(1, 1).remove(0);
+    // The log and /healthz use the same sentences.
+    let health = get(sandbox.program.addr, "/healthz").body;
+    for page in PAGES {
+        let text = read(page);
+        let line = |words: &str| text.lines().find(|line| line.contains(words)).expect(words);
+        assert_eq!(rung.stdout.trim_end(), line(" answered 200").replace("http://127.0.0.1:10000", &url), "{page}");
+        let (_, shown) = line("\"bot\":true").split_once("\"text\":\"").unwrap();
+        let shown = shown.trim_end_matches(" …");
+        assert!(reply.starts_with(shown) && !shown.is_empty(), "{page}: {reply}");
+
+        let registered = spans(&text).into_iter().find(|span| span.contains("…onrender.com")).unwrap();
+        assert!(health.contains(&registered.replace("…onrender.com", &host)), "{page}: {health}");
+        let (_, removed) = text.split_once("*This bot's webhook").expect("the page quotes the sentence");
+        let removed = format!("This bot's webhook{}", removed.split('*').next().unwrap());
+        let explained = run(&["doctor", "--explain", &removed], &[], Path::new("/"));
+        assert_eq!(explained.code, 0, "{page}: {}", explained.stdout);
+    }
+}
+
 #[tokio::test]
-async fn no_document_and_no_setting_names_a_page_that_is_not_there() {
+async fn every_page_that_a_document_or_a_setting_names_exists() {
     let app = TestAppBuilder::default().with("console.token", "an-operators-token-1").start().await;
     let schema = run(&["settings", "--schema"], &[], Path::new("/")).stdout;
     let files = ["config/default.toml", "render.yaml", "README.md", "README.ru.md"].map(read);
@@ -187,7 +213,7 @@ async fn no_document_and_no_setting_names_a_page_that_is_not_there() {
         let is_page = |word: &&str| word.strip_prefix('/').is_some_and(|rest| rest.starts_with(char::is_alphabetic));
         pages.extend(words.filter(is_page));
     }
-    // What people write to bots, and folders.
+    // Bot commands and folders also begin with a slash.
     let others = ["/start", "/newbot", "/revoke", "/etc/", "/var/", "/srv/"];
     pages.retain(|page| !others.iter().any(|other| page.starts_with(other)));
     assert!(pages.contains("/metrics") && pages.contains("/healthz"), "{pages:?}");
@@ -197,14 +223,14 @@ async fn no_document_and_no_setting_names_a_page_that_is_not_there() {
     }
 }
 
-/// The lines of a file that count: without comments, and without what is blank.
+/// The lines of a YAML file without comments and empty lines.
 fn lines(text: &str) -> Vec<&str> {
     let lines = text.lines().map(|line| line.split(" #").next().unwrap_or_default().trim_end());
     lines.filter(|line| !line.is_empty() && !line.trim_start().starts_with('#')).collect()
 }
 
 #[tokio::test]
-async fn the_health_check_of_the_blueprint_is_a_route_that_answers_200() {
+async fn the_health_check_of_the_blueprint_answers_200() {
     let blueprint = read("render.yaml");
     let path = lines(&blueprint).into_iter().find_map(|line| line.trim().strip_prefix("healthCheckPath: ")).unwrap();
     let app = TestApp::spawn().await;
@@ -213,13 +239,13 @@ async fn the_health_check_of_the_blueprint_is_a_route_that_answers_200() {
 }
 
 #[test]
-fn the_blueprint_holds_no_secret_and_nothing_that_render_refuses() {
+fn the_blueprint_contains_no_secret_and_no_key_that_render_refuses() {
     let text = read("render.yaml");
     let blueprint = lines(&text);
     let has = |line: &str| blueprint.iter().any(|other| other.trim() == line);
-    assert!(has("previews:") && has("generation: \"off\""), "a preview would take the webhook");
+    assert!(has("previews:") && has("generation: \"off\""), "previews must be off: they have the same bot token");
     assert!(has("runtime: docker") && has("plan: free") && has("region: frankfurt"));
-    // On the free plan there is no disk, one instance, and no longer time to stop.
+    // Render refuses these keys on the free plan.
     for refused in ["disk:", "numInstances:", "maxShutdownDelaySeconds:", "preDeployCommand:", "scaling:"] {
         assert!(!blueprint.iter().any(|line| line.trim().starts_with(refused)), "{refused} on the free plan");
     }
@@ -237,28 +263,29 @@ fn the_blueprint_holds_no_secret_and_nothing_that_render_refuses() {
             ("DATABASE_URL", "value: \"memory:\""),
         ]
     );
-    assert!(!text.contains("numInstances: 2\n    disk:"), "a disk belongs to one instance");
+    assert!(!text.contains("numInstances: 2\n    disk:"), "only one instance can have the disk");
 }
 
 #[test]
-fn each_test_that_the_threat_model_names_is_there() {
+fn every_test_in_the_threat_model_exists() {
     let page = read(".github/SECURITY.md");
     let is_test = |span: &&str| {
         span.matches('_').count() > 2 && span.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
     };
     let tests: Vec<_> = spans(&page).into_iter().filter(is_test).collect();
     assert!(tests.len() > 15, "{tests:?}");
-    let mut places = vec!["src".to_owned(), "tests/it".to_owned()];
+    let mut paths = vec!["src".to_owned(), "tests/it".to_owned()];
     let mut sources = String::new();
-    while let Some(place) = places.pop() {
-        match fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(&place)) {
+    while let Some(path) = paths.pop() {
+        match fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path)) {
             Ok(folder) => {
-                places.extend(folder.map(|entry| format!("{place}/{}", entry.unwrap().file_name().to_str().unwrap())));
+                paths.extend(folder.map(|entry| format!("{path}/{}", entry.unwrap().file_name().to_str().unwrap())));
             }
-            Err(_) => sources += &read(&place),
+            Err(_) => sources += &read(&path),
         }
     }
     for test in tests {
+        // The inbox contract lists its tests in a macro.
         let contract = format!("\n        {test}\n");
         assert!(sources.contains(&format!("fn {test}(")) || sources.contains(&contract), "{test}");
     }

@@ -86,15 +86,15 @@ async fn the_health_has_each_key_once_however_the_registration_stands() {
     let wanted = TestAppBuilder::default().with("webhook.register", false);
     assert_eq!(health(&wanted.start().await).await["webhook"]["standing"], "off");
 
-    for (code, standing) in [(500, "registering"), (400, "refused")] {
+    for (code, status) in [(500, "registering"), (400, "refused")] {
         let sandbox = crate::harness::start_sandbox(&SystemClock).await;
         let what = FaultKind::Status { code, description: "no".to_owned(), retry_after: None };
         sandbox.add_fault(Fault { method: Some("setWebhook".to_owned()), times: None, what });
         let app = TestAppBuilder::default().with_sandbox(&sandbox).start().await;
-        let mut standings = app.standing.clone();
-        standings.wait_for(|seen| seen.sentence().contains("not registered")).await.unwrap();
+        let mut statuses = app.registration.clone();
+        statuses.wait_for(|seen| seen.sentence().contains("not registered")).await.unwrap();
         let webhook = &health(&app).await["webhook"];
-        assert_eq!((&webhook["standing"], &webhook["trouble"]), (&standing.into(), &Value::Null));
+        assert_eq!((&webhook["standing"], &webhook["trouble"]), (&status.into(), &Value::Null));
         assert!(webhook["reason"].is_string(), "{webhook}");
     }
 }

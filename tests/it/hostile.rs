@@ -31,7 +31,7 @@ impl Fodder {
         let seeds = fs::read_dir(fuzz.join("seeds").join(reader)).unwrap();
         let mut seeds: Vec<_> = seeds.map(|seed| seed.unwrap().path()).collect();
         seeds.sort();
-        let words = fs::read_to_string(fuzz.join("words").join(reader)).unwrap();
+        let words = fs::read_to_string(fuzz.join("dictionaries").join(reader)).unwrap();
         let words = words.lines().map(|word| {
             // A fuzzer's word is written as JSON writes a text, but for its bytes.
             let word: String = serde_json::from_str(&word.replace("\\x", "\\u00")).unwrap();

@@ -1,4 +1,4 @@
-//! Many instances on one PostgreSQL, and a PostgreSQL that is away, old, new or slow.
+//! Many instances on one PostgreSQL, and a PostgreSQL that is away, new or slow.
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use crate::harness::postgres::{Database, Server};
 use crate::harness::waiting::{soon, until};
 
-/// One instance's inbox; it stops with the value.
+/// The inbox of one instance. It stops when the value is dropped.
 struct Instance {
     inbox: Arc<dyn Inbox>,
     shutdown: Shutdown,
@@ -50,7 +50,7 @@ impl Instance {
         self.inbox.accept(message(id, chat)).await
     }
 
-    /// Works off whatever is due until `enough`; says what was served, each with its chat.
+    /// Claims and settles updates until `enough` is true. Returns their ids, each with its chat.
     async fn serve(&self, enough: impl Fn() -> bool) -> Vec<(ChatKey, UpdateId)> {
         let mut served = Vec::new();
         while !enough() {
@@ -66,7 +66,7 @@ impl Instance {
 }
 
 fn message(id: i64, chat: i64) -> Update {
-    #[expect(clippy::disallowed_methods, reason = "the database's clock goes on by itself too")]
+    #[expect(clippy::disallowed_methods, reason = "the clock of the database cannot be moved by hand either")]
     let now = Timestamp::now();
     Update {
         id: UpdateId(id),
@@ -89,8 +89,8 @@ async fn two_instances_together_serve_each_update_once_and_each_chat_in_order() 
         let instances = &instances;
         async move {
             for turn in 0..each {
-                // Telegram sends the next update of a chat when the one before was acknowledged, and
-                // to whichever instance the platform's balancer chooses; now and then it sends one twice.
+                // Telegram sends the next update of a chat when the last one was acknowledged. The load balancer of the
+                // platform chooses the instance. Some updates are delivered twice.
                 let id = chat * 1_000 + turn;
                 for instance in [turn % 2, 0, 1].map(|which| &instances[usize::try_from(which).unwrap()]) {
                     instance.store(id, chat).await.unwrap();
@@ -118,13 +118,13 @@ async fn two_instances_together_serve_each_update_once_and_each_chat_in_order() 
 }
 
 #[tokio::test]
-async fn an_idle_instance_hears_of_what_another_has_accepted() {
+async fn an_idle_instance_claims_what_another_one_accepted() {
     let Some(database) = Database::fresh().await else { return };
     let [busy, idle] = [Instance::ready(&database).await, Instance::ready(&database).await];
     busy.store(1, 1).await.unwrap();
     let claiming = async {
         loop {
-            idle.inbox.due().await;
+            idle.inbox.ready().await;
             if let Some(delivery) = idle.inbox.claim(1).await.unwrap().pop() {
                 return delivery;
             }
@@ -134,13 +134,13 @@ async fn an_idle_instance_hears_of_what_another_has_accepted() {
 }
 
 #[tokio::test]
-async fn what_overtakes_on_its_way_into_a_chat_is_served_first_and_nothing_is_passed_over() {
+async fn an_update_that_is_overtaken_on_the_way_into_its_chat_is_handled_later_and_not_lost() {
     let Some(database) = Database::fresh().await else { return };
     let instance = Instance::ready(&database).await;
     instance.store(1, 7).await.unwrap();
     let mut other = database.connect().await;
-    // Another instance has the chat; ours draws a place for 2 and waits; the other draws a later one
-    // for 3, and is through first.
+    // Another instance has locked the chat. Ours draws a sequence number for 2 and waits. The other one draws a later
+    // number for 3, and commits first.
     let lock = "BEGIN; SELECT FROM doorbell.chats WHERE chat_key = 'chat:7' FOR UPDATE";
     sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
     let overtaking = async {
@@ -164,7 +164,7 @@ async fn what_overtakes_on_its_way_into_a_chat_is_served_first_and_nothing_is_pa
 }
 
 #[tokio::test]
-async fn instances_that_start_at_the_same_time_make_the_tables_once() {
+async fn instances_that_start_at_the_same_time_create_the_tables_once() {
     let Some(database) = Database::fresh().await else { return };
     let instances: Vec<_> = join_all((0..5).map(|_| Instance::ready(&database))).await;
     for (id, instance) in (0..).zip(&instances) {
@@ -173,7 +173,7 @@ async fn instances_that_start_at_the_same_time_make_the_tables_once() {
 }
 
 #[tokio::test]
-async fn a_newer_database_is_used_if_it_allows_this_version_and_left_alone_if_not() {
+async fn a_newer_database_is_used_only_if_it_allows_this_version() {
     let Some(database) = Database::fresh().await else { return };
     drop(Instance::ready(&database).await);
     database.run("UPDATE doorbell.schema_version SET version = 99").await;
@@ -184,7 +184,7 @@ async fn a_newer_database_is_used_if_it_allows_this_version_and_left_alone_if_no
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_waited_for() {
+async fn an_instance_waits_for_a_database_that_is_away() {
     let Some(server) = Server::start() else { return };
     let database = server.database().await;
     server.stop_immediately();
@@ -193,13 +193,13 @@ async fn a_database_that_is_not_there_is_waited_for() {
     assert!(asked.elapsed() < Duration::from_secs(1), "opening does not wait");
     let refused = instance.store(1, 1).await;
     assert!(matches!(refused, Err(InboxError::Unavailable(_))), "{refused:?}");
-    assert!(asked.elapsed() < Duration::from_secs(5), "Telegram is told soon");
+    assert!(asked.elapsed() < Duration::from_secs(5), "Telegram gets an answer soon");
     server.start_again();
     until("the update to be stored", async || instance.store(1, 1).await.ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_fails_again_and_again_loses_nothing_that_was_acknowledged() {
+async fn a_server_that_fails_repeatedly_loses_no_acknowledged_update() {
     let Some(server) = Server::start() else { return };
     let database = server.database().await;
     let instance = Instance::ready(&database).await;
@@ -207,7 +207,7 @@ async fn a_server_that_fails_again_and_again_loses_nothing_that_was_acknowledged
     for round in 0..3 {
         let ids: Vec<i64> = (round * 100..round * 100 + 100).collect();
         let failing = async {
-            // While they are on their way.
+            // The updates are being stored meanwhile.
             until("some to be stored", async || instance.inbox.survey().await.ok()).await;
             server.stop_immediately();
             server.start_again();
@@ -223,7 +223,7 @@ async fn a_server_that_fails_again_and_again_loses_nothing_that_was_acknowledged
 }
 
 #[tokio::test]
-async fn a_server_that_stands_still_holds_nobody_up_for_long() {
+async fn a_server_that_hangs_delays_an_answer_only_briefly() {
     let Some(server) = Server::start() else { return };
     let database = server.database().await;
     let instance = Instance::ready(&database).await;

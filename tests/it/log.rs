@@ -1,4 +1,4 @@
-//! The log never blocks the service, and says what it lost.
+//! The log never blocks the service, and reports the lines that it lost.
 
 use std::io::{BufRead, BufReader, PipeReader, Write, pipe};
 use std::process::Stdio;
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::harness::{Line, Program, SECRET, free_port, get, message};
 
-/// A service whose standard error is a pipe, and the end of it that nobody reads yet.
-fn into_a_pipe(filter: &str, folder: &tempfile::TempDir) -> (Program, PipeReader) {
+/// A service whose standard error is a pipe, and the reading end of the pipe.
+fn serve_into_pipe(filter: &str, folder: &tempfile::TempDir) -> (Program, PipeReader) {
     let (reader, writer) = pipe().unwrap();
     let port = free_port();
     let mut command = Program::command(&["serve"]);
@@ -23,7 +23,7 @@ fn into_a_pipe(filter: &str, folder: &tempfile::TempDir) -> (Program, PipeReader
         ("LOG_FORMAT", "json"),
     ]);
     let child = command.spawn().expect("the program starts");
-    // The command keeps the other end open, and would keep the reader from seeing its end.
+    // The command holds the writing end open too. Without this, the reader would never see the end of the pipe.
     drop(command);
     let log = folder.path().join("log");
     std::fs::write(&log, "").unwrap();
@@ -32,7 +32,7 @@ fn into_a_pipe(filter: &str, folder: &tempfile::TempDir) -> (Program, PipeReader
     (program, reader)
 }
 
-/// Delivers updates on one connection; each must be acknowledged.
+/// Delivers updates on one connection. Each must be acknowledged.
 async fn deliver(program: &Program, updates: impl Iterator<Item = i64>) {
     let mut line = Line::open(program.addr).await.unwrap();
     for id in updates {
@@ -41,10 +41,10 @@ async fn deliver(program: &Program, updates: impl Iterator<Item = i64>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standard_error_that_nobody_reads_stops_nothing() {
+async fn the_service_works_while_standard_error_is_not_read() {
     for filter in ["info", "debug"] {
         let folder = tempfile::tempdir().unwrap();
-        let (mut program, unread) = into_a_pipe(filter, &folder);
+        let (mut program, unread) = serve_into_pipe(filter, &folder);
         tokio::time::timeout(Duration::from_mins(1), deliver(&program, 1..=2_500)).await.expect("acknowledged");
         assert_eq!(get(program.addr, "/healthz").status, 200);
         program.signal("TERM");
@@ -54,10 +54,10 @@ async fn a_standard_error_that_nobody_reads_stops_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_comes_late_is_told_how_many_lines_were_lost() {
+async fn a_late_reader_is_told_how_many_lines_were_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut program, reader) = into_a_pipe("debug", &folder);
-    // Known updates: a line each, and nothing to be handled.
+    let (mut program, reader) = serve_into_pipe("debug", &folder);
+    // Known updates cause one line each, and no work.
     deliver(&program, std::iter::repeat_n(1, 12_000)).await;
     let (found, told) = tokio::sync::oneshot::channel();
     let mut log = std::fs::File::create(folder.path().join("log")).unwrap();
@@ -70,11 +70,12 @@ async fn a_reader_that_comes_late_is_told_how_many_lines_were_lost() {
             if line.contains("lines of the log were lost")
                 && let Some(found) = found.take()
             {
-                found.send(line).expect("somebody waits");
+                found.send(line).expect("the test waits");
             }
         }
     });
-    let said = tokio::time::timeout(Duration::from_secs(20), told).await.expect("in time").expect("it is said");
+    let said =
+        tokio::time::timeout(Duration::from_secs(20), told).await.expect("in time").expect("the loss is reported");
     let said: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert!(said["lines"].as_u64().is_some_and(|lines| lines > 100), "{said}");
     program.signal("TERM");

@@ -1,5 +1,4 @@
-//! A call whose answer gets lost may have been carried out: it is sent three times in all, over restarts too,
-//! and no more.
+//! A call whose answer is lost may have been carried out. It is sent at most three times in all, restarts included.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use doorbell::clock::{Clock, ManualClock, SystemClock};
-use doorbell::dispatch::GivenUp;
+use doorbell::dispatch::GiveUpReason;
 use doorbell::sandbox::{Fault, FaultKind, Sandbox};
 use doorbell::telegram::Call;
 use serde_json::{Value, json};
@@ -21,7 +20,7 @@ fn lost(method: &str, times: Option<u32>, what: FaultKind) -> Fault {
     Fault { method: Some(method.to_owned()), times, what }
 }
 
-/// A service on this file, which says again what is said to it, in as many messages as there are words.
+/// A service on this file that answers a message with one message for each word.
 async fn service(clock: &ManualClock, telegram: &Sandbox, folder: &Arc<TempDir>, attempts: u32) -> TestApp {
     let handler = does(|update| async move {
         let chat = update.chat_key.chat_id().expect("a chat");
@@ -33,14 +32,14 @@ async fn service(clock: &ManualClock, telegram: &Sandbox, folder: &Arc<TempDir>,
 }
 
 /// A clock, a Telegram and a folder that outlive a service.
-async fn scene() -> (ManualClock, Sandbox, Arc<TempDir>) {
+async fn surroundings() -> (ManualClock, Sandbox, Arc<TempDir>) {
     let clock = ManualClock::new(SystemClock.now());
     let telegram = start_sandbox(&SystemClock).await;
     (clock, telegram, Arc::new(tempfile::tempdir().expect("a temporary folder")))
 }
 
-/// Lets minutes pass, and whatever becomes due be done.
-async fn pass(app: &TestApp, clock: &ManualClock) {
+/// Moves the clock by three minutes, and lets the service do what becomes ready.
+async fn pass_time(app: &TestApp, clock: &ManualClock) {
     for _ in 0..6 {
         app.drain().await;
         clock.advance(Duration::from_secs(30));
@@ -49,18 +48,18 @@ async fn pass(app: &TestApp, clock: &ManualClock) {
 }
 
 #[tokio::test]
-async fn a_call_whose_answer_gets_lost_is_sent_three_times_and_its_chat_goes_on() {
+async fn a_call_whose_answer_is_lost_is_sent_three_times_and_then_its_chat_continues() {
     for what in [FaultKind::Lost, FaultKind::Garbage, FaultKind::Close] {
-        let (clock, telegram, folder) = scene().await;
+        let (clock, telegram, folder) = surroundings().await;
         let app = service(&clock, &telegram, &folder, 3).await;
         let log = Log::capture();
         telegram.add_fault(lost("sendMessage", Some(3), what.clone()));
         app.deliver(&message(1, 7, "secret-words")).await;
         app.deliver(&message(2, 7, "after")).await;
-        pass(&app, &clock).await;
+        pass_time(&app, &clock).await;
         assert_eq!(count_calls(&telegram, "sendMessage"), 4, "{what:?}");
         assert_eq!(app.replies(7).last().map(String::as_str), Some("after"));
-        assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Unknown).get(), 1);
+        assert_eq!(app.dispatch.counts().given_up.of(GiveUpReason::Unknown).get(), 1);
         let given_up = log.lines("every answer was lost");
         assert!(given_up.len() == 1 && given_up[0].contains("chat:7") && given_up[0].contains("sendMessage"));
         assert!(log.lines("secret-words").is_empty());
@@ -68,8 +67,8 @@ async fn a_call_whose_answer_gets_lost_is_sent_three_times_and_its_chat_goes_on(
 }
 
 #[tokio::test]
-async fn the_sends_are_counted_over_restarts() {
-    let (clock, telegram, folder) = scene().await;
+async fn the_count_of_sends_survives_a_restart() {
+    let (clock, telegram, folder) = surroundings().await;
     telegram.add_fault(lost("sendMessage", None, FaultKind::Lost));
     for sent in [1, 2, 3, 3] {
         let mut app = service(&clock, &telegram, &folder, 3).await;
@@ -85,8 +84,8 @@ async fn the_sends_are_counted_over_restarts() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_surely_not_carried_out_is_not_counted() {
-    let (clock, telegram, folder) = scene().await;
+async fn a_call_that_was_certainly_not_carried_out_is_not_counted() {
+    let (clock, telegram, folder) = surroundings().await;
     let app = service(&clock, &telegram, &folder, 3).await;
     let throttled = FaultKind::Status { code: 429, description: "Too Many Requests".to_owned(), retry_after: Some(1) };
     let sure = [FaultKind::Html(502), FaultKind::Html(404), throttled, FaultKind::Html(302)];
@@ -97,15 +96,15 @@ async fn a_call_that_was_surely_not_carried_out_is_not_counted() {
     telegram.add_fault(lost("sendMessage", Some(1), FaultKind::Garbage));
     app.deliver(&message(1, 7, "hello")).await;
     for _ in 0..3 {
-        pass(&app, &clock).await;
+        pass_time(&app, &clock).await;
     }
-    assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Unknown).get(), 0);
+    assert_eq!(app.dispatch.counts().given_up.of(GiveUpReason::Unknown).get(), 0);
     assert_eq!((count_calls(&telegram, "sendMessage"), app.replies(7).len()), (11, 3), "the third send is answered");
 }
 
 #[tokio::test]
-async fn of_several_calls_a_restart_begins_with_the_one_that_failed() {
-    let (clock, telegram, folder) = scene().await;
+async fn after_a_restart_the_calls_continue_with_the_one_that_failed() {
+    let (clock, telegram, folder) = surroundings().await;
     let mut app = service(&clock, &telegram, &folder, 3).await;
     telegram.add_fault(lost("sendMessage", Some(1), FaultKind::Slow(Duration::ZERO)));
     telegram.add_fault(lost("sendMessage", Some(1), FaultKind::Html(502)));
@@ -122,8 +121,8 @@ async fn of_several_calls_a_restart_begins_with_the_one_that_failed() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_let_go_at_the_hard_stop_was_sent_and_one_that_waited_for_its_turn_was_not() {
-    let (clock, telegram, folder) = scene().await;
+async fn a_call_in_flight_at_the_hard_stop_counts_as_sent_and_a_waiting_one_does_not() {
+    let (clock, telegram, folder) = surroundings().await;
     let mut app = service(&clock, &telegram, &folder, 1).await;
     telegram.add_fault(lost("sendMessage", Some(1), FaultKind::Hang));
     app.deliver(&message(1, 7, "in-flight")).await;
@@ -141,7 +140,7 @@ async fn a_call_that_is_let_go_at_the_hard_stop_was_sent_and_one_that_waited_for
     assert_eq!(count_calls(&telegram, "sendMessage"), 2);
 }
 
-/// A Bot API on a bare socket. It carries out each `sendMessage`, and then writes these bytes and closes.
+/// A Bot API on a plain socket. It carries out each `sendMessage`, answers with these bytes, and closes.
 async fn spoils_answers(bytes: &'static [u8]) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port is free");
     let addr = listener.local_addr().expect("it has an address");
@@ -183,7 +182,7 @@ async fn answer(mut stream: TcpStream, bytes: &'static [u8], carried_out: Arc<Mu
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_anywhere_is_an_unknown_outcome_and_a_cut_refusal_is_none() {
+async fn a_truncated_success_is_an_unknown_outcome_and_a_truncated_refusal_is_not() {
     let success = b"HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\n{\"ok\":true,\"result\":";
     let cuts: [(&[u8], usize); 7] = [
         (b"", 3),
@@ -191,7 +190,7 @@ async fn an_answer_that_is_cut_anywhere_is_an_unknown_outcome_and_a_cut_refusal_
         (b"HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\n", 3),
         (success, 3),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"ok\":tr", 3),
-        // Surely not carried out: sent as often as it takes, here until the test has seen enough.
+        // Certainly not carried out: sent again without a limit, here until the test ends.
         (b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 40\r\n\r\n<html>", 7),
         (b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 9\r\ncontent-length: 40\r\n\r\n{", 7),
     ];
@@ -208,7 +207,7 @@ async fn an_answer_that_is_cut_anywhere_is_an_unknown_outcome_and_a_cut_refusal_
         let wanted = wanted.with("telegram.api_url", format!("http://{api}")).with("webhook.register", false);
         let mut app = wanted.start().await;
         app.deliver(&message(1, 7, "a")).await;
-        pass(&app, &clock).await;
+        pass_time(&app, &clock).await;
         let cut = String::from_utf8_lossy(bytes);
         assert_eq!(carried_out.lock().expect("no panic").len(), sends, "{cut:?}");
         assert_eq!(runs.load(Ordering::Relaxed), 1, "the handler is not run again");

@@ -1,11 +1,10 @@
-//! The promises, each tried through the real program: `App::build` on a free port, with our own
-//! sandbox as Telegram.
+//! Tests of the promises through the real program: `App::build` on a free port, with our own sandbox as Telegram.
 
 #![expect(
     unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test that meets what it did not expect has failed, and says where; `pub` means: for the other tests"
+    reason = "a panic fails the test and shows its line; `pub` means visible to the other tests"
 )]
 
 mod harness;
@@ -30,7 +29,6 @@ mod front_door_close;
 mod front_door_slow;
 mod front_door_wire;
 mod front_page;
-mod healing;
 mod health;
 mod hostile;
 mod house;
@@ -59,3 +57,4 @@ mod storms;
 mod supervised;
 mod traces;
 mod two_bots;
+mod webhook_repair;

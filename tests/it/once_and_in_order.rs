@@ -1,10 +1,9 @@
-//! Once, and in order: a redelivered update has one effect, and updates of one chat are handled in
-//! the order in which they came.
+//! Once, and in order: a redelivered update has one effect.
 
 use crate::harness::{TestApp, message};
 
 #[tokio::test]
-async fn the_same_update_five_times_has_one_reply() {
+async fn an_update_that_is_delivered_five_times_has_one_reply() {
     let app = TestApp::spawn().await;
     for _ in 0..5 {
         assert_eq!(app.deliver(&message(1, 7, "/start")).await.status, 200);
@@ -14,7 +13,7 @@ async fn the_same_update_five_times_has_one_reply() {
 }
 
 #[tokio::test]
-async fn fifty_copies_at_once_have_one_reply_and_fifty_times_200() {
+async fn fifty_concurrent_copies_get_200_and_one_reply() {
     let app = TestApp::spawn().await;
     let update = message(1, 7, "/start");
     let answers = futures_util::future::join_all((0..50).map(|_| app.deliver(&update))).await;

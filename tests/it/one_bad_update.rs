@@ -1,5 +1,5 @@
-//! One bad update harms nobody: bounded retries, then it lies with the dead; its chat goes on, and
-//! no other chat waits.
+//! One bad update harms no other: after bounded retries it becomes a dead-letter update, its chat goes on, and no other
+//! chat waits.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use tokio::sync::{Barrier, Notify};
 
 use crate::harness::{Log, TestApp, TestAppBuilder, does, id, message, text, waiting};
 
-/// A service whose time a test moves.
+/// A service whose clock the test moves.
 async fn at_rest(clock: &ManualClock, wanted: TestAppBuilder) -> TestApp {
     let mut wanted = wanted;
     wanted.clock = Arc::new(clock.clone());
@@ -28,12 +28,12 @@ fn clock() -> ManualClock {
     ManualClock::new(SystemClock.now())
 }
 
-/// Says what came, in the chat it came from.
+/// Repeats the text of the message in its chat.
 fn echo(update: &Update) -> Vec<Call> {
     vec![Call::send_message(update.chat_key.chat_id().expect("a chat"), text(update))]
 }
 
-/// A handler to which "poison" is what `poisoned` makes of it; how often that came.
+/// A handler that answers "poison" by `poisoned` and every other text by an echo. Also returns how often "poison" came.
 fn poisoned_by(
     poisoned: impl Fn() -> Result<Vec<Call>, HandlerError> + Send + Sync + 'static,
 ) -> (impl Handler, Arc<AtomicUsize>) {
@@ -52,7 +52,7 @@ fn poisoned_by(
     (handler, tries)
 }
 
-/// Poison, and more behind it and beside it.
+/// Delivers "poison", an update after it in the same chat, and one in another chat.
 async fn is_tried_eight_times(handler: impl Handler + 'static, tries: &AtomicUsize) {
     let clock = clock();
     let mut app = at_rest(&clock, TestAppBuilder::default().with_handler(handler)).await;
@@ -73,25 +73,25 @@ async fn is_tried_eight_times(handler: impl Handler + 'static, tries: &AtomicUsi
 }
 
 #[tokio::test]
-async fn an_update_that_fails_dies_after_eight_attempts_and_its_chat_goes_on() {
+async fn a_failing_update_is_given_up_after_eight_attempts_and_its_chat_goes_on() {
     let (handler, tries) = poisoned_by(|| Err(HandlerError::Retry("no".to_owned())));
     is_tried_eight_times(handler, &tries).await;
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_harms_its_own_update_only() {
+async fn a_panic_of_the_handler_harms_only_its_update() {
     let (handler, tries) = poisoned_by(|| panic!("as some bots do"));
     is_tried_eight_times(handler, &tries).await;
 }
 
 #[tokio::test]
-async fn a_dead_update_lets_its_chat_go_on_at_once() {
+async fn the_chat_of_a_dead_letter_update_goes_on_at_once() {
     let (handler, _) = poisoned_by(|| Err(HandlerError::Reject("never".to_owned())));
     let clock = clock();
     let mut app = at_rest(&clock, TestAppBuilder::default().with_handler(handler)).await;
     app.deliver(&message(1, 7, "poison")).await;
     app.deliver(&message(2, 7, "after it")).await;
-    // The clock stands still: what is replied to did not wait.
+    // The clock stands still, so the reply did not wait.
     app.drain().await;
     assert_eq!((app.survey().await.dead, app.replies(7)), (1, vec!["after it".to_owned()]));
     app.allow_unfinished_work = true;
@@ -113,7 +113,7 @@ async fn a_handler_that_takes_too_long_counts_as_failed() {
         clock.advance(Duration::from_secs(29));
         assert_eq!(app.survey().await.held, 1, "it has 30 s");
         clock.advance(Duration::from_secs(1));
-        let ended = waiting::until("it is let go", async || (app.survey().await.held == 0).then_some(()));
+        let ended = waiting::until("the attempt has ended", async || (app.survey().await.held == 0).then_some(()));
         ended.await;
         assert_eq!(app.survey().await.dead, u64::from(attempt == 2));
         clock.advance(Duration::from_secs(1));
@@ -148,7 +148,7 @@ async fn a_bot_that_is_away_for_ten_minutes_loses_nothing_and_answers_in_order()
 }
 
 #[tokio::test]
-async fn an_update_whose_life_is_over_is_not_handled_late() {
+async fn an_update_expires_at_the_end_of_its_lifetime() {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
     let away = does(move |_| {
@@ -174,7 +174,7 @@ async fn chats_run_side_by_side_and_the_updates_of_a_chat_one_after_another() {
     let handler = does(move |update| {
         let (meeting, order) = (Arc::clone(&meeting), Arc::clone(&noted));
         async move {
-            // Each waits here for one of the other chat: one after another they would never meet.
+            // Each waits here for an update of the other chat. One after another they would wait for ever.
             meeting.wait().await;
             order.lock().expect("no panic").push((update.chat_key.chat_id(), update.id.0));
             Ok(vec![])
@@ -193,7 +193,7 @@ async fn chats_run_side_by_side_and_the_updates_of_a_chat_one_after_another() {
 }
 
 #[tokio::test]
-async fn a_chat_whose_handler_hangs_delays_nobody() {
+async fn a_hanging_handler_delays_no_other_chat() {
     let handler = does(|update| async move {
         if text(&update) == "hang" {
             std::future::pending::<()>().await;
@@ -211,7 +211,7 @@ async fn a_chat_whose_handler_hangs_delays_nobody() {
 }
 
 #[tokio::test]
-async fn a_full_inbox_asks_telegram_to_come_again_and_still_knows_what_it_has() {
+async fn a_full_inbox_answers_503_with_retry_after_and_200_to_known_updates() {
     let away = does(|_| async { Err(HandlerError::Unavailable("away".to_owned())) });
     let mut app = at_rest(&clock(), TestAppBuilder::default().with_handler(away).with("inbox.capacity", 2)).await;
     let updates: [Value; 3] = [message(1, 7, "a"), message(2, 8, "a"), message(3, 9, "a")];
@@ -226,7 +226,7 @@ async fn a_full_inbox_asks_telegram_to_come_again_and_still_knows_what_it_has() 
 }
 
 #[tokio::test]
-async fn what_a_person_wrote_is_not_repeated_by_a_panic_and_its_place_is_told() {
+async fn the_log_of_a_panic_names_its_place_and_no_text_of_a_person() {
     let log = Log::capture();
     let handler = does(|update| async move {
         assert!(text(&update) == "nothing", "not wanted: {}", text(&update));

@@ -1,5 +1,4 @@
-//! Calls to the Bot API go through a proxy where one is set, and nowhere else; its password is shown
-//! nowhere.
+//! Calls to the Bot API go through the proxy of the settings. No other request does, and the password is never shown.
 
 use std::path::Path;
 
@@ -8,7 +7,7 @@ use doorbell::sandbox::{Sandbox, TOKEN};
 
 use crate::harness::{MARK, Program, Proxy, SECRET, fetch, run, start_sandbox, waiting};
 
-/// The program itself, with these variables beside those of every bot, and its log.
+/// Starts the program with these variables, beside those that every bot needs.
 fn program(folder: &Path, variables: &[(&str, &str)]) -> Program {
     let inbox = format!("sqlite:{}", folder.join("inbox.db").display());
     let common = [("TELEGRAM_BOT_TOKEN", TOKEN), ("WEBHOOK_SECRET", SECRET), ("DATABASE_URL", &inbox[..])];
@@ -21,19 +20,19 @@ async fn registered(sandbox: &Sandbox, program: &Program) {
     assert!(sandbox.webhook().is_some());
 }
 
-/// The lines of the log that speak of a proxy.
+/// The lines of the log about a proxy.
 fn told(folder: &Path) -> Vec<String> {
     let log = std::fs::read_to_string(folder.join("log")).expect("there is a log");
     log.lines().filter(|line| line.contains("proxy") && line.contains("doorbell")).map(str::to_owned).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bot_api_elsewhere_is_called_through_the_proxy_that_is_set() {
+async fn a_bot_api_on_another_host_is_called_through_the_proxy() {
     let sandbox = start_sandbox(&SystemClock).await;
     let proxy = Proxy::before(sandbox.addr()).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = format!("http://operator:{MARK}%2F@{}", proxy.addr);
-    // Nobody knows the name but the proxy.
+    // Only the proxy can resolve this host name.
     let program = program(folder.path(), &[("TELEGRAM_API_URL", "http://bot-api.test"), ("TELEGRAM_PROXY", &url)]);
     registered(&sandbox, &program).await;
     let heads = proxy.heads();
@@ -46,7 +45,7 @@ async fn a_bot_api_elsewhere_is_called_through_the_proxy_that_is_set() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socks_proxy_is_asked_for_the_name_with_the_password() {
+async fn a_socks_proxy_gets_the_host_name_and_the_password() {
     let sandbox = start_sandbox(&SystemClock).await;
     let proxy = Proxy::before(sandbox.addr()).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -57,7 +56,7 @@ async fn a_socks_proxy_is_asked_for_the_name_with_the_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn telegrams_own_bot_api_is_called_through_the_environments_proxy_by_a_tunnel() {
+async fn telegrams_bot_api_is_called_through_a_tunnel_of_the_environments_proxy() {
     let proxy = Proxy::before(([127, 0, 0, 1], 9).into()).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = format!("http://operator:{MARK}@{}", proxy.addr);
@@ -88,7 +87,7 @@ async fn a_bot_api_on_this_machine_is_never_called_through_a_proxy() {
     variables.push(("TELEGRAM_API_URL", &api));
     let program = program(folder.path(), &variables);
     registered(&sandbox, &program).await;
-    // Nor is the service itself, by whoever asks it.
+    // The commands call the service without the proxy too.
     let rung = {
         let (url, folder) = (format!("http://{}", program.addr), folder.path().to_owned());
         let variables: Vec<_> =
@@ -106,7 +105,7 @@ async fn a_bot_api_on_this_machine_is_never_called_through_a_proxy() {
 }
 
 #[test]
-fn a_proxy_that_cannot_mean_what_was_written_is_refused_unshown() {
+fn an_ambiguous_proxy_url_is_refused_and_not_shown() {
     let url = format!("http://operator:2024/{MARK}@proxy.example.org:3128");
     for variable in ["TELEGRAM_PROXY", "HTTPS_PROXY"] {
         let ended = run(&["settings"], &[(variable, &url[..])], Path::new("/"));

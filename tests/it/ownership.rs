@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use doorbell::clock::SystemClock;
-use doorbell::registrar::Standing;
+use doorbell::registrar::Status;
 use doorbell::sandbox::{Fault, FaultKind, TOKEN};
 
 use crate::harness::{Log, Program, SteppedClock, TestApp, TestAppBuilder, count_calls, fetch, post, start_sandbox};
@@ -19,14 +19,14 @@ fn host(app: &TestApp) -> String {
 }
 
 /// How a service stands, once that is as expected.
-async fn stands(app: &TestApp, expected: fn(&Standing) -> bool) -> Standing {
-    let mut standing = app.standing.clone();
-    let reached = standing.wait_for(expected);
+async fn stands(app: &TestApp, expected: fn(&Status) -> bool) -> Status {
+    let mut status = app.registration.clone();
+    let reached = status.wait_for(expected);
     tokio::time::timeout(Duration::from_secs(20), reached).await.expect("in time").expect("it runs").clone()
 }
 
-fn is_refused(standing: &Standing) -> bool {
-    matches!(standing, Standing::Refused { .. })
+fn is_refused(status: &Status) -> bool {
+    matches!(status, Status::Refused { .. })
 }
 
 #[tokio::test]
@@ -44,8 +44,8 @@ async fn of_two_production_services_the_newest_keeps_the_webhook_and_the_older_s
     assert_eq!(log.lines("The newest start wins").len(), 1);
 
     clock.advance(600, 2).await;
-    assert_eq!(*older.standing.borrow(), Standing::Superseded { host: host(&newer) });
-    assert!(newer.standing.borrow().is_active());
+    assert_eq!(*older.registration.borrow(), Status::Superseded { host: host(&newer) });
+    assert!(newer.registration.borrow().is_active());
     assert_eq!(count_calls(&sandbox, "setWebhook"), 2, "nobody flaps");
     assert_eq!(log.lines(&format!("Another service, at {}, has taken this bot's webhook", host(&newer))).len(), 1);
     let ready = fetch(older.addr, "/readyz").await;
@@ -56,7 +56,7 @@ async fn of_two_production_services_the_newest_keeps_the_webhook_and_the_older_s
     assert_eq!(count_calls(&sandbox, "setWebhook"), 2, "what leads to a service that is gone is still not ours");
     sandbox.start_polling_copy();
     clock.advance(121, 1).await;
-    assert!(older.standing.borrow().is_active());
+    assert!(older.registration.borrow().is_active());
     assert!(sandbox.webhook().expect("it is set").url.contains(&host(&older)));
     assert_eq!(count_calls(&sandbox, "setWebhook"), 3);
 }
@@ -88,7 +88,7 @@ async fn a_laptop_leaves_productions_webhook_alone_and_says_how_to_take_it_on_pu
     // Production has the first right to a webhook that is gone for a moment.
     sandbox.start_polling_copy();
     clock.advance(120, 2).await;
-    assert!(production.standing.borrow().is_active());
+    assert!(production.registration.borrow().is_active());
     assert!(sandbox.webhook().expect("it is set").url.contains(&host(&production)));
 
     let on_purpose = TestAppBuilder::default()
@@ -173,7 +173,7 @@ async fn ten_instances_that_start_together_agree_without_a_storm_or_noise() {
     }
     clock.advance(60, 10).await;
     for instance in &mut instances {
-        assert!(instance.standing.borrow().is_active(), "{:?}", *instance.standing.borrow());
+        assert!(instance.registration.borrow().is_active(), "{:?}", *instance.registration.borrow());
     }
     let calls = count_calls(&sandbox, "setWebhook");
     assert!((10..=50).contains(&calls), "{calls} calls");
@@ -215,7 +215,7 @@ async fn while_telegram_is_down_health_is_200_and_its_return_is_noticed_within_s
     assert_eq!(fetch(app.addr, "/healthz").await.status, 200);
     clock.advance(300, 1).await;
     assert_eq!(fetch(app.addr, "/healthz").await.status, 200);
-    assert!(!app.standing.borrow().is_active());
+    assert!(!app.registration.borrow().is_active());
     assert_eq!(log.lines("The webhook is not registered now").len(), 1, "said once");
     sandbox.clear_faults();
     clock.advance(10, 1).await;

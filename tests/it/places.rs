@@ -1,16 +1,16 @@
-//! How many updates are in dispatch's hands: what a place is held for, and what bounds the outcomes that
-//! are on their way into the inbox.
+//! No more updates are in progress than `dispatch.concurrency`, from the claim until the outcome is recorded. So a
+//! `kill -9` repeats no more replies than that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use doorbell::clock::{Clock, SystemClock};
-use doorbell::dispatch::Dispatch;
+use doorbell::dispatch::{self, Dispatch};
 use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
-use doorbell::telegram::{BotApi, BotToken, PacedApi};
+use doorbell::telegram::{BotApi, BotToken, RateLimitedApi};
 use doorbell::telemetry::Traces;
 use doorbell::update::{Update, UpdateId};
 use tokio::sync::Semaphore;
@@ -18,25 +18,25 @@ use tokio::sync::Semaphore;
 use crate::harness::waiting::until;
 use crate::harness::{does, message};
 
-/// Updates, each of a chat of its own.
+/// The number of updates, each of another chat.
 const UPDATES: usize = 20;
 
-/// An inbox that writes an outcome only when it may.
-struct Reluctant {
+/// An inbox that records an outcome only when the test permits it.
+struct ThrottledInbox {
     inbox: Arc<dyn Inbox>,
     may_write: Semaphore,
-    hands: Arc<Hands>,
+    progress: Arc<Progress>,
 }
 
-/// What is between its handler and the inbox.
+/// Counts the updates between the handler and the inbox.
 #[derive(Default)]
-struct Hands {
+struct Progress {
     handled: AtomicUsize,
     written: AtomicUsize,
     most: AtomicUsize,
 }
 
-impl Hands {
+impl Progress {
     fn handle(&self) {
         let handled = self.handled.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(handled - self.written.load(Ordering::SeqCst), Ordering::SeqCst);
@@ -44,10 +44,10 @@ impl Hands {
 }
 
 #[async_trait]
-impl Inbox for Reluctant {
+impl Inbox for ThrottledInbox {
     async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
         self.may_write.acquire().await.expect("it is never closed").forget();
-        self.hands.written.fetch_add(1, Ordering::SeqCst);
+        self.progress.written.fetch_add(1, Ordering::SeqCst);
         self.inbox.settle(lease, verdict).await
     }
 
@@ -55,8 +55,8 @@ impl Inbox for Reluctant {
         self.inbox.accept(update).await
     }
 
-    async fn due(&self) {
-        self.inbox.due().await;
+    async fn ready(&self) {
+        self.inbox.ready().await;
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
@@ -88,53 +88,57 @@ impl Inbox for Reluctant {
     }
 }
 
-/// Handles all updates in so many places, the outcomes written one at a time and none before `full` updates
-/// wait for that; the most that were in hand at once.
-async fn most_in_hand(places: usize, full: usize) -> usize {
+/// Handles all updates with this concurrency. No outcome is recorded before all slots are in use, and then one at a
+/// time. Returns the largest number of updates that were handled and not yet recorded.
+async fn most_in_progress(concurrency: usize) -> usize {
     let folder = tempfile::tempdir().unwrap();
-    let token = "123456789:AAtestTheTokenOfThePlacesTests0123456";
+    let token = "123456789:AAtestTheTokenOfTheSlotsTests01234567";
     let sources = Sources::default()
         .with("telegram.bot_token", token)
-        .with("dispatch.concurrency", i64::try_from(places).unwrap())
+        .with("dispatch.concurrency", i64::try_from(concurrency).unwrap())
         .with("inbox.url", format!("sqlite:{}", folder.path().join("inbox.db").display()));
     let settings = Settings::load(&sources, Need::Token).unwrap();
-    let (shutdown, clock, hands) = (Shutdown::new(), Arc::new(SystemClock), Arc::<Hands>::default());
+    let (shutdown, clock, progress) = (Shutdown::new(), Arc::new(SystemClock), Arc::<Progress>::default());
     let token = BotToken::new(token.to_owned().into());
     let inbox = inbox::open(&settings.inbox, token.bot_id(), clock.clone(), &shutdown, Arc::default()).unwrap();
-    let inbox = Arc::new(Reluctant { inbox, may_write: Semaphore::new(0), hands: Arc::clone(&hands) });
+    let inbox = Arc::new(ThrottledInbox { inbox, may_write: Semaphore::new(0), progress: Arc::clone(&progress) });
     for id in 1..=i64::try_from(UPDATES).unwrap() {
         let body = message(id, id, "Hello").to_string().into();
-        inbox.accept(Update::read(body, clock.now()).unwrap()).await.unwrap();
+        inbox.accept(Update::parse(body, clock.now()).unwrap()).await.unwrap();
     }
-    let api = PacedApi::new(BotApi::new(&settings.telegram, token, clock.clone()), &settings.outbound, clock.clone());
-    let handling = Arc::clone(&hands);
+    let api =
+        RateLimitedApi::new(BotApi::new(&settings.telegram, token, clock.clone()), &settings.outbound, clock.clone());
+    let handling = Arc::clone(&progress);
     let handler = does(move |_| {
         handling.handle();
         async { Ok(Vec::new()) }
     });
-    let (handler, traces) = (Arc::new(handler), Traces::default());
-    let dispatch = Dispatch::new(inbox.clone(), handler, api, settings.dispatch, clock, shutdown.clone(), traces);
+    let deps = dispatch::Deps {
+        inbox: inbox.clone(),
+        handler: Arc::new(handler),
+        api,
+        traces: Traces::default(),
+        clock,
+        shutdown: shutdown.clone(),
+    };
+    let dispatch = Dispatch::new(deps, settings.dispatch);
     let running = shutdown.tasks.spawn(async move { dispatch.run().await });
     let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
-    until("all that may be is in hand", async || (count(&hands.handled) == full).then_some(())).await;
+    until("all slots are in use", async || (count(&progress.handled) == concurrency).then_some(())).await;
     for written in 1..=UPDATES {
         inbox.may_write.add_permits(1);
-        until("an outcome is written", async || (count(&hands.written) == written).then_some(())).await;
+        until("an outcome is written", async || (count(&progress.written) == written).then_some(())).await;
     }
     until("all are done", async || (inbox.survey().await.unwrap().held == 0).then_some(())).await;
-    assert_eq!((count(&hands.handled), inbox.survey().await.unwrap().waiting), (UPDATES, 0));
+    assert_eq!((count(&progress.handled), inbox.survey().await.unwrap().waiting), (UPDATES, 0));
     shutdown.soft.cancel();
     running.await.unwrap();
-    count(&hands.most)
+    count(&progress.most)
 }
 
 #[tokio::test]
-async fn updates_are_handled_while_the_outcomes_of_others_are_being_written_and_those_are_bounded() {
-    // Two places, and four outcomes on their way for each but the first.
-    assert_eq!(most_in_hand(2, 6).await, 6);
-}
-
-#[tokio::test]
-async fn in_a_single_place_an_update_is_over_and_done_with_before_the_next_is_handled() {
-    assert_eq!(most_in_hand(1, 1).await, 1);
+async fn no_more_updates_are_in_progress_than_the_concurrency() {
+    for concurrency in [1, 2, 5] {
+        assert_eq!(most_in_progress(concurrency).await, concurrency);
+    }
 }

@@ -1,4 +1,4 @@
-//! The service behind a pooler of transactions, as platforms offer one: it relies on no session.
+//! The service behind a transaction pooler, as platforms offer one: it does not rely on sessions.
 
 use crate::crash::oracle::{Load, Oracle};
 use crate::harness::postgres::Database;

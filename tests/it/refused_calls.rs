@@ -1,10 +1,10 @@
-//! What Telegram refuses, or Doorbell on its behalf, is not made again; it is counted, and can be found among the
-//! dead updates. Its chat goes on.
+//! A call that Telegram refuses, or that Doorbell forbids, is not made again. It is counted and listed with the dead-letter
+//! updates. Its chat goes on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use doorbell::dispatch::GivenUp;
+use doorbell::dispatch::GiveUpReason;
 use doorbell::inbox::{Record, Selection};
 use doorbell::sandbox::{Fault, FaultKind};
 use doorbell::telegram::Call;
@@ -20,8 +20,8 @@ fn refuse(app: &TestApp, method: &str, times: Option<u32>, code: u16, descriptio
     app.sandbox.add_fault(Fault { method: Some(method.to_owned()), times, what });
 }
 
-/// A service whose handler makes these calls for each message but "hello", which it answers; how often it was
-/// run.
+/// A service whose handler returns these calls for each message except "hello", which it answers, and the number of its
+/// runs.
 async fn makes(calls: Vec<Call>) -> (TestApp, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
@@ -42,7 +42,7 @@ async fn dead(app: &TestApp) -> Vec<Record> {
 
 #[tokio::test]
 async fn a_reply_that_is_refused_makes_its_update_dead_and_names_its_command_and_chat() {
-    let (app, _) = makes(vec![Call::send_message(7, "<x>").answering("/start")]).await;
+    let (app, _) = makes(vec![Call::send_message(7, "<x>").with_origin("/start")]).await;
     let log = Log::capture();
     refuse(&app, "sendMessage", Some(1), 400, MARKUP);
     app.deliver(&message(1, 7, "/start")).await;
@@ -54,12 +54,12 @@ async fn a_reply_that_is_refused_makes_its_update_dead_and_names_its_command_and
     assert!(reason.starts_with("/start, sendMessage: Telegram refused it: 400"), "{reason}");
     let lines = log.lines("a call was refused");
     assert!(lines.len() == 1 && lines[0].contains("chat:7") && lines[0].contains("/start"), "{lines:?}");
-    assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Refused).get(), 1);
+    assert_eq!(app.dispatch.counts().given_up.of(GiveUpReason::Refused).get(), 1);
     assert_eq!(count_calls(&app.sandbox, "sendMessage"), 2, "it was not made again");
 }
 
 #[tokio::test]
-async fn the_other_calls_of_an_update_are_made_and_a_retry_makes_what_was_refused() {
+async fn the_other_calls_of_an_update_are_made_and_a_retry_makes_the_refused_one() {
     let (app, runs) = makes(vec![
         Call::send_message(7, "first"),
         Call::new("sendPhoto").with("chat_id", 7).with("photo", "a"),
@@ -67,7 +67,7 @@ async fn the_other_calls_of_an_update_are_made_and_a_retry_makes_what_was_refuse
     ])
     .await;
     refuse(&app, "sendPhoto", Some(1), 400, "Bad Request: not enough rights to send photos to the chat");
-    // The others are put off, and the refusal is not forgotten meanwhile.
+    // The other calls are delayed, and the refusal is remembered in the meantime.
     let throttled = FaultKind::Status { code: 429, description: "Too Many Requests".to_owned(), retry_after: Some(1) };
     app.sandbox.add_fault(Fault {
         method: Some("sendMessage".to_owned()),
@@ -84,16 +84,16 @@ async fn the_other_calls_of_an_update_are_made_and_a_retry_makes_what_was_refuse
     );
     app.inbox.revive(&Selection::All).await.expect("it can be revived");
     app.drain().await;
-    assert_eq!(app.replies(7), ["first", "third", "[photo]"], "what had been made is not made again");
+    assert_eq!(app.replies(7), ["first", "third", "[photo]"], "calls that were made are not made again");
     assert_eq!((runs.load(Ordering::Relaxed), app.survey().await.dead), (1, 0));
 }
 
 #[tokio::test]
-async fn a_retry_asks_a_mended_bot_again_where_nothing_had_been_carried_out() {
-    let mended = Arc::new(AtomicBool::new(false));
-    let is_mended = Arc::clone(&mended);
+async fn a_retry_runs_a_corrected_bot_again_if_no_call_was_made() {
+    let corrected = Arc::new(AtomicBool::new(false));
+    let is_corrected = Arc::clone(&corrected);
     let handler = does(move |_| {
-        let text = if is_mended.load(Ordering::Relaxed) { "<b>hi</b>" } else { "<x>hi" };
+        let text = if is_corrected.load(Ordering::Relaxed) { "<b>hi</b>" } else { "<x>hi" };
         async move { Ok(vec![Call::send_message(7, text).with("parse_mode", "HTML")]) }
     });
     let app = TestAppBuilder::default().with_handler(handler).start().await;
@@ -101,14 +101,14 @@ async fn a_retry_asks_a_mended_bot_again_where_nothing_had_been_carried_out() {
     app.deliver(&message(1, 7, "/start")).await;
     app.drain().await;
     assert_eq!((app.replies(7).len(), app.survey().await.dead), (0, 1));
-    mended.store(true, Ordering::Relaxed);
+    corrected.store(true, Ordering::Relaxed);
     app.inbox.revive(&Selection::All).await.expect("it can be revived");
     app.drain().await;
     assert_eq!((app.replies(7), app.survey().await.dead), (vec!["hi".to_owned()], 0));
 }
 
 #[tokio::test]
-async fn a_person_who_blocked_the_bot_and_a_query_that_is_too_old_leave_nothing_dead() {
+async fn a_blocked_bot_and_an_old_query_leave_no_dead_letter_update() {
     let (app, _) = makes(vec![
         Call::new("answerCallbackQuery").with("callback_query_id", "1"),
         Call::send_message(7, "never"),
@@ -122,7 +122,7 @@ async fn a_person_who_blocked_the_bot_and_a_query_that_is_too_old_leave_nothing_
     let survey = app.survey().await;
     assert_eq!((survey.waiting, survey.held, survey.dead), (0, 0, 0));
     assert_eq!(count_calls(&app.sandbox, "sendChatAction"), 1, "the next one is made");
-    assert_eq!(app.dispatch.counts().given_up.of(GivenUp::Ordinary).get(), 2);
+    assert_eq!(app.dispatch.counts().given_up.of(GiveUpReason::Ordinary).get(), 2);
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn a_handler_can_neither_poll_nor_touch_the_registration() {
         app.drain().await;
         let sent: Vec<_> = app.sandbox.calls()[before..].iter().map(|call| call.method.clone()).collect();
         assert_eq!(sent, ["sendMessage"], "{method} is not sent, and its chat goes on");
-        assert!(app.standing.borrow().is_active() && app.sandbox.webhook().is_some());
+        assert!(app.registration.borrow().is_active() && app.sandbox.webhook().is_some());
         let [record] = &dead(&app).await[..] else { panic!("one is dead") };
         let reason = record.reason.clone().unwrap_or_default();
         assert!(reason.to_lowercase().contains(&format!("may not call {}", method.to_lowercase())), "{reason}");
@@ -155,7 +155,7 @@ async fn a_handler_can_neither_poll_nor_touch_the_registration() {
 }
 
 #[tokio::test]
-async fn what_only_looks_like_a_forbidden_method_reaches_no_other_path() {
+async fn a_method_name_that_resembles_a_forbidden_one_is_not_sent() {
     for method in ["getUpdates ", "getUpdates?", "./getUpdates", "get%55pdates", "getUpdates\u{0}", "\u{212a}lose"] {
         let (app, _) = makes(vec![Call::new(method)]).await;
         let before = app.sandbox.calls().len();

@@ -1,4 +1,4 @@
-//! A start that cannot go well ends with 1, says what to do, and Telegram never hears of it.
+//! A start that cannot succeed exits with 1, says what to do, and sends nothing to Telegram.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
@@ -11,7 +11,7 @@ use crate::harness::{
     CommandOutput, FakeBotApi, Line, Program, echo_settings, echo_variables, message, print_line, run, serve_echo,
 };
 
-/// Tries to start a service that others would notice.
+/// Tries to start a service that would register itself.
 fn start(telegram: &FakeBotApi, inbox: &Path, folder: &Path) -> CommandOutput {
     let (api, inbox, settings) = (telegram.url(), format!("sqlite:{}", inbox.display()), echo_settings(folder));
     let mut variables = echo_variables(&api, &inbox, &settings);
@@ -25,20 +25,20 @@ fn refused(ended: &CommandOutput, words: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_second_process_on_the_same_file_is_refused_and_the_first_unharmed() {
+async fn a_second_process_on_the_same_file_is_refused_and_the_first_goes_on() {
     let (telegram, other) = (FakeBotApi::start().await, FakeBotApi::start().await);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let inbox = folder.path().join("inbox.db");
     let first = serve_echo(&telegram, &format!("sqlite:{}", inbox.display()), folder.path(), &[]);
     refused(&start(&other, &inbox, folder.path()), "another process is using the inbox");
-    assert_eq!(other.methods(), [""; 0], "nothing was begun");
+    assert_eq!(other.methods(), [""; 0], "nothing was sent");
     let answer = Line::open(first.addr).await.expect("it listens").deliver(&message(1, 7, "/echo 1")).await;
     assert_eq!(answer.expect("an answer").status, 200);
     telegram.until("the first replies", |telegram| telegram.sent(7).len() == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_file_of_a_newer_version_is_left_as_it_is() {
+async fn the_file_of_a_newer_version_is_unchanged() {
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     let inbox = made_by_the_service(&telegram, folder.path());
     let file = Connection::open(&inbox).expect("a database");
@@ -46,11 +46,11 @@ async fn the_file_of_a_newer_version_is_left_as_it_is() {
     drop(file);
     let before = telegram.methods();
     refused(&start(&telegram, &inbox, folder.path()), "was written by a newer Doorbell");
-    assert_eq!(telegram.methods(), before, "nothing was begun");
+    assert_eq!(telegram.methods(), before, "nothing was sent");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_file_that_is_damaged_inside_is_refused_before_anything_is_begun() {
+async fn a_damaged_file_is_refused_before_anything_is_sent() {
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     let inbox = made_by_the_service(&telegram, folder.path());
     let file = std::fs::File::options().write(true).open(&inbox).expect("it can be written");
@@ -59,11 +59,11 @@ async fn a_file_that_is_damaged_inside_is_refused_before_anything_is_begun() {
     file.write_all_at(&vec![0xa5; usize::try_from(length - 4096).expect("small")], 4096).expect("it can be written");
     let before = telegram.methods();
     refused(&start(&telegram, &inbox, folder.path()), "is damaged or is not a SQLite database");
-    assert_eq!(telegram.methods(), before, "nothing was begun");
+    assert_eq!(telegram.methods(), before, "nothing was sent");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_file_that_may_only_be_read_is_refused_before_anything_is_begun() {
+async fn a_read_only_file_is_refused_before_anything_is_sent() {
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     let inbox = made_by_the_service(&telegram, folder.path());
     std::fs::set_permissions(&inbox, Permissions::from_mode(0o444)).expect("it is ours");
@@ -71,7 +71,7 @@ async fn a_file_that_may_only_be_read_is_refused_before_anything_is_begun() {
     let (api, url, settings) = (telegram.url(), format!("sqlite:{}", inbox.display()), echo_settings(folder.path()));
     let mut variables = echo_variables(&api, &url, &settings);
     variables.extend([("PORT", "0"), ("PUBLIC_URL", "http://127.0.0.1:1"), ("HOST", "127.0.0.1")]);
-    // The administrator may write everything; this one has laid that right down.
+    // Root may write every file, so it gives that right up here.
     let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     let program = env!("CARGO_BIN_EXE_doorbell");
     let (first, rest): (_, &[&str]) =
@@ -82,20 +82,20 @@ async fn a_file_that_may_only_be_read_is_refused_before_anything_is_begun() {
     let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
     let ended = CommandOutput { code: ended.status.code().unwrap_or(-1), stdout: String::new(), stderr };
     refused(&ended, "cannot be opened for writing");
-    assert_eq!(telegram.methods(), before, "nothing was begun");
+    assert_eq!(telegram.methods(), before, "nothing was sent");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_volume_that_belongs_to_root_is_named_with_who_should_have_it() {
+async fn a_volume_of_root_is_named_with_the_command_that_changes_its_owner() {
     if std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() != 0) {
-        print_line("left out: only root can make a folder of root's");
+        print_line("skipped: only root can create a folder that belongs to root");
         return;
     }
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
     let volume = folder.path().join("data");
     std::fs::create_dir(&volume).expect("it can be made");
-    // Everybody can read the program there, also where this repository lies in a folder of root's.
+    // The copy can be read by every user, even if this repository is in a folder of root.
     let program = folder.path().join("doorbell");
     std::fs::copy(env!("CARGO_BIN_EXE_doorbell"), &program).expect("it can be copied");
     let (api, settings) = (telegram.url(), echo_settings(folder.path()));
@@ -113,10 +113,10 @@ async fn a_volume_that_belongs_to_root_is_named_with_who_should_have_it() {
         let remedy = format!("`chown -R 1000:1000 {}`", volume.display());
         assert!(stderr.contains(&whose) && stderr.contains(&remedy), "{stderr}");
     }
-    assert_eq!(telegram.methods(), [""; 0], "nothing was begun");
+    assert_eq!(telegram.methods(), [""; 0], "nothing was sent");
 }
 
-/// The file of a service that has ended.
+/// The inbox file of a service that has ended.
 fn made_by_the_service(telegram: &FakeBotApi, folder: &Path) -> std::path::PathBuf {
     let inbox = folder.join("inbox.db");
     let mut program: Program = serve_echo(telegram, &format!("sqlite:{}", inbox.display()), folder, &[]);

@@ -1,11 +1,11 @@
-//! Registered by itself: at start the service points Telegram at its own public URL.
+//! The service registers itself: at start it points Telegram at its own public URL.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use doorbell::clock::SystemClock;
-use doorbell::registrar::Standing;
+use doorbell::registrar::Status;
 use doorbell::sandbox::{Fault, FaultKind, Sandbox, TOKEN};
 
 use crate::harness::{Program, SECRET, TestApp, TestAppBuilder, count_calls, fetch, run, start_sandbox, waiting};
@@ -25,14 +25,14 @@ async fn at_start_it_points_telegram_at_its_own_public_url() {
 }
 
 #[tokio::test]
-async fn below_the_path_of_its_public_url_it_registers_and_is_found_as_wanted() {
+async fn a_public_url_with_a_path_is_registered_with_its_path() {
     let sandbox = start_sandbox(&SystemClock).await;
     let at = |url: &str| TestAppBuilder::default().with_sandbox(&sandbox).with("webhook.public_url", url).start();
     sandbox.route("bots.example.org", ([127, 0, 0, 1], 9).into());
     let app = at("https://bots.example.org/shop/").await;
     app.registered().await;
     assert_eq!(sandbox.webhook().expect("it is set").url, "https://bots.example.org/shop/telegram/webhook");
-    assert_eq!(*app.standing.borrow(), Standing::Active { host: "bots.example.org".to_owned() });
+    assert_eq!(*app.registration.borrow(), Status::Active { host: "bots.example.org".to_owned() });
     // Another start of the same bot under another path of the host takes it.
     let other = at("https://bots.example.org/other").await;
     other.registered().await;
@@ -55,7 +55,7 @@ async fn a_refused_token_ends_the_service() {
     assert!(refused.to_string().contains("401"), "{refused}");
 }
 
-/// The program itself at this Telegram, with these variables beside; its folder is the inbox's.
+/// Starts the program at this Telegram with additional variables. The inbox and the log are in `folder`.
 fn program(sandbox: &Sandbox, folder: &std::path::Path, more: &[(&str, &str)]) -> (Program, PathBuf) {
     let (api, log) = (sandbox.api_url(), folder.join("log"));
     let inbox = format!("sqlite:{}", folder.join("inbox.db").display());
@@ -72,7 +72,7 @@ fn program(sandbox: &Sandbox, folder: &std::path::Path, more: &[(&str, &str)]) -
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_enters_the_dns_after_the_start_is_registered_within_15_seconds() {
     let sandbox = start_sandbox(&SystemClock).await;
-    // First its certificate is not there, then its name: the sandbox asks a name server, which knows no `.invalid`.
+    // First the certificate is missing, then the name: the sandbox asks a name server, which knows no `.invalid`.
     let description = "Bad Request: bad webhook: SSL error {error:0A000086:SSL routines::certificate verify failed}";
     let what = FaultKind::Status { code: 400, description: description.to_owned(), retry_after: None };
     sandbox.add_fault(Fault { method: Some("setWebhook".into()), times: Some(1), what });
@@ -91,11 +91,11 @@ async fn a_host_that_enters_the_dns_after_the_start_is_registered_within_15_seco
     for words in ["certificate verify failed", "Failed to resolve host", "every few seconds"] {
         assert!(log.contains(words), "{words}: {log}");
     }
-    assert!(!log.contains("ERROR"), "nobody has to look");
+    assert!(!log.contains("ERROR"), "no operator is needed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn webhook_set_beside_a_running_service_never_makes_it_say_that_it_is_not_registered() {
+async fn webhook_set_never_makes_a_running_service_report_that_it_is_not_registered() {
     let sandbox = start_sandbox(&SystemClock).await;
     let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
     let often = ("DOORBELL__WEBHOOK__WATCH_INTERVAL", "1s");
@@ -108,7 +108,7 @@ async fn webhook_set_beside_a_running_service_never_makes_it_say_that_it_is_not_
             ("TELEGRAM_API_URL", sandbox.api_url()),
             ("WEBHOOK_SECRET", SECRET.to_owned()),
             ("PUBLIC_URL", url.clone()),
-            // Every other time with other limits than the service has, which then sets its own again.
+            // In every other round with other limits than the service has, which then sets its own again.
             ("DOORBELL__WEBHOOK__MAX_CONNECTIONS", (40 - round % 2 * 33).to_string()),
         ];
         let folder = Arc::clone(&folder);
@@ -118,9 +118,9 @@ async fn webhook_set_beside_a_running_service_never_makes_it_say_that_it_is_not_
         });
         let set = set.await.expect("no panic");
         assert_eq!(set.code, 0, "{}{}", set.stdout, set.stderr);
-        sandbox.until(|sandbox| count_calls(sandbox, "setWebhook") > before).await;
+        sandbox.until(|sandbox| count(sandbox, "setWebhook") > before).await;
         if round == 0 {
-            // Both came at the start of the service, which is then ready a moment later.
+            // Both registered at the start of the service, which is ready a moment later.
             let ready = async || (fetch(program.addr, "/readyz").await.status == 200).then_some(());
             waiting::until("the service is ready", ready).await;
         }
@@ -156,8 +156,8 @@ async fn a_service_that_leaves_registration_to_others_is_ready() {
     let findings: serde_json::Value = serde_json::from_str(&doctor.await.expect("no panic").stdout).expect("JSON");
     let findings = findings["findings"].as_array().expect("a list");
     let service = findings.iter().find(|finding| finding["check"] == "service").expect("it was reached");
-    assert_eq!(service["verdict"], "well", "{service}");
-    // Without a public URL it is not the operator's wish.
+    assert_eq!(service["verdict"], "ok", "{service}");
+    // A missing public URL is not what the operator wants.
     let app = TestAppBuilder::default().with("webhook.public_url", "").start().await;
     assert_eq!(fetch(app.addr, "/readyz").await.status, 503);
 }

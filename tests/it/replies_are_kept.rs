@@ -1,13 +1,13 @@
-//! `/start` is answered: replies obey Telegram's 429s, survive its outages, and are made later where
-//! they cannot be made now, without asking the bot again.
+//! `/start` is answered: replies obey Telegram's 429s and survive its outages. Calls that cannot be made now are made later,
+//! and the handler does not run again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use doorbell::clock::{Clock, ManualClock, SystemClock};
-use doorbell::dispatch::Outcome;
 use doorbell::handler::Handler;
+use doorbell::inbox::VerdictKind;
 use doorbell::sandbox::{Fault, FaultKind, TOKEN};
 use doorbell::telegram::Call;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::harness::{TestApp, TestAppBuilder, does, message, waiting};
 
-/// A service whose time a test moves.
+/// A service whose clock the test moves.
 async fn at_rest(handler: impl Handler + 'static) -> (TestApp, ManualClock) {
     let clock = ManualClock::new(SystemClock.now());
     let mut wanted = TestAppBuilder::default().with_handler(handler);
@@ -26,7 +26,7 @@ async fn at_rest(handler: impl Handler + 'static) -> (TestApp, ManualClock) {
     (app, clock)
 }
 
-/// A handler that always makes these calls, and how often it was run.
+/// A handler that always returns these calls. Also returns how often it ran.
 fn makes(calls: Vec<Call>) -> (impl Handler, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
@@ -46,13 +46,13 @@ fn status(code: u16, description: &str, retry_after: Option<u64>) -> FaultKind {
     FaultKind::Status { code, description: description.to_owned(), retry_after }
 }
 
-/// How often a method was called so far.
+/// How often a method has been called.
 fn calls(app: &TestApp, method: &str) -> usize {
     app.sandbox.calls().iter().filter(|call| call.method == method).count()
 }
 
 #[tokio::test]
-async fn calls_left_over_are_made_later_and_the_handler_is_not_run_again() {
+async fn calls_that_are_left_are_made_later_without_the_handler() {
     let photo = Call::new("sendPhoto").with("chat_id", 7).with("photo", "a");
     let (handler, runs) = makes(vec![Call::send_message(7, "one"), photo, Call::send_message(7, "three")]);
     let (app, clock) = at_rest(handler).await;
@@ -67,8 +67,8 @@ async fn calls_left_over_are_made_later_and_the_handler_is_not_run_again() {
 }
 
 #[tokio::test]
-async fn a_throttled_chat_is_not_called_before_its_time_and_others_go_on() {
-    // Whoever writes, chat 7 hears of it first.
+async fn a_throttled_chat_waits_and_other_chats_go_on() {
+    // Chats 7 and 8 both cause a message to chat 7.
     let handler = does(|update| async move {
         let chat = update.chat_key.chat_id().unwrap_or_default();
         Ok(if chat == 9 {
@@ -97,7 +97,7 @@ async fn a_throttled_chat_is_not_called_before_its_time_and_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_429_that_is_not_about_a_chat_holds_everybody_back() {
+async fn a_429_without_a_chat_delays_all_calls() {
     let handler = does(|update| async move {
         Ok(match update.chat_key.chat_id() {
             Some(chat) => vec![Call::send_message(chat, "hello")],
@@ -151,8 +151,8 @@ async fn after_an_outage_of_telegram_every_reply_is_sent_once() {
     }
 }
 
-/// A Bot API that knows what ours does not: what a call is answered with, by its method and a part
-/// of its parameters.
+/// A Bot API with fixed answers, chosen by the method and a part of the parameters, for cases that the sandbox cannot
+/// produce.
 async fn telegram(answers: &[(&str, Value, u16, Value)]) -> MockServer {
     let server = MockServer::start().await;
     for (method, params, status, answer) in answers {
@@ -197,7 +197,7 @@ async fn a_group_that_became_a_supergroup_is_followed_at_once() {
 }
 
 #[tokio::test]
-async fn the_cap_of_a_chat_is_kept() {
+async fn the_cap_of_a_chat_is_obeyed() {
     let (handler, _) = makes((0..4).map(|_| Call::send_message(7, "a")).collect());
     let app = TestAppBuilder::default().with_handler(handler).with("outbound.per_chat_per_second", 10).start().await;
     app.registered().await;
@@ -209,7 +209,7 @@ async fn the_cap_of_a_chat_is_kept() {
 }
 
 #[tokio::test]
-async fn under_a_cap_each_call_that_waits_is_put_off_once_and_made_when_its_turn_is() {
+async fn under_a_cap_a_waiting_call_is_put_off_once_and_made_at_its_turn() {
     let handler = does(|update| async move {
         Ok(vec![Call::send_message(update.chat_key.chat_id().unwrap_or_default(), "hello")])
     });
@@ -219,13 +219,13 @@ async fn under_a_cap_each_call_that_waits_is_put_off_once_and_made_when_its_turn
     let app = wanted.start().await;
     app.registered().await;
     let chats = 30;
-    // What has a turn within two seconds waits for it where it runs.
+    // A call whose turn is within two seconds waits in its attempt.
     for chat in 1..=chats {
         assert_eq!(app.deliver(&message(chat, chat, "/start")).await.status, 200);
     }
     let ended = |outcome| app.attempts().of(outcome).get();
     for made in 1..=30 {
-        let so_far = || (ended(Outcome::Done), ended(Outcome::CallsLeft));
+        let so_far = || (ended(VerdictKind::Done), ended(VerdictKind::CallsLeft));
         waiting::until("one call a second", async || (so_far() == (made, 27)).then_some(())).await;
         clock.advance(Duration::from_secs(1));
     }

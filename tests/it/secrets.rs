@@ -1,5 +1,5 @@
-//! Fail closed: everything goes wrong that can, while the program is at its most talkative. That it
-//! tells no secret is looked after by the harness, here as in every other test (`harness/canary.rs`).
+//! Fail closed: no failure puts a secret or a text of a person into the log, a page or an error, even with the log at its
+//! most detailed level. As in every other test, the harness searches all output for secrets (`harness/canary.rs`).
 
 use std::fs;
 use std::io::{Read, Write};
@@ -20,25 +20,24 @@ use crate::harness::{
     MARK, Program, SECRET, SandboxProcess, TestAppBuilder, does, get, message, post, raw, run, run_openly, until,
 };
 
-/// A token of the right form that no Bot API knows. Every secret holds the mark that the harness
-/// looks for in each log, answer, file and command line.
-const TOKEN_OF_NO_BOT: &str = "123456789:AAtest-CANARY-0123456789-CANARY";
+/// A well-formed token that no Bot API knows. Every secret contains the mark for which the harness searches each log,
+/// answer, file and command line.
+const UNKNOWN_TOKEN: &str = "123456789:AAtest-CANARY-0123456789-CANARY";
 const ADMIN: &str = "the-operators-CANARY";
-/// In all that a person wrote, and in what is sent to annoy: the log has it nowhere.
-const WORDS: &str = "MARKED";
+/// A word in every text of a person and in every malformed request. It must not appear in the log.
+const PERSONAL: &str = "MARKED";
 
-/// A Bot API that answers each call with the next of these, and repeats the last.
+/// A Bot API that answers each call with the next of these answers.
 fn bot_api(answers: Vec<String>) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port is free");
-    let addr = listener.local_addr().expect("it has an address");
+    let addr = listener.local_addr().expect("the listener has an address");
     std::thread::spawn(move || {
-        let mut answers = answers.into_iter().peekable();
+        let mut answers = answers.into_iter();
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
             let mut request = [0; 4096];
             let _ = stream.read(&mut request);
-            let answer = answers.next_if(|_| true);
-            let Some(answer) = answer else { continue };
+            let Some(answer) = answers.next() else { continue };
             let _ = stream.write_all(answer.as_bytes());
         }
     });
@@ -51,7 +50,7 @@ fn http(status: &str, body: &str) -> String {
 
 fn variables<'a>(api_url: &'a str, inbox: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
-        ("TELEGRAM_BOT_TOKEN", TOKEN_OF_NO_BOT),
+        ("TELEGRAM_BOT_TOKEN", UNKNOWN_TOKEN),
         ("WEBHOOK_SECRET", SECRET),
         ("ADMIN_TOKEN", ADMIN),
         ("TELEGRAM_API_URL", api_url),
@@ -61,29 +60,29 @@ fn variables<'a>(api_url: &'a str, inbox: &'a str) -> Vec<(&'a str, &'a str)> {
     ]
 }
 
-/// Waits until the log holds these words.
+/// Waits until the log contains `words`, and returns the log.
 fn logged(log: &Path, words: &str) -> String {
     until(words, Duration::from_secs(20), || fs::read_to_string(log).ok().filter(|said| said.contains(words)))
 }
 
 #[test]
-fn no_trouble_with_telegram_brings_a_secret_into_log_health_or_command_line() {
-    let echo = format!(r#"{{"ok":false,"error_code":400,"description":"Bad Request: bot{TOKEN_OF_NO_BOT}/getMe"}}"#);
-    let troubles = [
-        http("500 Internal Server Error", &format!("<html>bot{TOKEN_OF_NO_BOT}</html>")),
+fn no_failure_of_telegram_puts_a_secret_into_the_log_the_health_or_a_command_line() {
+    let echo = format!(r#"{{"ok":false,"error_code":400,"description":"Bad Request: bot{UNKNOWN_TOKEN}/getMe"}}"#);
+    let failures = [
+        http("500 Internal Server Error", &format!("<html>bot{UNKNOWN_TOKEN}</html>")),
         http("302 Found\r\nlocation: /elsewhere", ""),
         http("200 OK", "{\"ok\":tru"),
         http("400 Bad Request", &echo),
         "SSH-2.0-OpenSSH\r\n".to_owned(),
     ];
     let refused = format!("http://127.0.0.1:{}", crate::harness::free_port());
-    let mut places = vec![(refused, "connection refused")];
-    for (trouble, words) in
-        troubles.into_iter().zip(["500", "302", "no answer of Telegram's", "Bad Request", "no answer of Telegram's"])
+    let mut failing_apis = vec![(refused, "connection refused")];
+    for (failure, words) in
+        failures.into_iter().zip(["500", "302", "no answer of Telegram's", "Bad Request", "no answer of Telegram's"])
     {
-        places.push((format!("http://{}", bot_api(vec![trouble; 50])), words));
+        failing_apis.push((format!("http://{}", bot_api(vec![failure; 50])), words));
     }
-    for (api_url, words) in places {
+    for (api_url, words) in failing_apis {
         let folder = tempfile::tempdir().unwrap();
         let (log, inbox) = (folder.path().join("log"), format!("sqlite:{}", folder.path().join("inbox.db").display()));
         let mut program = Program::serve(&variables(&api_url, &inbox), &log);
@@ -94,12 +93,12 @@ fn no_trouble_with_telegram_brings_a_secret_into_log_health_or_command_line() {
         assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0), "{words}");
         let said = fs::read_to_string(&log).unwrap();
         let ours = |line: &&str| line.contains("\"target\":\"doorbell");
-        assert_eq!(said.lines().find(|line| !ours(line)), None, "no library writes, whatever the filter says");
+        assert_eq!(said.lines().find(|line| !ours(line)), None, "no library writes to the log, whatever the filter is");
     }
 }
 
 #[test]
-fn a_refused_token_and_a_taken_port_end_it_without_a_word_of_a_secret() {
+fn a_refused_token_and_failed_commands_show_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     let unauthorized = http("401 Unauthorized", r#"{"ok":false,"error_code":401,"description":"Unauthorized"}"#);
     let api_url = format!("http://{}", bot_api(vec![unauthorized; 10]));
@@ -117,15 +116,15 @@ fn a_refused_token_and_a_taken_port_end_it_without_a_word_of_a_secret() {
         &["ring"],
     ] {
         let ended = run(arguments, &settings, folder.path());
-        assert!(!ended.stdout.is_empty() || !ended.stderr.is_empty(), "{arguments:?} says something");
+        assert!(!ended.stdout.is_empty() || !ended.stderr.is_empty(), "{arguments:?} prints something");
     }
-    // The two commands that are there to show it.
+    // The purpose of these two commands is to print the secret.
     assert_eq!(run_openly(&["webhook", "secret"], &settings, folder.path()).stdout.trim(), SECRET);
     assert!(run_openly(&["ring", "--curl"], &settings, folder.path()).stdout.contains(SECRET));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn updates_wrong_rings_and_faults_leave_no_secret_and_no_words_of_a_person_in_the_log() {
+async fn updates_refused_requests_and_faults_put_no_secret_and_no_text_of_a_person_into_the_log() {
     let telegram = Shutdown::new();
     let sandbox = Sandbox::start(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::new(SystemClock), &telegram)
         .await
@@ -136,7 +135,7 @@ async fn updates_wrong_rings_and_faults_leave_no_secret_and_no_words_of_a_person
     let mut settings = variables(&api_url, &inbox);
     settings.retain(|(name, _)| *name != "TELEGRAM_BOT_TOKEN");
     settings.push(("TELEGRAM_BOT_TOKEN", TOKEN));
-    // Telegram's own sentence, and one that nobody knows.
+    // A known error text of Telegram, and an unknown one.
     let quoting = "Bad Request: can't parse entities: Unsupported start tag \"MARKED\" at byte offset 5";
     let refused =
         |description: &str| FaultKind::Status { code: 400, description: description.to_owned(), retry_after: None };
@@ -169,27 +168,30 @@ async fn updates_wrong_rings_and_faults_leave_no_secret_and_no_words_of_a_person
         format!("GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {ADMIN}\r\nConnection: close\r\n\r\n");
     answers.push(raw(program.addr, metrics.as_bytes()).await.body);
     TcpStream::connect(program.addr).unwrap().write_all(b"MARKED, and no HTTP\r\n\r\n").unwrap();
-    assert!(answers.iter().all(|said| !said.contains(WORDS)), "{answers:#?}");
-    // A call hangs: the second signal is the hard stop.
+    assert!(answers.iter().all(|said| !said.contains(PERSONAL)), "{answers:#?}");
+    // A call hangs, so the second signal makes the stop a hard one.
     program.signal("TERM");
     logged(&log, "stopping");
     program.signal("TERM");
     assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
     let said = fs::read_to_string(&log).unwrap();
-    assert!(said.contains("update acknowledged"), "each update is in it");
-    assert!(said.contains("Unsupported start tag \\\"…\\\" at byte offset 5"), "the structure of a refusal is kept");
-    let leaks: Vec<_> = said.lines().filter(|line| line.contains(WORDS)).collect();
+    assert!(said.contains("update acknowledged"), "each update is in the log");
+    assert!(
+        said.contains("Unsupported start tag \\\"…\\\" at byte offset 5"),
+        "the structure of a refusal stays readable"
+    );
+    let leaks: Vec<_> = said.lines().filter(|line| line.contains(PERSONAL)).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
 }
 
-/// URLs that parse, and whose host is not the one that was written: a character of the password ends it.
+/// URLs that parse to the wrong host, because a character of the password ends the user information.
 fn misleading(scheme: &str, host: &str) -> Vec<String> {
     let user_infos = ["u:2024/CANARY", "u:p@ss/CANARY", "u:20?CANARY", "u:20#CANARY", "u@CANARY:wxyz", "u:CA\tNARY"];
     user_infos.iter().map(|user_info| format!("{scheme}://{user_info}@{host}")).collect()
 }
 
 #[test]
-fn a_url_that_does_not_mean_what_was_written_is_refused_and_no_part_of_it_is_shown() {
+fn a_url_that_parses_to_the_wrong_host_is_refused_and_no_part_of_it_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let keys = [
         ("DATABASE_URL", "inbox.url", "postgres", "db.invalid/bot"),
@@ -222,7 +224,7 @@ fn a_url_that_does_not_mean_what_was_written_is_refused_and_no_part_of_it_is_sho
 }
 
 #[test]
-fn a_password_of_the_database_and_its_unknown_parameters_are_in_no_log_page_or_command() {
+fn the_database_password_and_unknown_parameters_appear_in_no_log_page_or_command_output() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let port = crate::harness::free_port();
@@ -244,9 +246,9 @@ fn a_password_of_the_database_and_its_unknown_parameters_are_in_no_log_page_or_c
 }
 
 #[test]
-fn of_a_warning_of_a_library_the_log_has_that_there_was_one_and_not_what_it_says() {
+fn a_warning_of_a_library_is_logged_without_its_text() {
     let folder = tempfile::tempdir().unwrap();
-    // A file of passwords that others may read: the library warns of it, with its path.
+    // A password file that other users may read: the library warns about it, with its path.
     let (log, passwords) = (folder.path().join("log"), folder.path().join("CANARY.pgpass"));
     fs::write(&passwords, "127.0.0.1:*:*:*:CANARY\n").unwrap();
     fs::set_permissions(&passwords, fs::Permissions::from_mode(0o644)).unwrap();
@@ -261,7 +263,7 @@ fn of_a_warning_of_a_library_the_log_has_that_there_was_one_and_not_what_it_says
 }
 
 #[test]
-fn a_crash_leaves_no_memory_behind() {
+fn a_crash_leaves_no_core_dump() {
     let folder = tempfile::tempdir().unwrap();
     let mut program = Program::serve(&variables("http://127.0.0.1:1", "memory:"), &folder.path().join("log"));
     let playground = SandboxProcess::start();
@@ -269,7 +271,7 @@ fn a_crash_leaves_no_memory_behind() {
         let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
         let limit = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
         let (soft, hard) = (limit.split_whitespace().nth(4).unwrap(), limit.split_whitespace().nth(5).unwrap());
-        // 1 where it could be set, 0 where the limit was that already.
+        // The limit is 1 if the program could set it, and 0 if it was 0 before.
         assert!(matches!((soft, hard), ("1", "1") | ("0", "0")), "{limit}");
     }
     program.signal("ABRT");
@@ -278,25 +280,25 @@ fn a_crash_leaves_no_memory_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_rows_of_postgresql_hold_updates_and_no_secret() {
+async fn the_rows_in_postgresql_contain_updates_and_no_secret() {
     let Some(database) = Database::fresh().await else { return };
-    let handler = does(|_| async { Err(HandlerError::Reject("it is not wanted".to_owned())) });
+    let handler = does(|_| async { Err(HandlerError::Reject("the handler rejects it".to_owned())) });
     let mut app = TestAppBuilder::default().with("inbox.url", &database.url).with_handler(handler).start().await;
     app.allow_unfinished_work = true;
     app.registered().await;
-    assert_eq!(app.deliver(&message(1, 1, "words that lie in a row")).await.status, 200);
+    assert_eq!(app.deliver(&message(1, 1, "text of a person")).await.status, 200);
     app.drain().await;
     let mut connection = database.connect().await;
     sqlx::query("SET xmlbinary = hex").execute(&mut connection).await.unwrap();
     let rows = sqlx::query_scalar("SELECT lower(database_to_xml(true, false, '')::text)");
     let rows: String = rows.fetch_one(&mut connection).await.unwrap();
-    assert!(rows.contains("it is not wanted") && rows.contains(&hex("words that lie in a row")), "{rows}");
+    assert!(rows.contains("the handler rejects it") && rows.contains(&hex("text of a person")), "{rows}");
     for secret in [TOKEN.rsplit(':').next().unwrap(), MARK] {
         assert!(!rows.contains(&secret.to_lowercase()) && !rows.contains(&hex(secret)), "{rows}");
     }
 }
 
-/// Bytes as PostgreSQL writes those of a `bytea`.
+/// The hexadecimal form in which PostgreSQL writes a `bytea`.
 fn hex(text: &str) -> String {
     text.bytes()
         .flat_map(|byte| [byte >> 4, byte & 15])

@@ -1,5 +1,5 @@
-//! What is wrong with the settings, or with what they name, is said before anything is begun: all of
-//! it at once, with what to do, and never with a secret.
+//! Problems with the settings are reported before anything starts: all at once, with what to do, and
+//! without a secret.
 
 use std::net::TcpListener;
 
@@ -7,7 +7,7 @@ use doorbell::sandbox::TOKEN;
 
 use crate::harness::{CommandOutput, run};
 
-/// Tries to start the service in an empty folder; what came of it, and the names of what it left.
+/// Tries to start the service in an empty folder. Returns its end and the names of the files that it left.
 fn serve(variables: &[(&str, &str)]) -> (CommandOutput, Vec<String>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let ended = run(&["serve"], variables, folder.path());
@@ -16,7 +16,7 @@ fn serve(variables: &[(&str, &str)]) -> (CommandOutput, Vec<String>) {
 }
 
 #[test]
-fn every_problem_is_listed_at_once_before_anything_is_begun() {
+fn every_problem_is_listed_at_once_before_anything_starts() {
     let (ended, left) = serve(&[
         ("DOORBELL__WEBHOOK__MAX_CONECTIONS", "5"),
         ("PORT", "http"),
@@ -38,7 +38,7 @@ fn every_problem_is_listed_at_once_before_anything_is_begun() {
 }
 
 #[test]
-fn an_unknown_key_of_a_file_is_named_with_its_line_and_the_nearest_known_one() {
+fn an_unknown_key_of_a_file_is_named_with_its_line_and_the_nearest_known_key() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("my.toml"), "[webhook]\nallowed_update = ['message']\n").unwrap();
     let ended = run(&["settings", "--config", "my.toml"], &[], folder.path());
@@ -68,7 +68,7 @@ fn a_template_that_cannot_be_used_is_named_with_its_file_and_line() {
 }
 
 #[test]
-fn a_mistyped_variable_does_not_pass_in_silence() {
+fn a_mistyped_variable_is_reported() {
     let (ended, left) = serve(&[("TELEGRAM_BOT_TOKEN", TOKEN), ("DOORBELL_WEBHOOK_TAKEOVER", "always")]);
     assert_eq!(ended.code, 2);
     assert!(ended.stderr.contains("the nearest is DOORBELL__WEBHOOK__TAKEOVER") && left.is_empty(), "{}", ended.stderr);
@@ -102,7 +102,7 @@ fn a_malformed_secret_is_described_and_never_shown() {
 }
 
 #[test]
-fn a_port_in_use_ends_with_1_and_says_which() {
+fn a_port_in_use_ends_with_status_1_and_names_the_port() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let (ended, _) = serve(&[("TELEGRAM_BOT_TOKEN", TOKEN), ("HOST", "127.0.0.1"), ("PORT", &port)]);
@@ -113,7 +113,7 @@ fn a_port_in_use_ends_with_1_and_says_which() {
 }
 
 #[test]
-fn an_inbox_that_cannot_be_used_ends_with_1_and_says_what_to_do() {
+fn an_inbox_that_cannot_be_used_ends_with_status_1_and_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let [damaged, foreign] = ["damaged.db", "foreign.db"].map(|name| folder.path().join(name));
     std::fs::write(&damaged, b"this was a database once, and now it is prose").unwrap();

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorbell::clock::{Clock, ManualClock};
-use doorbell::dispatch::Dispatch;
+use doorbell::dispatch::{self, Dispatch};
 use doorbell::handler::{Handler, HandlerError};
 use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
-use doorbell::telegram::{BotApi as Client, BotToken, Call, PacedApi};
+use doorbell::telegram::{BotApi as Client, BotToken, Call, RateLimitedApi};
 use doorbell::telemetry::Traces;
 use doorbell::update::{Update, UpdateId};
 use jiff::Timestamp;
@@ -126,17 +126,18 @@ async fn whoever_wakes_up_past_a_lease_makes_no_call_that_another_may_have_made(
     );
     let token = BotToken::new(token.to_owned().into());
     let inbox = inbox::open(&settings.inbox, token.bot_id(), shared.clone(), &shutdown, Arc::default()).unwrap();
-    let api = PacedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());
-    let dispatch = Dispatch::new(
-        inbox.clone(),
-        slow.clone(),
+    let api =
+        RateLimitedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());
+    let deps = dispatch::Deps {
+        inbox: inbox.clone(),
+        handler: slow.clone(),
         api,
-        settings.dispatch.clone(),
-        shared,
-        shutdown.clone(),
-        Traces::default(),
-    );
-    let update = Update::read(message(1, 7, "Hello").to_string().into(), clock.now()).unwrap();
+        traces: Traces::default(),
+        clock: shared,
+        shutdown: shutdown.clone(),
+    };
+    let dispatch = Dispatch::new(deps, settings.dispatch.clone());
+    let update = Update::parse(message(1, 7, "Hello").to_string().into(), clock.now()).unwrap();
     let offering = shutdown.tasks.spawn({
         let inbox = inbox.clone();
         async move { inbox.accept(update).await }
@@ -175,8 +176,8 @@ impl Inbox for SweepsForEver {
         self.inbox.accept(update).await
     }
 
-    async fn due(&self) {
-        self.inbox.due().await;
+    async fn ready(&self) {
+        self.inbox.ready().await;
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
@@ -229,16 +230,23 @@ async fn leases_are_prolonged_however_long_a_sweep_takes() {
     let file = inbox::open(&settings.inbox, token.bot_id(), shared.clone(), &shutdown, Arc::default()).unwrap();
     let inbox = Arc::new(SweepsForEver { inbox: file.clone(), sweeping: Semaphore::new(0) });
     let slow = Arc::new(Slow { begun: Semaphore::new(0), may_go_on: Semaphore::new(0) });
-    let api = PacedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());
-    let (settings, shared_inbox) = (settings.dispatch.clone(), inbox.clone());
-    let dispatch =
-        Dispatch::new(shared_inbox, slow.clone(), api, settings, shared, shutdown.clone(), Traces::default());
-    let update = Update::read(message(1, 7, "Hello").to_string().into(), clock.steady()).unwrap();
+    let api =
+        RateLimitedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());
+    let deps = dispatch::Deps {
+        inbox: inbox.clone(),
+        handler: slow.clone(),
+        api,
+        traces: Traces::default(),
+        clock: shared,
+        shutdown: shutdown.clone(),
+    };
+    let dispatch = Dispatch::new(deps, settings.dispatch.clone());
+    let update = Update::parse(message(1, 7, "Hello").to_string().into(), clock.steady()).unwrap();
     assert_eq!(file.accept(update).await.unwrap(), Accepted::Stored);
-    for work in [true, false] {
-        let dispatch = dispatch.clone();
-        tasks.spawn(async move { if work { dispatch.drain().await } else { dispatch.keep_up().await } });
-    }
+    let (leases, sweep, work) = (dispatch.clone(), dispatch.clone(), dispatch.clone());
+    tasks.spawn(async move { leases.maintain_leases().await });
+    tasks.spawn(async move { sweep.sweep_inbox().await });
+    tasks.spawn(async move { work.drain().await });
     soon("the handler begins", slow.begun.acquire()).await.unwrap().forget();
     for _ in 0..4 {
         for _ in 0..LEASE.as_secs() {

@@ -1,4 +1,4 @@
-//! Told to stop, the service ends what it has begun, loses nothing and leaves the webhook alone.
+//! After a stop signal the service finishes running work, loses nothing and keeps the webhook registered.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::harness::{
     Answer, FakeBotApi, Line, Program, TestApp, TestAppBuilder, does, fetch, message, print_line, serve_echo, waiting,
 };
 
-/// Render waits for 30 s; handlers that do not hang need none of that.
+/// Render waits for 30 s. A stop without a hanging handler is far shorter.
 const SOON: Duration = Duration::from_secs(10);
 
 /// Stops the service three times while updates arrive.
@@ -45,40 +45,40 @@ async fn stopped_under_load(inbox: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_under_load_ends_with_0_and_every_acknowledged_update_is_answered_once() {
+async fn a_stop_under_load_exits_with_0_and_each_acknowledged_update_is_answered_once() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     stopped_under_load(&format!("sqlite:{}", folder.path().join("inbox.db").display())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_storage_a_stop_under_load_gives_back_what_was_not_begun_and_repeats_nothing() {
+async fn without_storage_a_stop_under_load_returns_waiting_updates_to_telegram_and_repeats_none() {
     stopped_under_load("memory:").await;
 }
 
-/// A service whose Telegram does not answer, with one update under way.
+/// A service with one update in progress, whose Telegram does not answer.
 async fn busy(inbox: &str, folder: &std::path::Path) -> (FakeBotApi, Program, Line) {
     let telegram = FakeBotApi::start().await;
     telegram.hang(true);
     let program = serve_echo(&telegram, inbox, folder, &[]);
     let mut line = Line::open(program.addr).await.expect("it listens");
-    line.send(&message(1, 7, "/echo 1")).await.expect("it is heard");
+    line.send(&message(1, 7, "/echo 1")).await.expect("it is sent");
     telegram.until("the call arrives", |telegram| telegram.sent(7).len() == 1).await;
     (telegram, program, line)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_in_flight_is_answered_and_the_last_answer_says_that_it_is_the_last() {
+async fn a_request_in_flight_is_answered_with_connection_close() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (telegram, mut program, mut line) = busy("memory:", folder.path()).await;
     program.signal("TERM");
-    waiting::until("nobody is let in any more", async || Line::open(program.addr).await.err()).await;
+    waiting::until("the listener is closed", async || Line::open(program.addr).await.err()).await;
     telegram.hang(false);
     let answer = line.answer().await.expect("an answer");
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{}", answer.headers);
     assert_eq!(program.ended(SOON).code(), Some(0));
 }
 
-/// Returns when a service that was told to stop says so.
+/// Returns when `/healthz` says that the service stops.
 async fn stopping(addr: std::net::SocketAddr) {
     waiting::until("it says that it stops", async || {
         let health = fetch(addr, "/healthz").await;
@@ -87,7 +87,7 @@ async fn stopping(addr: std::net::SocketAddr) {
     .await;
 }
 
-/// Delivers an update to a service that has just been told to stop, on a connection that was idle then; the answer.
+/// Delivers an update on an idle connection just after the stop signal. Returns the answer.
 async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (FakeBotApi, Answer) {
     let telegram = FakeBotApi::start().await;
     let mut program = serve_echo(&telegram, inbox, folder, &[]);
@@ -98,7 +98,7 @@ async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (FakeBotApi,
     program.signal("TERM");
     stopping(program.addr).await;
     let answer = line.deliver(&message(2, 7, "/echo 2")).await.expect("an idle connection is still open");
-    // An edge that has not heard of the stop goes on opening connections for a moment.
+    // A proxy that does not know of the stop opens connections for a moment.
     let mut new = Line::open(program.addr).await.expect("new connections are still taken");
     for other in [&mut idle, &mut new] {
         let same = other.deliver(&message(2, 7, "/echo 2")).await.expect("it is answered");
@@ -110,7 +110,7 @@ async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (FakeBotApi,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_update_that_arrives_just_after_the_stop_is_stored_and_handled_after_the_restart() {
+async fn an_update_that_arrives_just_after_the_stop_signal_is_stored_and_handled_after_the_restart() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
     let (telegram, answer) = rung_at_the_stop(&inbox, folder.path()).await;
@@ -122,7 +122,7 @@ async fn an_update_that_arrives_just_after_the_stop_is_stored_and_handled_after_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_storage_an_update_that_arrives_just_after_the_stop_stays_with_telegram() {
+async fn without_storage_an_update_that_arrives_just_after_the_stop_signal_stays_at_telegram() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (telegram, answer) = rung_at_the_stop("memory:", folder.path()).await;
     assert_eq!((answer.status, answer.header("connection")), (503, Some("close")), "{}", answer.headers);
@@ -131,14 +131,14 @@ async fn without_storage_an_update_that_arrives_just_after_the_stop_stays_with_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_signal_is_a_hard_stop_and_what_was_under_way_is_done_after_the_restart() {
+async fn a_second_signal_is_a_hard_stop_and_running_updates_are_handled_after_the_restart() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
     let (telegram, mut program, mut line) = busy(&inbox, folder.path()).await;
     assert_eq!(line.answer().await.expect("an answer").status, 200);
     program.signal("TERM");
-    waiting::until("nobody is let in any more", async || Line::open(program.addr).await.err()).await;
-    assert!(program.child.try_wait().expect("a child").is_none(), "it waits for what is under way");
+    waiting::until("the listener is closed", async || Line::open(program.addr).await.err()).await;
+    assert!(program.child.try_wait().expect("a child").is_none(), "it waits for the running update");
     program.signal("INT");
     assert_eq!(program.ended(Duration::from_secs(5)).code(), Some(0));
     assert_eq!(attempts(&folder.path().join("inbox.db")), [0], "it has cost no attempt");
@@ -149,7 +149,7 @@ async fn a_second_signal_is_a_hard_stop_and_what_was_under_way_is_done_after_the
 }
 
 #[tokio::test]
-async fn a_handler_that_hangs_is_let_go_when_the_grace_is_over_and_that_costs_no_attempt() {
+async fn a_hanging_handler_is_cancelled_after_the_grace_period_which_costs_no_attempt() {
     let clock = ManualClock::new(SystemClock.now());
     let begun = Arc::new(Notify::new());
     let (folder, notify) = (Arc::new(tempfile::tempdir().expect("a temporary folder")), Arc::clone(&begun));
@@ -160,16 +160,16 @@ async fn a_handler_that_hangs_is_let_go_when_the_grace_is_over_and_that_costs_no
             pending().await
         }
     });
-    // Its own time limit is no shorter than the grace.
+    // The time limit of the handler is longer than the grace period.
     let mut app = started(&clock, &folder, hangs).await;
     assert_eq!(app.deliver(&message(1, 7, "a")).await.status, 200);
     begun.notified().await;
     app.shutdown.soft.cancel();
     clock.advance(Duration::from_secs(20));
-    assert_eq!(app.survey().await.held, 1, "it has its grace");
+    assert_eq!(app.survey().await.held, 1, "the grace period is not over");
     let stopped = async {
         loop {
-            // The grace begins a moment after the stop.
+            // The grace period begins a moment after the stop.
             clock.advance(Duration::from_secs(1));
             tokio::task::yield_now().await;
             if app.shutdown.hard.is_cancelled() {
@@ -177,7 +177,7 @@ async fn a_handler_that_hangs_is_let_go_when_the_grace_is_over_and_that_costs_no
             }
         }
     };
-    waiting::soon("the grace is over", stopped).await;
+    waiting::soon("the grace period is over", stopped).await;
     app.stop_by_itself().await.expect("it stops well");
     let file = folder.path().join("inbox.db");
     drop(app);

@@ -1,5 +1,5 @@
-//! What happens many times at once is told in a few lines: one when it begins, one a minute with a count, one when it
-//! is over.
+//! Events that happen many times cause few log lines: one when they begin, one a minute with a count, and one when they are
+//! over.
 
 use std::path::Path as FilePath;
 use std::process::Command;
@@ -25,23 +25,23 @@ fn serve(api: &str, folder: &TempDir, more: &[(&str, &str)]) -> Program {
     serve_echo_at(api, &inbox, folder.path(), &more)
 }
 
-/// Waits until the log has such a line; how many it has.
-async fn logged(log: &FilePath, words: &str) -> usize {
-    let count = async || Some(std::fs::read_to_string(log).ok()?.matches(words).count()).filter(|count| *count > 0);
-    waiting::until(words, count).await
+/// Waits until the log contains a text, and returns how often it does.
+async fn logged(log: &FilePath, text: &str) -> usize {
+    let count = async || Some(std::fs::read_to_string(log).ok()?.matches(text).count()).filter(|count| *count > 0);
+    waiting::until(text, count).await
 }
 
-/// A Bot API that can be away, and counts what it is asked.
+/// A Bot API that can be away and counts requests.
 #[derive(Clone, Default)]
-struct Away {
-    gone: Arc<AtomicBool>,
-    /// The chats of the messages that it was asked to send.
+struct FakeApi {
+    away: Arc<AtomicBool>,
+    /// The chats of all `sendMessage` requests.
     asked: Arc<Mutex<Vec<i64>>>,
-    /// The same of those that it sent.
+    /// The chats of the messages that were sent.
     sent: Arc<Mutex<Vec<i64>>>,
 }
 
-impl Away {
+impl FakeApi {
     async fn start() -> (Self, String) {
         let api = Self::default();
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -60,7 +60,7 @@ impl Away {
         if method == "sendMessage" {
             self.asked.lock().unwrap().extend(chat);
         }
-        if self.gone.load(Ordering::SeqCst) {
+        if self.away.load(Ordering::SeqCst) {
             return (StatusCode::BAD_GATEWAY, "<html>".to_owned());
         }
         if method == "sendMessage" {
@@ -75,38 +75,38 @@ impl Away {
     }
 }
 
-/// The lines of a log from `warn` on, without those about the registration.
+/// The warnings and errors of a log, without those about the registration.
 fn warnings(log: &FilePath) -> Vec<String> {
     let log = std::fs::read_to_string(log).unwrap();
-    let grave = |line: &&str| line.contains("\"level\":\"WARN\"") || line.contains("\"level\":\"ERROR\"");
-    log.lines().filter(grave).filter(|line| !line.contains("::registrar")).map(str::to_owned).collect()
+    let is_problem = |line: &&str| line.contains("\"level\":\"WARN\"") || line.contains("\"level\":\"ERROR\"");
+    log.lines().filter(is_problem).filter(|line| !line.contains("::registrar")).map(str::to_owned).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_telegram_gone_one_call_asks_for_all_chats_and_a_few_lines_tell_of_it() {
+async fn while_telegram_is_away_one_call_at_a_time_probes_it_and_few_lines_are_logged() {
     const CHATS: i64 = 200;
-    /// `dispatch.concurrency`: so many calls are under way when the first one fails.
+    /// The default of `dispatch.concurrency`: so many calls are being made when the first one fails.
     const AT_ONCE: usize = 64;
-    let (telegram, url) = Away::start().await;
+    let (telegram, url) = FakeApi::start().await;
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let mut program = serve(&url, &folder, &[("RUST_LOG", "info")]);
-    telegram.gone.store(true, Ordering::SeqCst);
+    telegram.away.store(true, Ordering::SeqCst);
     let mut line = Line::open(program.addr).await.unwrap();
     for chat in 1..=CHATS {
         assert_eq!(line.deliver(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
     }
-    // Some were under way when the first one failed; from then on one asks after 1, 2 and 4 seconds.
+    // Some calls were being made when the first one failed. From then on one call probes after 1, 2 and 4 seconds.
     logged(&log, "Telegram does not carry out calls").await;
     let before = telegram.asked();
     assert!(before <= AT_ONCE + 1, "{before} calls");
-    waiting::until("three more have asked", async || (telegram.asked() >= before + 3).then_some(())).await;
+    waiting::until("three more probes", async || (telegram.asked() >= before + 3).then_some(())).await;
     assert!(telegram.asked() <= before + 4, "{} calls", telegram.asked());
     assert!(telegram.sent.lock().unwrap().is_empty());
     let said = warnings(&log);
     assert!((1..=2).contains(&said.len()), "{said:#?}");
     assert!(said.iter().any(|line| line.contains("Telegram does not carry out calls")), "{said:#?}");
-    telegram.gone.store(false, Ordering::SeqCst);
+    telegram.away.store(false, Ordering::SeqCst);
     let all = async || (telegram.sent.lock().unwrap().len() >= usize::try_from(CHATS).unwrap()).then_some(());
     waiting::until("all are answered", all).await;
     let mut answered = telegram.sent.lock().unwrap().clone();
@@ -121,10 +121,10 @@ async fn while_telegram_gone_one_call_asks_for_all_chats_and_a_few_lines_tell_of
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_whose_calls_wait_for_telegram_stops_at_once() {
-    let (telegram, url) = Away::start().await;
+    let (telegram, url) = FakeApi::start().await;
     let folder = tempfile::tempdir().unwrap();
     let mut program = serve(&url, &folder, &[]);
-    telegram.gone.store(true, Ordering::SeqCst);
+    telegram.away.store(true, Ordering::SeqCst);
     let mut line = Line::open(program.addr).await.unwrap();
     for chat in 1..=100 {
         assert_eq!(line.deliver(&message(chat, chat, "/echo 1")).await.unwrap().status, 200);
@@ -135,8 +135,8 @@ async fn a_service_whose_calls_wait_for_telegram_stops_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wrong_secret_tokens_are_one_warning_and_a_debug_line_each() {
-    let (_telegram, url) = Away::start().await;
+async fn many_wrong_secret_tokens_cause_one_warning_and_a_debug_line_each() {
+    let (_telegram, url) = FakeApi::start().await;
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let program = serve(&url, &folder, &[("RUST_LOG", "debug")]);
@@ -145,39 +145,39 @@ async fn wrong_secret_tokens_are_one_warning_and_a_debug_line_each() {
     }
     assert_eq!(logged(&log, "had no secret token or a wrong one").await, 1);
     let each = async || (logged(&log, "a request to the webhook was refused").await == 200).then_some(());
-    waiting::until("each leaves a debug line", each).await;
+    waiting::until("a debug line for each", each).await;
     assert_eq!(warnings(&log).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_inbox_says_so_at_once_and_once_and_that_it_has_room_again() {
-    let (telegram, url) = Away::start().await;
+async fn a_full_inbox_is_logged_once_and_its_end_too() {
+    let (telegram, url) = FakeApi::start().await;
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let program = serve(&url, &folder, &[("RUST_LOG", "info"), ("DOORBELL__INBOX__CAPACITY", "5")]);
-    telegram.gone.store(true, Ordering::SeqCst);
+    telegram.away.store(true, Ordering::SeqCst);
     for chat in 1..=100 {
         let status =
             post(program.addr, Some(SECRET), message(chat, chat, "/echo 1").to_string().as_bytes()).await.status;
         assert_eq!(status, if chat <= 5 { 200 } else { 503 });
     }
     assert_eq!(logged(&log, "the inbox is full").await, 1);
-    telegram.gone.store(false, Ordering::SeqCst);
+    telegram.away.store(false, Ordering::SeqCst);
     let mut id = 100;
-    let told = async || {
+    let over = async || {
         id += 1;
         let update = message(id, id, "/echo 1").to_string();
         post(program.addr, Some(SECRET), update.as_bytes()).await;
         let said = std::fs::read_to_string(&log).unwrap();
         (said.matches("the inbox has room again").count() == 1).then_some(())
     };
-    waiting::until("there is room", told).await;
+    waiting::until("there is room", over).await;
     assert_eq!(logged(&log, "the inbox is full").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_listener_without_descriptors_says_so_once_and_when_it_is_over() {
-    let (_telegram, url) = Away::start().await;
+async fn a_lack_of_file_descriptors_is_logged_once_and_its_end_too() {
+    let (_telegram, url) = FakeApi::start().await;
     let folder = tempfile::tempdir().unwrap();
     let (log, inbox) = (folder.path().join("log"), format!("sqlite:{}", folder.path().join("inbox.db").display()));
     let (port, settings) = (free_port(), echo_settings(folder.path()));
@@ -197,9 +197,9 @@ async fn a_listener_without_descriptors_says_so_once_and_when_it_is_over() {
         held.push(TcpStream::connect(program.addr).await.unwrap());
     }
     logged(&log, "connections cannot be accepted").await;
-    // Ten tries a second go on, and nobody new is served.
+    // The listener tries ten times a second, and no new connection is served.
     let served = tokio::time::timeout(Duration::from_secs(1), fetch(program.addr, "/healthz")).await;
-    assert!(served.is_err(), "there is no descriptor for it: {served:?}");
+    assert!(served.is_err(), "no descriptor is left: {served:?}");
     drop(held);
     let told = async || {
         let served = fetch(program.addr, "/healthz").await.status == 200;

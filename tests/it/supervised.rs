@@ -1,54 +1,86 @@
-//! A part of the service that fails does not leave one behind that reports itself healthy: the program ends with exit
-//! status 1 and names it. Release builds have no points at which a part could be told to fail.
+//! A service with a failed task does not go on and report itself healthy: the program ends with exit status 1 and names
+//! the task. Every value of `Task` is killed once. Release builds have no points at which a task could be told to fail.
 #![cfg(debug_assertions)]
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
+
+use doorbell::lifecycle::Task;
 
 use crate::harness::postgres::Database;
 use crate::harness::{
-    FakeBotApi, Line, Program, echo_settings, echo_variables, message, print_line, serve_echo, waiting,
+    FakeBotApi, Line, Program, echo_settings, echo_variables, free_port, message, print_line, serve_echo, waiting,
 };
 
-/// The platform restarts what has ended; each second before that is a second without the bot.
+/// The platform restarts what has ended; each second before the end is a second without the bot.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Starts the service, lets the task panic that passes the point, and checks how the service ends.
-async fn ends_and_names(point: &str, part: &str, inbox: &str, more: &[(&str, &str)]) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let log = folder.path().join("log");
-    let telegram = FakeBotApi::start().await;
-    let settings = echo_settings(folder.path());
-    let order = format!("panic {point}");
-    let api = telegram.url();
-    let mut variables = echo_variables(&api, inbox, &settings);
-    variables.push(("DOORBELL_FAIL_POINT", &order));
-    variables.extend(more);
-    let mut program = Program::start(&variables, &log);
-    // Some parts do nothing before there is an update. Others have failed by then, and nobody listens.
+/// The command and the inbox with which a task runs. A new task does not compile here until it has them.
+fn home(task: Task) -> Home {
+    match task {
+        Task::Listener
+        | Task::Dispatch
+        | Task::LeaseRenewal
+        | Task::InboxSweep
+        | Task::Registrar
+        | Task::TraceExport
+        | Task::SignalHandling
+        | Task::SqliteWriter => Home::Sqlite,
+        Task::DatabaseConnection | Task::DatabaseWriter | Task::DatabaseListener | Task::LeaseRecovery => {
+            Home::PostgreSql
+        }
+        Task::SandboxListener | Task::SandboxSweep => Home::Sandbox,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Home {
+    Sqlite,
+    PostgreSql,
+    Sandbox,
+}
+
+/// Starts the program, lets the task panic, and checks how the program ends.
+async fn ends_with_1_and_names(task: Task, command: Command, port: u16, folder: &Path) {
+    let log = folder.join("log");
+    let mut command = command;
+    command.env("DOORBELL_FAIL_POINT", format!("panic task {task}:1"));
+    let mut program = Program::spawn(command, port, &log);
+    // Some tasks start with the first update. Others have failed by then, and the port is closed.
     let mut update = 0;
-    let ringing = async {
-        loop {
+    let failing = async {
+        while !said(&log).contains("panicked, and the service") {
             if let Ok(mut line) = Line::open(program.addr).await {
                 update += 1;
-                let _ = tokio::time::timeout(Duration::from_millis(200), line.deliver(&message(update, 7, "/echo 1")))
-                    .await;
-            }
-            if said(&log).contains("panicked, and the service") {
-                return;
+                let update = message(update, 7, "/echo 1");
+                let _ = tokio::time::timeout(Duration::from_millis(200), line.deliver(&update)).await;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    waiting::soon(&format!("{part} fails"), ringing).await;
+    waiting::soon(&format!("{task} fails"), failing).await;
     let failed = Instant::now();
-    assert_eq!(program.ended(SOON).code(), Some(1), "{point}");
+    assert_eq!(program.ended(SOON).code(), Some(1), "{task}");
     let said = said(&log);
-    let line = format!("{part} panicked, and the service cannot work without it");
+    let line = format!("{task} panicked, and the service cannot work without it");
     let named = |start: &str| said.lines().any(|said| said.contains(start) && said.contains(&line));
-    assert!(named("\"level\":\"ERROR\"") && named("error: "), "{point}: the log and the last line name it:\n{said}");
-    assert!(said.lines().any(|line| line.starts_with("hint:  ")), "{point}: {said}");
-    print_line(&format!("{part} panicked: the service ended with 1 after {:?}", failed.elapsed()));
+    assert!(named("ERROR") && named("error: "), "{task}: the log and the last line name it:\n{said}");
+    assert!(said.lines().any(|line| line.starts_with("hint:  ")), "{task}: {said}");
+    print_line(&format!("{task} panicked: the program ended with 1 after {:?}", failed.elapsed()));
+}
+
+/// `doorbell serve` with this inbox and a trace collector that is away.
+async fn serve(task: Task, inbox: &str, folder: &Path) {
+    let (telegram, port, settings) = (FakeBotApi::start().await, free_port(), echo_settings(folder));
+    let mut command = Program::command(&["serve"]);
+    command
+        .env("HOST", "127.0.0.1")
+        .env("PORT", port.to_string())
+        .env("PUBLIC_URL", format!("http://127.0.0.1:{port}"))
+        .env("DOORBELL__TRACES__ENDPOINT", "http://127.0.0.1:1")
+        .envs(echo_variables(&telegram.url(), inbox, &settings));
+    ends_with_1_and_names(task, command, port, folder).await;
 }
 
 fn said(log: &Path) -> String {
@@ -56,42 +88,41 @@ fn said(log: &Path) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_part_that_panics_ends_the_service_with_1_and_is_named() {
-    for (point, part) in [
-        ("listener:2", "the listener"),
-        ("dispatch:1", "dispatch"),
-        ("upkeep:1", "the upkeep of the inbox"),
-        ("registrar:1", "the registrar"),
-        ("inbox writer:2", "the inbox's writer"),
-        ("signals:1", "the signal handling"),
-    ] {
+async fn each_task_of_the_service_that_panics_ends_it_with_1_and_is_named() {
+    for task in Task::ALL.iter().copied().filter(|task| home(*task) == Home::Sqlite) {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        ends_and_names(point, part, &format!("sqlite:{}", folder.path().join("inbox.db").display()), &[]).await;
+        serve(task, &format!("sqlite:{}", folder.path().join("inbox.db").display()), folder.path()).await;
     }
-    let traces = [("DOORBELL__TRACES__ENDPOINT", "http://127.0.0.1:1")];
-    ends_and_names("traces:1", "the export of traces", "memory:", &traces).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_part_of_the_postgresql_inbox_that_panics_ends_the_service_with_1_and_is_named() {
-    for (point, part) in [
-        ("database:1", "the search for the inbox's database"),
-        ("other instances:1", "the listening for other instances"),
-        ("batch:1", "the inbox's batches"),
-    ] {
+async fn each_task_of_the_postgresql_inbox_that_panics_ends_the_service_with_1_and_is_named() {
+    for task in Task::ALL.iter().copied().filter(|task| home(*task) == Home::PostgreSql) {
         let Some(database) = Database::fresh().await else { return };
-        ends_and_names(point, part, &database.url, &[]).await;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        serve(task, &database.url, folder.path()).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_panic_of_ours_in_an_attempt_costs_an_attempt_blocks_no_chat_and_delays_no_stop() {
+async fn each_task_of_the_sandbox_that_panics_ends_the_command_with_1_and_is_named() {
+    for task in Task::ALL.iter().copied().filter(|task| home(*task) == Home::Sandbox) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (port, bot_api) = (free_port(), free_port());
+        let (port_of_service, port_of_bot_api) = (port.to_string(), bot_api.to_string());
+        let arguments = ["sandbox", "--port", &port_of_service, "--bot-api-port", &port_of_bot_api];
+        ends_with_1_and_names(task, Program::command(&arguments), port, folder.path()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_outside_the_handler_costs_an_attempt_and_delays_no_chat_and_no_stop() {
     for inbox in ["sqlite", "memory:"] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite:{}", folder.path().join("inbox.db").display());
         let url = if inbox == "sqlite" { &url } else { inbox };
         let telegram = FakeBotApi::start().await;
-        // Not in the handler, whose panics were always caught.
+        // The panic is outside the handler.
         let fails = [("DOORBELL_FAIL_POINT", "panic claimed:1")];
         let mut program = serve_echo(&telegram, url, folder.path(), &fails);
         let mut line = Line::open(program.addr).await.expect("it listens");
@@ -105,17 +136,17 @@ async fn a_panic_of_ours_in_an_attempt_costs_an_attempt_blocks_no_chat_and_delay
         let begun = Instant::now();
         program.signal("TERM");
         assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
-        assert!(begun.elapsed() < Duration::from_secs(10), "nobody waits for what has ended");
+        assert!(begun.elapsed() < Duration::from_secs(10), "the stop does not wait for the failed attempt");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_third_signal_ends_a_stop_that_hangs_and_each_line_says_what_the_next_signal_does() {
+async fn a_third_signal_ends_a_hanging_stop_and_each_log_line_says_what_the_next_signal_does() {
     for (name, status, again) in [("INT", 128 + 2, "press Ctrl-C again"), ("TERM", 128 + 15, "send the signal again")] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
         let telegram = FakeBotApi::start().await;
-        let hangs = [("DOORBELL_FAIL_POINT", "hang inbox writer:1")];
+        let hangs = [("DOORBELL_FAIL_POINT", "hang task the SQLite writer:1")];
         let mut program = serve_echo(&telegram, &inbox, folder.path(), &hangs);
         let log = folder.path().join("log");
         let logged = async |words: &str| waiting::until(words, async || said(&log).contains(words).then_some(())).await;

@@ -1,5 +1,5 @@
-//! One trace leads from the request to the reply, over restarts too; what people write is not in it, and a collector
-//! that is away keeps nobody waiting.
+//! One trace connects the request with the reply, also after a restart. It does not contain what people write, and a
+//! collector that is away delays no update.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::harness::{
 const POST: &str = "POST /telegram/webhook";
 const ATTEMPT: &str = "handle update";
 
-/// A service that tells the collector.
+/// A service that exports traces to the collector.
 async fn traced(wanted: TestAppBuilder, endpoint: String) -> TestApp {
     let app = wanted.with("traces.endpoint", endpoint).start().await;
     app.registered().await;
     app
 }
 
-/// A bot that answers whatever is written to it.
+/// A bot that answers each message.
 fn answers() -> impl Handler {
     does(|update| async move {
         let chat = update.chat_key.chat_id().unwrap_or_default();
@@ -36,7 +36,7 @@ fn answers() -> impl Handler {
 }
 
 #[tokio::test]
-async fn one_trace_leads_from_the_request_to_the_reply() {
+async fn one_trace_connects_the_request_with_the_reply() {
     let collector = Collector::start().await;
     let mut app = traced(TestAppBuilder::default().with_handler(answers()), collector.endpoint()).await;
     let before = SystemClock.now().as_nanosecond();
@@ -57,20 +57,20 @@ async fn one_trace_leads_from_the_request_to_the_reply() {
     let kinds = [&post, &attempt, &call].map(|exported| exported.span.kind());
     assert_eq!(kinds, [SpanKind::Server, SpanKind::Internal, SpanKind::Client]);
 
-    let told = |exported: &Exported, name: &str| exported.fact(name).unwrap_or_default();
+    let value = |exported: &Exported, name: &str| exported.fact(name).unwrap_or_default();
     let facts = ["update.id", "update.kind", "http.response.status_code", "outcome"];
-    assert_eq!(facts.map(|name| told(&post, name)), ["5", "message", "200", "stored"]);
+    assert_eq!(facts.map(|name| value(&post, name)), ["5", "message", "200", "stored"]);
     let facts = ["update.id", "update.kind", "attempt", "outcome"];
-    assert_eq!(facts.map(|name| told(&attempt, name)), ["5", "message", "1", "done"]);
+    assert_eq!(facts.map(|name| value(&attempt, name)), ["5", "message", "1", "done"]);
     let facts = ["rpc.method", "http.response.status_code", "outcome"];
-    assert_eq!(facts.map(|name| told(&call, name)), ["sendMessage", "200", "ok"]);
+    assert_eq!(facts.map(|name| value(&call, name)), ["sendMessage", "200", "ok"]);
     for Span { begun, ended } in [&post, &attempt, &call].map(Span::of) {
         assert!(before <= begun && begun <= ended, "{before} {begun} {ended}");
     }
     assert!(Span::of(&attempt).begun <= Span::of(&call).begun && Span::of(&call).ended <= Span::of(&attempt).ended);
 }
 
-/// When something was, in nanoseconds of Unix time.
+/// The start and the end of a span, in nanoseconds of Unix time.
 struct Span {
     begun: i128,
     ended: i128,
@@ -83,7 +83,7 @@ impl Span {
 }
 
 #[tokio::test]
-async fn what_people_and_bots_write_is_in_no_trace() {
+async fn no_trace_contains_what_people_or_bots_write() {
     let collector = Collector::start().await;
     let mut app = traced(TestAppBuilder::default().with_handler(answers()), collector.endpoint()).await;
     app.deliver(&message(5, 7, "a private thought")).await;
@@ -97,13 +97,13 @@ async fn what_people_and_bots_write_is_in_no_trace() {
     let told: BTreeSet<_> = spans.iter().flat_map(|it| &it.span.attributes).map(|fact| fact.key.as_str()).collect();
     let http = ["http.request.method", "http.response.status_code", "http.route"];
     let ours = ["attempt", "outcome", "rpc.method", "update.id", "update.kind"];
-    assert_eq!(told, http.into_iter().chain(ours).collect(), "no chat, no person");
+    assert_eq!(told, http.into_iter().chain(ours).collect(), "no chat and no person");
 }
 
 #[tokio::test]
-async fn the_collector_and_nobody_else_is_told_the_headers_of_the_settings() {
+async fn only_the_collector_gets_the_headers_of_the_settings() {
     let collector = Collector::start().await;
-    // The harness searches all that is said for the mark.
+    // The harness searches all output of the test for the mark.
     let wanted = TestAppBuilder::default()
         .with_handler(answers())
         .with("traces.headers", format!("authorization=Basic%20{MARK}"));
@@ -116,7 +116,7 @@ async fn the_collector_and_nobody_else_is_told_the_headers_of_the_settings() {
 }
 
 #[tokio::test]
-async fn variables_that_are_no_settings_change_nothing_about_the_export() {
+async fn environment_variables_that_are_not_settings_do_not_change_the_export() {
     let collector = Collector::start().await;
     let elsewhere = format!("http://127.0.0.1:{}/v1/traces", free_port());
     let folder = tempfile::tempdir().expect("a folder");
@@ -141,7 +141,7 @@ async fn variables_that_are_no_settings_change_nothing_about_the_export() {
 }
 
 #[tokio::test]
-async fn an_update_that_telegram_brings_again_stays_in_its_trace() {
+async fn a_redelivered_update_stays_in_its_trace() {
     let collector = Collector::start().await;
     let mut app = traced(TestAppBuilder::default().with_handler(answers()), collector.endpoint()).await;
     for _ in 0..2 {
@@ -156,7 +156,7 @@ async fn an_update_that_telegram_brings_again_stays_in_its_trace() {
 }
 
 #[tokio::test]
-async fn an_attempt_after_a_restart_belongs_to_the_trace_of_the_first() {
+async fn an_attempt_after_a_restart_belongs_to_the_trace_of_the_first_attempt() {
     let collector = Collector::start().await;
     let (clock, folder) = (ManualClock::new(SystemClock.now()), Arc::new(tempfile::tempdir().expect("a folder")));
     let life = |service: &str, handler: Arc<dyn Handler>| {
@@ -189,11 +189,11 @@ async fn an_attempt_after_a_restart_belongs_to_the_trace_of_the_first() {
     let post = collector.named(POST).remove(0).span;
     assert!(collector.spans().iter().all(|exported| exported.span.trace_id == post.trace_id));
     assert!(attempts.iter().all(|attempt| attempt.span.parent_span_id == post.span_id));
-    assert!(!collector.was_told("not today"), "a reason may hold what somebody wrote");
+    assert!(!collector.was_told("not today"), "a reason may contain what a person wrote");
 }
 
 #[tokio::test]
-async fn a_refused_call_is_shown_with_its_status_and_without_the_words() {
+async fn the_span_of_a_refused_call_has_the_status_and_not_the_description() {
     let collector = Collector::start().await;
     let mut app = traced(TestAppBuilder::default().with_handler(answers()), collector.endpoint()).await;
     let description = "Forbidden: bot was blocked by the user".to_owned();
@@ -210,7 +210,7 @@ async fn a_refused_call_is_shown_with_its_status_and_without_the_words() {
 }
 
 #[tokio::test]
-async fn with_the_collector_away_updates_are_answered_as_ever_and_one_line_says_so() {
+async fn updates_are_answered_while_the_collector_is_away_and_one_line_reports_it() {
     let log = Log::capture();
     let away = format!("http://127.0.0.1:{}", free_port());
     let mut app = traced(TestAppBuilder::default().with_handler(answers()), away).await;
@@ -223,11 +223,11 @@ async fn with_the_collector_away_updates_are_answered_as_ever_and_one_line_says_
     app.drain().await;
     assert_eq!(app.replies(7).len(), 2);
     app.stop().await.expect("it stops well");
-    assert_eq!(log.lines("the collector of traces does not accept them").len(), 1, "it is not said of each request");
+    assert_eq!(log.lines("the collector of traces does not accept them").len(), 1, "not one line for each request");
 }
 
 #[tokio::test]
-async fn a_collector_that_does_not_answer_holds_up_neither_an_update_nor_the_stop() {
+async fn a_collector_that_does_not_answer_delays_neither_updates_nor_the_stop() {
     let hangs = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port is free");
     let endpoint = format!("http://{}", hangs.local_addr().expect("it has an address"));
     let mut app = traced(TestAppBuilder::default().with_handler(answers()), endpoint).await;
@@ -236,5 +236,5 @@ async fn a_collector_that_does_not_answer_holds_up_neither_an_update_nor_the_sto
     assert_eq!(app.replies(7).len(), 1);
     let asked = Instant::now();
     app.stop().await.expect("it stops well");
-    assert!(asked.elapsed() < Duration::from_secs(8), "less than the 10 s for which a request is waited for");
+    assert!(asked.elapsed() < Duration::from_secs(8), "less than the time limit of an export, 10 s");
 }

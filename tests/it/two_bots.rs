@@ -1,5 +1,5 @@
-//! Updates of two bots have the same ids. None of one bot is taken for one of another, whoever shares a
-//! database or comes later to a file.
+//! Updates of two bots have the same ids. An update of one bot is never treated as one of another bot, in a shared database
+//! or in a file that another bot used before.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,24 +32,24 @@ async fn inbox_of(bot: i64, database: &Database, shutdown: &Shutdown) -> Arc<dyn
     inbox
 }
 
-/// What an operator's command sees, who may or may not say which bot is meant.
+/// The number of dead-letter updates that an operator's command lists, with or without a bot.
 async fn visit(database: &Database, bot: Option<i64>) -> Result<usize, InboxError> {
-    let inbox = inbox::visit(&settings(database), bot.map(BotId), Arc::new(SystemClock)).unwrap();
+    let inbox = inbox::open_for_operator(&settings(database), bot.map(BotId), Arc::new(SystemClock)).unwrap();
     inbox.list(&Selection::All, 10).await.map(|dead| dead.len())
 }
 
 fn update(id: i64, chat: i64) -> Update {
-    Update::read(message(id, chat, "Hello").to_string().into(), SystemClock.now()).unwrap()
+    Update::parse(message(id, chat, "Hello").to_string().into(), SystemClock.now()).unwrap()
 }
 
-async fn buries(inbox: &dyn Inbox) -> UpdateId {
+async fn claim_and_mark_dead(inbox: &dyn Inbox) -> UpdateId {
     let delivery = inbox.claim(1).await.unwrap().pop().expect("something is due");
     inbox.settle(delivery.lease, Verdict::Dead { reason: "for a test".to_owned() }).await.unwrap();
     delivery.update.id
 }
 
 #[tokio::test]
-async fn two_bots_on_one_database_know_nothing_of_each_other() {
+async fn two_bots_on_one_database_are_separate() {
     let Some(database) = Database::fresh().await else { return };
     let shutdown = Shutdown::new();
     let first = inbox_of(1, &database, &shutdown).await;
@@ -58,7 +58,7 @@ async fn two_bots_on_one_database_know_nothing_of_each_other() {
     let second = inbox_of(2, &database, &shutdown).await;
     assert!(second.claim(1).await.unwrap().is_empty(), "it is not given what the first bot was sent");
     assert_eq!(second.accept(update(7, 71)).await.unwrap(), Accepted::Stored);
-    assert_eq!((buries(&*first).await, buries(&*second).await), (UpdateId(7), UpdateId(7)));
+    assert_eq!((claim_and_mark_dead(&*first).await, claim_and_mark_dead(&*second).await), (UpdateId(7), UpdateId(7)));
     assert_eq!(second.survey().await.unwrap().dead, 1);
     let refused = visit(&database, None).await;
     assert!(matches!(refused, Err(InboxError::Unusable { .. })), "of several it must be: {refused:?}");
@@ -69,7 +69,7 @@ async fn two_bots_on_one_database_know_nothing_of_each_other() {
 }
 
 #[tokio::test]
-async fn two_bots_that_come_to_an_empty_database_at_once_find_a_place_each() {
+async fn two_bots_that_start_on_an_empty_database_get_a_schema_each() {
     let Some(database) = Database::fresh().await else { return };
     let shutdown = Shutdown::new();
     let (first, second) = tokio::join!(inbox_of(1, &database, &shutdown), inbox_of(2, &database, &shutdown));
@@ -79,7 +79,7 @@ async fn two_bots_that_come_to_an_empty_database_at_once_find_a_place_each() {
 }
 
 #[tokio::test]
-async fn a_database_of_the_first_version_becomes_that_of_its_bot_with_all_that_is_in_it() {
+async fn a_database_of_the_first_version_is_migrated_with_its_content() {
     let Some(database) = Database::fresh().await else { return };
     let shutdown = Shutdown::new();
     let old = inbox_of(1, &database, &shutdown).await;
@@ -91,7 +91,7 @@ async fn a_database_of_the_first_version_becomes_that_of_its_bot_with_all_that_i
     database.run(back).await;
     let new = inbox_of(1, &database, &shutdown).await;
     assert_eq!(new.accept(update(1, 1)).await.unwrap(), Accepted::Known);
-    assert_eq!(buries(&*new).await, UpdateId(1));
+    assert_eq!(claim_and_mark_dead(&*new).await, UpdateId(1));
     let other = inbox_of(2, &database, &shutdown).await;
     assert_eq!(other.accept(update(1, 1)).await.unwrap(), Accepted::Stored);
     shutdown.stop_hard();
@@ -114,7 +114,7 @@ fn stop(mut program: Program) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_file_with_nothing_left_in_it_is_taken_over_by_another_bot() {
+async fn an_empty_file_is_taken_over_by_another_bot() {
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
     let first = serve_echo(&telegram, &inbox, folder.path(), &[]);
@@ -125,7 +125,7 @@ async fn a_file_with_nothing_left_in_it_is_taken_over_by_another_bot() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_file_that_keeps_updates_of_another_bot_is_refused_and_serves_its_own_bot_again() {
+async fn a_file_with_updates_of_another_bot_is_refused_and_still_serves_its_own_bot() {
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let path = folder.path().join("inbox.db");
     let inbox = format!("sqlite:{}", path.display());
@@ -140,13 +140,13 @@ async fn a_file_that_keeps_updates_of_another_bot_is_refused_and_serves_its_own_
     let refused = run(&["serve"], &variables, folder.path());
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     for words in
-        ["keeps updates of another bot, number 123456789 (waiting or dead: 1)", "\nhint:  Give this bot a file"]
+        ["holds updates of another bot, number 123456789 (waiting or dead-letter: 1)", "\nhint:  Give this bot a file"]
     {
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
     assert!(!refused.stderr.contains(TOKEN) && !refused.stderr.contains(OTHER_TOKEN));
     let doctor = run(&["doctor"], &variables, folder.path());
-    assert!(doctor.stdout.contains("keeps updates of another bot"), "{}{}", doctor.stdout, doctor.stderr);
+    assert!(doctor.stdout.contains("holds updates of another bot"), "{}{}", doctor.stdout, doctor.stderr);
     telegram.hang(false);
     let first = serve_echo(&telegram, &inbox, folder.path(), &[]);
     telegram.until("the reply", |telegram| telegram.last(7).as_deref() == Some("kept")).await;
@@ -157,7 +157,7 @@ async fn a_file_that_keeps_updates_of_another_bot_is_refused_and_serves_its_own_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_file_of_the_first_version_goes_on_with_all_that_is_in_it() {
+async fn a_file_of_the_first_version_is_migrated_with_its_content() {
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
     let path = folder.path().join("inbox.db");
     let inbox = format!("sqlite:{}", path.display());

@@ -1,4 +1,4 @@
-//! The commands of a service whose settings declare nothing, so that a fresh one answers.
+//! The commands of a service whose settings declare none, so that a new bot answers.
 
 use crate::settings::{CommandSettings, ReplySettings};
 
@@ -15,7 +15,7 @@ I know these:
 
 If you are my owner: a section [[command]] in the settings, with a name and a reply, teaches me more.";
 
-/// `/start` and `/help`, which say how to declare others.
+/// `/start` and `/help`. Their replies say how to declare commands.
 pub(super) fn commands() -> [CommandSettings; 2] {
     [("start", "Say hello", START), ("help", "List the commands", HELP)].map(|(name, description, reply)| {
         CommandSettings {

@@ -1,29 +1,29 @@
-//! The rules of Telegram's parse modes: how a text is written so that it stays a text.
+//! Telegram's parse modes: how a text is escaped so that Telegram shows it unchanged.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use crate::telegram::markup::shown;
+use crate::telegram::markup::visible_text;
 
-/// How Telegram reads the text of a message.
+/// The parse mode of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Markup {
-    /// As it stands.
+    /// Plain text.
     None,
     Html,
     Markdown,
     MarkdownV2,
 }
 
-/// The most that one message holds. Telegram counts after it has read the markup; its clients count
-/// UTF-16 units, of which no text has fewer than characters.
+/// The longest message, in UTF-16 units as Telegram's clients count. Telegram counts characters after it has parsed the
+/// markup, and a text never has more characters than UTF-16 units.
 pub(super) const MESSAGE_UTF16: usize = 4096;
 
 impl Markup {
-    /// The names Telegram knows, in its spelling.
+    /// The names of the parse modes, in Telegram's spelling.
     pub(super) const NAMES: [&str; 3] = ["HTML", "MarkdownV2", "Markdown"];
 
-    /// The markup of that `parse_mode`, in any case, as Telegram takes it.
+    /// The markup of a `parse_mode`. Like Telegram, it ignores the case.
     pub(super) fn named(parse_mode: Option<&str>) -> Option<Self> {
         let Some(name) = parse_mode else { return Some(Self::None) };
         [Self::Html, Self::Markdown, Self::MarkdownV2]
@@ -31,7 +31,7 @@ impl Markup {
             .find(|markup| markup.parse_mode().is_some_and(|known| known.eq_ignore_ascii_case(name)))
     }
 
-    /// The parameter that asks Telegram for it.
+    /// The value of the parameter `parse_mode`.
     pub(super) fn parse_mode(self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -41,10 +41,10 @@ impl Markup {
         }
     }
 
-    /// Writes `text` so that Telegram shows it as it is, whatever it holds.
+    /// Writes `text` so that Telegram shows it unchanged.
     ///
-    /// In `Markdown` that holds outside of the template's own entities: its rules have no escape
-    /// inside one, nor for a backslash at the end of `text`.
+    /// `Markdown` can do so only outside the entities of the template: it has no escape inside an entity, nor for a
+    /// backslash at the end of `text`.
     pub(super) fn write_escaped(self, text: &str, out: &mut impl Write) -> fmt::Result {
         let mut rest = text;
         while let Some(at) = rest.find(|c| self.is_special(c)) {
@@ -73,21 +73,21 @@ impl Markup {
             Self::None => false,
             Self::Html => matches!(c, '<' | '>' | '&' | '"' | '\''),
             Self::Markdown => matches!(c, '_' | '*' | '`' | '['),
-            // Any ASCII character may be escaped, anywhere.
+            // MarkdownV2 allows to escape every ASCII character.
             Self::MarkdownV2 => c.is_ascii_punctuation(),
         }
     }
 
-    /// Whether Telegram would take `text`.
+    /// Checks that Telegram would accept `text`.
     ///
     /// # Errors
     ///
-    /// Why not, in Telegram's words.
+    /// The reason of a refusal, in Telegram's words.
     pub(super) fn check(self, text: &str) -> Result<(), String> {
-        shown(self.parse_mode().unwrap_or_default(), text).map(drop)
+        visible_text(self.parse_mode().unwrap_or_default(), text).map(drop)
     }
 
-    /// Whether Telegram would find nothing to show in `text`: it refuses such a message.
+    /// Whether `text` shows nothing. Telegram refuses such a message.
     pub(super) fn is_blank(self, text: &str) -> bool {
         match self {
             Self::None => text.trim().is_empty(),
@@ -107,8 +107,7 @@ impl Markup {
     }
 }
 
-/// `text`, cut between two characters to fit `units` of UTF-16; where something is missing, the
-/// last one is an ellipsis.
+/// `text`, cut between two characters to at most `units` UTF-16 units. A cut text ends with an ellipsis.
 pub(super) fn cut(text: &str, units: usize) -> Cow<'_, str> {
     // No text has more units than bytes.
     if text.len() <= units || utf16_units(text) <= units {
@@ -127,7 +126,7 @@ pub(super) fn cut(text: &str, units: usize) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// The length of `text` as Telegram's clients count it.
+/// The length of `text` in UTF-16 units, as Telegram's clients count.
 pub(super) fn utf16_units(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn each_parse_mode_escapes_by_its_own_rules() {
+    fn each_parse_mode_escapes_by_its_rules() {
         let text = r#"a<b>&"c'_*`[]()~#+-=|{}.!\"#;
         for (markup, expected) in [
             (Markup::None, text),
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parse_mode_is_known_in_any_case_and_sent_in_telegrams() {
+    fn a_parse_mode_is_accepted_in_any_case_and_sent_in_telegrams_spelling() {
         assert_eq!(Markup::named(None), Some(Markup::None));
         assert_eq!(Markup::named(Some("markdownV2")).and_then(Markup::parse_mode), Some("MarkdownV2"));
         assert_eq!(Markup::named(Some("BBCode")), None);
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_nothing_but_markup_is_blank() {
+    fn a_text_of_only_markup_is_blank() {
         for (markup, text) in [
             (Markup::None, " \n\t"),
             (Markup::Html, "<b> </b>\n<a href=\"x\"></a>"),
@@ -203,7 +202,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_escaped_html_text_holds_no_markup_and_reads_as_it_was(text in any::<String>()) {
+        fn an_escaped_html_text_has_no_markup_and_shows_the_original(text in any::<String>()) {
             let html = escaped(Markup::Html, &text);
             prop_assert!(!html.contains(['<', '>', '"', '\'']));
             let read = html.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");

@@ -1,77 +1,56 @@
-//! Answers the commands that the settings declare, each with a text made from a template.
+//! Answers the commands and buttons that the settings declare, each with a text from a template.
 
+mod body;
 mod builtin;
+mod command;
 mod markup;
-mod message;
-mod said;
+mod reply;
 mod scope;
 mod template;
 mod text;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt;
 
 use async_trait::async_trait;
 use minijinja::value::Value as TemplateValue;
-use serde_json::{Value, json};
 
-use super::{Handler, HandlerError};
+use super::contract::{Handler, HandlerError};
 use crate::settings::{ButtonSettings, CommandSettings, ReplySettings};
-use crate::telegram::{Call, Identity, check_button_url};
+use crate::telegram::{Call, Identity};
 use crate::update::Update;
-
-use markup::Markup;
-use message::{Chat, Message, Press, User};
+use body::{Body, CallbackQuery, Message};
+use reply::DeclaredReply;
 use scope::Scope;
-use template::Template;
 
-/// Answers messages that begin with a declared command, presses of declared buttons, and, where there is a
-/// fallback, every other message of a person in a private chat. Where nothing is declared at all, it has a
-/// `/start` and a `/help` of its own. A press is acknowledged in any case.
+pub use reply::TemplateProblem;
+
+/// Answers messages that begin with a declared command, and presses of declared buttons. Where the settings have a
+/// fallback, it answers every other message of a person in a private chat. Every press is acknowledged. Where the
+/// settings declare nothing, there are built-in replies to `/start` and `/help`.
 ///
-/// All else, such as other kinds of updates and what others said in a group, gets no answer; neither
-/// does an update that cannot be read: it is never an error.
+/// No other update gets a reply. An update that cannot be read is no error.
 #[derive(Debug)]
 pub struct Commands {
-    /// By name, in lower case.
-    replies: HashMap<String, Reply>,
-    /// By the data of the button.
-    buttons: HashMap<String, Reply>,
-    fallback: Option<Reply>,
-    /// The described commands and their descriptions, in the order of the settings.
+    /// The replies to commands, by name in lower case.
+    by_name: HashMap<String, DeclaredReply>,
+    /// The replies to buttons, by callback data.
+    by_data: HashMap<String, DeclaredReply>,
+    fallback: Option<DeclaredReply>,
+    /// The commands with a description, and their descriptions, in the order of the settings.
     described: Vec<(String, String)>,
-    /// The same as a text.
+    /// The described commands as a text, for the templates.
     listing: TemplateValue,
-    built_in: bool,
+    is_built_in: bool,
     identity: Identity,
-}
-
-/// Why a reply in the settings cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TemplateProblem {
-    /// Where it stands, such as `command[0].reply`.
-    pub key: String,
-    /// What was found there.
-    pub found: String,
-    /// What would be right.
-    pub wanted: String,
-}
-
-#[derive(Debug)]
-struct Reply {
-    /// What it answers, for the log.
-    origin: String,
-    template: Template,
-    keyboard: Option<Value>,
 }
 
 impl Commands {
     /// Compiles all replies.
     ///
-    /// Names of commands are compared without regard to case; of two that are the same, the first
-    /// one answers. `identity` says which bot `/start@bot` is for; as long as it is empty, a command
-    /// that names a bot is answered in private chats only, where there is no other bot.
+    /// The case of a command's name does not matter. Of two commands or buttons with the same name, the first one is
+    /// used. `identity` says which bot `/start@bot` addresses. While it is unknown, a command that names a bot is
+    /// answered only in private chats, where there is no other bot.
     ///
     /// # Errors
     ///
@@ -85,111 +64,107 @@ impl Commands {
         let built_in = (commands.is_empty() && buttons.is_empty() && fallback.is_none()).then(builtin::commands);
         let commands = built_in.as_ref().map_or(commands, |built_in| &built_in[..]);
         let mut problems = Vec::new();
-        let mut replies = HashMap::new();
-        let mut described = Vec::new();
+        let mut compile = |settings: &ReplySettings, origin: String, key: &str| {
+            DeclaredReply::new(settings, origin, key).map_err(|more| problems.extend(more)).ok()
+        };
+        let (mut by_name, mut described) = (HashMap::new(), Vec::new());
         for (index, command) in commands.iter().enumerate() {
             let name = command.name.to_ascii_lowercase();
             if let Some(description) = &command.description {
                 described.push((name.clone(), description.clone()));
             }
-            match Reply::new(&command.reply, format!("/{name}"), &format!("command[{index}]")) {
-                Ok(reply) => {
-                    replies.entry(name).or_insert(reply);
-                }
-                Err(more) => problems.extend(more),
+            if let Some(reply) = compile(&command.reply, format!("/{name}"), &format!("command[{index}]")) {
+                by_name.entry(name).or_insert(reply);
             }
         }
-        let mut pressed = HashMap::new();
+        let mut by_data = HashMap::new();
         for (index, button) in buttons.iter().enumerate() {
-            match Reply::new(&button.reply, format!("button {}", button.data), &format!("button[{index}]")) {
-                Ok(reply) => {
-                    pressed.entry(button.data.clone()).or_insert(reply);
-                }
-                Err(more) => problems.extend(more),
+            let origin = format!("button {}", button.data);
+            if let Some(reply) = compile(&button.reply, origin, &format!("button[{index}]")) {
+                by_data.entry(button.data.clone()).or_insert(reply);
             }
         }
-        let fallback = fallback.map(|fallback| Reply::new(fallback, "fallback".to_owned(), "fallback"));
-        let fallback = match fallback.transpose() {
-            Ok(fallback) => fallback,
-            Err(more) => {
-                problems.extend(more);
-                None
-            }
-        };
+        let fallback = fallback.and_then(|fallback| compile(fallback, "fallback".to_owned(), "fallback"));
         if !problems.is_empty() {
             return Err(problems);
         }
         let lines: Vec<_> = described.iter().map(|(name, description)| format!("/{name} - {description}")).collect();
-        let listing = TemplateValue::from(lines.join("\n"));
-        let built_in = built_in.is_some();
-        Ok(Self { replies, buttons: pressed, fallback, described, listing, built_in, identity })
+        Ok(Self {
+            by_name,
+            by_data,
+            fallback,
+            described,
+            listing: TemplateValue::from(lines.join("\n")),
+            is_built_in: built_in.is_some(),
+            identity,
+        })
     }
 
-    /// The `setMyCommands` call that shows people the described commands. None where none is
-    /// declared: what the owner told `BotFather` then stays.
+    /// The `setMyCommands` call that shows people the described commands. `None` where the settings describe no
+    /// command: then the list that the owner gave to `BotFather` stays.
     #[must_use]
     pub fn announcement(&self) -> Option<Call> {
-        if self.built_in || self.described.is_empty() {
+        if self.is_built_in || self.described.is_empty() {
             return None;
         }
-        let shown = |(name, description): &(String, String)| json!({ "command": name, "description": description });
-        Some(Call::new("setMyCommands").with("commands", self.described.iter().map(shown).collect::<Vec<_>>()))
+        let described = self.described.iter();
+        Some(Call::set_my_commands(described.map(|(name, description)| (name.as_str(), description.as_str()))))
     }
 
-    /// The reply to a message.
-    fn answer(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
-        if self.fallback.is_none() && !message::may_hold_a_command(&update.body) {
+    /// The calls for an update with a message.
+    fn answer_message(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
+        if self.fallback.is_none() && !command::may_be_in(&update.body) {
             return Ok(Vec::new());
         }
-        let Some(message) = Message::read(&update.body) else { return Ok(Vec::new()) };
+        let body = Body::read(&update.body);
+        let Some(message) = body.and_then(|body| body.message) else { return Ok(Vec::new()) };
         let me = self.identity.get();
         let bot = me.as_ref().map_or("", |me| &*me.username);
-        let Some((reply, args)) = self.reply_to(&message, update, bot) else { return Ok(Vec::new()) };
-        let text = self.render(reply, message.from.as_ref(), &message.chat, args, bot).map_err(|kind| {
-            // With the same message it would fail again.
+        let Some((reply, args)) = self.reply_to(&message, bot) else { return Ok(Vec::new()) };
+        let scope = Scope::new(message.from.as_ref(), &message.chat, args, bot, &self.listing);
+        let text = reply.render(scope).map_err(|kind| {
+            // A retry would fail in the same way.
             HandlerError::Reject(format!("its reply could not be rendered ({kind})"))
         })?;
         if text.is_none() {
-            tracing::debug!(update.id = update.id.0, chat.id = message.chat.id, "the reply is blank and not sent");
+            tracing::debug!(update.id = update.id.0, chat.id = message.chat.id, "the reply is blank and is not sent");
         }
         Ok(text.map(|text| reply.call(&message, text)).into_iter().collect())
     }
 
-    /// The reply to a message, and its `args`: what follows the command in it; for the fallback, all of it.
-    fn reply_to<'a>(&self, message: &'a Message, update: &Update, bot: &str) -> Option<(&Reply, &'a str)> {
-        let private = message.in_private();
+    /// The reply to a message and the value of its `args`: the text behind the command, or the whole text for the
+    /// fallback.
+    fn reply_to<'a>(&self, message: &'a Message, bot: &str) -> Option<(&DeclaredReply, &'a str)> {
+        let private = message.is_private();
         let is_ours = |name: &str| if bot.is_empty() { private } else { name.eq_ignore_ascii_case(bot) };
         let command = message.command().filter(|command| command.bot.is_none_or(is_ours));
         let declared = command.and_then(|command| {
-            let upper = command.name.bytes().any(|byte| byte.is_ascii_uppercase());
-            let name = if upper { Cow::Owned(command.name.to_ascii_lowercase()) } else { Cow::Borrowed(command.name) };
-            Some((self.replies.get(&*name)?, command.args))
+            let has_upper_case = command.name.bytes().any(|byte| byte.is_ascii_uppercase());
+            let name = command.name;
+            let name = if has_upper_case { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) };
+            Some((self.by_name.get(&*name)?, command.args))
         });
-        // Two bots that answer each other's every word would never end.
-        let from_bot = message.from.as_ref().is_some_and(|from| from.is_bot);
+        // Two bots with a fallback would answer each other without end.
+        let is_from_bot = message.from.as_ref().is_some_and(|from| from.is_bot);
         declared.or_else(|| {
-            let fallback = self.fallback.as_ref().filter(|_| private && !from_bot)?;
-            let is_said = message.words().is_some() || said::is_said_by_a_person(&update.body);
-            is_said.then(|| (fallback, message.words().unwrap_or_default().trim()))
+            let fallback = self.fallback.as_ref().filter(|_| private && !is_from_bot && message.has_content)?;
+            Some((fallback, message.text().unwrap_or_default().trim()))
         })
     }
 
-    /// What follows a press: it is acknowledged, so that the button does not spin on, and then answered where
-    /// its reply is declared and the bot knows where.
+    /// The calls for a press of a button. It is acknowledged first, so that the button stops its progress indicator.
+    /// Then the declared reply follows, if the bot knows the chat and the topic.
     fn answer_press(&self, update: &Update) -> Vec<Call> {
-        let Some(press) = Press::read(&update.body) else { return Vec::new() };
-        let mut acknowledgement = Call::new("answerCallbackQuery").with("callback_query_id", &*press.id.0);
-        let declared = press.data.as_ref().and_then(|data| self.buttons.get(&*data.0));
-        if let Some(reply) = declared {
-            acknowledgement = acknowledgement.answering(reply.origin.clone());
-        }
-        let mut calls = vec![acknowledgement];
-        let message = press.message.as_ref().filter(|message| !message.has_lost_its_topic());
-        if let (Some(reply), Some(message)) = (declared, message) {
+        let query = Body::read(&update.body).and_then(|body| body.callback_query);
+        let Some(CallbackQuery { id, from, message, data }) = query else { return Vec::new() };
+        let acknowledgement = Call::new("answerCallbackQuery").with("callback_query_id", &*id.0);
+        let Some(reply) = data.and_then(|data| self.by_data.get(&*data.0)) else { return vec![acknowledgement] };
+        let mut calls = vec![acknowledgement.with_origin(reply.origin.clone())];
+        if let Some(message) = message.filter(|message| !message.has_lost_its_topic()) {
             let me = self.identity.get();
             let bot = me.as_ref().map_or("", |me| &*me.username);
-            match self.render(reply, press.from.as_ref(), &message.chat, "", bot) {
-                Ok(text) => calls.extend(text.map(|text| reply.call(message, text))),
+            match reply.render(Scope::new(from.as_ref(), &message.chat, "", bot, &self.listing)) {
+                Ok(text) => calls.extend(text.map(|text| reply.call(&message, text))),
                 Err(kind) => tracing::error!(
                     update.id = update.id.0, chat = %update.chat_key, origin = reply.origin,
                     "the reply to a press could not be rendered ({kind}); the press is acknowledged without it"
@@ -198,82 +173,16 @@ impl Commands {
         }
         calls
     }
-
-    fn render(
-        &self,
-        reply: &Reply,
-        from: Option<&User>,
-        chat: &Chat,
-        args: &str,
-        bot: &str,
-    ) -> Result<Option<String>, minijinja::ErrorKind> {
-        reply.template.render(Scope::new(from, chat, args, bot, &self.listing))
-    }
 }
 
 #[async_trait]
 impl Handler for Commands {
     async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
         match update.kind.name() {
-            "message" => self.answer(update),
+            "message" => self.answer_message(update),
             "callback_query" => Ok(self.answer_press(update)),
             _ => Ok(Vec::new()),
         }
-    }
-}
-
-impl Reply {
-    fn new(settings: &ReplySettings, origin: String, key: &str) -> Result<Self, Vec<TemplateProblem>> {
-        let parse_mode = settings.parse_mode.as_deref();
-        let markup = Markup::named(parse_mode).ok_or_else(|| TemplateProblem {
-            key: format!("{key}.parse_mode"),
-            found: format!("`{}` is unknown", parse_mode.unwrap_or_default()),
-            wanted: format!("one of {}", Markup::NAMES.join(", ")),
-        });
-        // With no parse mode to go by, the template is looked at all the same: every problem at once.
-        let template = Template::new(&settings.reply, *markup.as_ref().unwrap_or(&Markup::None)).map_err(|flaws| {
-            let problem = |flaw: template::Flaw| TemplateProblem {
-                key: format!("{key}.reply"),
-                found: flaw.found,
-                wanted: flaw.wanted,
-            };
-            flaws.into_iter().map(problem).collect::<Vec<_>>()
-        });
-        let urls = settings.buttons.iter().flatten().filter_map(|button| Some((button, button.get("url")?)));
-        let urls = urls.filter_map(|(button, url)| Some((button, url, check_button_url(url).err()?)));
-        let urls = urls.map(|(button, url, problem)| TemplateProblem {
-            key: format!("{key}.buttons"),
-            found: format!("the button \"{}\" with the url `{url}`: {problem}", button["text"]),
-            wanted: "a URL that Telegram takes, such as https://example.org or tg://user?id=42".to_owned(),
-        });
-        let mut problems: Vec<_> = urls.collect();
-        match (markup, template) {
-            (Ok(_), Ok(template)) if problems.is_empty() => {
-                let keyboard = (!settings.buttons.is_empty()).then(|| json!({ "inline_keyboard": settings.buttons }));
-                Ok(Self { origin, template, keyboard })
-            }
-            (markup, template) => {
-                problems.splice(0..0, markup.err().into_iter().chain(template.err().unwrap_or_default()));
-                Err(problems)
-            }
-        }
-    }
-
-    fn call(&self, message: &Message, text: String) -> Call {
-        let mut call = Call::send_message(message.chat.id, text).answering(self.origin.clone());
-        if let Some(parse_mode) = self.template.markup().parse_mode() {
-            call = call.with("parse_mode", parse_mode);
-        }
-        if let Some(keyboard) = &self.keyboard {
-            call = call.with("reply_markup", keyboard.clone());
-        }
-        message.in_its_topic(call)
-    }
-}
-
-impl fmt::Display for TemplateProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; wanted: {}", self.key, self.found, self.wanted)
     }
 }
 

@@ -1,12 +1,12 @@
-//! What a template can name: the sender, the chat, the bot, the command's arguments.
+//! The variables of a template: the sender, the chat, the bot and the arguments of the command.
 
 use std::sync::Arc;
 
 use minijinja::value::{Object, Value};
 
-use super::message::{Chat, User};
+use super::body::{Chat, User};
 
-/// Every name a template may use.
+/// Every variable that a template may use.
 pub(super) const NAMES: [&str; 11] = [
     "user.first_name",
     "user.last_name",
@@ -21,10 +21,10 @@ pub(super) const NAMES: [&str; 11] = [
     "commands",
 ];
 
-/// What stands before the dot in [`NAMES`].
+/// The parts before the dot in [`NAMES`].
 const OWNERS: [&str; 3] = ["user", "chat", "bot"];
 
-/// What the names stand for in one reply. What there is none of is empty text.
+/// The values of the variables in one reply, in the order of [`NAMES`]. A missing value is an empty text.
 #[derive(Debug)]
 pub(super) struct Scope([Value; NAMES.len()]);
 
@@ -35,7 +35,7 @@ impl Default for Scope {
 }
 
 impl Scope {
-    /// Who wrote or pressed, where, and what we know.
+    /// The values for one update.
     pub(super) fn new(from: Option<&User>, chat: &Chat, args: &str, bot: &str, commands: &Value) -> Self {
         let of_user = |field: fn(&User) -> Value| from.map_or_else(|| Value::from(""), field);
         Self([
@@ -53,7 +53,7 @@ impl Scope {
         ])
     }
 
-    /// Something for every name, to try a template with.
+    /// A value for every variable, to test a template.
     pub(super) fn full() -> Self {
         let numbers = ["user.id", "chat.id"];
         Self(NAMES.map(|name| if numbers.contains(&name) { Value::from(42) } else { Value::from("some text") }))
@@ -64,7 +64,7 @@ impl Scope {
     }
 }
 
-/// The names of one owner, such as `user`; the owners themselves where it is empty.
+/// The variables of one owner, such as `user`. With an empty owner, the owners and the variables without a dot.
 #[derive(Debug)]
 struct Names {
     scope: Arc<Scope>,

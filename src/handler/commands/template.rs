@@ -1,4 +1,4 @@
-//! The template of a reply: compiled once, and known from the start to render.
+//! The template of a reply. It is compiled and test-rendered when the settings are read.
 
 use std::borrow::Cow;
 
@@ -8,45 +8,45 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, State};
 use super::markup::{MESSAGE_UTF16, Markup, cut, utf16_units};
 use super::scope::{self, Scope};
 
-/// A text with places for what an update says.
+/// A text with variables.
 ///
-/// With a parse mode, every value is escaped by its rules, and nothing in a template can turn that
-/// off. The template's own text is not touched.
+/// With a parse mode, every value is escaped by its rules, and a template cannot turn that off. The text of the template
+/// itself is not escaped.
 #[derive(Debug)]
 pub(super) struct Template {
     environment: Environment<'static>,
     markup: Markup,
 }
 
-/// What is wrong with a template: what was found, and what would be right.
+/// A problem of a template: what was found, and what is valid.
 pub(super) struct Flaw {
     pub(super) found: String,
     pub(super) wanted: String,
 }
 
-/// The name under which an environment holds its one template.
+/// The name of the one template in an environment.
 const NAME: &str = "reply";
 
-/// The units of UTF-16 that values may still fill, so that the message is not too long. It is the
-/// values that are cut, before they are escaped: cut markup is no markup.
+/// The UTF-16 units that the values may still use, so that the message is not too long. Values are cut before they are
+/// escaped, because cut markup is invalid.
 struct Space(usize);
 
-/// What one rendering may cost, in the engine's own measure: so many steps, or 64 times as many bytes.
-/// The longest message needs a tenth of it. What a person writes may decide how often a loop runs.
+/// The limit of one rendering, in the template engine's unit: 50,000 steps, or 64 times as many bytes. The longest
+/// message needs a tenth of it. The limit is needed because a person's text can decide how often a loop runs.
 const FUEL: u64 = 50_000;
 
-/// Room for a name, however long the template is.
+/// The UTF-16 units that values may use in any case: enough for a name in a very long template.
 const LEAST_SPACE: usize = 64;
 
 impl Template {
-    /// Compiles `source`, and renders it once with everything there and once with nothing there.
+    /// Compiles `source`, and test-renders it once with all values and once without any.
     pub(super) fn new(source: &str, markup: Markup) -> Result<Self, Vec<Flaw>> {
         let mut environment = Environment::new();
         environment.remove_filter("safe");
         environment.remove_global("debug");
         environment.set_fuel(Some(FUEL));
         if markup != Markup::None {
-            // Only says that there is escaping to do; the formatter does it.
+            // This only turns escaping on. The formatter does it.
             environment.set_auto_escape_callback(|_| AutoEscape::Custom("telegram".into()));
             let space = MESSAGE_UTF16.saturating_sub(utf16_units(source)).max(LEAST_SPACE);
             environment.set_formatter(move |out, state, value| write_value(markup, space, out, state, value));
@@ -66,8 +66,8 @@ impl Template {
         Ok(template)
     }
 
-    /// The text for an update, short enough for one message; none where there would be nothing to
-    /// see. The error holds nothing of the update.
+    /// The text for an update, short enough for one message. `None` where it would show nothing. The error holds
+    /// nothing of the update.
     pub(super) fn render(&self, scope: Scope) -> Result<Option<String>, ErrorKind> {
         let mut text = self.write(scope).map_err(|error| error.kind())?;
         if self.markup.is_blank(&text) {
@@ -99,7 +99,7 @@ impl Template {
     }
 }
 
-/// The known name that `name` was probably meant to be, else all of them.
+/// The variable that `name` was probably meant to be, else all of them.
 fn wanted(name: &str) -> String {
     let likeness = |known: &str| {
         let last = known.rsplit('.').next().unwrap_or(known);
@@ -123,7 +123,7 @@ fn write_value(
         return Ok(());
     }
     let text = value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
-    // What a block or a filter has put together here before has been through this already.
+    // A safe value comes from a block or a filter, and its parts have been escaped already.
     if value.is_safe() {
         return Ok(out.write_str(&text)?);
     }
@@ -134,7 +134,7 @@ fn write_value(
 }
 
 impl Flaw {
-    /// Telegram would refuse the text; `values` says how the template was tried.
+    /// The problem of a text that Telegram would refuse. `values` says how the template was test-rendered.
     fn of_markup(markup: Markup, problem: &str, values: &str) -> Self {
         let mode = markup.parse_mode().unwrap_or_default();
         let wanted = match markup {

@@ -42,7 +42,7 @@ fn message(chat: &str, text: &str) -> Value {
 }
 
 fn handled(commands: &Commands, update: &Value) -> Result<Vec<Call>, HandlerError> {
-    let update = Update::read(Bytes::from(update.to_string()), Timestamp::UNIX_EPOCH).unwrap();
+    let update = Update::parse(Bytes::from(update.to_string()), Timestamp::UNIX_EPOCH).unwrap();
     futures_util::FutureExt::now_or_never(commands.handle(&update)).unwrap()
 }
 
@@ -155,8 +155,8 @@ fn a_press_is_acknowledged_and_a_declared_one_answered_where_the_button_is() {
     let commands = Commands::new(&[], &[yes], None, known("my_bot")).unwrap();
     let acknowledged = Call::new("answerCallbackQuery").with("callback_query_id", "77");
     let calls = |data, more| handled(&commands, &press(data, &more)).unwrap();
-    let of_button = acknowledged.clone().answering("button yes");
-    let replied = Call::send_message(-5, "Ada in Engines").answering("button yes");
+    let of_button = acknowledged.clone().with_origin("button yes");
+    let replied = Call::send_message(-5, "Ada in Engines").with_origin("button yes");
     assert_eq!(calls("yes", json!({})), [of_button.clone(), replied.clone()]);
     for data in ["no", "YES", "/yes", ""] {
         assert_eq!(calls(data, json!({})), std::slice::from_ref(&acknowledged), "{data}");
@@ -440,7 +440,7 @@ proptest! {
             if let Some(text) = text(&with_markup(template, mode), &message) {
                 // A backslash at the end of a value is the one thing that Markdown cannot write.
                 let cannot_be_written = mode == "Markdown" && [&said, &name].iter().any(|value| value.contains('\\'));
-                prop_assert!(cannot_be_written || crate::telegram::markup::shown(mode, &text).is_ok(), "{}", text);
+                prop_assert!(cannot_be_written || crate::telegram::markup::visible_text(mode, &text).is_ok(), "{}", text);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Strings of an update, borrowed from the body they came in.
+//! A string of an update that borrows from the body.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-/// A string of an update. What is not UTF-8 in it, and half a surrogate pair, has become U+FFFD.
+/// A string of an update. Invalid UTF-8 and lone surrogates in it are replaced by U+FFFD.
 #[derive(Debug, Default)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
@@ -28,7 +28,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
                 Ok(Text(Cow::Owned(String::from_utf8_lossy(bytes).into_owned())))
             }
         }
-        // As bytes, because `serde_json` lets a string that is not UTF-8 through in no other way.
+        // `serde_json` accepts a string with invalid UTF-8 only where bytes are asked for.
         deserializer.deserialize_bytes(TextVisitor)
     }
 }

@@ -11,7 +11,7 @@ fn at(seconds: u64) -> Timestamp {
 
 fn update(id: i64, chat: i64) -> Update {
     let body = format!(r#"{{"update_id":{id},"message":{{"chat":{{"id":{chat}}}}}}}"#);
-    Update::read(Bytes::from(body), at(0)).unwrap()
+    Update::parse(Bytes::from(body), at(0)).unwrap()
 }
 
 fn lanes(updates: &[(i64, i64)]) -> Lanes {
@@ -31,75 +31,75 @@ fn ids(leases: &[Lease]) -> Vec<i64> {
 }
 
 #[test]
-fn one_update_of_a_chat_is_held_at_once_and_in_order_of_acceptance() {
+fn one_update_of_a_chat_is_claimed_at_a_time_in_order_of_acceptance() {
     let mut lanes = lanes(&[(9, 1), (3, 1), (5, 2)]);
     let first = claim(&mut lanes, 0);
     assert_eq!(ids(&first), [9, 5]);
     assert!(claim(&mut lanes, 0).is_empty());
-    lanes.settle(first[0], Move::Gone);
+    lanes.settle(first[0], None);
     assert_eq!(ids(&claim(&mut lanes, 0)), [3]);
 }
 
 #[test]
-fn an_update_that_waits_for_its_retry_holds_back_its_own_chat_only() {
+fn an_update_that_waits_for_its_retry_delays_its_own_chat_only() {
     let mut lanes = lanes(&[(1, 1), (2, 1), (3, 2)]);
     let first = claim(&mut lanes, 0);
-    lanes.settle(first[0], Move::Again { at: at(10) });
-    lanes.settle(first[1], Move::Gone);
-    assert_eq!((lanes.is_due(at(9)), lanes.next_due()), (false, Some(at(10))));
+    lanes.settle(first[0], Some(at(10)));
+    lanes.settle(first[1], None);
+    assert_eq!((lanes.is_ready(at(9)), lanes.next_ready_at()), (false, Some(at(10))));
     assert_eq!(ids(&claim(&mut lanes, 10)), [1]);
 }
 
 #[test]
-fn a_lapsed_lease_gives_the_update_to_somebody_else_and_the_late_one_is_refused() {
+fn an_update_whose_lease_lapsed_is_claimed_again_and_the_late_verdict_is_refused() {
     let mut lanes = lanes(&[(1, 1)]);
     let late = claim(&mut lanes, 0)[0];
-    assert_eq!(lanes.lapse(at(59)), 0);
-    assert_eq!(lanes.lapse(at(60)), 1);
+    assert_eq!(lanes.release_lapsed(at(59)), 0);
+    assert_eq!(lanes.release_lapsed(at(60)), 1);
     let second = claim(&mut lanes, 60)[0];
     assert!(second.token > late.token);
     assert!(!lanes.begin_settling(late));
-    lanes.settle(late, Move::Gone);
+    lanes.settle(late, None);
     assert_eq!(lanes.open(), 1);
     assert!(lanes.begin_settling(second));
-    assert_eq!(lanes.lapse(at(1000)), 0, "a lease does not lapse while settling is under way");
+    assert_eq!(lanes.release_lapsed(at(1000)), 0, "a lease does not lapse while settling is under way");
 }
 
 #[test]
-fn bodies_beyond_the_limit_stay_where_they_are_kept() {
+fn bodies_beyond_the_limit_are_not_cached() {
     let mut lanes = Lanes::new(update(1, 1).body.len());
     lanes.push(update(1, 1));
     lanes.push(update(2, 2));
     let claimed = lanes.claim(at(0), at(60), 100);
-    assert_eq!(claimed.iter().map(|claimed| claimed.fresh.is_some()).collect::<Vec<_>>(), [true, false]);
-    assert_eq!(lanes.fresh_bytes, 0);
+    assert_eq!(claimed.iter().map(|claimed| claimed.cached.is_some()).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(lanes.cached_bytes, 0);
 }
 
 proptest::proptest! {
     #[test]
-    fn whatever_happens_every_update_is_served_once_and_in_its_chats_order(
+    fn every_update_is_served_once_and_in_the_order_of_its_chat(
         chats in proptest::collection::vec(0..5_i64, 1..60),
-        fates in proptest::collection::vec(0..4_u8, 0..200),
+        verdicts in proptest::collection::vec(0..4_u8, 0..200),
     ) {
         let updates: Vec<_> = (0..).zip(&chats).map(|(id, chat)| (id, *chat)).collect();
         let mut lanes = lanes(&updates);
-        let mut fates = fates.into_iter().chain(std::iter::repeat(0));
+        let mut verdicts = verdicts.into_iter().chain(std::iter::repeat(0));
         let mut served: Vec<Lease> = Vec::new();
         let mut now = 0;
         while lanes.open() > 0 {
             now += 1;
             for lease in claim(&mut lanes, now) {
-                match fates.next() {
-                    Some(1) => lanes.settle(lease, Move::Again { at: at(now + 3) }),
+                match verdicts.next() {
+                    Some(1) => lanes.settle(lease, Some(at(now + 3))),
                     Some(2) => proptest::prop_assert!(lanes.release(lease)),
                     Some(3) => {}
                     _ => {
-                        lanes.settle(lease, Move::Gone);
+                        lanes.settle(lease, None);
                         served.push(lease);
                     }
                 }
             }
-            lanes.lapse(at(now));
+            lanes.release_lapsed(at(now));
         }
         proptest::prop_assert_eq!((lanes.held(), served.len()), (0, updates.len()));
         for chat in 0..5 {
@@ -111,22 +111,23 @@ proptest::proptest! {
 }
 
 #[test]
-fn suspects_are_given_out_one_at_a_time_the_least_suspected_first_and_hold_back_nobody_else() {
+fn suspects_are_claimed_one_at_a_time_lowest_crash_count_first_and_delay_no_other_chat() {
     let mut lanes = lanes(&[(1, 1)]);
-    for (id, deaths) in [(2, 0), (3, 2), (4, 1)] {
-        lanes.push_unsure(ChatKey::Chat(id), UpdateId(id), at(0), None, deaths);
+    for (id, crash_count) in [(2, 0), (3, 2), (4, 1)] {
+        let (key, id) = (ChatKey::Chat(id), UpdateId(id));
+        lanes.push_stored(Stored { key, id, received_at: at(0), ready_at: None, crash_count: Some(crash_count) });
     }
     let claimed = lanes.claim(at(0), at(60), 100);
-    let known: Vec<_> = claimed.iter().map(|claimed| (claimed.lease.update_id.0, claimed.deaths)).collect();
+    let known: Vec<_> = claimed.iter().map(|claimed| (claimed.lease.update_id.0, claimed.crash_count)).collect();
     assert_eq!(known, [(4, Some(1)), (1, None), (2, Some(0))]);
-    assert!(!lanes.is_due(at(0)), "while a suspect is held there is no other");
-    assert!(lanes.release(claimed[0].lease) && lanes.is_due(at(0)));
+    assert!(!lanes.is_ready(at(0)), "while a suspect is claimed no other is ready");
+    assert!(lanes.release(claimed[0].lease) && lanes.is_ready(at(0)));
     let again = claim(&mut lanes, 0);
     assert_eq!(ids(&again), [4], "put back as it was");
-    lanes.settle(again[0], Move::Again { at: at(10) });
+    lanes.settle(again[0], Some(at(10)));
     let third = claim(&mut lanes, 0);
     assert_eq!(ids(&third), [3]);
-    assert_eq!(ids(&claim(&mut lanes, 10)), [4], "it has not killed anybody, and is no suspect any more");
-    lanes.settle(third[0], Move::Gone);
-    assert!(!lanes.is_due(at(100)));
+    assert_eq!(ids(&claim(&mut lanes, 10)), [4], "its attempt ended without a crash, so it is not a suspect any more");
+    lanes.settle(third[0], None);
+    assert!(!lanes.is_ready(at(100)));
 }

@@ -1,168 +1,131 @@
-//! Takes updates in, a batch at a time: one batch of an instance is under way at any moment, so that
-//! what was offered first is stored first.
+//! Accepts updates in batches. An instance stores one batch at a time, so updates are stored in the order in which they
+//! arrived.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use sqlx::Row;
-use tokio::sync::oneshot;
 
-use super::super::{Accepted, Counts, InboxError};
-use super::batch::{self, Batches, Worker};
-use super::line::Line;
-use super::link::Link;
-use super::listen::Bell;
-use super::text;
-use crate::clock::{elapsed, later};
+use super::batch::{self, BatchProcessor, BatchQueue};
+use super::connection::Connection;
+use super::shared::Shared;
+use super::sql::{one_row, text, unavailable, unreadable};
+use crate::clock::later;
+use crate::inbox::delivery::Accepted;
+use crate::inbox::error::InboxError;
+use crate::inbox::millis::unix_millis;
 use crate::update::{Update, UpdateId};
 
-/// How long an acknowledgement waits for its batch: Telegram offers again what was not acknowledged.
+/// How long an update waits for its commit. Then the webhook answers 503, and Telegram delivers the update again.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How often other instances are told, at most: those that do nothing find work by themselves within
-/// a second, and a commit that tells waits for all others that do.
-const RING_EVERY: Duration = Duration::from_millis(100);
+/// The shortest interval between two notifications of other instances. An idle instance polls every second anyway, and
+/// commits with a notification wait for one another.
+const NOTIFY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// An update that was offered, and whoever offered it.
-pub(super) struct Offer {
-    update: Update,
-    reply: oneshot::Sender<Result<Accepted, InboxError>>,
-}
-
-/// What accepts.
-pub(super) struct Accepting {
-    batches: Batches<Offer>,
-    line: Line,
-    link: Arc<Link>,
-    bell: Arc<Bell>,
+pub(super) struct Acceptor {
+    queue: BatchQueue<Update, Result<Accepted, InboxError>>,
+    connection: Connection,
+    shared: Arc<Shared>,
     capacity: usize,
-    /// How many updates are dead, as far as is known here: they take room too.
-    dead: Arc<AtomicU64>,
-    slot: i32,
-    /// When other instances may be told again.
-    ring_from: Mutex<Timestamp>,
-    counts: Arc<Counts>,
+    /// When other instances may be notified again.
+    notify_from: Mutex<Timestamp>,
 }
 
-impl Accepting {
-    pub(super) fn new(
-        link: &Arc<Link>,
-        bell: &Arc<Bell>,
-        capacity: usize,
-        dead: &Arc<AtomicU64>,
-        slot: i32,
-        counts: Arc<Counts>,
-    ) -> Arc<Self> {
+impl Acceptor {
+    pub(super) fn new(shared: &Arc<Shared>, capacity: usize) -> Arc<Self> {
         Arc::new(Self {
-            batches: Batches::default(),
-            line: Line::new(link),
-            link: Arc::clone(link),
-            bell: Arc::clone(bell),
+            queue: BatchQueue::default(),
+            connection: Connection::new(&shared.database),
+            shared: Arc::clone(shared),
             capacity,
-            dead: Arc::clone(dead),
-            slot,
-            ring_from: Mutex::new(Timestamp::MIN),
-            counts,
+            notify_from: Mutex::new(Timestamp::MIN),
         })
     }
 
-    /// Returns once the update is durable or known, or could not be kept.
+    /// Returns once the update is stored durably, is known already, or could not be stored.
     pub(super) async fn accept(self: &Arc<Self>, update: Update) -> Result<Accepted, InboxError> {
-        let (reply, answer) = oneshot::channel();
-        batch::add(self, Offer { update, reply }, &self.link.shutdown);
+        let database = &self.shared.database;
         tokio::select! {
-            answer = answer => answer.unwrap_or_else(|_| Err(failed("the batch was given up"))),
-            () = self.link.clock.sleep(PATIENCE) => Err(failed("the database is too slow")),
+            accepted = batch::submit(self, update, &database.shutdown) => accepted?,
+            () = database.clock.sleep(PATIENCE) => Err(unavailable("the database is too slow")),
         }
     }
 
-    /// Stores those of which there is one of each id; says which are new, and which found no room.
-    async fn store(&self, offers: &[&Offer]) -> Result<(HashSet<UpdateId>, HashSet<UpdateId>), InboxError> {
-        fn column<T>(offers: &[&Offer], of: impl Fn(&Update) -> T) -> Vec<T> {
-            offers.iter().map(|offer| of(&offer.update)).collect()
+    /// Stores updates with different ids. Returns the ids of those that are new, and of those for which there is no
+    /// room.
+    async fn store(&self, updates: &[&Update]) -> Result<(HashSet<UpdateId>, HashSet<UpdateId>), InboxError> {
+        fn column<T>(updates: &[&Update], value: impl Fn(&Update) -> T) -> Vec<T> {
+            updates.iter().map(|update| value(update)).collect()
         }
-        let room = (self.capacity as u64).saturating_sub(self.dead.load(Ordering::Relaxed));
+        let room = (self.capacity as u64).saturating_sub(self.shared.dead.load(Ordering::Relaxed));
         let accept = sqlx::query("SELECT stored, refused FROM accept_1($1, $2, $3, $4, $5, $6, $7, $8, $9)")
-            .bind(column(offers, |update| update.id.0))
-            .bind(column(offers, |update| update.chat_key.to_string()))
-            .bind(column(offers, |update| text(update.kind.name())))
-            .bind(column(offers, |update| update.received_at.as_millisecond()))
-            .bind(column(offers, |update| update.expires_at.as_millisecond()))
-            .bind(offers.iter().map(|offer| &offer.update.body[..]).collect::<Vec<_>>())
+            .bind(column(updates, |update| update.id.0))
+            .bind(column(updates, |update| update.chat_key.to_string()))
+            .bind(column(updates, |update| text(update.kind.name())))
+            .bind(column(updates, |update| unix_millis(update.received_at)))
+            .bind(column(updates, |update| unix_millis(update.expires_at)))
+            .bind(updates.iter().map(|update| &update.body[..]).collect::<Vec<_>>())
             .bind(i64::try_from(room).unwrap_or(i64::MAX))
-            .bind(self.slot)
-            .bind(self.ringer());
-        let rows = self.line.run(accept).await?;
-        let row = rows.first().ok_or_else(|| super::unreadable(sqlx::Error::RowNotFound))?;
+            .bind(self.shared.accept_slot)
+            .bind(self.notifier());
+        let rows = self.connection.run(accept).await?;
+        let row = one_row(&rows)?;
         let ids = |column: usize| {
-            let ids: Option<Vec<i64>> = row.try_get(column).map_err(super::unreadable)?;
+            let ids: Option<Vec<i64>> = row.try_get(column).map_err(unreadable)?;
             Ok(ids.unwrap_or_default().into_iter().map(UpdateId).collect())
         };
         Ok((ids(0)?, ids(1)?))
     }
 
-    /// Our name, when other instances are to be told now.
-    fn ringer(&self) -> Option<&str> {
-        let now = self.link.clock.steady();
-        let mut from = self.ring_from.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The name of this instance, if other instances are to be notified with this commit.
+    fn notifier(&self) -> Option<&str> {
+        let now = self.shared.database.clock.steady();
+        let mut from = self.notify_from.lock();
         (*from <= now).then(|| {
-            *from = later(now, RING_EVERY);
-            self.bell.name()
+            *from = later(now, NOTIFY_INTERVAL);
+            self.shared.listener.name()
         })
     }
 }
 
-impl Worker for Accepting {
-    type Job = Offer;
+impl BatchProcessor for Acceptor {
+    type Job = Update;
+    type Answer = Result<Accepted, InboxError>;
 
-    fn batches(&self) -> &Batches<Offer> {
-        &self.batches
+    /// An update whose caller stopped waiting was not acknowledged, and Telegram delivers it again.
+    const DROP_ABANDONED: bool = true;
+
+    fn queue(&self) -> &BatchQueue<Update, Self::Answer> {
+        &self.queue
     }
 
-    fn weight(offer: &Offer) -> usize {
-        offer.update.body.len()
+    fn size(update: &Update) -> usize {
+        update.body.len()
     }
 
-    async fn work_off(&self, mut offers: Vec<Offer>) {
-        // Whoever has gone away was not acknowledged anything.
-        offers.retain(|offer| !offer.reply.is_closed());
+    async fn process(&self, updates: &[Update]) -> Result<Vec<Self::Answer>, InboxError> {
         let mut ids = HashSet::new();
-        let ones: Vec<&Offer> = offers.iter().filter(|offer| ids.insert(offer.update.id)).collect();
-        if ones.is_empty() {
-            return;
+        let distinct: Vec<&Update> = updates.iter().filter(|update| ids.insert(update.id)).collect();
+        let begun = self.shared.database.clock.steady();
+        let result = self.store(&distinct).await;
+        self.shared.record_commit(distinct.len(), begun, result.is_ok());
+        let (mut stored, refused) = result?;
+        if !stored.is_empty() {
+            self.shared.listener.signal();
         }
-        let (updates, begun) = (ones.len(), self.link.clock.steady());
-        let stored = self.store(&ones).await;
-        self.counts.committed(updates, elapsed(begun, self.link.clock.steady()), stored.is_ok());
-        match stored {
-            Ok((mut stored, refused)) => {
-                if !stored.is_empty() {
-                    self.bell.ring();
-                }
-                for Offer { update, reply } in offers {
-                    let accepted = if stored.remove(&update.id) {
-                        Ok(Accepted::Stored)
-                    } else if refused.contains(&update.id) {
-                        Err(InboxError::Full { capacity: self.capacity })
-                    } else {
-                        Ok(Accepted::Known)
-                    };
-                    // A webhook whose client has gone away hears nothing; the update is kept.
-                    let _ = reply.send(accepted);
-                }
+        let answer = |update: &Update| {
+            if stored.remove(&update.id) {
+                Ok(Accepted::Stored)
+            } else if refused.contains(&update.id) {
+                Err(InboxError::Full { capacity: self.capacity })
+            } else {
+                Ok(Accepted::Known)
             }
-            Err(error) => {
-                let error = Arc::new(error);
-                for offer in offers {
-                    let _ = offer.reply.send(Err(InboxError::Unavailable(error.clone())));
-                }
-            }
-        }
+        };
+        Ok(updates.iter().map(answer).collect())
     }
-}
-
-fn failed(why: &str) -> InboxError {
-    InboxError::Unavailable(Arc::new(std::io::Error::other(why.to_owned())))
 }

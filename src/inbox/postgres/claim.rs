@@ -1,36 +1,44 @@
-//! Takes what is due.
+//! Claims updates, and extends their leases.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use jiff::Timestamp;
+use parking_lot::Mutex;
 use sqlx::Row;
-use sqlx::postgres::PgRow;
 
-use super::super::{Delivery, InboxError, LEASE, Lease};
-use super::held::Held;
-use super::line::Line;
-use super::link::Link;
-use super::{millis, time, unreadable};
-use crate::clock::{earlier, elapsed, later};
-use crate::update::{Kind, Update, UpdateId};
+use super::connection::Connection;
+use super::database::Database;
+use super::held_leases::HeldLeases;
+use super::row::{self, Unreadable};
+use super::sql::unreadable;
+use crate::inbox::delivery::{Delivery, LEASE, Lease};
+use crate::inbox::error::InboxError;
+use crate::inbox::millis::span_millis;
 
-/// What claims.
-pub(super) struct Claiming {
-    line: Line,
-    link: Arc<Link>,
-    held: Arc<Held>,
-    /// The last suspect that was claimed here. Whether we still have it, the database knows.
+pub(super) struct Claimer {
+    connection: Connection,
+    database: Arc<Database>,
+    held: Arc<HeldLeases>,
+    /// The last crash suspect that was claimed here. Only the database knows whether its lease is still valid.
     suspect: Mutex<Option<Lease>>,
 }
 
-impl Claiming {
-    pub(super) fn new(link: &Arc<Link>, held: &Arc<Held>) -> Self {
-        Self { line: Line::new(link), link: Arc::clone(link), held: Arc::clone(held), suspect: Mutex::new(None) }
+/// The result of a claim.
+pub(super) struct Claimed {
+    pub(super) deliveries: Vec<Delivery>,
+    /// Updates that are claimed too, and whose rows cannot be read.
+    pub(super) unreadable: Vec<Unreadable>,
+    /// The time until the next chat is due, if nothing was claimed and a chat waits.
+    pub(super) next_due: Option<Duration>,
+}
+
+impl Claimer {
+    pub(super) fn new(database: &Arc<Database>, held: &Arc<HeldLeases>) -> Self {
+        let (connection, database) = (Connection::new(database), Arc::clone(database));
+        Self { connection, database, held: Arc::clone(held), suspect: Mutex::new(None) }
     }
 
-    /// Prolongs leases, on the way of the claims: nothing long is ever run there.
+    /// Extends leases. It shares the connection of the claims, on which no statement takes long.
     pub(super) async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {
         if leases.is_empty() {
             return Ok(());
@@ -38,106 +46,43 @@ impl Claiming {
         let (keys, tokens): (Vec<_>, Vec<_>) =
             leases.iter().map(|lease| (lease.chat_key.to_string(), lease.token)).unzip();
         let extend = sqlx::query("SELECT extend_2($1, $2, $3)");
-        self.line.run(extend.bind(keys).bind(tokens).bind(millis(LEASE))).await.map(drop)
+        self.connection.run(extend.bind(keys).bind(tokens).bind(span_millis(LEASE))).await.map(drop)
     }
 
-    /// Claims up to `limit`.
+    /// Claims up to `limit` updates.
     pub(super) async fn claim(&self, limit: usize) -> Result<Claimed, InboxError> {
-        let most = i64::try_from(limit).unwrap_or(i64::MAX);
-        let suspect = *self.suspect();
-        let now = self.link.clock.steady();
-        let mine: Vec<i64> = self.held.leases().iter().map(|lease| lease.token).collect();
+        let suspect = *self.suspect.lock();
+        let now = self.database.clock.steady();
+        let held: Vec<i64> = self.held.all().iter().map(|lease| lease.token).collect();
         let claim = sqlx::query("SELECT * FROM claim_3($1, $2, $3, $4, $5, $6)")
-            .bind(most)
-            .bind(millis(LEASE))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(span_millis(LEASE))
             .bind(suspect.map(|lease| lease.chat_key.to_string()))
             .bind(suspect.map(|lease| lease.token))
-            .bind(mine)
-            .bind(self.link.takes_lapsed());
-        let rows = self.line.run(claim).await?;
-        let (mut deliveries, mut faulty) = (Vec::with_capacity(rows.len()), Vec::new());
+            .bind(held)
+            .bind(self.database.may_claim_lapsed());
+        let rows = self.connection.run(claim).await?;
+        let mut claimed =
+            Claimed { deliveries: Vec::with_capacity(rows.len()), unreadable: Vec::new(), next_due: None };
         for row in &rows {
-            match delivery(row, now) {
-                Ok(delivery) => deliveries.push(delivery),
-                Err(_) => faulty.push(Faulty::of(row).map_err(unreadable)?),
+            match row::delivery(row, now) {
+                Ok(delivery) => claimed.deliveries.push(delivery),
+                Err(_) => claimed.unreadable.push(row::unreadable_update(row).map_err(unreadable)?),
             }
         }
-        let found = rows.len();
-        self.held.at_work(deliveries.iter().map(|delivery| delivery.lease), now);
-        if let Some(suspect) = deliveries.iter().find(|delivery| delivery.deaths > 1) {
-            *self.suspect() = Some(suspect.lease);
+        self.held.touch(claimed.deliveries.iter().map(|delivery| delivery.lease), now);
+        if let Some(suspect) = claimed.deliveries.iter().find(|delivery| delivery.crash_count > 1) {
+            *self.suspect.lock() = Some(suspect.lease);
         }
-        if found > 0 {
-            return Ok(Claimed { deliveries, faulty, next_due: None });
+        if rows.is_empty() {
+            claimed.next_due = self.next_due().await?;
         }
-        let rows = self.line.run(sqlx::query("SELECT next_due_1()")).await?;
-        let next: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose().map_err(unreadable)?.flatten();
-        let next_due = next.map(|next| Duration::from_millis(u64::try_from(next).unwrap_or(0)));
-        Ok(Claimed { deliveries, faulty, next_due })
+        Ok(claimed)
     }
 
-    fn suspect(&self) -> MutexGuard<'_, Option<Lease>> {
-        self.suspect.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn next_due(&self) -> Result<Option<Duration>, InboxError> {
+        let rows = self.connection.run(sqlx::query("SELECT next_due_1()")).await?;
+        let millis: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose().map_err(unreadable)?.flatten();
+        Ok(millis.map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or(0))))
     }
-}
-
-/// What a claim took.
-pub(super) struct Claimed {
-    pub(super) deliveries: Vec<Delivery>,
-    /// What cannot be read: it is held too.
-    pub(super) faulty: Vec<Faulty>,
-    /// When there was nothing, how long it is until the next chat is due.
-    pub(super) next_due: Option<Duration>,
-}
-
-/// An update that was claimed and cannot be read.
-pub(super) struct Faulty {
-    pub(super) id: UpdateId,
-    pub(super) chat_key: String,
-    pub(super) token: i64,
-}
-
-impl Faulty {
-    fn of(row: &PgRow) -> Result<Self, sqlx::Error> {
-        Ok(Self { id: UpdateId(row.try_get(0)?), chat_key: row.try_get(1)?, token: row.try_get(2)? })
-    }
-}
-
-/// By how much the clock of the database and ours may differ on how old an update is.
-const CLOCKS_AGREE: Duration = Duration::from_secs(2);
-
-/// When an update arrived, on our clock. What was written down may come from a clock that was wrong; then it is
-/// the clock of the database that tells its age. Where that one says more it may have been set forward: the
-/// lesser age counts.
-fn received(written: Timestamp, age: Option<i64>, now: Timestamp) -> Timestamp {
-    let Some(age) = age else { return written };
-    let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
-    if elapsed(written, now) > age + CLOCKS_AGREE { earlier(now, age) } else { written }
-}
-
-fn delivery(row: &PgRow, now: Timestamp) -> Result<Delivery, sqlx::Error> {
-    let chat_key = row.try_get::<&str, _>(1)?.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    let calls_left: Option<&str> = row.try_get(7)?;
-    let calls_left = calls_left.map(serde_json::from_str).transpose();
-    let id = UpdateId(row.try_get(0)?);
-    let attempts: i32 = row.try_get(6)?;
-    let body: Option<&[u8]> = row.try_get(8)?;
-    let deaths: i32 = row.try_get(9)?;
-    let (written, expires_at) = (time(row.try_get(4)?), time(row.try_get(5)?));
-    let received_at = received(written, row.try_get(10)?, now);
-    Ok(Delivery {
-        update: Update {
-            id,
-            kind: Kind::named(row.try_get(3)?),
-            chat_key,
-            received_at,
-            expires_at: later(expires_at, elapsed(written, received_at)),
-            sent_at: None,
-            body: Bytes::copy_from_slice(body.unwrap_or_default()),
-        },
-        attempt: u32::try_from(attempts).unwrap_or(0) + 1,
-        lease: Lease { update_id: id, chat_key, token: row.try_get(2)? },
-        calls_left: calls_left.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
-        deaths: u32::try_from(deaths).unwrap_or(0),
-    })
 }

@@ -1,115 +1,107 @@
-//! The connections of one instance: opened when they are needed, shared by all that is run, and never more
-//! than `inbox.max_connections`.
+//! The connections of one instance: opened when they are needed, shared by all statements, and never more than
+//! `inbox.max_connections`.
+//!
+//! The pool of `sqlx` is not used: it fails when the server has no connection left, and this one goes on with those that
+//! are open.
 
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use sqlx::PgConnection;
 use tokio::sync::Notify;
 
 use crate::clock::{elapsed, later};
 
-/// How long after the server had no connection left it is asked for another one.
-const ASK_AGAIN: Duration = Duration::from_secs(30);
-/// How long a connection that nobody needs is kept.
-const KEPT_IDLE: Duration = Duration::from_mins(1);
+/// The time before more connections are requested from a server that had none left.
+const REDUCED_FOR: Duration = Duration::from_secs(30);
+/// The time after which an idle connection is closed.
+const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
-/// Connections that are open, and how many more may be.
+/// The connections that are open, and the limit of their number.
 pub(super) struct Pool {
     state: Mutex<State>,
     freed: Notify,
-    /// The most there may be.
-    most: usize,
+    max: usize,
 }
 
 struct State {
-    /// Those that nobody uses, the last used at the end, each with when that was.
+    /// Idle connections with the time of their last use; the last used is at the end.
     idle: Vec<(PgConnection, Timestamp)>,
-    /// Those in use or being opened, and those that are idle.
-    open: usize,
-    /// How many there may be now: fewer than the most while the server has no more.
+    /// Connections that are in use or being opened.
+    in_use: usize,
+    /// The present limit: below `max` while the server has no more connections.
     limit: usize,
-    /// When the server is asked for more than that.
-    ask_again: Timestamp,
+    /// When the limit returns to `max`.
+    reduced_until: Timestamp,
 }
 
-/// The right to one connection, and the connection if it is open.
-pub(super) struct Place<'a> {
-    pool: &'a Pool,
-    pub(super) connection: Option<PgConnection>,
+/// The right to have one connection open.
+pub(super) struct Permit<'a>(&'a Pool);
+
+/// An open connection. One that is dropped is closed; [`Pool::release`] keeps it for the next user.
+pub(super) struct PooledConnection<'a> {
+    pub(super) connection: PgConnection,
+    /// Whether it was used before. It may have broken while it was idle.
+    pub(super) reused: bool,
+    pub(super) _permit: Permit<'a>,
 }
 
 impl Pool {
-    pub(super) fn new(most: usize) -> Self {
-        let state = State { idle: Vec::new(), open: 0, limit: most, ask_again: Timestamp::MIN };
-        Self { state: Mutex::new(state), freed: Notify::new(), most }
+    pub(super) fn new(max: usize) -> Self {
+        let state = State { idle: Vec::new(), in_use: 0, limit: max, reduced_until: Timestamp::MIN };
+        Self { state: Mutex::new(state), freed: Notify::new(), max }
     }
 
-    /// Waits for a connection that is idle, or for the right to open one.
-    pub(super) async fn place(&self, now: Timestamp) -> Place<'_> {
+    /// Waits for an idle connection, or for the right to open one.
+    pub(super) async fn acquire(&self, now: Timestamp) -> (Permit<'_>, Option<PgConnection>) {
         loop {
             let freed = self.freed.notified();
             {
-                let mut state = self.lock();
-                if let Some((connection, _)) = state.idle.pop() {
-                    return Place { pool: self, connection: Some(connection) };
+                let mut state = self.state.lock();
+                if state.reduced_until <= now {
+                    state.limit = self.max;
                 }
-                if state.ask_again <= now {
-                    state.limit = self.most;
-                }
-                if state.open < state.limit {
-                    state.open += 1;
-                    return Place { pool: self, connection: None };
+                let idle = state.idle.pop().map(|(connection, _)| connection);
+                if idle.is_some() || state.in_use < state.limit {
+                    state.in_use += 1;
+                    return (Permit(self), idle);
                 }
             }
             freed.await;
         }
     }
 
-    /// The server has no connection left. Where there are some, they have to do for a while: how many those are.
-    pub(super) fn make_do(&self, now: Timestamp) -> Option<usize> {
-        let mut state = self.lock();
-        let others = state.open.checked_sub(1).filter(|others| *others > 0)?;
-        (state.limit, state.ask_again) = (others, later(now, ASK_AGAIN));
+    /// Keeps a connection for the next user. Returns one that was idle for too long, if there is one; the caller closes
+    /// it.
+    pub(super) fn release(&self, pooled: PooledConnection<'_>, now: Timestamp) -> Option<PgConnection> {
+        let mut state = self.state.lock();
+        state.idle.push((pooled.connection, now));
+        let is_overdue = state.idle.first().is_some_and(|(_, used)| elapsed(*used, now) > IDLE_LIMIT);
+        is_overdue.then(|| state.idle.remove(0).0)
+    }
+
+    /// Reduces the limit to the other connections for a while, because the server refused the one for which the caller
+    /// has a permit. Returns their number; `None` if there are no others.
+    pub(super) fn reduce(&self, now: Timestamp) -> Option<usize> {
+        let mut state = self.state.lock();
+        let others = (state.in_use + state.idle.len()).checked_sub(1).filter(|others| *others > 0)?;
+        (state.limit, state.reduced_until) = (others, later(now, REDUCED_FOR));
         Some(others)
     }
 
-    /// Forgets the connections that are idle: the way to the database may have broken.
+    /// Drops the idle connections, which may be broken.
     pub(super) fn clear(&self) {
-        let mut state = self.lock();
-        state.open -= state.idle.len();
-        let idle = mem::take(&mut state.idle);
-        drop(state);
+        let idle = mem::take(&mut self.state.lock().idle);
         drop(idle);
         self.freed.notify_waiters();
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Place<'_> {
-    /// Gives the connection back for the next one; one that has been idle for long, to be closed, if there is one.
-    pub(super) fn give_back(mut self, now: Timestamp) -> Option<PgConnection> {
-        let connection = self.connection.take()?;
-        let mut state = self.pool.lock();
-        state.idle.push((connection, now));
-        // It counts as open still: this is what dropping the place is told.
-        state.open += 1;
-        let too_long = state.idle.first().is_some_and(|(_, used)| elapsed(*used, now) > KEPT_IDLE);
-        too_long.then(|| {
-            state.open -= 1;
-            state.idle.remove(0).0
-        })
-    }
-}
-
-impl Drop for Place<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.pool.lock().open -= 1;
-        self.pool.freed.notify_one();
+        self.0.state.lock().in_use -= 1;
+        self.0.freed.notify_one();
     }
 }

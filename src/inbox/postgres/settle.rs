@@ -1,191 +1,139 @@
-//! Records how attempts ended, a batch at a time.
+//! Records verdicts in batches.
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sqlx::Row;
-use tokio::sync::oneshot;
 
-use super::super::{Counts, InboxError, Lease, Verdict};
-use super::batch::{self, Batches, Worker};
-use super::claim::Faulty;
-use super::line::Line;
-use super::link::Link;
-use super::listen::Bell;
-use super::{millis, text, unreadable};
+use super::batch::{self, BatchProcessor, BatchQueue};
+use super::connection::Connection;
+use super::row::Unreadable;
+use super::shared::Shared;
+use super::sql::{one_row, text, unreadable};
 use crate::clock::elapsed;
-use crate::telegram::Call;
+use crate::inbox::delivery::Lease;
+use crate::inbox::error::InboxError;
+use crate::inbox::millis::span_millis;
+use crate::inbox::verdict::{Verdict, VerdictKind};
+use crate::telemetry::Label;
 use crate::update::UpdateId;
 
-/// An attempt that ended, and whoever made it.
-pub(super) struct Ended {
+/// A verdict on one claimed update, as the database takes it.
+pub(super) struct Settlement {
     id: UpdateId,
     chat_key: String,
     token: i64,
-    entry: Entry,
-    /// Told whether the lease still stood.
-    reply: oneshot::Sender<Result<bool, InboxError>>,
-}
-
-/// A verdict as the database takes it.
-struct Entry {
-    verdict: &'static str,
-    /// How long it waits, from now on: the clock of the database may go differently.
+    kind: VerdictKind,
+    /// The time until the next attempt. It is a span because the clock of the database may differ.
     delay: Duration,
     reason: Option<String>,
     calls: Option<String>,
 }
 
-/// What settles.
-pub(super) struct Settling {
-    batches: Batches<Ended>,
-    line: Line,
-    link: Arc<Link>,
-    bell: Arc<Bell>,
-    slot: i32,
-    dead: Arc<AtomicU64>,
-    counts: Arc<Counts>,
+pub(super) struct Settler {
+    queue: BatchQueue<Settlement, bool>,
+    connection: Connection,
+    shared: Arc<Shared>,
 }
 
-impl Settling {
-    pub(super) fn new(
-        link: &Arc<Link>,
-        bell: &Arc<Bell>,
-        slot: i32,
-        dead: &Arc<AtomicU64>,
-        counts: Arc<Counts>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            batches: Batches::default(),
-            line: Line::new(link),
-            link: Arc::clone(link),
-            bell: Arc::clone(bell),
-            slot,
-            dead: Arc::clone(dead),
-            counts,
-        })
+impl Settler {
+    pub(super) fn new(shared: &Arc<Shared>) -> Arc<Self> {
+        let connection = Connection::new(&shared.database);
+        Arc::new(Self { queue: BatchQueue::default(), connection, shared: Arc::clone(shared) })
     }
 
-    /// Returns once the verdict is durable, or was refused.
+    /// Returns once the verdict is durable, or was refused because the lease was lost.
     ///
-    /// When the connection breaks during the commit nobody can say whether it was recorded. It is an
-    /// error then; settled again, it is done or the lease is lost, and both are well.
-    pub(super) async fn settle(self: &Arc<Self>, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
-        let stood = self.end(lease.update_id, lease.chat_key.to_string(), lease.token, verdict).await?;
-        if stood { Ok(()) } else { Err(InboxError::LeaseLost(lease)) }
+    /// If the connection breaks during the commit, it is unknown whether the verdict was recorded, and the result is an
+    /// error. The caller settles again: then the verdict is recorded or the lease is lost, and both are correct.
+    pub(super) async fn settle(self: &Arc<Self>, lease: Lease, verdict: &Verdict) -> Result<(), InboxError> {
+        let held = self.submit(lease.update_id, lease.chat_key.to_string(), lease.token, verdict).await?;
+        if held { Ok(()) } else { Err(InboxError::LeaseLost(lease)) }
     }
 
-    /// Sets an update aside that was claimed and cannot be read.
-    pub(super) async fn set_aside(self: &Arc<Self>, faulty: Faulty) -> Result<(), InboxError> {
+    /// Makes a claimed update that cannot be read a dead-letter update.
+    pub(super) async fn reject(self: &Arc<Self>, update: Unreadable) -> Result<(), InboxError> {
         let reason = "its row in the inbox cannot be read: something else has written to the table".to_owned();
-        let Faulty { id, chat_key, token } = faulty;
+        let Unreadable { id, chat_key, token } = update;
         tracing::error!(update.id = id.0, reason, "update given up; `doorbell dead list` shows it");
-        self.end(id, chat_key, token, Verdict::Dead { reason }).await.map(drop)
+        self.submit(id, chat_key, token, &Verdict::Dead { reason }).await.map(drop)
     }
 
-    async fn end(
+    /// Returns whether the lease was still held.
+    async fn submit(
         self: &Arc<Self>,
         id: UpdateId,
         chat_key: String,
         token: i64,
-        verdict: Verdict,
+        verdict: &Verdict,
     ) -> Result<bool, InboxError> {
-        let (reply, answer) = oneshot::channel();
-        batch::add(self, Ended { id, chat_key, token, entry: self.entry(verdict), reply }, &self.link.shutdown);
-        let given_up = || InboxError::Unavailable(Arc::new(std::io::Error::other("the batch was given up")));
-        answer.await.unwrap_or_else(|_| Err(given_up()))
+        let database = &self.shared.database;
+        let now = database.clock.steady();
+        let settlement = Settlement {
+            id,
+            chat_key,
+            token,
+            kind: verdict.kind(),
+            delay: verdict.retry_at().map(|at| elapsed(now, at)).unwrap_or_default(),
+            reason: verdict.reason().map(text),
+            calls: verdict.calls_json(),
+        };
+        batch::submit(self, settlement, &database.shutdown).await
     }
 
-    fn entry(&self, verdict: Verdict) -> Entry {
-        let now = self.link.clock.steady();
-        let plain = |verdict| Entry { verdict, delay: Duration::ZERO, reason: None, calls: None };
-        match verdict {
-            Verdict::Done => plain("done"),
-            Verdict::Expired => plain("expired"),
-            Verdict::Released => plain("released"),
-            Verdict::Dead { reason } => Entry { reason: Some(text(&reason)), ..plain("dead") },
-            Verdict::Refused { calls, reason } => {
-                Entry { reason: Some(text(&reason)), calls: Some(stored(&calls)), ..plain("dead") }
-            }
-            Verdict::Retry { at, reason } => {
-                Entry { delay: elapsed(now, at), reason: Some(text(&reason)), ..plain("retry") }
-            }
-            Verdict::Postpone { at, reason } => {
-                Entry { delay: elapsed(now, at), reason: Some(text(&reason)), ..plain("again") }
-            }
-            Verdict::CallsLeft { calls, at, reason } => Entry {
-                verdict: "again",
-                delay: elapsed(now, at),
-                reason: Some(text(&reason)),
-                calls: Some(stored(&calls)),
-            },
-        }
-    }
-
-    /// Records what has one verdict for each token; says which tokens still stood.
-    async fn record(&self, ended: &[&Ended]) -> Result<HashSet<i64>, InboxError> {
-        fn column<T>(ended: &[&Ended], of: impl Fn(&Ended) -> T) -> Vec<T> {
-            ended.iter().map(|one| of(one)).collect()
+    /// Records settlements with different tokens. Returns the tokens that were still held.
+    async fn record(&self, settlements: &[&Settlement]) -> Result<HashSet<i64>, InboxError> {
+        fn column<T>(settlements: &[&Settlement], value: impl Fn(&Settlement) -> T) -> Vec<T> {
+            settlements.iter().map(|settlement| value(settlement)).collect()
         }
         let settle = sqlx::query("SELECT settle_2($1, $2, $3, $4, $5, $6, $7, $8)")
-            .bind(column(ended, |ended| ended.chat_key.clone()))
-            .bind(column(ended, |ended| ended.token))
-            .bind(column(ended, |ended| ended.id.0))
-            .bind(column(ended, |ended| ended.entry.verdict))
-            .bind(column(ended, |ended| millis(ended.entry.delay)))
-            .bind(column(ended, |ended| ended.entry.reason.clone()))
-            .bind(column(ended, |ended| ended.entry.calls.clone()))
-            .bind(self.slot);
-        let rows = self.line.run(settle).await?;
-        let row = rows.first().ok_or_else(|| unreadable(sqlx::Error::RowNotFound))?;
-        let settled: Option<Vec<i64>> = row.try_get(0).map_err(unreadable)?;
-        Ok(settled.unwrap_or_default().into_iter().collect())
+            .bind(column(settlements, |one| one.chat_key.clone()))
+            .bind(column(settlements, |one| one.token))
+            .bind(column(settlements, |one| one.id.0))
+            .bind(column(settlements, |one| one.kind.name()))
+            .bind(column(settlements, |one| span_millis(one.delay)))
+            .bind(column(settlements, |one| one.reason.clone()))
+            .bind(column(settlements, |one| one.calls.clone()))
+            .bind(self.shared.settle_slot);
+        let rows = self.connection.run(settle).await?;
+        let held: Option<Vec<i64>> = one_row(&rows)?.try_get(0).map_err(unreadable)?;
+        Ok(held.unwrap_or_default().into_iter().collect())
     }
 }
 
-fn stored(calls: &[Call]) -> String {
-    serde_json::to_string(calls).expect("calls are JSON already")
-}
+impl BatchProcessor for Settler {
+    type Job = Settlement;
+    type Answer = bool;
 
-impl Worker for Settling {
-    type Job = Ended;
+    const DROP_ABANDONED: bool = false;
 
-    fn batches(&self) -> &Batches<Ended> {
-        &self.batches
+    fn queue(&self) -> &BatchQueue<Settlement, bool> {
+        &self.queue
     }
 
-    fn weight(ended: &Ended) -> usize {
-        ended.entry.calls.as_ref().map_or(0, String::len) + ended.entry.reason.as_ref().map_or(0, String::len)
+    fn size(settlement: &Settlement) -> usize {
+        settlement.calls.as_ref().map_or(0, String::len) + settlement.reason.as_ref().map_or(0, String::len)
     }
 
-    async fn work_off(&self, batch: Vec<Ended>) {
-        // An attempt is settled once: whoever comes second with the same token has lost it.
+    async fn process(&self, settlements: &[Settlement]) -> Result<Vec<bool>, InboxError> {
+        // A token is settled once: the second settlement of a token in the batch has lost the lease.
         let mut tokens = HashSet::new();
-        let ones: Vec<&Ended> = batch.iter().filter(|ended| tokens.insert(ended.token)).collect();
-        let (updates, begun) = (ones.len(), self.link.clock.steady());
-        let settled = self.record(&ones).await;
-        self.counts.committed(updates, elapsed(begun, self.link.clock.steady()), settled.is_ok());
-        match settled {
-            Ok(mut settled) => {
-                // What waited behind them may be due.
-                self.bell.ring();
-                for Ended { token, entry, reply, .. } in batch {
-                    let stood = settled.remove(&token);
-                    if stood && entry.verdict == "dead" {
-                        self.dead.fetch_add(1, Ordering::Relaxed);
-                    }
-                    // Whoever has gone away does not mind.
-                    let _ = reply.send(Ok(stood));
-                }
+        let distinct: Vec<&Settlement> = settlements.iter().filter(|one| tokens.insert(one.token)).collect();
+        let begun = self.shared.database.clock.steady();
+        let result = self.record(&distinct).await;
+        self.shared.record_commit(distinct.len(), begun, result.is_ok());
+        let mut held = result?;
+        // The next updates of these chats may be ready.
+        self.shared.listener.signal();
+        let answer = |settlement: &Settlement| {
+            let was_held = held.remove(&settlement.token);
+            if was_held && settlement.kind == VerdictKind::Dead {
+                self.shared.dead.fetch_add(1, Ordering::Relaxed);
             }
-            Err(error) => {
-                let error = Arc::new(error);
-                for ended in batch {
-                    let _ = ended.reply.send(Err(InboxError::Unavailable(error.clone())));
-                }
-            }
-        }
+            was_held
+        };
+        Ok(settlements.iter().map(answer).collect())
     }
 }

@@ -1,43 +1,44 @@
-//! Looks into the file without touching it, whoever uses it.
+//! Reads the file without changing it, while any process may be using it.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 
-use super::super::{InboxError, Inspection, Survey};
-use super::open::{check, lock_file, no_folder, unusable};
-use super::tenure;
+use super::super::error::InboxError;
+use super::super::millis::from_unix_millis;
+use super::super::survey::{Inspection, Survey};
+use super::open::{check, lock_file, unusable, unwritable_folder};
+use super::ownership::OtherBot;
 use crate::telegram::BotId;
 
-/// What a service that owns the file, or would start on it, finds there.
+/// What the service that owns the file has there, or what a service would find that starts on it.
 pub(in crate::inbox) fn inspect(path: &Path, bot: BotId) -> Result<Inspection, InboxError> {
     if !path.exists() {
-        return not_yet(path);
+        return missing(path);
     }
     let in_use = is_locked(path);
-    // To open for writing is to be allowed to write; nothing is.
-    File::options().write(true).open(path).map_err(|error| no_folder(path.parent().unwrap_or(path), error))?;
+    // Opened to check the permission to write. Nothing is written.
+    File::options().write(true).open(path).map_err(|error| unwritable_folder(path.parent().unwrap_or(path), error))?;
     let survey = survey(path, bot).map_err(|error| unusable(path, error))??;
     Ok(if in_use { Inspection::InUse(survey) } else { Inspection::Free(survey) })
 }
 
-/// The first start makes the file; whether it can is known of the folder that is there already.
-fn not_yet(path: &Path) -> Result<Inspection, InboxError> {
+/// The first start creates the file. The nearest folder that exists shows whether it can.
+fn missing(path: &Path) -> Result<Inspection, InboxError> {
     let folder = path.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(Path::new("."));
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let refuse = |kind: std::io::ErrorKind| Err(no_folder(folder, kind.into()));
+    let refuse = |kind: std::io::ErrorKind| Err(unwritable_folder(folder, kind.into()));
     match folder.metadata() {
         Ok(found) if !found.is_dir() => refuse(std::io::ErrorKind::NotADirectory),
         Ok(found) if found.permissions().readonly() => refuse(std::io::ErrorKind::PermissionDenied),
-        Ok(_) => Ok(Inspection::NotYet),
-        Err(error) => Err(no_folder(folder, error)),
+        Ok(_) => Ok(Inspection::Missing),
+        Err(error) => Err(unwritable_folder(folder, error)),
     }
 }
 
-/// Whether a process owns the file. A lock that is shared, and let go at once, keeps nobody out for
-/// longer than a moment.
+/// Whether a process owns the file. The shared lock is released at once, so a service that starts now can still get
+/// its own.
 fn is_locked(path: &Path) -> bool {
     let lock = File::open(lock_file(path)).map(|file| file.try_lock_shared());
     matches!(lock, Ok(Err(TryLockError::WouldBlock)))
@@ -47,7 +48,7 @@ fn survey(path: &Path, bot: BotId) -> rusqlite::Result<Result<Survey, InboxError
     let name = path.display().to_string().replace('%', "%25").replace('#', "%23").replace('?', "%3F");
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    // Without a log beside it the file is whole, and nothing needs to be made to read it.
+    // Without a write-ahead log the file is complete, and can be read without creating one.
     let immutable = if Path::new(&log).exists() { "" } else { "&immutable=1" };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(format!("file:{name}?mode=ro{immutable}"), flags)?;
@@ -56,7 +57,7 @@ fn survey(path: &Path, bot: BotId) -> rusqlite::Result<Result<Survey, InboxError
         Ok(_) => {}
         Err(error) => return Ok(Err(error)),
     }
-    if let Some(other) = tenure::other(&connection, bot)? {
+    if let Some(other) = OtherBot::find(&connection, bot)? {
         return Ok(Err(other.unusable(path)));
     }
     let (mut waiting, mut dead, mut oldest) = (0, 0, None);
@@ -66,7 +67,7 @@ fn survey(path: &Path, bot: BotId) -> rusqlite::Result<Result<Survey, InboxError
         let (state, count): (i64, i64) = (row.get(0)?, row.get(1)?);
         let count = count.unsigned_abs();
         if state == 0 {
-            (waiting, oldest) = (count, Timestamp::from_millisecond(row.get(2)?).ok());
+            (waiting, oldest) = (count, Some(from_unix_millis(row.get(2)?)));
         } else {
             dead = count;
         }

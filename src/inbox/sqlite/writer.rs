@@ -1,133 +1,45 @@
-//! The one thread that writes: takes all that has been asked meanwhile, commits it at once, and
-//! only then moves the lanes on and answers.
+//! The one thread that writes. It takes all that was asked since its last commit, commits it together, and only then
+//! moves the lanes on and answers.
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::super::lanes::{Lanes, Move};
-use super::super::order::Order;
-use super::super::{Accepted, Counts, InboxError, LEASE, Lease, Verdict};
-use super::answers::{Answers, Reply};
-use super::journal::{Entry, Journal};
-use crate::clock::{SharedClock, elapsed, later};
+use super::super::delivery::Accepted;
+use super::super::error::InboxError;
+use super::queue::{Batch, Shared};
+use super::replies::Replies;
+use super::request::{Recorded, Request};
+use super::store::Store;
+use crate::clock::{SharedClock, elapsed};
 use crate::fail;
-use crate::lifecycle::{self, Shutdown};
+use crate::lifecycle::{Shutdown, Task, TaskEnd};
 use crate::telemetry::Storm;
-use crate::update::Update;
 
-/// Bytes of bodies that may wait in memory; what comes beyond is read back from the file.
-const FRESH_LIMIT: usize = 16 << 20;
-
-/// How often the writer looks whether another process has changed the file.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-type Work = Box<dyn FnOnce(&mut Journal, &Shared) + Send>;
-
-/// Something asked of the writer.
-pub(super) enum Job {
-    Accept { update: Update, reply: Reply<Accepted> },
-    Settle { lease: Lease, verdict: Verdict, reply: Reply<()> },
-    Run(Work),
-}
-
-/// What the writer shares with those who ask.
-pub(super) struct Shared {
-    pub(super) order: Order,
-    /// Whether the last commit failed, so that the next would have to show that it does not.
-    pub(super) failing: AtomicBool,
-    pub(super) counts: Arc<Counts>,
-    capacity: usize,
-    jobs: Mutex<Jobs>,
-    arrived: Condvar,
-}
-
-#[derive(Default)]
-struct Jobs {
-    waiting: Vec<Job>,
-    closed: bool,
-}
-
-impl Shared {
-    pub(super) fn new(capacity: usize, counts: Arc<Counts>) -> Self {
-        Self {
-            order: Order::new(Lanes::new(FRESH_LIMIT)),
-            failing: AtomicBool::new(false),
-            counts,
-            capacity,
-            jobs: Mutex::default(),
-            arrived: Condvar::new(),
-        }
-    }
-
-    fn jobs(&self) -> MutexGuard<'_, Jobs> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Hands a job to the writer.
-    pub(super) fn enqueue(&self, job: Job) -> Result<(), InboxError> {
-        let first = {
-            let mut jobs = self.jobs();
-            if jobs.closed {
-                return Err(closed());
-            }
-            jobs.waiting.push(job);
-            jobs.waiting.len() == 1
-        };
-        if first {
-            self.arrived.notify_one();
-        }
-        Ok(())
-    }
-
-    /// Ends the writer once it has done what was asked of it.
-    pub(super) fn close(&self) {
-        self.jobs().closed = true;
-        self.arrived.notify_one();
-    }
-
-    /// Waits for jobs and takes all there are, which may be none after a while; nothing when it is
-    /// over.
-    fn next_batch(&self, mut empty: Vec<Job>) -> Option<Vec<Job>> {
-        let idle = |jobs: &mut Jobs| jobs.waiting.is_empty() && !jobs.closed;
-        let (mut jobs, _) =
-            self.arrived.wait_timeout_while(self.jobs(), LOOK_EVERY, idle).unwrap_or_else(PoisonError::into_inner);
-        if jobs.waiting.is_empty() && jobs.closed {
-            return None;
-        }
-        if !jobs.waiting.is_empty() {
-            // Whoever else is about to ask may do so first: one commit then serves them all. With
-            // nobody else to run this returns at once.
-            drop(jobs);
-            thread::yield_now();
-            jobs = self.jobs();
-        }
-        mem::swap(&mut jobs.waiting, &mut empty);
-        Some(empty)
-    }
-}
+/// How often the writer tidies up and looks for changes that other processes made.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// Starts the writer's thread.
-pub(super) fn start(journal: Journal, shared: Arc<Shared>, clock: SharedClock, shutdown: Shutdown) -> JoinHandle<()> {
+pub(super) fn start(store: Store, shared: Arc<Shared>, clock: SharedClock, shutdown: Shutdown) -> JoinHandle<()> {
     let thread = thread::Builder::new().name("inbox".to_owned());
     let started = thread.spawn(move || {
-        // However the thread ends, nobody may wait for it afterwards.
+        // However the thread ends, no request may wait for it afterwards.
         let ending = Ending { shared: &shared, shutdown };
-        let looked_at = clock.steady();
+        let tidied_at = clock.steady();
         let [failing, untidy] = [(); 2].map(|()| Storm::new(Arc::clone(&clock)));
-        let mut writer = Writer { journal, shared: &shared, clock, looked_at, failing, untidy };
-        let mut batch = Vec::new();
-        while let Some(jobs) = shared.next_batch(mem::take(&mut batch)) {
-            fail::point("inbox writer");
-            batch = writer.work_off(jobs);
+        let mut writer = Writer { store, shared: &shared, clock, tidied_at, failing, untidy };
+        let mut batch = Batch::default();
+        while let Some(next) = shared.next_batch(mem::take(&mut batch), TIDY_EVERY) {
+            fail::point_of("task", &Task::SqliteWriter);
+            batch = writer.process(next);
             writer.tidy_up();
         }
-        if let Err(error) = writer.journal.let_go(&*writer.clock) {
-            tracing::warn!(%error, "the inbox could not be closed in good order; the next start is more careful");
+        if let Err(error) = writer.store.release(&*writer.clock) {
+            tracing::warn!(%error, "the inbox was not closed cleanly; the next start treats this as a crash");
         }
         drop(ending);
     });
@@ -141,50 +53,46 @@ struct Ending<'a> {
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        let asked = {
-            let mut jobs = self.shared.jobs();
-            jobs.waiting.clear();
-            mem::replace(&mut jobs.closed, true)
-        };
-        let how = if thread::panicking() { lifecycle::Ending::Panicked } else { lifecycle::Ending::Ended };
-        if how == lifecycle::Ending::Panicked || !asked {
-            self.shutdown.part_failed("the inbox's writer", how);
-            // Nothing that still runs could be recorded.
+        let asked = self.shared.abort();
+        let how = if thread::panicking() { TaskEnd::Panicked } else { TaskEnd::Returned };
+        if how == TaskEnd::Panicked || !asked {
+            self.shutdown.task_failed(Task::SqliteWriter, how);
+            // Attempts that still run could not be recorded.
             self.shutdown.stop_hard();
         }
     }
 }
 
 struct Writer<'a> {
-    journal: Journal,
+    store: Store,
     shared: &'a Shared,
     clock: SharedClock,
-    looked_at: Timestamp,
+    tidied_at: Timestamp,
     /// Batches that could not be committed.
     failing: Storm,
-    /// Times at which it could not be tidied up.
+    /// Times at which tidying up failed.
     untidy: Storm,
 }
 
 impl Writer<'_> {
-    /// Once in a while, erases what has ended, writes down what the clock shows, and takes up what an operator
-    /// has revived from another process.
+    /// Once a second, erases what has ended, records the clock's lag, and adopts updates that an operator has revived
+    /// from another process.
     fn tidy_up(&mut self) {
         let now = self.clock.steady();
-        if !self.journal.is_owner() || elapsed(self.looked_at, now) < LOOK_EVERY {
+        if !self.store.is_owner() || elapsed(self.tidied_at, now) < TIDY_EVERY {
             return;
         }
-        self.looked_at = now;
-        let taken_up = self
-            .journal
+        self.tidied_at = now;
+        let adopted = self
+            .store
             .erase()
-            .and_then(|()| self.journal.look_at_the_clock(&*self.clock))
-            .and_then(|()| self.journal.take_up(&mut self.shared.order.lanes(), now));
-        match taken_up {
-            Ok(changed) => {
+            .and_then(|()| self.store.record_clock_lag(&*self.clock))
+            .and_then(|()| self.store.adopt(&mut self.shared.queue.lanes(), now));
+        match adopted {
+            Ok(adopted) => {
                 let _ = self.untidy.over();
-                if changed {
-                    self.shared.order.changed();
+                if adopted {
+                    self.shared.queue.notify();
                 }
             }
             Err(error) => {
@@ -195,105 +103,87 @@ impl Writer<'_> {
         }
     }
 
-    /// Does all jobs of a batch: one commit for what changes the journal, then the rest. Returns
-    /// the emptied vector.
-    fn work_off(&mut self, mut jobs: Vec<Job>) -> Vec<Job> {
-        let room = self.shared.capacity.saturating_sub(self.shared.order.lanes().open() + self.journal.dead());
-        if jobs.iter().any(|job| matches!(job, Job::Accept { .. })) {
+    /// Commits the requests of a batch, then does its other work. Returns the emptied batch.
+    fn process(&mut self, mut batch: Batch) -> Batch {
+        if !batch.requests.is_empty() {
+            self.commit(&mut batch.requests);
+        }
+        for work in batch.work.drain(..) {
+            work(&mut self.store, self.shared);
+        }
+        batch
+    }
+
+    /// Commits the requests, and answers and removes them.
+    fn commit(&mut self, requests: &mut Vec<Request>) {
+        let room = self.shared.capacity.saturating_sub(self.shared.queue.lanes().open() + self.store.dead());
+        if requests.iter().any(|request| matches!(request, Request::Accept { .. })) {
             fail::point("before the commit");
         }
-        if jobs.iter().any(|job| matches!(job, Job::Settle { .. })) {
+        if requests.iter().any(|request| matches!(request, Request::Settle { .. })) {
             fail::point("before the outcome is recorded");
         }
-        let updates = jobs.iter().filter(|job| !matches!(job, Job::Run(_))).count();
         let begun = self.clock.steady();
-        let committed = self.journal.commit(&jobs, room, &*self.clock, &self.shared.counts);
-        if updates > 0 {
-            self.shared.counts.committed(updates, elapsed(begun, self.clock.steady()), committed.is_ok());
-        }
+        let committed = self.store.commit(requests, room, &*self.clock, &self.shared.counts);
+        let took = elapsed(begun, self.clock.steady());
+        self.shared.counts.record_commit(requests.len(), took, committed.is_ok());
         self.shared.failing.store(committed.is_err(), Ordering::Relaxed);
-        let (mut answers, mut others) = (Answers::with_capacity(jobs.len()), Vec::new());
         match committed {
-            Ok(entries) => {
-                if let Some(over) = self.failing.over() {
-                    tracing::info!(
-                        batches = over.times,
-                        failing_s = over.lasted.as_secs(),
-                        "the inbox can be written again"
-                    );
+            Ok(results) => self.apply(requests, results),
+            Err(error) => self.refuse(requests, error),
+        }
+    }
+
+    /// Moves the lanes on after a commit, and answers.
+    fn apply(&mut self, requests: &mut Vec<Request>, results: Vec<Recorded>) {
+        if let Some(over) = self.failing.over() {
+            let (batches, failing_s) = (over.times, over.lasted.as_secs());
+            tracing::info!(batches, failing_s, "the inbox can be written again");
+        }
+        let mut replies = Replies::with_capacity(requests.len());
+        let mut lanes = self.shared.queue.lanes();
+        for (request, recorded) in requests.drain(..).zip(results) {
+            match request {
+                Request::Accept { update, reply } => {
+                    let accepted = match recorded {
+                        Recorded::Stored => {
+                            lanes.push(update);
+                            Ok(Accepted::Stored)
+                        }
+                        Recorded::Known => Ok(Accepted::Known),
+                        Recorded::Full => Err(InboxError::Full { capacity: self.shared.capacity }),
+                    };
+                    replies.accepted(reply, accepted);
                 }
-                let mut lanes = self.shared.order.lanes();
-                for (job, entry) in jobs.drain(..).zip(entries) {
-                    match job {
-                        Job::Accept { update, reply } => {
-                            let accepted = match entry {
-                                Entry::Stored => {
-                                    lanes.push(update);
-                                    Ok(Accepted::Stored)
-                                }
-                                Entry::Known => Ok(Accepted::Known),
-                                Entry::Refused => Err(InboxError::Full { capacity: self.shared.capacity }),
-                            };
-                            answers.accepted(reply, accepted);
-                        }
-                        Job::Settle { lease, verdict, reply } => {
-                            fail::point("after the outcome is recorded");
-                            lanes.settle(lease, step(&verdict));
-                            answers.settled(reply, Ok(()));
-                        }
-                        Job::Run(work) => others.push(work),
-                    }
-                }
-                drop(lanes);
-                fail::point("after the commit");
-                self.shared.order.changed();
-            }
-            Err(error) => {
-                if let Some(batches) = self.failing.event() {
-                    tracing::error!(%error, batches, "the inbox could not be written; nothing of these batches was acknowledged");
-                }
-                let error = Arc::new(error);
-                let until = later(self.clock.steady(), LEASE);
-                for job in jobs.drain(..) {
-                    match job {
-                        Job::Accept { reply, .. } => {
-                            answers.accepted(reply, Err(InboxError::Unavailable(error.clone())));
-                        }
-                        Job::Settle { lease, reply, .. } => {
-                            self.shared.order.lanes().end_settling(lease, until);
-                            answers.settled(reply, Err(InboxError::Unavailable(error.clone())));
-                        }
-                        Job::Run(work) => others.push(work),
-                    }
+                Request::Settle { lease, verdict, reply } => {
+                    fail::point("after the outcome is recorded");
+                    lanes.settle(lease, verdict.retry_at());
+                    replies.settled(reply, Ok(()));
                 }
             }
         }
-        answers.give();
-        for work in others {
-            work(&mut self.journal, self.shared);
-        }
-        jobs
+        drop(lanes);
+        fail::point("after the commit");
+        self.shared.queue.notify();
+        replies.send();
     }
-}
 
-/// What a verdict does to the lane of its update.
-fn step(verdict: &Verdict) -> Move {
-    match verdict {
-        Verdict::Retry { at, .. } | Verdict::Postpone { at, .. } | Verdict::CallsLeft { at, .. } => {
-            Move::Again { at: *at }
+    /// Tells all requests that the commit failed. What was claimed stays claimed.
+    fn refuse(&mut self, requests: &mut Vec<Request>, error: rusqlite::Error) {
+        if let Some(batches) = self.failing.event() {
+            tracing::error!(%error, batches, "the inbox could not be written; nothing in these batches was acknowledged");
         }
-        Verdict::Done | Verdict::Dead { .. } | Verdict::Refused { .. } | Verdict::Expired | Verdict::Released => {
-            Move::Gone
+        let (error, until) = (Arc::new(error), self.shared.queue.lease_end());
+        let mut replies = Replies::with_capacity(requests.len());
+        for request in requests.drain(..) {
+            match request {
+                Request::Accept { reply, .. } => replies.accepted(reply, Err(InboxError::Unavailable(error.clone()))),
+                Request::Settle { lease, reply, .. } => {
+                    self.shared.queue.lanes().abort_settling(lease, until);
+                    replies.settled(reply, Err(InboxError::Unavailable(error.clone())));
+                }
+            }
         }
+        replies.send();
     }
-}
-
-/// The error of an inbox whose writer has ended.
-pub(super) fn closed() -> InboxError {
-    InboxError::Unavailable(Arc::new(std::io::Error::other("the inbox is closed")))
-}
-
-/// The error of a store that cannot be used now.
-pub(super) fn unavailable(error: rusqlite::Error) -> InboxError {
-    InboxError::Unavailable(Arc::new(error))
 }

@@ -179,7 +179,7 @@ fn required_text(call: &ApiCall<'_>) -> Result<String, ApiResponse> {
 fn read_text(call: &ApiCall<'_>, name: &str) -> Result<String, ApiResponse> {
     let text = call.params.text(name).unwrap_or_default();
     let mode = call.params.text("parse_mode").unwrap_or_default();
-    let text = markup::shown(&mode, &text).map_err(|problem| ApiResponse::bad_request(&problem))?;
+    let text = markup::visible_text(&mode, &text).map_err(|problem| ApiResponse::bad_request(&problem))?;
     Ok(text.trim().to_owned())
 }
 

@@ -7,6 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use url::{Host, Url};
 
+use crate::telegram::{SECRET_HEADER_AS_SENT, UrlFault, is_reserved};
+
 /// The address that a host with a route appears to have.
 const ROUTED: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 
@@ -61,18 +63,19 @@ impl Target {
 
     /// Why the public Bot API refuses the scheme or the port; none if it accepts them.
     pub(crate) fn url_problem(&self) -> Option<&'static str> {
-        match (self.url.scheme(), self.port()) {
-            ("https", 443 | 80 | 88 | 8443) => None,
-            ("https", _) => Some("Webhook can be set up only on ports 80, 88, 443 or 8443"),
-            _ => Some("An HTTPS URL must be provided for webhook"),
-        }
+        UrlFault::of(&self.url).iter().find_map(|fault| match fault {
+            UrlFault::Scheme(_) => Some("An HTTPS URL must be provided for webhook"),
+            UrlFault::Port(_) => Some("Webhook can be set up only on ports 80, 88, 443 or 8443"),
+            // `address_problem` checks the address once it is known.
+            UrlFault::Ipv6 | UrlFault::ReservedAddress(_) | UrlFault::LocalName(_) | UrlFault::NoHost => None,
+        })
     }
 
     /// Why the public Bot API refuses the address; none if it accepts it.
     pub(crate) fn address_problem(&self) -> Option<String> {
         match self.ip? {
             IpAddr::V6(_) => Some("IPv6-only addresses are not allowed".to_owned()),
-            IpAddr::V4(ip) if ip != ROUTED && reserved(ip) => Some(format!("IP address {ip} is reserved")),
+            IpAddr::V4(ip) if ip != ROUTED && is_reserved(ip) => Some(format!("IP address {ip} is reserved")),
             IpAddr::V4(_) => None,
         }
     }
@@ -88,31 +91,13 @@ impl Target {
             lines.push(format!("Authorization: Basic {}", STANDARD.encode(user)));
         }
         if let Some(secret) = secret {
-            lines.push(format!("X-Telegram-Bot-Api-Secret-Token: {secret}"));
+            lines.push(format!("{SECRET_HEADER_AS_SENT}: {secret}"));
         }
         lines.push("Content-Type: application/json".to_owned());
         lines.push(format!("Content-Length: {length}"));
         lines.push("Connection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n".to_owned());
         lines.join("\r\n")
     }
-}
-
-/// Whether an address is not public (`IPAddress::is_reserved`).
-fn reserved(ip: Ipv4Addr) -> bool {
-    let [a, b, c, _] = ip.octets();
-    matches!(
-        (a, b, c),
-        (0 | 10 | 127 | 224..=255, _, _)
-            | (100, 64..=127, _)
-            | (169, 254, _)
-            | (172, 16..=31, _)
-            | (192, 0, 0 | 2)
-            | (192, 88, 99)
-            | (192, 168, _)
-            | (198, 18 | 19, _)
-            | (198, 51, 100)
-            | (203, 0, 113)
-    )
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 
 use super::reply::ReplySettings;
 use super::table::{Fields, Tables};
-use crate::settings::keys;
-use crate::settings::reader::{Reader, Refusal};
+use crate::settings::problem::Refusal;
+use crate::settings::reader::Reader;
 
 /// `[[button]]`: the reply to a press of the buttons that have this `callback_data`.
 #[derive(Clone, Debug, JsonSchema)]
@@ -18,16 +18,15 @@ pub struct ButtonSettings {
     pub reply: ReplySettings,
 }
 
-const TABLES: Tables =
-    Tables { key: keys::BUTTON, called_by: "data", fields: &["data", "reply", "parse_mode", "buttons"] };
+const TABLES: Tables = Tables { key: "button", called_by: "data", fields: &["data", "reply", "parse_mode", "buttons"] };
 
-/// Reads all declared presses.
+/// Reads every `[[button]]`.
 pub(in crate::settings) fn read(from: &mut Reader) -> Vec<ButtonSettings> {
     let (mut buttons, mut known) = (Vec::new(), BTreeSet::new());
     for (index, table) in TABLES.read(from).iter().enumerate() {
-        let mut fields = Fields::of(&TABLES, table, index, from);
-        let data = fields.needed("data", "the callback_data of a button, 1 to 64 bytes", |text| {
-            if (1..=64).contains(&text.len()) { Ok(text.to_owned()) } else { Err(Refusal::default()) }
+        let mut fields = Fields::new(&TABLES, table, index, from);
+        let data = fields.required("data", "the callback_data of a button, 1 to 64 bytes", |text| {
+            Refusal::unless((1..=64).contains(&text.len())).map(|()| text.to_owned())
         });
         let (Some(data), Some(reply)) = (data, fields.reply()) else { continue };
         if !known.insert(data.clone()) {

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 
 use super::reply::ReplySettings;
 use super::table::{Fields, Tables};
-use crate::settings::keys;
-use crate::settings::reader::{Reader, Refusal};
+use crate::settings::problem::Refusal;
+use crate::settings::reader::Reader;
 
 /// `[[command]]`: a command and its reply.
 #[derive(Clone, Debug, JsonSchema)]
@@ -14,7 +14,7 @@ pub struct CommandSettings {
     /// The command's name, without the slash: 1 to 32 of a-z 0-9 _.
     #[schemars(regex(pattern = "^[a-z0-9_]{1,32}$"))]
     pub name: String,
-    /// What Telegram shows beside it; a command without one is hidden.
+    /// What Telegram shows beside the name. A command without a description is hidden.
     #[schemars(with = "String")]
     pub description: Option<String>,
     /// The reply.
@@ -22,22 +22,21 @@ pub struct CommandSettings {
     pub reply: ReplySettings,
 }
 
-const TABLES: Tables = Tables {
-    key: keys::COMMAND,
-    called_by: "name",
-    fields: &["name", "description", "reply", "parse_mode", "buttons"],
-};
+const TABLES: Tables =
+    Tables { key: "command", called_by: "name", fields: &["name", "description", "reply", "parse_mode", "buttons"] };
 
-/// Telegram's list of commands has room for so many.
+/// Telegram's list of commands holds this many.
 const MOST_COMMANDS: usize = 100;
 
-/// Reads all commands.
+/// Reads every `[[command]]`.
 pub(in crate::settings) fn read(from: &mut Reader) -> Vec<CommandSettings> {
     let (mut commands, mut names) = (Vec::new(), BTreeSet::new());
     for (index, table) in TABLES.read(from).iter().enumerate() {
-        let mut fields = Fields::of(&TABLES, table, index, from);
-        let name = fields.needed("name", "1 to 32 of a-z 0-9 _, without the slash", name);
-        let description = fields.text("description", "1 to 256 characters", description);
+        let mut fields = Fields::new(&TABLES, table, index, from);
+        let name = fields.required("name", "1 to 32 of a-z 0-9 _, without the slash", name);
+        let description = fields.text("description", "1 to 256 characters", |text| {
+            Refusal::unless((1..=256).contains(&text.chars().count())).map(|()| text.to_owned())
+        });
         let (Some(name), Some(reply)) = (name, fields.reply()) else { continue };
         if !names.insert(name.clone()) {
             fields.refuse("name", "a name that no other command has", Refusal::default());
@@ -46,20 +45,12 @@ pub(in crate::settings) fn read(from: &mut Reader) -> Vec<CommandSettings> {
     }
     if commands.iter().filter(|command| command.description.is_some()).count() > MOST_COMMANDS {
         let wanted = format!("{MOST_COMMANDS} commands with a description at most");
-        from.refuse(keys::COMMAND, wanted, Refusal::found(format!("{} commands", commands.len())));
+        from.refuse(TABLES.key, wanted, Refusal::found(format!("{} commands", commands.len())));
     }
     commands
 }
 
 fn name(text: &str) -> Result<String, Refusal> {
-    let is_one = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
-    if (1..=32).contains(&text.len()) && text.bytes().all(is_one) {
-        Ok(text.to_owned())
-    } else {
-        Err(Refusal::default())
-    }
-}
-
-fn description(text: &str) -> Result<String, Refusal> {
-    if (1..=256).contains(&text.chars().count()) { Ok(text.to_owned()) } else { Err(Refusal::default()) }
+    let is_valid = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
+    Refusal::unless((1..=32).contains(&text.len()) && text.bytes().all(is_valid)).map(|()| text.to_owned())
 }

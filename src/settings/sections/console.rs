@@ -1,19 +1,19 @@
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::settings::reader::{Reader, Refusal};
-use crate::settings::{Settings, describe};
+use crate::settings::problem::Refusal;
+use crate::settings::reader::Reader;
 
 const KEY: &str = "console.token";
 
-/// No shorter token is accepted: 16 characters of hexadecimal digits are 64 bits.
+/// The shortest token: 16 hexadecimal digits are 64 bits.
 const SHORTEST: usize = 16;
 
-/// `[console]`: what is the operator's alone.
+/// `[console]`: what only the operator may see.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ConsoleSettings {
-    /// The operator's token: it opens `/metrics`, which answers 404 without it.
+    /// The operator's token. `/metrics` requires it, and answers 404 when it is not set.
     #[schemars(with = "String")]
     pub token: Option<SecretString>,
 }
@@ -24,33 +24,27 @@ impl ConsoleSettings {
     }
 }
 
-/// It travels in a header, which holds nothing else; and it is all that stands between a stranger and what is the
-/// operator's.
+/// A token travels in a header, which holds only visible ASCII, and must not be guessed.
 fn token(token: &str) -> Result<(), Refusal> {
     if token.len() > 512 || !token.bytes().all(|c| c.is_ascii_graphic()) {
-        return Err(Refusal::found(describe::secret(token)));
+        return Err(Refusal::default());
     }
     if token.len() < SHORTEST {
-        let hint = "a short one can be guessed: `openssl rand -hex 16` makes one".to_owned();
-        return Err(Refusal { found: Some(describe::secret(token)), hint: Some(hint) });
+        return Err(Refusal::hint("a short one can be guessed: `openssl rand -hex 16` makes one"));
     }
     Ok(())
 }
 
-/// Refuses a token that is another secret as well: each would be handed to those who know the other.
-pub(in crate::settings) fn compare(settings: &Settings, from: &mut Reader) {
-    let Some(token) = &settings.console.token else { return };
-    let others = [
-        ("the bot token", &settings.telegram.bot_token),
-        ("the webhook's secret token", &settings.webhook.secret_token),
-        ("the webhook's former secret token", &settings.webhook.previous_secret_token),
-    ];
-    let is_same = |other: &Option<SecretString>| {
-        other.as_ref().is_some_and(|other| other.expose_secret() == token.expose_secret())
-    };
-    if let Some((name, _)) = others.iter().find(|(_, other)| is_same(other)) {
-        let hint = "whoever has this one would have both: `openssl rand -hex 16` makes a new one".to_owned();
-        let refusal = Refusal { found: Some(format!("the same text as {name}")), hint: Some(hint) };
-        from.refuse(KEY, "a secret of its own", refusal);
+/// Refuses a token that is also another secret: those who know one would have the other.
+pub(in crate::settings) fn compare(
+    console: &ConsoleSettings,
+    others: [(&str, &Option<SecretString>); 3],
+    from: &mut Reader,
+) {
+    let Some(token) = &console.token else { return };
+    let is_same = |other: &SecretString| other.expose_secret() == token.expose_secret();
+    if let Some((name, _)) = others.iter().find(|(_, other)| other.as_ref().is_some_and(is_same)) {
+        let hint = "everyone who has that one would have both: `openssl rand -hex 16` makes a new one";
+        from.refuse(KEY, "a secret of its own", Refusal::new(format!("the same text as {name}"), hint));
     }
 }

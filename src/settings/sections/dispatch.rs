@@ -2,15 +2,15 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 
-use super::YEAR;
-use crate::settings::reader::{Reader, Refusal};
+use crate::settings::problem::Refusal;
+use crate::settings::reader::{Reader, YEAR};
 use crate::wording;
 
 /// `[dispatch]`: how updates are handled.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct DispatchSettings {
-    /// How many updates are handled at once, of as many chats.
+    /// How many updates are handled at once, each of another chat.
     #[schemars(range(min = 1, max = 10_000))]
     pub concurrency: usize,
     /// The time limit of one run of the handler.
@@ -19,11 +19,11 @@ pub struct DispatchSettings {
     /// How often an update is tried before it is dead.
     #[schemars(range(min = 1, max = 1000))]
     pub attempts: u32,
-    /// The schedule of those tries.
+    /// The waits between the attempts.
     pub backoff: BackoffSettings,
 }
 
-/// `[dispatch.backoff]`: the wait before the next try, doubled each time.
+/// `[dispatch.backoff]`: the wait before the next attempt, doubled each time.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct BackoffSettings {

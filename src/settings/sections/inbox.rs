@@ -5,22 +5,22 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::YEAR;
 use crate::settings::describe;
 use crate::settings::in_force::Shown;
-use crate::settings::reader::{Reader, Refusal};
+use crate::settings::problem::Refusal;
+use crate::settings::reader::{Reader, YEAR};
 
-/// `[inbox]`: where updates are kept.
+/// `[inbox]`: where updates are stored.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct InboxSettings {
-    /// The keeper: `sqlite:PATH`, `postgres://…`, or `memory:`.
+    /// The store: `sqlite:PATH`, `postgres://…`, or `memory:`.
     #[schemars(with = "String")]
     pub url: InboxUrl,
-    /// The most updates that may wait.
+    /// The most updates that may wait or be dead.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub capacity: usize,
-    /// How long an update that is done is remembered, 48 h at least.
+    /// How long the id of a handled update is stored, 48 h at least.
     #[schemars(with = "String")]
     pub keep_done: Duration,
     /// The most connections that one instance opens to PostgreSQL, 2 at least.
@@ -28,18 +28,18 @@ pub struct InboxSettings {
     pub max_connections: usize,
 }
 
-/// Where updates are kept.
+/// Where updates are stored.
 #[derive(Clone, Debug)]
 pub enum InboxUrl {
     /// `sqlite:PATH`
     Sqlite(PathBuf),
     /// `memory:`
     Memory,
-    /// `postgres://…`, which holds a password
+    /// `postgres://…`, which contains a password
     Postgres(SecretString),
 }
 
-/// De-duplication is only as good as the memory of what was done.
+/// Telegram repeats an update for 24 h; de-duplication must remember it for longer.
 const SHORTEST_MEMORY: Duration = Duration::from_hours(48);
 
 impl InboxSettings {
@@ -51,7 +51,7 @@ impl InboxSettings {
             shown,
         );
         Self {
-            // Where there is none there is a problem, and nothing is opened.
+            // Without a URL there is a problem, and no store is opened.
             url: url.unwrap_or(InboxUrl::Memory),
             capacity: from.whole("inbox.capacity", 1..=1_000_000_000),
             keep_done: from.duration("inbox.keep_done", SHORTEST_MEMORY..=YEAR),
@@ -60,7 +60,7 @@ impl InboxSettings {
     }
 }
 
-/// One takes updates in while another does all the rest: a long clean-up must not keep Telegram waiting.
+/// One accepts updates while another does all other work: a long clean-up must not delay the 200.
 const LEAST_CONNECTIONS: i64 = 2;
 
 fn connections(value: &toml::Value) -> Result<usize, Refusal> {
@@ -90,8 +90,8 @@ fn inbox_url(secret: &SecretString) -> Result<InboxUrl, Refusal> {
 fn sqlite(rest: &str) -> Result<InboxUrl, Refusal> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.starts_with(":memory:") {
-        let hint = "where there is no disk, memory: leaves the keeping to Telegram".to_owned();
-        return Err(Refusal { found: Some("an SQLite database in memory".to_owned()), hint: Some(hint) });
+        let hint = "where there is no disk, memory: stores nothing; Telegram repeats what was not handled";
+        return Err(Refusal::new("an SQLite database in memory", hint));
     }
     if path.is_empty() || path.ends_with('/') || path.contains(['?', '\0']) {
         return Err(Refusal::found("sqlite: without the path of a file"));
@@ -100,9 +100,8 @@ fn sqlite(rest: &str) -> Result<InboxUrl, Refusal> {
 }
 
 fn postgres(text: &str) -> Result<InboxUrl, Refusal> {
-    let unreadable = || Refusal {
-        found: Some(format!("a PostgreSQL URL of {} that cannot be read", describe::secret(text))),
-        hint: Some(describe::ENCODED.to_owned()),
+    let unreadable = || {
+        Refusal::new(format!("a PostgreSQL URL of {} that cannot be read", describe::secret(text)), describe::ENCODED)
     };
     if describe::is_misleading(text) {
         return Err(describe::misleading());

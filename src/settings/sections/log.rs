@@ -3,20 +3,21 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::settings::describe;
-use crate::settings::reader::{Reader, Refusal};
+use crate::settings::problem::Refusal;
+use crate::settings::reader::Reader;
 
-/// What the targets of our own lines begin with.
+/// The target of every event of ours begins with this.
 const OUR_TARGET: &str = "doorbell";
 
 /// `[log]`: the log.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct LogSettings {
-    /// The form of a line.
+    /// The format of a line.
     pub format: LogFormat,
-    /// What is logged, in the form of `RUST_LOG`.
+    /// What is logged, in the syntax of `RUST_LOG`.
     pub filter: String,
-    /// Whether text on a terminal may be coloured; not where `NO_COLOR` is set.
+    /// Whether text on a terminal may be coloured. `NO_COLOR` forbids it.
     #[schemars(skip)]
     pub colour: bool,
     /// Crates beside `doorbell` whose events are logged as they are. The author of a bot that is linked to this
@@ -25,7 +26,7 @@ pub struct LogSettings {
     pub own: Vec<String>,
 }
 
-/// The form of a log line.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -57,15 +58,15 @@ impl LogSettings {
 
 fn filter(text: &str) -> Result<String, Refusal> {
     match text.parse::<EnvFilter>() {
-        Ok(_) if !text.trim().is_empty() => speaks(text).map(|()| text.to_owned()),
+        Ok(_) if !text.trim().is_empty() => logs_something(text).map(|()| text.to_owned()),
         Ok(_) | Err(_) => Err(Refusal::default()),
     }
 }
 
-/// To the filter each word is the name of a part of the program, also one that was meant as a level. A filter that
-/// would silence this whole program was not meant; what turns the log off is the level `off`.
-fn speaks(text: &str) -> Result<(), Refusal> {
-    let mut heard = false;
+/// Refuses a filter that would silence this program. To `EnvFilter` a mistyped level is the name of a target, so it is
+/// valid and logs nothing. The level `off` turns the log off on purpose.
+fn logs_something(text: &str) -> Result<(), Refusal> {
+    let mut logs = false;
     // Commas within the fields of a span separate nothing.
     if text.contains('[') {
         return Ok(());
@@ -74,21 +75,19 @@ fn speaks(text: &str) -> Result<(), Refusal> {
         let target = part.split('=').next().unwrap_or_default();
         let is_ours = target.split("::").next() == Some(OUR_TARGET);
         let is_level = part.parse::<LevelFilter>().is_ok();
-        heard |= is_ours || is_level;
+        logs |= is_ours || is_level;
         if !part.contains('=') && !is_ours && !is_level {
             let hint = "the levels are error, warn, info, debug, trace and off; a part of the program is written with its \
                         level, such as doorbell::dispatch=debug";
             let found = format!("\"{}\", which is no level", describe::text(part));
-            return Err(Refusal { found: Some(found), hint: Some(hint.to_owned()) });
+            return Err(Refusal::new(found, hint));
         }
     }
     let hint = "begin with a level for all the rest, such as info,";
-    if heard {
+    if logs {
         Ok(())
     } else {
-        Err(Refusal {
-            found: Some(format!("\"{}\", under which Doorbell itself logs nothing", describe::text(text))),
-            hint: Some(format!("{hint}{}", describe::text(text))),
-        })
+        let found = format!("\"{}\", under which Doorbell itself logs nothing", describe::text(text));
+        Err(Refusal::new(found, format!("{hint}{}", describe::text(text))))
     }
 }

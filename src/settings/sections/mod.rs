@@ -1,4 +1,4 @@
-//! The sections: what each holds, and what will do for it.
+//! The sections: what each contains, and which values are valid.
 
 pub(super) mod button;
 pub(super) mod command;
@@ -13,8 +13,3 @@ mod table;
 pub(super) mod telegram;
 pub(super) mod traces;
 pub(super) mod webhook;
-
-use std::time::Duration;
-
-/// No setting waits longer than a year.
-const YEAR: Duration = Duration::from_hours(365 * 24);

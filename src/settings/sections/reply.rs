@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use toml::Value;
 
 use crate::settings::describe;
-use crate::settings::reader::{Reader, Refusal};
+use crate::settings::problem::Refusal;
+use crate::settings::reader::Reader;
 
-/// A reply, of a command or the fallback.
+/// The reply of a command, a button or the fallback.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ReplySettings {
@@ -26,7 +27,7 @@ pub(super) const BUTTONS: &str = "rows of buttons, such as [[{ text = \"Site\", 
 /// What a button can do.
 const ACTIONS: [&str; 4] = ["url", "callback_data", "switch_inline_query", "switch_inline_query_current_chat"];
 
-/// Reads `[fallback]`; there is one if it has a text.
+/// Reads `[fallback]`, which exists if it has a text.
 pub(in crate::settings) fn fallback(from: &mut Reader) -> Option<ReplySettings> {
     let reply = from.optional("fallback.reply", "the template of a reply", |text| Ok(text.to_owned()));
     let parse_mode = from.optional("fallback.parse_mode", PARSE_MODE, parse_mode);
@@ -65,14 +66,12 @@ fn button(value: &Value) -> Result<BTreeMap<String, String>, Refusal> {
         return Err(refused(format!("the button \"{text}\" with {} actions", button.len() - 1)));
     }
     if button.get("callback_data").is_some_and(|data| !(1..=64).contains(&data.len())) {
-        return Err(Refusal {
-            found: Some(format!("the button \"{text}\" with too much callback_data, or none")),
-            hint: Some("callback_data has 1 to 64 bytes".to_owned()),
-        });
+        let found = format!("the button \"{text}\" with too much callback_data, or none");
+        return Err(Refusal::new(found, "callback_data has 1 to 64 bytes"));
     }
     Ok(button)
 }
 
 fn refused(found: String) -> Refusal {
-    Refusal { found: Some(found), hint: Some(format!("a button has a text and one of {}", ACTIONS.join(", "))) }
+    Refusal::new(found, format!("a button has a text and one of {}", ACTIONS.join(", ")))
 }

@@ -4,12 +4,13 @@ use bytesize::ByteSize;
 use schemars::JsonSchema;
 
 use crate::settings::platform::Platform;
-use crate::settings::reader::{Reader, Refusal};
+use crate::settings::problem::Refusal;
+use crate::settings::reader::Reader;
 
-/// An update may be this long; a smaller limit would lose it.
+/// Telegram sends updates of up to this size. A smaller limit would lose them.
 const LONGEST_UPDATE: ByteSize = ByteSize::kib(513);
 
-/// Ports that Render keeps for itself.
+/// Ports that Render reserves.
 const RESERVED_ON_RENDER: [u16; 3] = [18012, 18013, 19099];
 
 /// `[server]`: the listener.
@@ -19,7 +20,7 @@ pub struct ServerSettings {
     /// The address to listen on.
     #[schemars(with = "String")]
     pub host: IpAddr,
-    /// The port to listen on; 0 takes a free one.
+    /// The port to listen on; 0 means any free one.
     pub port: u16,
     /// The longest request body that is read, in bytes.
     #[schemars(with = "String")]

@@ -1,18 +1,19 @@
-//! Lists of tables, written `[[command]]` or `[[button]]`: each has something that it answers, and a reply.
+//! Lists of tables, written `[[command]]` or `[[button]]`: each table has a field that names it, and a reply.
 
 use toml::{Table, Value};
 
 use super::reply::{self, ReplySettings};
-use crate::settings::reader::{Reader, Refusal};
+use crate::settings::problem::Refusal;
+use crate::settings::reader::Reader;
 use crate::settings::{describe, keys};
 
 /// One such list.
 pub(super) struct Tables {
     /// Its key.
     pub(super) key: &'static str,
-    /// The field by which people find a table in their file.
+    /// The field by which the operator finds a table in the file.
     pub(super) called_by: &'static str,
-    /// Every field a table may have.
+    /// Every field that a table may have.
     pub(super) fields: &'static [&'static str],
 }
 
@@ -29,15 +30,15 @@ impl Tables {
 pub(super) struct Fields<'a> {
     of: &'a Tables,
     table: &'a Table,
-    /// How people find the table in their file.
+    /// The table's name in a problem.
     called: String,
     index: usize,
     from: &'a mut Reader,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of a table. One that does not exist is a problem.
-    pub(super) fn of(of: &'a Tables, table: &'a Table, index: usize, from: &'a mut Reader) -> Self {
+    /// The fields of a table. A field that does not exist becomes a problem.
+    pub(super) fn new(of: &'a Tables, table: &'a Table, index: usize, from: &'a mut Reader) -> Self {
         let called = match table.get(of.called_by) {
             Some(Value::String(name)) if !name.is_empty() => format!("{} \"{}\"", of.key, describe::text(name)),
             Some(_) | None => format!("{} number {}", of.key, index + 1),
@@ -52,9 +53,9 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    /// The reply that each table has.
+    /// The reply, which every table has.
     pub(super) fn reply(&mut self) -> Option<ReplySettings> {
-        let text = self.needed("reply", "the template of a reply", |text| match text.trim() {
+        let text = self.required("reply", "the template of a reply", |text| match text.trim() {
             "" => Err(Refusal::found("an empty text")),
             _ => Ok(text.to_owned()),
         });
@@ -63,8 +64,8 @@ impl<'a> Fields<'a> {
         Some(ReplySettings { reply: text?, parse_mode, buttons })
     }
 
-    /// A text that has to be there.
-    pub(super) fn needed<T>(
+    /// A text that must be there.
+    pub(super) fn required<T>(
         &mut self,
         name: &str,
         wanted: &str,
@@ -92,15 +93,9 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn refuse(&mut self, name: &str, wanted: &str, refusal: Refusal) {
-        let seen = self.table.get(name).map(describe::value);
-        let found = refusal.found.or(seen).unwrap_or_default();
-        self.from.refuse(self.of.key, wanted, Refusal { found: Some(found), hint: refusal.hint });
-        let key = format!("{}[{}]", self.of.key, self.index);
-        let place = self.from.places.get(&format!("{key}.{name}")).or_else(|| self.from.places.get(&key)).cloned();
+        let path = format!("{}[{}].{name}", self.of.key, self.index);
+        self.from.refuse(&path, wanted, refusal);
         if let Some(problem) = self.from.problems.last_mut() {
-            if let Some(place) = place {
-                problem.source = place;
-            }
             problem.key = format!("{}, {}", self.called, describe::text(name));
         }
     }

@@ -4,25 +4,24 @@ use url::Url;
 
 use crate::settings::describe;
 use crate::settings::in_force::Shown;
+use crate::settings::problem::Refusal;
 use crate::settings::proxy::{self, Proxy};
-use crate::settings::reader::{Reader, Refusal};
-
-/// The host of the Bot API that Telegram runs itself.
-const PUBLIC_API: &str = "api.telegram.org";
+use crate::settings::reader::Reader;
+use crate::telegram::is_public_api;
 
 /// `[telegram]`: the bot and the Bot API.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct TelegramSettings {
-    /// The token `BotFather` gave; its form has been checked.
+    /// The token from `BotFather`. Its form is valid.
     #[schemars(with = "String")]
     pub bot_token: Option<SecretString>,
     /// The Bot API's base URL, without a slash at its end.
     pub api_url: String,
-    /// The proxy that calls go through; none where the Bot API is on this machine.
+    /// The proxy for calls. It is not used for a Bot API on this machine.
     #[schemars(with = "String")]
     pub proxy: Option<Proxy>,
-    /// Whether the bot lives in Telegram's test environment.
+    /// Whether the bot belongs to Telegram's test environment.
     pub test_environment: bool,
 }
 
@@ -43,17 +42,11 @@ impl TelegramSettings {
         Self { bot_token, api_url, proxy, test_environment: from.flag("telegram.test_environment") }
     }
 
-    /// Whether the Bot API is Telegram's own, which insists on what can be reached from the internet.
+    /// Whether the Bot API is Telegram's own, which sends updates only to addresses on the internet.
     #[must_use]
     pub fn is_public_api(&self) -> bool {
-        public_host(&self.api_url).is_some()
+        is_public_api(&self.api_url)
     }
-}
-
-/// The host of a base URL, if that is Telegram's own Bot API.
-pub(in crate::settings) fn public_host(api_url: &str) -> Option<&'static str> {
-    let is_public = Url::parse(api_url.trim()).is_ok_and(|url| url.host_str() == Some(PUBLIC_API));
-    is_public.then_some(PUBLIC_API)
 }
 
 /// What a bot token looks like.
@@ -90,20 +83,19 @@ fn hint(token: &str) -> Option<String> {
 fn api_url(text: &str) -> Result<String, Refusal> {
     let url = base_url(text)?;
     if url.path().contains("/bot") {
-        let hint = "the service adds /bot<token>/<method> itself".to_owned();
-        return Err(Refusal { found: Some(describe::url(&url)), hint: Some(hint) });
+        return Err(Refusal::new(describe::url(&url), "the service adds /bot<token>/<method> itself"));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// The base URL of a service that we call: http or https, and nothing in it that is a secret.
+/// The base URL of a service that is called: http or https, and no secret in it.
 pub(super) fn base_url(text: &str) -> Result<Url, Refusal> {
     if describe::is_misleading(text) {
         return Err(describe::misleading());
     }
     let url = Url::parse(text.trim()).or(Err(Refusal::default()))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(Refusal { found: None, hint: Some("write http:// or https:// before it".to_owned()) });
+        return Err(Refusal::hint("write http:// or https:// before it"));
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err(Refusal::found(describe::url(&url)));

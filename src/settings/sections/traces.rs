@@ -6,20 +6,20 @@ use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
 
 use super::telegram::base_url;
-use crate::settings::describe;
-use crate::settings::reader::{Reader, Refusal};
+use crate::settings::problem::Refusal;
+use crate::settings::reader::Reader;
 
-/// `[traces]`: what is told to a collector of OpenTelemetry.
+/// `[traces]`: the export of traces to an OpenTelemetry collector.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct TracesSettings {
-    /// The collector's base URL, as of `OTEL_EXPORTER_OTLP_ENDPOINT`; without one nothing is exported.
+    /// The collector's base URL, as in `OTEL_EXPORTER_OTLP_ENDPOINT`. Without one nothing is exported.
     #[schemars(with = "String")]
     pub endpoint: Option<Url>,
-    /// What goes with each request, in the form of `OTEL_EXPORTER_OTLP_HEADERS`; its form has been checked.
+    /// The headers of each request, in the syntax of `OTEL_EXPORTER_OTLP_HEADERS`, which is valid.
     #[schemars(with = "String")]
     pub headers: Option<SecretString>,
-    /// The name under which the traces are shown.
+    /// The name of this service in the traces.
     pub service: String,
 }
 
@@ -32,23 +32,22 @@ impl TracesSettings {
                 endpoint,
             ),
             headers: from.token("traces.headers", "headers such as name=value, with commas between them", |text| {
-                headers(text).map(drop).ok_or_else(|| Refusal::found(describe::secret(text)))
+                headers(text).map(drop).ok_or_else(Refusal::default)
             }),
             service: from.text("traces.service", "a name of 1 to 255 characters", service),
         }
     }
 
-    /// The headers that go with each request; their values are marked, so that nothing prints them.
+    /// The headers of each request. Their values are marked as sensitive, so that nothing prints them.
     #[must_use]
     pub fn headers(&self) -> HeaderMap {
         self.headers.as_ref().and_then(|text| headers(text.expose_secret())).unwrap_or_default()
     }
 }
 
-/// Reads what the specification of OpenTelemetry has from baggage: pairs with commas between them, their values
-/// percent-encoded.
+/// Reads pairs with commas between them and percent-encoded values, as the OpenTelemetry specification says.
 fn headers(text: &str) -> Option<HeaderMap> {
-    // So written, they are the pairs of a form, where a plus would be a space.
+    // With & between them the pairs are those of a form, in which a plus would be a space.
     let form = text.replace('+', "%2B").replace('&', "%26").replace(',', "&");
     let header = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
         let mut value = HeaderValue::from_str(value.trim()).ok().filter(|value| !value.is_empty())?;

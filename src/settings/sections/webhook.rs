@@ -6,25 +6,26 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use toml::Value;
 
-use super::YEAR;
 use crate::settings::platform::Platform;
+use crate::settings::problem::Refusal;
 use crate::settings::public_url;
-use crate::settings::reader::{Reader, Refusal};
+use crate::settings::reader::{Reader, YEAR};
 use crate::settings::{describe, keys};
+use crate::telegram::{SECRET_TOKEN_FORM, is_secret_token};
 use crate::update::Kind;
 
-/// `[webhook]`: what is registered with Telegram, and what is let in.
+/// `[webhook]`: what is registered with Telegram, and which requests are accepted.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct WebhookSettings {
-    /// The service's public base URL, without a slash at its end; from the platform when not set. Its
-    /// path, if it has one, is the one below which a proxy leads to this service.
+    /// The service's public base URL, without a slash at its end; the platform's when not set. A path
+    /// in it is the one below which a proxy forwards to this service.
     #[schemars(with = "String")]
     pub public_url: Option<String>,
     /// The secret token; derived from the bot token when not set.
     #[schemars(with = "String")]
     pub secret_token: Option<SecretString>,
-    /// A former secret token that is still let in.
+    /// A former secret token that is still accepted.
     #[schemars(with = "String")]
     pub previous_secret_token: Option<SecretString>,
     /// The kinds of updates wanted; empty for Telegram's default.
@@ -32,34 +33,34 @@ pub struct WebhookSettings {
     /// The most connections Telegram opens at once, 1 to 100.
     #[schemars(range(min = 1, max = 100))]
     pub max_connections: u32,
-    /// Whether what waits at Telegram is thrown away by the first registration of each start.
+    /// Whether the first registration of each start drops the updates that wait at Telegram.
     pub drop_pending_updates: bool,
-    /// Whether the service registers itself at all.
+    /// Whether the service registers its webhook.
     pub register: bool,
     /// When a webhook of another host is taken over.
     pub takeover: Takeover,
-    /// How often the registration is looked after.
+    /// How often the registration is checked.
     #[schemars(with = "String")]
     pub watch_interval: Duration,
-    /// What becomes of updates with the right secret token from an address that is not Telegram's.
+    /// What happens to updates with a valid secret token from an address that is not Telegram's.
     pub source_check: SourceMode,
     /// The addresses from which updates come.
     #[schemars(with = "Vec<String>")]
     pub source_ranges: Vec<IpNet>,
-    /// The header in which the proxy in front writes the client's address; the platform's when not set.
+    /// The header in which the proxy writes the client's address; the platform's when not set.
     #[schemars(with = "String")]
     pub source_header: Option<HeaderName>,
 }
 
-/// What becomes of updates with the right secret token from an address that is not Telegram's.
+/// What happens to updates with a valid secret token from an address that is not Telegram's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 pub enum SourceMode {
-    /// Nobody asks where they came from.
+    /// The address is not checked.
     Off,
-    /// They are counted, and let in.
+    /// They are counted and accepted.
     Report,
-    /// They are refused, and so are those whose address is not known.
+    /// They are refused, like those whose address is unknown.
     Enforce,
 }
 
@@ -76,15 +77,14 @@ pub enum Takeover {
 }
 
 const ALLOWED_UPDATES: &str = "a list of kinds of updates, such as [\"message\", \"callback_query\"]";
-const SECRET_TOKEN: &str = "1 to 256 of A-Z a-z 0-9 _ -";
 
 impl WebhookSettings {
-    /// Reads the section; what is wanted of the public URL depends on whose Bot API is to reach it.
+    /// Reads the section. `public_api`: whether Telegram's own Bot API must reach the public URL.
     pub(in crate::settings) fn read(from: &mut Reader, public_api: bool, platform: &Platform) -> Self {
         let public_url = from.optional("webhook.public_url", public_url::WANTED, public_url::base);
         let settings = Self {
-            secret_token: from.token("webhook.secret_token", SECRET_TOKEN, secret_token),
-            previous_secret_token: from.token("webhook.previous_secret_token", SECRET_TOKEN, secret_token),
+            secret_token: from.token("webhook.secret_token", SECRET_TOKEN_FORM, secret_token),
+            previous_secret_token: from.token("webhook.previous_secret_token", SECRET_TOKEN_FORM, secret_token),
             allowed_updates: from.value("webhook.allowed_updates", ALLOWED_UPDATES, kinds),
             max_connections: from.whole("webhook.max_connections", 1..=100),
             drop_pending_updates: from.flag("webhook.drop_pending_updates"),
@@ -109,7 +109,7 @@ impl WebhookSettings {
             public_url,
         };
         for unknown in settings.allowed_updates.iter().filter(|kind| !is_known(kind)) {
-            // The next version of the Bot API may have a kind of this name.
+            // A later version of the Bot API may have a kind of this name.
             from.warn("webhook.allowed_updates", ALLOWED_UPDATES, unknown_kind(unknown));
         }
         let source_is_told = settings.source_header.is_some() || platform.client_address.is_some();
@@ -132,8 +132,7 @@ impl WebhookSettings {
 }
 
 fn secret_token(token: &str) -> Result<(), Refusal> {
-    let is_one = token.len() <= 256 && token.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'));
-    if is_one { Ok(()) } else { Err(Refusal::found(describe::secret(token))) }
+    Refusal::unless(is_secret_token(token))
 }
 
 fn ranges(value: &Value) -> Result<Vec<IpNet>, Refusal> {
@@ -142,8 +141,8 @@ fn ranges(value: &Value) -> Result<Vec<IpNet>, Refusal> {
     ranges.iter().map(|value| range(value).ok_or_else(Refusal::default)).collect()
 }
 
-/// The names of kinds, in Telegram's spelling. Telegram passes over those that it does not know, and sends its
-/// default where it knows none: that is never meant.
+/// The names of kinds, in Telegram's spelling. Telegram ignores unknown names, and sends its default when it knows
+/// none of them: that is never meant.
 fn kinds(value: &Value) -> Result<Vec<String>, Refusal> {
     let kinds = value.as_array().into_iter().flatten();
     let kinds = kinds.map(|kind| Some(kind.as_str()?.to_ascii_lowercase())).collect::<Option<Vec<_>>>();
@@ -159,8 +158,6 @@ fn is_known(kind: &str) -> bool {
 }
 
 fn unknown_kind(kind: &str) -> Refusal {
-    Refusal {
-        found: Some(format!("the unknown kind \"{}\"", describe::text(kind))),
-        hint: keys::nearest(kind, Kind::known()).map(|nearest| format!("the nearest is \"{nearest}\"")),
-    }
+    let hint = keys::nearest(kind, Kind::known()).map(|nearest| format!("the nearest is \"{nearest}\""));
+    Refusal { hint, ..Refusal::found(format!("the unknown kind \"{}\"", describe::text(kind))) }
 }

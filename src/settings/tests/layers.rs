@@ -40,7 +40,7 @@ fn later_layers_win_and_each_value_knows_its_source() {
         ("dispatch.attempts", "8", "default".to_owned()),
     ] {
         let entry = settings.in_force().iter().find(|entry| entry.key == key).unwrap();
-        assert_eq!((entry.value.to_string().as_str(), entry.source.to_string()), (value, source), "{key}");
+        assert_eq!((entry.value.to_string().as_str(), entry.source.clone()), (value, source), "{key}");
     }
     assert_eq!(settings.server.port, 4);
 }
@@ -77,7 +77,7 @@ fn an_empty_well_known_variable_counts_as_not_set() {
 }
 
 #[test]
-fn the_profiles_are_compiled_in_and_right() {
+fn the_profiles_are_compiled_in_and_valid() {
     let sandbox = load(&[("DOORBELL_PROFILE", "sandbox")]);
     assert!(sandbox.commands.iter().any(|command| command.name == "start"));
     assert!(sandbox.fallback.is_some() && sandbox.log.format == LogFormat::Text);
@@ -91,14 +91,14 @@ fn the_platform_tells_the_public_url_and_an_explicit_one_wins() {
     let render = [("RENDER", "true"), ("RENDER_EXTERNAL_URL", "https://bot.onrender.com")];
     let settings = load(&render);
     assert_eq!(settings.webhook.public_url.as_deref(), Some("https://bot.onrender.com"));
-    let source = settings.source("webhook.public_url").unwrap().to_string();
+    let source = settings.source("webhook.public_url").unwrap();
     assert_eq!(source, "environment variable RENDER_EXTERNAL_URL, set by Render");
     let settings = load(&[&render[..], &[("PUBLIC_URL", "https://bot.example.org/")]].concat());
     assert_eq!(settings.webhook.public_url.as_deref(), Some("https://bot.example.org"));
 }
 
 #[test]
-fn with_a_bot_api_of_ones_own_a_local_url_is_right() {
+fn a_local_public_url_is_valid_with_an_own_bot_api_server() {
     for (api, url) in
         [("http://127.0.0.1:8081/", "http://localhost:10000"), ("http://bot-api:8081", "http://10.0.0.1:9")]
     {
@@ -110,7 +110,7 @@ fn with_a_bot_api_of_ones_own_a_local_url_is_right() {
 }
 
 #[test]
-fn the_proxy_is_that_of_the_settings_else_the_environments_for_telegrams_own_bot_api_alone() {
+fn the_proxy_of_the_settings_wins_and_that_of_the_environment_is_for_telegrams_own_bot_api_only() {
     let own = ("TELEGRAM_API_URL", "http://bot-api.example.org:8081");
     let here = ("TELEGRAM_API_URL", "http://127.0.0.1:8081");
     let (telegram, https) = (("TELEGRAM_PROXY", "http://a:1"), ("HTTPS_PROXY", "http://user:word@b:2"));
@@ -128,7 +128,7 @@ fn the_proxy_is_that_of_the_settings_else_the_environments_for_telegrams_own_bot
         (&[https, ("NO_PROXY", "127.0.0.1")], Some("b:2"), "HTTPS_PROXY"),
         (&[("HTTPS_PROXY", ""), all], Some("d:1080"), "ALL_PROXY"),
         (&[("HTTP_PROXY", "http://f:6"), ("http_proxy", "http://f:6")], None, ""),
-        // A Bot API of one's own.
+        // An own Bot API server.
         (&[own, https, all], None, ""),
         (&[own, telegram], Some("a:1"), "TELEGRAM_PROXY"),
         (&[here, https, all], None, ""),
@@ -148,7 +148,7 @@ fn the_proxy_is_that_of_the_settings_else_the_environments_for_telegrams_own_bot
 }
 
 #[test]
-fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_by_the_name_of_its_variable() {
+fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_with_its_variable() {
     for value in ["socks4://a:1", "http://user:2024/S3cret@a:1"] {
         let problem = problem(&[("HTTPS_PROXY", value)]);
         let told = problem.to_string();
@@ -157,20 +157,20 @@ fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_by_the_name_of_its_
 }
 
 #[test]
-fn an_inbox_has_one_of_three_keepers() {
-    let kept = |url: &str| load(&[("DATABASE_URL", url)]).inbox.url;
+fn an_inbox_url_names_one_of_three_stores() {
+    let read = |url: &str| load(&[("DATABASE_URL", url)]).inbox.url;
     for (url, path) in [("sqlite:a.db", "a.db"), ("sqlite://a/b.db", "a/b.db"), ("sqlite:///var/b.db", "/var/b.db")] {
-        assert!(matches!(kept(url), InboxUrl::Sqlite(kept) if kept == Path::new(path)), "{url}");
+        assert!(matches!(read(url), InboxUrl::Sqlite(read) if read == Path::new(path)), "{url}");
     }
     for url in ["postgres://me:word@db.example.org/bot", "postgresql://me@db:5432/bot", "postgres:///bot?host=/run/pg"]
     {
-        assert!(matches!(kept(url), InboxUrl::Postgres(_)), "{url}");
+        assert!(matches!(read(url), InboxUrl::Postgres(_)), "{url}");
     }
-    assert!(matches!(kept("memory:"), InboxUrl::Memory));
+    assert!(matches!(read("memory:"), InboxUrl::Memory));
 }
 
 #[test]
-fn nothing_is_coloured_where_no_color_holds_anything() {
+fn no_color_turns_colours_off_unless_it_is_empty() {
     for (value, colour) in [("1", false), ("false", false), ("", true)] {
         assert_eq!(load(&[("NO_COLOR", value)]).log.colour, colour, "{value:?}");
     }

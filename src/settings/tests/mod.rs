@@ -6,7 +6,7 @@ mod secrets;
 
 use super::{Need, Problem, Settings, Sources};
 
-/// The form of a bot token, of a bot that never was.
+/// A token with a valid form that belongs to no bot.
 const TOKEN: &str = "123456789:AAE-abcdefghijklmnopqrstuvwxyz012345";
 
 fn sources(variables: &[(&str, &str)]) -> Sources {
@@ -21,14 +21,14 @@ fn problems(sources: &Sources) -> Vec<Problem> {
     Settings::load(sources, Need::Nothing).unwrap_err().problems
 }
 
-/// The one problem there is.
+/// The only problem.
 fn problem(variables: &[(&str, &str)]) -> Problem {
     let mut problems = problems(&sources(variables));
     assert_eq!(problems.len(), 1, "{problems:?}");
     problems.remove(0)
 }
 
-/// The one problem of a file.
+/// The only problem of a file.
 fn problem_of_file(text: &str) -> Problem {
     let (_directory, sources) = file(text);
     let mut problems = problems(&sources);
@@ -36,7 +36,7 @@ fn problem_of_file(text: &str) -> Problem {
     problems.remove(0)
 }
 
-/// A settings file, which is there as long as the directory is.
+/// A settings file that exists as long as the directory.
 fn file(text: &str) -> (tempfile::TempDir, Sources) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("doorbell.toml");

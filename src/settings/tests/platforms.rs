@@ -1,12 +1,12 @@
-use crate::settings::platform::{Platform, Stage, public_url, recognise};
+use crate::settings::platform::{Platform, Stage, detect, public_url};
 
 fn on(variables: &[(&str, &str)]) -> (Platform, Option<String>) {
     let environment = variables.iter().copied().collect();
-    (recognise(&environment), public_url(&environment, "10000").map(|(url, _)| url))
+    (detect(&environment), public_url(&environment, "10000").map(|(url, _)| url))
 }
 
 #[test]
-fn platforms_are_recognised_and_tell_the_public_url() {
+fn platforms_are_detected_and_tell_the_public_url() {
     for (variables, name, url) in [
         (
             &[("RENDER", "true"), ("RENDER_EXTERNAL_URL", "https://a.onrender.com")][..],
@@ -64,7 +64,7 @@ fn platforms_are_recognised_and_tell_the_public_url() {
 }
 
 #[test]
-fn production_is_what_the_platform_shows_to_be_production_and_a_preview_is_known_by_its_sign() {
+fn a_platform_shows_production_and_previews() {
     let preview = Stage::Preview;
     for (variables, stage) in [
         (&[("RENDER", "true")][..], Stage::Production),

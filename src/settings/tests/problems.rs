@@ -31,7 +31,7 @@ fn every_problem_is_reported_at_once() {
 #[test]
 fn each_problem_says_what_was_found_and_what_is_wanted() {
     for (variable, value, found, wanted) in [
-        ("PORT", "65536", "\"65536\"", "a whole number from 0 to 65535"),
+        ("PORT", "65536", "65536", "a whole number from 0 to 65535"),
         ("PORT", "1\nx = 2", "\"1\\nx = 2\"", "a whole number"),
         ("HOST", "localhost", "\"localhost\"", "an IP address"),
         ("LOG_FORMAT", "xml", "\"xml\"", "one of \"auto\", \"text\", \"json\""),
@@ -75,21 +75,21 @@ fn each_problem_says_what_was_found_and_what_is_wanted() {
         ),
         ("DOORBELL__INBOX__URL", "", "0 characters without a known scheme", "or memory:"),
         ("DOORBELL__INBOX__KEEP_DONE", "47h", "\"47h\"", "from 2 days to 365 days"),
-        ("DOORBELL__INBOX__CAPACITY", "0", "\"0\"", "a whole number from 1"),
-        ("DOORBELL__DISPATCH__CONCURRENCY", "0", "\"0\"", "a whole number from 1"),
+        ("DOORBELL__INBOX__CAPACITY", "0", "0", "a whole number from 1"),
+        ("DOORBELL__DISPATCH__CONCURRENCY", "0", "0", "a whole number from 1"),
         ("DOORBELL__DISPATCH__HANDLER_TIMEOUT", "30", "\"30\"", "a duration with its unit, such as 30s"),
         ("DOORBELL__DISPATCH__BACKOFF__FIRST", "5m", "\"60s\"", "no less than dispatch.backoff.first, 5 min"),
-        ("DOORBELL__OUTBOUND__PER_SECOND", "-1", "\"-1\"", "0 for no cap"),
-        ("DOORBELL__OUTBOUND__PER_SECOND", "nan", "\"nan\"", "0 for no cap"),
+        ("DOORBELL__OUTBOUND__PER_SECOND", "-1", "-1", "0 for no cap"),
+        ("DOORBELL__OUTBOUND__PER_SECOND", "nan", "nan", "0 for no cap"),
         ("DOORBELL__SERVER__BODY_LIMIT", "512 KiB", "\"512 KiB\"", "a size from 513 KiB"),
-        ("DOORBELL__WEBHOOK__MAX_CONNECTIONS", "101", "\"101\"", "a whole number from 1 to 100"),
+        ("DOORBELL__WEBHOOK__MAX_CONNECTIONS", "101", "101", "a whole number from 1 to 100"),
         ("DOORBELL__WEBHOOK__REGISTER", "yes", "\"yes\"", "true or false"),
         ("DOORBELL__WEBHOOK__TAKEOVER", "maybe", "\"maybe\"", "one of \"auto\", \"always\", \"never\""),
         ("DOORBELL__WEBHOOK__ALLOWED_UPDATES", "message", "\"message\"", "a list of kinds"),
         ("DOORBELL__WEBHOOK__ALLOWED_UPDATES", "['mesage']", "the unknown kind \"mesage\"", "a list of kinds"),
         ("DOORBELL__WEBHOOK__SOURCE_CHECK", "enforce", "\"enforce\"", "\"off\" or \"report\", where no header tells"),
-        ("DOORBELL__WEBHOOK__SOURCE_RANGES", "[]", "\"[]\"", "a list of ranges"),
-        ("DOORBELL__WEBHOOK__SOURCE_RANGES", "['1.2.3.4/33']", "\"['1.2.3.4/33']\"", "a list of ranges"),
+        ("DOORBELL__WEBHOOK__SOURCE_RANGES", "[]", "[]", "a list of ranges"),
+        ("DOORBELL__WEBHOOK__SOURCE_RANGES", "['1.2.3.4/33']", "[\"1.2.3.4/33\"]", "a list of ranges"),
         ("DOORBELL__WEBHOOK__SOURCE_HEADER", "x real ip", "\"x real ip\"", "the name of a header"),
         ("DOORBELL_PROFILE", "staging", "\"staging\"", "production or sandbox"),
     ] {
@@ -116,7 +116,7 @@ fn hints_say_what_to_do() {
 }
 
 #[test]
-fn a_variable_of_ours_that_is_nearly_one_is_an_error_that_names_it() {
+fn a_mistyped_variable_is_an_error_that_names_the_nearest_one() {
     for (mistyped, meant) in [
         ("DOORBELL_WEBHOOK_TAKEOVER", "DOORBELL__WEBHOOK__TAKEOVER"),
         ("DOORBELL_WEBHOOK__TAKEOVER", "DOORBELL__WEBHOOK__TAKEOVER"),
@@ -135,7 +135,7 @@ fn a_variable_of_ours_that_is_nearly_one_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_variable_that_may_be_anybodys_is_no_error_but_is_told() {
+fn an_unknown_variable_that_may_belong_to_another_program_is_a_warning() {
     let settings = load(&[("DOORBELL_REQUIRE_POSTGRES", "1"), ("DOORBELL_IMAGE", "a"), ("DOORBELL_PROFILE", "")]);
     let remark = settings.remark().unwrap();
     assert!(remark.contains("environment: DOORBELL_IMAGE, DOORBELL_REQUIRE_POSTGRES. "), "{remark}");
@@ -154,14 +154,14 @@ fn a_variable_that_may_be_anybodys_is_no_error_but_is_told() {
 }
 
 #[test]
-fn a_log_filter_that_lets_the_service_speak_is_accepted() {
+fn a_log_filter_with_which_the_service_logs_is_accepted() {
     for filter in ["info", "TRACE", "off", "info,sqlx=debug", "doorbell=debug", "doorbell::dispatch", "sqlx=off,warn"] {
         assert_eq!(load(&[("RUST_LOG", filter)]).log.filter, filter);
     }
 }
 
 #[test]
-fn quotation_marks_around_the_name_of_a_profile_or_a_file_are_named_too() {
+fn quotation_marks_around_the_name_of_a_profile_or_a_file_are_reported() {
     for (variable, value) in [
         ("DOORBELL_PROFILE", "\"production\""),
         ("DOORBELL_CONFIG", "'/nowhere/my.toml'"),
@@ -170,13 +170,13 @@ fn quotation_marks_around_the_name_of_a_profile_or_a_file_are_named_too() {
         let said = problem(&[(variable, value)]).hint.unwrap_or_default();
         assert!(said.contains("remove the quotation marks"), "{variable}: {said}");
     }
-    // A text for people may well begin and end so.
+    // A reply may begin and end with quotation marks on purpose.
     let reply = load(&[("DOORBELL__FALLBACK__REPLY", "'What?'")]).fallback.unwrap().reply;
     assert_eq!(reply, "'What?'");
 }
 
 #[test]
-fn the_operators_token_is_no_other_secret() {
+fn the_operators_token_must_differ_from_the_other_secrets() {
     let secret = "a-secret-of-the-webhook";
     for (variable, name) in [
         ("TELEGRAM_BOT_TOKEN", "the bot token"),
@@ -217,7 +217,7 @@ fn a_command_with_a_problem_is_named() {
     ] {
         let problem = problem_of_file(&format!("{start}{more}"));
         assert_eq!((problem.key.as_str(), problem.found.as_str()), (key, found), "{more}");
-        assert!(problem.source.to_string().contains(", line "), "{problem}");
+        assert!(problem.source.contains(", line "), "{problem}");
     }
     let right = "description = 'd'\nparse_mode = 'html'\nbuttons = [[{ text = 'A', url = 'https://example.org' }], []]";
     let (_directory, sources) = file(&format!("{start}{right}"));
@@ -227,7 +227,7 @@ fn a_command_with_a_problem_is_named() {
 }
 
 #[test]
-fn a_file_that_is_no_settings_is_named_by_line() {
+fn a_problem_in_a_file_is_reported_with_its_line() {
     for (text, found, line) in [
         ("[telegram\n", None, ", line 1"),
         ("[server]\nport = 1\nport = 2", Some("duplicate key"), ", line 3"),
@@ -238,13 +238,13 @@ fn a_file_that_is_no_settings_is_named_by_line() {
         ("[[telegram]]\nbot_token = 'x'", None, ", line 1"),
     ] {
         let problem = problem_of_file(text);
-        assert!(problem.source.to_string().ends_with(line), "{text}: {problem}");
+        assert!(problem.source.ends_with(line), "{text}: {problem}");
         assert!(found.is_none_or(|found| found == problem.found), "{text}: {problem}");
     }
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_a_problem_and_nothing_else_is_guessed() {
+fn a_file_that_cannot_be_read_is_the_only_problem() {
     let sources = Sources { config_file: Some("/nowhere/doorbell.toml".into()), ..Sources::default() };
     let error = Settings::load(&sources, Need::Token).unwrap_err();
     assert_eq!(error.problems.len(), 1);
@@ -280,7 +280,7 @@ fn an_unknown_kind_of_update_is_a_warning_with_the_nearest_name_unless_none_is_k
 }
 
 #[test]
-fn a_button_with_a_problem_is_named_and_a_right_one_is_read() {
+fn a_button_with_a_problem_is_named_and_a_valid_one_is_read() {
     let yes = "[[button]]\ndata = 'yes'\nreply = 'Well.'\n";
     let long = format!("[[button]]\ndata = '{}'\nreply = 'x'", "a".repeat(65));
     for (more, key) in [

@@ -30,7 +30,7 @@ fn a_secret_can_be_given_as_a_file() {
     for variable in ["TELEGRAM_BOT_TOKEN_FILE", "DOORBELL__TELEGRAM__BOT_TOKEN_FILE"] {
         let settings = load(&[(variable, path)]);
         assert_eq!(settings.telegram.bot_token.as_ref().unwrap().expose_secret(), TOKEN);
-        let source = settings.source("telegram.bot_token").unwrap().to_string();
+        let source = settings.source("telegram.bot_token").unwrap();
         assert_eq!(source, format!("file {path}, named by {variable}"));
     }
     let both = problem(&[("TELEGRAM_BOT_TOKEN_FILE", path), ("TELEGRAM_BOT_TOKEN", TOKEN)]);
@@ -61,17 +61,17 @@ fn a_secret_in_a_file_that_is_not_toml_or_has_a_wrong_key_is_not_shown() {
 }
 
 #[test]
-fn a_password_of_the_database_is_shown_nowhere() {
+fn the_password_of_the_database_is_never_shown() {
     let settings = load(&[("DATABASE_URL", "postgres://me:pass-word@db.example.org/bot")]);
     assert!(!format!("{settings:?}").contains("pass-word"));
     let entry = settings.in_force().iter().find(|entry| entry.key == "inbox.url").unwrap();
     assert_eq!(entry.value.to_string(), "(secret, PostgreSQL on db.example.org)");
 }
 
-/// What no output may hold.
+/// A part of each secret, which no output may contain.
 const MARK: &str = "MARKED";
 
-/// Every variable that sets a key, with whether it holds a secret, and those of the platforms.
+/// Every variable that sets a key, with whether it is a secret, and those of the platforms.
 fn variables() -> Vec<(String, bool)> {
     let plain = [
         "PORT",
@@ -123,7 +123,7 @@ fn plain_value() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A value with the mark in it, where no host, scheme or path stands.
+/// A value that contains the mark, but not as a host, a scheme or a path.
 fn secret_value() -> impl Strategy<Value = String> {
     prop_oneof![
         ("[^:]*", "[^:]*").prop_map(|(before, after)| format!("{before}{MARK}{after}")),
@@ -141,7 +141,7 @@ fn environment() -> impl Strategy<Value = Vec<(String, String)>> {
 
 proptest! {
     #[test]
-    fn whatever_the_environment_holds_nothing_panics_and_no_secret_is_told(variables in environment()) {
+    fn no_environment_causes_a_panic_or_shows_a_secret(variables in environment()) {
         let sources = Sources { environment: variables.into_iter().collect(), ..Sources::default() };
         for need in [Need::Nothing, Need::Token] {
             let told = match Settings::load(&sources, need) {
@@ -156,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_file_holds_nothing_panics(text in prop_oneof![
+    fn no_file_causes_a_panic(text in prop_oneof![
         any::<String>(),
         "(\\[\\[?[a-z.]{1,9}\\]?\\]\n|[a-z_.]{1,9} = [\\[\\]{}'\"a-z0-9.-]{1,9}\n){0,9}",
     ]) {

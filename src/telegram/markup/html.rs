@@ -1,7 +1,6 @@
-//! Telegram's HTML: the text that people see, or what is wrong with the markup
-//! (`MessageEntity.cpp`: `do_parse_html`).
+//! Telegram's HTML (`MessageEntity.cpp`: `do_parse_html`).
 
-/// The elements Telegram knows.
+/// The elements that Telegram supports.
 const KNOWN: [&str; 16] = [
     "a",
     "b",
@@ -62,7 +61,7 @@ pub(super) fn plain(html: &str) -> Result<String, String> {
     }
 }
 
-/// The character an entity stands for, and how many bytes it takes.
+/// The character of an entity, and the length of the entity in bytes.
 fn entity(text: &str) -> Option<(char, usize)> {
     let end = text.find(';').filter(|end| *end <= 12)?;
     let char = match &text[1..end] {
@@ -87,13 +86,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn markup_goes_and_text_stays() {
+    fn the_text_remains_without_its_markup() {
         assert_eq!(plain("<b>a <i>b</i></b> &amp; &#33;&#x21; &copy; & c").unwrap(), "a b & !! &copy; & c");
         assert_eq!(plain("<a href=\"https://example.org\">x</a>").unwrap(), "x");
     }
 
     #[test]
-    fn markup_that_is_not_telegrams_is_refused() {
+    fn unsupported_markup_is_refused() {
         assert_eq!(plain("a <br>").unwrap_err(), "Unsupported start tag \"br\" at byte offset 2");
         assert_eq!(plain("<b>a").unwrap_err(), "Can't find end tag corresponding to start tag \"b\"");
         assert!(plain("<b>a</i>").unwrap_err().starts_with("Unmatched end tag at byte offset 4"));

@@ -1,4 +1,5 @@
-//! Telegram's first Markdown: nothing nests, and inside an entity nothing can be escaped (`do_parse_markdown`).
+//! Telegram's legacy Markdown: entities cannot be nested, and inside an entity nothing can be escaped
+//! (`do_parse_markdown`).
 
 /// The text without its markup.
 pub(super) fn plain(markdown: &str) -> Result<String, String> {
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn markup_goes_and_text_stays() {
+    fn the_text_remains_without_its_markup() {
         for (markdown, text) in [
             ("*a* _b_ `c` [d](https://e.org) f", "a b c d f"),
             ("```rust\nx_y\n```", "rust\nx_y\n"),
@@ -55,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_closed_is_refused_where_it_begins() {
+    fn an_entity_without_an_end_is_refused_with_its_position() {
         for (markdown, at) in [("snake_case", 5), ("\u{e4}*b", 2), ("[a", 0), ("``` `", 0)] {
             let expected = format!("Can't find end of the entity starting at byte offset {at}");
             assert_eq!(plain(markdown), Err(expected), "{markdown}");

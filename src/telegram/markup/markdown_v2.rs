@@ -1,4 +1,4 @@
-//! Telegram's Markdown of today: entities nest, and every reserved character that is no markup is escaped
+//! Telegram's `MarkdownV2`: entities can be nested, and every reserved character that is no markup must be escaped
 //! (`parse_markdown_v2`).
 
 /// An entity that can be open.
@@ -17,9 +17,9 @@ enum Kind {
 }
 
 impl Kind {
-    /// The entity that begins with this text, and by what.
+    /// The entity that begins here, and its mark.
     fn begins(rest: &str) -> Option<(Self, &'static str)> {
-        // The longer first.
+        // Longer marks come first.
         const MARKS: [(&str, Kind); 9] = [
             ("```", Kind::Pre),
             ("`", Kind::Code),
@@ -34,7 +34,7 @@ impl Kind {
         MARKS.iter().find(|(mark, _)| rest.starts_with(mark)).map(|(mark, kind)| (*kind, *mark))
     }
 
-    /// What ends it; a quotation ends with its lines.
+    /// The mark at the end. A quotation ends with its lines.
     fn end(self) -> &'static str {
         match self {
             Self::Bold => "*",
@@ -50,7 +50,7 @@ impl Kind {
     }
 
     fn ends(self, rest: &str) -> bool {
-        // Two underscores are never the end of an italic text.
+        // Two underscores never end an italic text.
         rest.starts_with(self.end()) && !(self == Self::Italic && rest.starts_with("__"))
     }
 
@@ -89,7 +89,7 @@ pub(super) fn plain(markdown: &str) -> Result<String, String> {
         } else if c == '\n' {
             text.push(c);
             rest = &rest[1..];
-            // A quotation goes on where the next line begins with its mark, and ends else.
+            // A quotation continues if the next line begins with its mark.
             if open.iter().any(|(kind, _)| *kind == Kind::BlockQuote) {
                 match rest.strip_prefix('>') {
                     Some(more) => rest = more,
@@ -100,7 +100,7 @@ pub(super) fn plain(markdown: &str) -> Result<String, String> {
             open.push((Kind::BlockQuote, at));
             rest = &rest[1..];
         } else if let Some((kind, mark)) = Kind::begins(rest).filter(|_| !in_code) {
-            // The end of an expandable quotation, `||`, is an empty spoiler that the line cuts off.
+            // `||` at the end of a line ends an expandable quotation and starts no spoiler.
             let cut = inner == Some(Kind::BlockQuote) && kind == Kind::Spoiler && ends_line(&rest[2..]);
             if !cut {
                 open.push((kind, at));
@@ -120,7 +120,7 @@ fn ends_line(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with('\n')
 }
 
-/// What follows the `(url)` of a link. A link may be without one, a custom emoji may not.
+/// The text after the `(url)` of a link. A link may have no URL, a custom emoji must have one.
 fn without_url(rest: &str, at: usize, kind: Kind) -> Result<&str, String> {
     let Some(url) = rest.strip_prefix('(') else {
         if kind == Kind::CustomEmoji {
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn markup_goes_and_text_stays() {
+    fn the_text_remains_without_its_markup() {
         for (markdown, text) in [
             ("*a _b_ __c__* ~d~ ||e|| `f.` [g](https://h.org/\\)) \\!", "a b c d e f. g !"),
             ("```rust\nlet a = [1];\n```", "rust\nlet a = [1];\n"),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reserved_character_is_refused_and_what_is_not_closed_is_named() {
+    fn a_reserved_character_and_an_entity_without_an_end_are_refused() {
         let reserved = |c| format!("Character '{c}' is reserved and must be escaped with the preceding '\\'");
         for (markdown, problem) in [
             ("Hello!", reserved('!')),
@@ -185,7 +185,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_text_whose_every_ascii_sign_is_escaped_is_shown_as_it_is(text in "\\PC*") {
+        fn a_text_with_every_ascii_character_escaped_is_shown_unchanged(text in "\\PC*") {
             let mut escaped = String::new();
             for c in text.chars() {
                 if c.is_ascii_punctuation() {

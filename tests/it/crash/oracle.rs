@@ -1,5 +1,4 @@
-//! Stands outside: delivers updates as Telegram does, and keeps its own journal of what was
-//! acknowledged, to be held against what was sent.
+//! Delivers updates as Telegram does, writes a journal of what was acknowledged, and compares it with the replies.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,11 +11,11 @@ use tokio::task::JoinHandle;
 
 use crate::harness::{FakeBotApi, Line, Program, SentMessage, message, serve_echo_at};
 
-/// How long replies may take after the last kill: what a killed instance held in a shared inbox is
+/// How long replies may take after the last kill. Updates that a killed instance had claimed in a shared database are
 /// free only after a minute.
 const PATIENCE: Duration = Duration::from_mins(4);
 
-/// How much is delivered.
+/// The load.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) chats: i64,
@@ -26,7 +25,7 @@ pub(crate) struct Load {
     pub(crate) per_chat: usize,
 }
 
-/// Delivers until it is told to finish, and keeps the journal.
+/// Delivers until it is told to finish, and writes the journal.
 pub(crate) struct Oracle {
     pub(crate) telegram: FakeBotApi,
     chats: i64,
@@ -45,7 +44,7 @@ struct Journal {
     per_chat: usize,
 }
 
-/// What the journal and the Bot API have to say to one another.
+/// The comparison of the journal with the replies.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Findings {
     pub(crate) updates: usize,
@@ -95,15 +94,14 @@ impl Oracle {
         program
     }
 
-    /// Ends the service as a power cut would, if it has not ended yet.
+    /// Kills the service, as a power cut would, if it has not ended yet.
     pub(crate) fn kill(&mut self, program: Program) {
         self.service.send_modify(|(_, addr)| *addr = None);
         self.kills.push(Instant::now());
         drop(program);
     }
 
-    /// Lets each line end with the update it is at, and waits until all that was acknowledged has
-    /// been replied to.
+    /// Lets each connection finish its update, and waits until all acknowledged updates have been replied to.
     pub(crate) async fn finish(self) -> Findings {
         self.journal.finishing.store(true, Ordering::Relaxed);
         for line in self.lines {
@@ -125,7 +123,7 @@ impl Oracle {
             let acknowledged = journal.acknowledged(chat);
             let mut sent = self.telegram.sent(chat);
             sent.sort_by_key(|sent| sent.life);
-            findings.hold(&acknowledged, &sent, &self.kills, &mut twice_by_kill);
+            findings.compare(&acknowledged, &sent, &self.kills, &mut twice_by_kill);
         }
         findings.most_twice = twice_by_kill.into_iter().max().unwrap_or(0);
         findings
@@ -143,9 +141,14 @@ impl Journal {
 }
 
 impl Findings {
-    /// Holds what was acknowledged of a chat against what was sent to it: the numbers from 1 on, each
-    /// again only at once.
-    fn hold(&mut self, acknowledged: &[Instant], sent: &[SentMessage], kills: &[Instant], twice_by_kill: &mut [usize]) {
+    /// Compares the acknowledged updates of a chat with its replies: the numbers from 1 on, repeated only in succession.
+    fn compare(
+        &mut self,
+        acknowledged: &[Instant],
+        sent: &[SentMessage],
+        kills: &[Instant],
+        twice_by_kill: &mut [usize],
+    ) {
         let (mut last, mut highest) = (None::<(usize, &SentMessage)>, 0);
         let mut seen = vec![false; acknowledged.len() + 1];
         for sent in sent {

@@ -1,5 +1,5 @@
-//! An update that kills the process which handles it. A release build has no points at which it could be
-//! told to die.
+//! An update that kills the process that handles it. Release builds have no fail points, so these tests are left out
+//! there.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::harness::{
     FakeBotApi, Line, Program, echo_settings, echo_variables, message, print_line, run, serve_echo, until,
 };
 
-/// The chat of the deadly update, and of one behind it.
+/// The chat of the deadly update, and of one that waits behind it.
 const CHAT: i64 = 66;
 const DEADLY: i64 = 21;
 const BEHIND: i64 = 42;
@@ -22,7 +22,7 @@ fn others() -> impl Iterator<Item = i64> {
     (1..LAST).filter(|id| *id != DEADLY)
 }
 
-/// Leaves updates to a service that a kill ends before it has handled any: Telegram does not answer it.
+/// Stores updates in a service that is killed before it has handled any, because Telegram does not answer it.
 async fn fill(telegram: &FakeBotApi, inbox: &str, folder: &Path) {
     telegram.hang(true);
     let program = serve_echo(telegram, inbox, folder, &[("DOORBELL__DISPATCH__CONCURRENCY", "1")]);
@@ -37,38 +37,38 @@ async fn fill(telegram: &FakeBotApi, inbox: &str, folder: &Path) {
     telegram.hang(false);
 }
 
-/// Starts the service again and again until it lives. Says how often it died.
-async fn deaths(telegram: &FakeBotApi, inbox: &str, folder: &Path, between: impl AsyncFn()) -> (usize, Program) {
+/// Starts the service again until it survives. Returns how often it crashed.
+async fn crashes(telegram: &FakeBotApi, inbox: &str, folder: &Path, between: impl AsyncFn()) -> (usize, Program) {
     let (api, settings) = (telegram.url(), echo_settings(folder));
     let mut variables = echo_variables(&api, inbox, &settings);
     let deadly = format!("handling {DEADLY}:1");
     variables.push(("DOORBELL_FAIL_POINT", &deadly));
-    let (mut deaths, lives) = (0, || telegram.last(CHAT) == Some(BEHIND.to_string()));
+    let (mut crashes, survives) = (0, || telegram.last(CHAT) == Some(BEHIND.to_string()));
     loop {
         between().await;
         let mut program = Program::start(&variables, &folder.join("log"));
-        let died = until("it dies of the update, or goes on behind it", Duration::from_secs(30), || {
+        let has_ended = until("it crashes, or handles the next update", Duration::from_secs(30), || {
             let ended = program.child.try_wait().expect("a child can be waited for");
-            ended.map(|_| true).or_else(|| lives().then_some(false))
+            ended.map(|_| true).or_else(|| survives().then_some(false))
         });
-        if !died {
-            return (deaths, program);
+        if !has_ended {
+            return (crashes, program);
         }
-        deaths += 1;
-        assert!(deaths < 20, "it is not put aside");
+        crashes += 1;
+        assert!(crashes < 20, "it is not dead-lettered");
     }
 }
 
-async fn is_put_aside(keeper: &str, inbox: &str, telegram: &FakeBotApi, folder: &Path, between: impl AsyncFn()) {
+async fn is_dead_lettered(store: &str, inbox: &str, telegram: &FakeBotApi, folder: &Path, between: impl AsyncFn()) {
     fill(telegram, inbox, folder).await;
-    let (deaths, program) = deaths(telegram, inbox, folder, between).await;
-    assert_eq!(deaths, 8, "no more and no less than the attempts of any other update");
+    let (crashes, program) = crashes(telegram, inbox, folder, between).await;
+    assert_eq!(crashes, 8, "no more and no less than the attempts of any other update");
     telegram.until("all others are replied to", |api| others().all(|id| api.last(1_000 + id).is_some())).await;
     let most = others().map(|id| telegram.sent(1_000 + id).len()).max().unwrap_or(0);
     print_line(&format!(
-        "an update that kills the process, {keeper}: {deaths} deaths, no other reply came more than {most} times"
+        "an update that kills the process, {store}: {crashes} crashes, no other reply came more than {most} times"
     ));
-    assert!(most <= 4, "what was in hand by the side of it is tried again alone");
+    assert!(most <= 4, "updates that were claimed beside it are retried one at a time");
     let variables = [("DATABASE_URL", inbox)];
     let listed = run(&["dead", "list", "--json"], &variables, folder);
     let dead: Value = serde_json::from_str(&listed.stdout).expect("JSON");
@@ -80,21 +80,21 @@ async fn is_put_aside(keeper: &str, inbox: &str, telegram: &FakeBotApi, folder: 
 const REASON: &str = "the process died while handling it, 8 times";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_update_that_kills_the_process_is_put_aside_on_a_file_and_no_other_with_it() {
+async fn only_the_update_that_kills_the_process_is_dead_lettered_in_sqlite() {
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
     let path = folder.path().join("inbox.db");
     let inbox = format!("sqlite:{}", path.display());
-    is_put_aside("sqlite", &inbox, &telegram, folder.path(), async || ()).await;
+    is_dead_lettered("sqlite", &inbox, &telegram, folder.path(), async || ()).await;
     let file = rusqlite::Connection::open(&path).expect("a database");
     let suspects: i64 = file.query_row("SELECT count(*) FROM suspects", [], |row| row.get(0)).expect("a number");
-    assert_eq!(suspects, 0, "nobody is suspected any more");
+    assert_eq!(suspects, 0, "no update is a suspect any more");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_update_that_kills_the_process_is_put_aside_in_postgresql_and_no_other_with_it() {
+async fn only_the_update_that_kills_the_process_is_dead_lettered_in_postgresql() {
     let Some(database) = Database::fresh().await else { return };
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
-    // What a dead instance held is free when its leases have lapsed: that much time passes.
+    // Claims of a crashed instance are free when their leases have lapsed: let that much time pass.
     let lapse = "UPDATE doorbell.chats SET due_at = due_at - interval '61 s' WHERE token <> 0";
-    is_put_aside("postgresql", &database.url, &telegram, folder.path(), async || database.run(lapse).await).await;
+    is_dead_lettered("postgresql", &database.url, &telegram, folder.path(), async || database.run(lapse).await).await;
 }

@@ -1,20 +1,18 @@
-//! A kill at each step of an update's way. A release build has no points at which it could be told to
-//! die.
+//! A kill at each step of an update. Release builds have no fail points, so these tests are left out there.
 
 use std::time::Duration;
 
 use super::oracle::{Load, Oracle};
 use crate::harness::{print_line, until};
 
-/// Where on its way an update is.
+/// Where the kill interrupts the update.
 #[derive(Clone, Copy, PartialEq)]
 enum Stretch {
-    /// It is taken in. Meanwhile one may be anywhere on its way out: an earlier one or, once it is
-    /// committed, this one.
+    /// While it is accepted. Meanwhile another update, or this one once it is committed, may be handled.
     In,
-    /// It is handled, alone.
+    /// While it is handled, and no other update is.
     Out,
-    /// Its reply was sent, and that is not recorded: the one stretch whose end repeats a reply.
+    /// Its reply was sent, and this is not recorded: the only stretch that repeats a reply.
     Window,
 }
 
@@ -31,20 +29,20 @@ const STEPS: [(&str, Stretch); 9] = [
     ("after the outcome is recorded", Stretch::Out),
 ];
 
-/// Lets the service die where it is told to, starts it again, and counts.
-async fn dies(step: &str, pass: usize, stretch: Stretch, keeper: &str) {
+/// Kills the service at a step, starts it again, and counts.
+async fn kill_at(step: &str, pass: usize, stretch: Stretch, store: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let url = match keeper {
+    let url = match store {
         "sqlite" => format!("sqlite:{}", folder.path().join("inbox.db").display()),
         other => other.to_owned(),
     };
     let one_at_a_time = Load { chats: 3, lines: 1, per_chat: 4 };
     let mut oracle = Oracle::start(one_at_a_time).await;
     let order = format!("{step}:{pass}");
-    // One place: what runs beside the update that dies would blur the count.
+    // One slot: an update that is handled beside the killed one would change the count.
     let alone = ("DOORBELL__DISPATCH__CONCURRENCY", "1");
     let mut program = oracle.serve(&url, folder.path(), &[("DOORBELL_FAIL_POINT", &order), alone]);
-    until("the service dies", Duration::from_secs(20), || program.child.try_wait().expect("a child"));
+    until("the service to end", Duration::from_secs(20), || program.child.try_wait().expect("a child"));
     oracle.kill(program);
     let program = oracle.serve(&url, folder.path(), &[alone]);
     let findings = oracle.finish().await;
@@ -59,19 +57,19 @@ async fn dies(step: &str, pass: usize, stretch: Stretch, keeper: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kill_at_each_step_loses_nothing_and_repeats_only_what_was_sent_and_not_recorded() {
+async fn a_kill_at_each_step_loses_no_update_and_repeats_only_unrecorded_replies() {
     for (step, stretch) in STEPS {
         for pass in [1, 4] {
-            dies(step, pass, stretch, "sqlite").await;
+            kill_at(step, pass, stretch, "sqlite").await;
         }
     }
     print_line("a kill at each step: sqlite, 9 steps twice, 0 lost, 0 out of order");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_storage_a_kill_at_each_step_is_made_good_by_telegram() {
+async fn without_storage_telegram_redelivers_after_a_kill_at_each_step() {
     let steps = ["received", "claimed", "handled", "sent", "before the outcome is recorded"];
     for (step, stretch) in STEPS.into_iter().filter(|(step, _)| steps.contains(step)) {
-        dies(step, 2, stretch, "memory:").await;
+        kill_at(step, 2, stretch, "memory:").await;
     }
 }

@@ -1,5 +1,5 @@
-//! The 200 follows the disk: it waits for a slow one, is not given on a failing or full one, and
-//! comes back by itself when the disk is well again.
+//! The 200 follows the disk: it waits for a slow disk, is not given on a failing or full disk, and comes back without
+//! help when the disk works again.
 
 mod trouble;
 
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::harness::{Answer, FakeBotApi, Line, Program, message, print_line, serve_echo, until};
 use trouble::Trouble;
 
-/// A service that echoes, and what it is given.
+/// A service that echoes, and the updates that were offered to it.
 struct Service {
     telegram: FakeBotApi,
     folder: TempDir,
@@ -52,7 +52,7 @@ impl Service {
         answer
     }
 
-    /// Offers updates until one is acknowledged; how long that took.
+    /// Offers updates until one is acknowledged. Returns how long that took.
     async fn recovers(&mut self) -> Duration {
         let began = Instant::now();
         while self.offer(0).await.status != 200 {
@@ -62,8 +62,7 @@ impl Service {
         began.elapsed()
     }
 
-    /// Ends the service, starts it once more where all is well, and sees that all that was
-    /// acknowledged was replied to and the file is whole.
+    /// Restarts the service on a working disk. Checks that each acknowledged update is replied to and the file is intact.
     async fn nothing_is_lost(self) {
         let Self { telegram, folder, program, inbox, acknowledged, .. } = self;
         drop(program);
@@ -90,7 +89,7 @@ async fn a_200_waits_until_a_slow_disk_has_the_update() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_fails_gives_503_and_no_false_200_and_heals_by_itself() {
+async fn a_failing_disk_gives_503_and_no_false_200_and_the_service_recovers() {
     let Some(trouble) = Trouble::build("a failing disk") else { return };
     let mut service = Service::start(None, &trouble.variables()).await;
     for _ in 0..20 {
@@ -103,13 +102,13 @@ async fn a_disk_that_fails_gives_503_and_no_false_200_and_heals_by_itself() {
         }
         trouble.set(None);
         let took = service.recovers().await;
-        print_line(&format!("a failing disk: 100 offers, no 200; well again after {took:?}"));
+        print_line(&format!("a failing disk: 100 offers, no 200; working again after {took:?}"));
     }
     let log = service.folder.path().join("log");
     let said = |line: &str| std::fs::read_to_string(&log).expect("it has a log").matches(line).count();
     let began = Instant::now();
     while said("the inbox can be written again") == 0 {
-        assert!(began.elapsed() < Duration::from_secs(10), "it says that it is over");
+        assert!(began.elapsed() < Duration::from_secs(10), "it logs the recovery");
         assert_eq!(service.offer(0).await.status, 200);
     }
     let lines = ["the inbox could not be written", "the inbox can be written again"].map(said);
@@ -118,9 +117,9 @@ async fn a_disk_that_fails_gives_503_and_no_false_200_and_heals_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_gives_503_breaks_nothing_and_heals_by_itself() {
+async fn a_full_disk_gives_503_corrupts_nothing_and_the_service_recovers() {
     let small = SmallDisk::mount();
-    // Where nothing may be mounted the writes themselves are made to fail.
+    // Where nothing may be mounted, the writes are made to fail.
     let trouble = if small.is_none() { Trouble::build("a full disk") } else { None };
     let mut service = match (&small, &trouble) {
         (Some(disk), _) => Service::start(Some(disk.0.path()), &[]).await,
@@ -148,7 +147,7 @@ async fn a_full_disk_gives_503_breaks_nothing_and_heals_by_itself() {
         fill(false);
         let took = service.recovers().await;
         print_line(&format!(
-            "a full disk ({}): well again after {took:?}",
+            "a full disk ({}): working again after {took:?}",
             if small.is_some() { "tmpfs" } else { "shim" }
         ));
     }

@@ -1,4 +1,4 @@
-/* Lies under the service (LD_PRELOAD) and makes its disk slow, failing or full while the file that
+/* Preloaded into the service (LD_PRELOAD): makes its disk slow, failing or full while the file that
    DOORBELL_TEST_TROUBLE names begins with s, e or f. */
 #define _GNU_SOURCE
 #include <errno.h>

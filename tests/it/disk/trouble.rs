@@ -3,15 +3,14 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// A disk that a test can make slow, failing or full, under a service that was started with its
-/// variables.
+/// A disk that a test can make slow, failing or full, for a service that was started with its variables.
 pub(crate) struct Trouble {
     folder: TempDir,
     variables: [(&'static str, String); 2],
 }
 
 impl Trouble {
-    /// None, and a line that says so, where there is no C compiler to build it with.
+    /// Builds the library. `None`, and a visible line, if there is no C compiler.
     pub(crate) fn build(test: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (source, library) = (folder.path().join("trouble.c"), folder.path().join("trouble.so"));
@@ -30,7 +29,7 @@ impl Trouble {
         self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
 
-    /// From now on the disk is `slow`, `eio` or `full`; or well, again.
+    /// Makes the disk `slow`, `eio` (failing) or `full`; `None` makes it work again.
     pub(crate) fn set(&self, trouble: Option<&str>) {
         let done = match trouble {
             Some(trouble) => std::fs::write(self.flag(), trouble),

@@ -2,13 +2,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbell::app::{App, Parts, RunError};
+use doorbell::app::{App, Dependencies, RunError};
 use doorbell::clock::{Clock, SharedClock, SystemClock};
-use doorbell::dispatch::{Dispatch, Outcome};
+use doorbell::dispatch::Dispatch;
 use doorbell::handler::Handler;
+use doorbell::inbox::VerdictKind;
 use doorbell::inbox::{Inbox, Survey};
 use doorbell::lifecycle::Shutdown;
-use doorbell::registrar::Standing;
+use doorbell::registrar::Status;
 use doorbell::sandbox::{Sandbox, TOKEN};
 use doorbell::server::Limits;
 use doorbell::settings::{Need, Settings, Sources};
@@ -111,9 +112,10 @@ impl TestAppBuilder {
         }
         let settings = Settings::load(&sources, Need::Token).unwrap_or_else(|error| panic!("{error}"));
         let shutdown = Shutdown::new();
-        let parts = Parts { handler: self.handler, clock: self.clock, shutdown: shutdown.clone(), limits: self.limits };
-        let app = App::build_with(settings, parts).unwrap_or_else(|error| panic!("{error}"));
-        let (addr, standing, inbox, dispatch) = (app.addr(), app.standing(), app.inbox(), app.dispatch());
+        let dependencies =
+            Dependencies { handler: self.handler, clock: self.clock, shutdown: shutdown.clone(), limits: self.limits };
+        let app = App::build_with(settings, dependencies).unwrap_or_else(|error| panic!("{error}"));
+        let (addr, registration, inbox, dispatch) = (app.addr(), app.registration(), app.inbox(), app.dispatch());
         #[expect(clippy::disallowed_methods, reason = "the service waits for its tasks, and must not be one of them")]
         let running = Some(tokio::spawn(app.run()));
         TestApp {
@@ -122,7 +124,7 @@ impl TestAppBuilder {
             folder,
             inbox,
             dispatch,
-            standing,
+            registration,
             shutdown,
             running,
             allow_unfinished_work: false,
@@ -138,7 +140,7 @@ pub struct TestApp {
     pub sandbox: Sandbox,
     pub folder: Arc<TempDir>,
     pub inbox: Arc<dyn Inbox>,
-    pub standing: watch::Receiver<Standing>,
+    pub registration: watch::Receiver<Status>,
     pub shutdown: Shutdown,
     pub allow_unfinished_work: bool,
     pub dispatch: Arc<Dispatch>,
@@ -156,8 +158,8 @@ impl TestApp {
 
     /// Returns once the webhook is registered.
     pub async fn registered(&self) {
-        let mut standing = self.standing.clone();
-        let active = standing.wait_for(Standing::is_active);
+        let mut registration = self.registration.clone();
+        let active = registration.wait_for(Status::is_active);
         tokio::time::timeout(Duration::from_secs(20), active).await.expect("registered in time").expect("it runs");
     }
 
@@ -182,7 +184,7 @@ impl TestApp {
     }
 
     /// The number of attempts so far by outcome.
-    pub fn attempts(&self) -> &Family<Outcome, Counter> {
+    pub fn attempts(&self) -> &Family<VerdictKind, Counter> {
         &self.dispatch.counts().attempts
     }
 

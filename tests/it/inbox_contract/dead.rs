@@ -1,4 +1,4 @@
-//! Dead updates lie there until somebody decides.
+//! Dead-letter updates stay until the operator revives or discards them.
 
 use std::time::Duration;
 
@@ -28,14 +28,14 @@ fn sorted(ids: Vec<UpdateId>) -> Vec<i64> {
     ids
 }
 
-/// Lets the next update die.
-async fn bury(f: &Fixture) -> i64 {
+/// Makes the next update a dead-letter update.
+async fn mark_dead(f: &Fixture) -> i64 {
     let delivery = f.next().await;
     f.settle(delivery.lease, dead()).await;
     delivery.update.id.0
 }
 
-pub(super) async fn a_dead_update_is_listed_with_its_reason_and_body(f: &mut Fixture) {
+pub(super) async fn a_dead_letter_update_is_listed_with_its_reason_and_body(f: &mut Fixture) {
     let update = f.message(1, -5);
     drop(f.offer(update.clone()).await);
     f.settle(f.next().await.lease, retry(f.now())).await;
@@ -49,22 +49,22 @@ pub(super) async fn a_dead_update_is_listed_with_its_reason_and_body(f: &mut Fix
     let record = records.remove(0);
     assert_eq!((record.id, record.kind, record.state), (update.id, update.kind, UpdateState::Dead));
     assert_eq!((record.chat_key.as_str(), record.received_at), ("chat:-5", update.received_at));
-    assert_eq!((record.attempts, record.reason.as_deref()), (2, Some("the handler would not have it")));
+    assert_eq!((record.attempts, record.reason.as_deref()), (2, Some("the handler rejected it")));
     assert_eq!(record.body.map(String::into_bytes), Some(update.body.to_vec()));
     assert_eq!(record.calls_left, Some(calls));
 }
 
-pub(super) async fn a_dead_update_lets_its_chat_go_on(f: &mut Fixture) {
+pub(super) async fn a_dead_letter_update_lets_its_chat_go_on(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 1)]).await;
-    assert_eq!(bury(f).await, 1);
+    assert_eq!(mark_dead(f).await, 1);
     assert_eq!(f.work_one().await, 2);
     assert_eq!(f.counts().await, (0, 0, 1));
 }
 
-pub(super) async fn a_revived_update_goes_to_the_end_of_its_line_with_all_its_attempts(f: &mut Fixture) {
+pub(super) async fn a_revived_update_goes_to_the_end_of_its_lane_with_no_attempts_counted(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 1), (3, 1)]).await;
     f.settle(f.next().await.lease, retry(f.now())).await;
-    bury(f).await;
+    mark_dead(f).await;
     assert_eq!(numbers(f.inbox().revive(&these(&[1])).await.unwrap()), [1]);
     assert_eq!(f.counts().await, (3, 0, 0));
     f.store(&[(4, 1)]).await;
@@ -73,9 +73,9 @@ pub(super) async fn a_revived_update_goes_to_the_end_of_its_line_with_all_its_at
     assert_eq!((revived.update.id.0, revived.attempt), (1, 1));
     f.settle(revived.lease, Verdict::Done).await;
     assert_eq!(f.work_one().await, 4);
-    // The line of a chat that has nothing else.
+    // The lane of a chat that has no other update.
     f.store(&[(5, 5)]).await;
-    bury(f).await;
+    mark_dead(f).await;
     assert_eq!(numbers(f.inbox().revive(&Selection::All).await.unwrap()), [5]);
     assert_eq!(f.work_one().await, 5);
     assert_eq!(f.counts().await, (0, 0, 0));
@@ -83,8 +83,8 @@ pub(super) async fn a_revived_update_goes_to_the_end_of_its_line_with_all_its_at
 
 pub(super) async fn a_discarded_update_stays_known(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 2)]).await;
-    bury(f).await;
-    bury(f).await;
+    mark_dead(f).await;
+    mark_dead(f).await;
     assert_eq!(sorted(f.inbox().discard(&these(&[1])).await.unwrap()), [1]);
     assert_eq!(listed(f, &Selection::All, 10).await, [2]);
     assert_eq!(sorted(f.inbox().discard(&Selection::All).await.unwrap()), [2]);
@@ -95,7 +95,7 @@ pub(super) async fn a_discarded_update_stays_known(f: &mut Fixture) {
     assert_eq!(f.inbox().revive(&Selection::All).await.unwrap(), [], "it is gone for good");
 }
 
-pub(super) async fn only_dead_updates_are_revived_or_discarded(f: &mut Fixture) {
+pub(super) async fn only_dead_letter_updates_are_revived_or_discarded(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 2), (3, 3)]).await;
     let first = f.next().await;
     let second = f.next().await;
@@ -108,10 +108,10 @@ pub(super) async fn only_dead_updates_are_revived_or_discarded(f: &mut Fixture) 
     assert_eq!(ids(&f.claim().await).len(), 1);
 }
 
-pub(super) async fn dead_updates_are_listed_the_oldest_first_and_no_more_than_asked(f: &mut Fixture) {
+pub(super) async fn dead_letter_updates_are_listed_oldest_first_up_to_the_limit(f: &mut Fixture) {
     f.store(&[(30, 1), (10, 1), (20, 1)]).await;
     for _ in 0..3 {
-        bury(f).await;
+        mark_dead(f).await;
     }
     assert_eq!(listed(f, &Selection::All, 10).await, [30, 10, 20]);
     assert_eq!(listed(f, &Selection::All, 2).await, [30, 10]);
@@ -120,7 +120,7 @@ pub(super) async fn dead_updates_are_listed_the_oldest_first_and_no_more_than_as
     let revived = f.inbox().revive(&Selection::All).await.unwrap();
     assert_eq!(numbers(revived), [30, 10, 20]);
     assert_eq!([f.work_one().await, f.work_one().await, f.work_one().await], [30, 10, 20]);
-    // Whichever dies first.
+    // Whichever is dead-lettered first.
     f.store(&[(2, 2)]).await;
     f.pass(std::time::Duration::from_secs(1)).await;
     f.store(&[(3, 3)]).await;
@@ -130,16 +130,16 @@ pub(super) async fn dead_updates_are_listed_the_oldest_first_and_no_more_than_as
     assert_eq!(listed(f, &Selection::All, 10).await, [2, 3]);
 }
 
-pub(super) async fn a_revived_update_has_a_new_life_as_long_as_its_first(f: &mut Fixture) {
+pub(super) async fn a_revived_update_has_a_new_lifetime_as_long_as_its_first(f: &mut Fixture) {
     let life = |update: &doorbell::update::Update, now| doorbell::clock::elapsed(now, update.expires_at).as_secs();
     f.store(&[(1, 1)]).await;
-    // Once more at the end: no life is longer than the one before.
+    // Repeated: no lifetime is longer than the one before.
     for _ in 0..3 {
-        bury(f).await;
+        mark_dead(f).await;
         f.pass(Duration::from_hours(30)).await;
-        let visitor = f.visitor().await;
-        assert_eq!(numbers(visitor.revive(&Selection::All).await.unwrap()), [1]);
-        drop(visitor);
+        let operator = f.for_operator().await;
+        assert_eq!(numbers(operator.revive(&Selection::All).await.unwrap()), [1]);
+        drop(operator);
         f.pass(Duration::from_secs(1)).await;
         let delivery = f.next().await;
         assert!((86_390..=86_400).contains(&life(&delivery.update, f.now())), "{:?}", delivery.update);
@@ -151,12 +151,12 @@ pub(super) async fn a_revived_update_has_a_new_life_as_long_as_its_first(f: &mut
     }
 }
 
-pub(super) async fn of_two_that_revive_or_discard_at_once_one_has_each_update(f: &mut Fixture) {
+pub(super) async fn of_two_concurrent_revives_or_discards_one_gets_each_update(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 2), (3, 3), (4, 4)]).await;
     for _ in 0..4 {
-        bury(f).await;
+        mark_dead(f).await;
     }
-    let (one, other) = (f.visitor().await, f.visitor().await);
+    let (one, other) = (f.for_operator().await, f.for_operator().await);
     let all = Selection::All;
     let (revived, again) = tokio::join!(one.revive(&all), other.revive(&all));
     assert_eq!(sorted([revived.unwrap(), again.unwrap()].concat()), [1, 2, 3, 4]);
@@ -166,7 +166,7 @@ pub(super) async fn of_two_that_revive_or_discard_at_once_one_has_each_update(f:
     assert_eq!(served, [1, 2, 3, 4], "each once");
     assert_eq!(f.claim().await.len(), 0);
     f.store(&[(5, 5)]).await;
-    bury(f).await;
+    mark_dead(f).await;
     let (revived, discarded) = tokio::join!(one.revive(&all), other.discard(&all));
     let (revived, discarded) = (revived.unwrap(), discarded.unwrap());
     assert_eq!(revived.len() + discarded.len(), 1, "{revived:?} {discarded:?}");
@@ -177,25 +177,25 @@ pub(super) async fn of_two_that_revive_or_discard_at_once_one_has_each_update(f:
     assert_eq!(f.counts().await, (0, 0, 0));
 }
 
-pub(super) async fn what_was_revived_is_neither_revived_nor_discarded_while_it_runs(f: &mut Fixture) {
+pub(super) async fn a_revived_update_cannot_be_revived_or_discarded_while_it_runs(f: &mut Fixture) {
     f.store(&[(1, 1)]).await;
-    bury(f).await;
+    mark_dead(f).await;
     f.inbox().revive(&these(&[1])).await.unwrap();
     let running = f.next().await;
-    let visitor = f.visitor().await;
-    assert_eq!(visitor.revive(&these(&[1])).await.unwrap(), []);
-    assert_eq!(visitor.discard(&these(&[1])).await.unwrap(), []);
+    let operator = f.for_operator().await;
+    assert_eq!(operator.revive(&these(&[1])).await.unwrap(), []);
+    assert_eq!(operator.discard(&these(&[1])).await.unwrap(), []);
     assert_eq!(f.claim().await.len(), 0);
     f.settle(running.lease, dead()).await;
     assert_eq!(listed(f, &Selection::All, 10).await, [1]);
 }
 
-pub(super) async fn dead_updates_take_room_and_are_bounded(f: &mut Fixture) {
+pub(super) async fn dead_letter_updates_count_towards_the_capacity_and_are_bounded(f: &mut Fixture) {
     f.settings.capacity = 2;
     f.reopen().await;
     for id in [1, 2] {
         f.store(&[(id, id)]).await;
-        bury(f).await;
+        mark_dead(f).await;
     }
     let third = f.offer(f.message(3, 3)).await;
     if f.survives_a_restart() {
@@ -207,12 +207,12 @@ pub(super) async fn dead_updates_take_room_and_are_bounded(f: &mut Fixture) {
         assert!(!f.survey().await.full);
         f.store(&[(3, 3)]).await;
     } else {
-        // Nobody could discard one: the oldest goes, and stays known.
+        // No operator can discard one: the oldest is dropped, and stays known.
         assert!(!f.survey().await.full);
         assert_eq!(listed(f, &Selection::All, 10).await, [2]);
         assert_eq!(f.offer(f.message(1, 1)).await.answer().await.unwrap(), Accepted::Known);
     }
-    assert_eq!(bury(f).await, 3);
+    assert_eq!(mark_dead(f).await, 3);
     assert_eq!(listed(f, &Selection::All, 10).await, [2, 3]);
     f.reopen().await;
     if f.survives_a_restart() {
@@ -221,7 +221,7 @@ pub(super) async fn dead_updates_take_room_and_are_bounded(f: &mut Fixture) {
     }
 }
 
-pub(super) async fn a_row_that_cannot_be_read_harms_no_other(f: &mut Fixture) {
+pub(super) async fn an_unreadable_row_affects_no_other_update(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 2), (3, 3), (4, 2)]).await;
     for delivery in f.claim().await {
         f.settle(delivery.lease, retry(f.now())).await;
@@ -236,7 +236,7 @@ pub(super) async fn a_row_that_cannot_be_read_harms_no_other(f: &mut Fixture) {
     assert_eq!((listed.id.0, listed.state), (2, UpdateState::Dead));
     assert!(listed.reason.unwrap().contains("cannot be read"));
     assert!(listed.body.unwrap().contains("update_id"), "what can be read is shown");
-    // An operator who tries again finds it there again, and can discard it.
+    // An operator who revives it finds it dead-lettered again, and can discard it.
     assert_eq!(numbers(f.inbox().revive(&Selection::All).await.unwrap()), [2]);
     f.store(&[(5, 5)]).await;
     assert_eq!(f.work_one().await, 5);

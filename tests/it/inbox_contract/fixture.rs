@@ -1,4 +1,4 @@
-//! A keeper to try, and the means to move its time.
+//! A store under test, and the means to move its time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,40 +19,40 @@ use tokio::task::JoinHandle;
 use crate::harness::postgres::Database;
 use crate::harness::waiting::{soon, until};
 
-/// Which keeper is tried.
+/// The store under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keeper {
+pub(super) enum StoreKind {
     Memory,
     Sqlite,
     Postgres,
     Pooled,
 }
 
-/// Where the keeper under test keeps.
-enum Store {
+/// The storage behind it.
+enum Storage {
     Memory,
     File(TempDir),
     Database(Database),
 }
 
-/// An inbox and what surrounds it.
+/// An inbox with its storage and its clock.
 pub(super) struct Fixture {
     inbox: Option<Arc<dyn Inbox>>,
-    store: Store,
+    storage: Storage,
     pub(super) settings: InboxSettings,
-    /// Whose updates they are.
+    /// The bot that the inbox belongs to.
     pub(super) bot: i64,
     clock: TestClock,
     shutdown: Shutdown,
 }
 
-/// The time of a keeper: moved by hand, or the database's own.
+/// The clock of a store: moved by hand, or the database's own.
 enum TestClock {
     Manual(ManualClock),
     Database(Ahead),
 }
 
-/// The time of the machine, and of a database that is on it, as if so much more had passed.
+/// The time of the machine, and of a database on it, plus this many milliseconds.
 #[derive(Clone, Debug, Default)]
 struct Ahead(Arc<AtomicU64>);
 
@@ -76,7 +76,7 @@ impl Clock for Ahead {
     }
 }
 
-/// An update that was offered; memory answers when it has been handled.
+/// The answer to an offered update. `memory:` answers when the update has been handled.
 pub(super) enum Offer {
     Answered(Result<Accepted, InboxError>),
     Open(JoinHandle<Result<Accepted, InboxError>>),
@@ -91,9 +91,9 @@ impl Offer {
     }
 }
 
-/// Runs a promise against a keeper; leaves it out where that keeper cannot be had.
-pub(super) async fn run(keeper: Keeper, promise: impl AsyncFnOnce(&mut Fixture)) {
-    let Some(mut fixture) = Fixture::new(keeper).await else { return };
+/// Runs a test against a store; skips it if that store is not available here.
+pub(super) async fn run(kind: StoreKind, promise: impl AsyncFnOnce(&mut Fixture)) {
+    let Some(mut fixture) = Fixture::new(kind).await else { return };
     promise(&mut fixture).await;
     fixture.close().await;
 }
@@ -104,24 +104,24 @@ pub(super) fn ids(deliveries: &[Delivery]) -> Vec<i64> {
 }
 
 impl Fixture {
-    async fn new(keeper: Keeper) -> Option<Self> {
+    async fn new(kind: StoreKind) -> Option<Self> {
         let start = Timestamp::from_second(1_700_000_000).expect("a date");
-        let (store, clock) = match keeper {
-            Keeper::Memory => (Store::Memory, TestClock::Manual(ManualClock::new(start))),
-            Keeper::Sqlite => {
+        let (storage, clock) = match kind {
+            StoreKind::Memory => (Storage::Memory, TestClock::Manual(ManualClock::new(start))),
+            StoreKind::Sqlite => {
                 let folder = tempfile::tempdir().expect("a temporary folder");
-                (Store::File(folder), TestClock::Manual(ManualClock::new(start)))
+                (Storage::File(folder), TestClock::Manual(ManualClock::new(start)))
             }
-            Keeper::Postgres => (Store::Database(Database::fresh().await?), TestClock::Database(Ahead::default())),
-            Keeper::Pooled => (Store::Database(Database::pooled().await?), TestClock::Database(Ahead::default())),
+            StoreKind::Postgres => (Storage::Database(Database::fresh().await?), TestClock::Database(Ahead::default())),
+            StoreKind::Pooled => (Storage::Database(Database::pooled().await?), TestClock::Database(Ahead::default())),
         };
-        let url = match &store {
-            Store::Memory => InboxUrl::Memory,
-            Store::File(folder) => InboxUrl::Sqlite(folder.path().join("inbox.db")),
-            Store::Database(database) => InboxUrl::Postgres(database.url.clone().into()),
+        let url = match &storage {
+            Storage::Memory => InboxUrl::Memory,
+            Storage::File(folder) => InboxUrl::Sqlite(folder.path().join("inbox.db")),
+            Storage::Database(database) => InboxUrl::Postgres(database.url.clone().into()),
         };
         let settings = InboxSettings { url, capacity: 10_000, keep_done: Duration::from_hours(48), max_connections: 5 };
-        let mut fixture = Self { inbox: None, store, settings, bot: 1, clock, shutdown: Shutdown::new() };
+        let mut fixture = Self { inbox: None, storage, settings, bot: 1, clock, shutdown: Shutdown::new() };
         fixture.open().await;
         Some(fixture)
     }
@@ -133,8 +133,8 @@ impl Fixture {
             TestClock::Database(clock) => Arc::new(clock.clone()),
         };
         let bot = BotId(self.bot);
-        let inbox = inbox::open(&self.settings, bot, clock, &self.shutdown, Arc::default()).expect("the keeper opens");
-        until("the keeper to be ready", async || inbox.survey().await.ok()).await;
+        let inbox = inbox::open(&self.settings, bot, clock, &self.shutdown, Arc::default()).expect("the store opens");
+        until("the store to be ready", async || inbox.survey().await.ok()).await;
         self.inbox = Some(inbox);
     }
 
@@ -142,17 +142,17 @@ impl Fixture {
         self.shutdown.stop_hard();
         self.inbox = None;
         self.shutdown.tasks.close();
-        soon("the keeper's tasks to end", self.shutdown.tasks.wait()).await;
+        soon("the store's tasks to end", self.shutdown.tasks.wait()).await;
     }
 
-    /// Ends the keeper and opens it again, with the settings as they are now.
+    /// Closes the store and opens it again, with the current settings.
     pub(super) async fn reopen(&mut self) {
         self.close().await;
         self.open().await;
     }
 
-    /// The inbox as an operator's command beside the service has it; of memory there is only the service's.
-    pub(super) async fn visitor(&self) -> Arc<dyn Inbox> {
+    /// The inbox as an operator's command opens it beside the service. With `memory:` it is the service's own.
+    pub(super) async fn for_operator(&self) -> Arc<dyn Inbox> {
         if !self.survives_a_restart() {
             return self.inbox();
         }
@@ -160,26 +160,26 @@ impl Fixture {
             TestClock::Manual(clock) => Arc::new(clock.clone()),
             TestClock::Database(clock) => Arc::new(clock.clone()),
         };
-        let visitor = inbox::visit(&self.settings, Some(BotId(self.bot)), clock).expect("it is there");
-        until("the visitor to be let in", async || visitor.survey().await.ok()).await;
-        visitor
+        let inbox = inbox::open_for_operator(&self.settings, Some(BotId(self.bot)), clock).expect("it exists");
+        until("the operator's inbox to answer", async || inbox.survey().await.ok()).await;
+        inbox
     }
 
-    /// Sets the time of day, with no time passing, where it is the service's; a database is told what a service
-    /// with such a clock would have written.
+    /// Sets the service's time of day, with no time passing. In a database, the times are changed to what a service with
+    /// such a clock would have written.
     pub(super) async fn set_clock(&self, seconds: i64) {
         let step = SignedDuration::from_secs(seconds);
-        match (&self.clock, &self.store) {
+        match (&self.clock, &self.storage) {
             (TestClock::Manual(clock), _) => clock.set(clock.now().checked_add(step).expect("a date")),
-            (TestClock::Database(_), Store::Database(database)) => {
+            (TestClock::Database(_), Storage::Database(database)) => {
                 let written = "UPDATE doorbell.updates SET received_at = received_at - 1000 * ";
                 database.run(&format!("{written}({seconds}), expires_at = expires_at - 1000 * ({seconds})")).await;
             }
-            (TestClock::Database(_), Store::Memory | Store::File(_)) => unreachable!("these have a clock of ours"),
+            (TestClock::Database(_), Storage::Memory | Storage::File(_)) => unreachable!("these have a clock of ours"),
         }
     }
 
-    /// Ends the keeper and starts it again as another process would: with the clock as it shows the time now.
+    /// Closes the store and opens it as another process would: its steady clock starts from the present time of day.
     pub(super) async fn restart(&mut self) {
         self.close().await;
         if let TestClock::Manual(clock) = &self.clock {
@@ -188,16 +188,16 @@ impl Fixture {
         self.open().await;
     }
 
-    /// Writes nonsense into the row of an update; whether there are rows.
+    /// Writes invalid data into the row of an update. Whether the store has rows.
     pub(super) async fn spoil(&self, id: i64) -> bool {
         let spoil = format!("UPDATE updates SET calls_left = 'no JSON' WHERE id = {id}");
-        match &self.store {
-            Store::Memory => return false,
-            Store::File(folder) => {
+        match &self.storage {
+            Storage::Memory => return false,
+            Storage::File(folder) => {
                 let file = rusqlite::Connection::open(folder.path().join("inbox.db")).expect("it is a database");
                 file.execute_batch(&spoil).expect("it has this row");
             }
-            Store::Database(database) => database.run(&spoil.replace("updates", "doorbell.updates")).await,
+            Storage::Database(database) => database.run(&spoil.replace("updates", "doorbell.updates")).await,
         }
         true
     }
@@ -206,14 +206,14 @@ impl Fixture {
         Arc::clone(self.inbox.as_ref().expect("it is open"))
     }
 
-    /// Whether a restart keeps anything.
+    /// Whether updates survive a restart.
     pub(super) fn survives_a_restart(&self) -> bool {
-        !matches!(self.store, Store::Memory)
+        !matches!(self.storage, Storage::Memory)
     }
 
-    /// Whether claims outlive the process that made them: other instances may be at work.
+    /// Whether claims survive the process that made them, because other instances may be running.
     pub(super) fn holds_across_a_restart(&self) -> bool {
-        matches!(self.store, Store::Database(_))
+        matches!(self.storage, Storage::Database(_))
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -228,12 +228,11 @@ impl Fixture {
         later(self.now(), Duration::from_secs(seconds))
     }
 
-    /// Lets time pass. A database's clock cannot be moved; so what it has written down is moved
-    /// back, which comes to the same.
+    /// Lets time pass. A database's clock cannot be moved, so the times that it has written are moved back instead.
     pub(super) async fn pass(&self, span: Duration) {
-        match (&self.clock, &self.store) {
+        match (&self.clock, &self.storage) {
             (TestClock::Manual(clock), _) => clock.advance(span),
-            (TestClock::Database(clock), Store::Database(database)) => {
+            (TestClock::Database(clock), Storage::Database(database)) => {
                 clock.0.fetch_add(u64::try_from(span.as_millis()).expect("a short span"), Ordering::Relaxed);
                 let span = format!("interval '{} milliseconds'", span.as_millis());
                 let chats = format!("UPDATE doorbell.chats SET due_at = due_at - {span}");
@@ -242,7 +241,7 @@ impl Fixture {
                 );
                 database.run(&format!("{chats}; {ended}")).await;
             }
-            (TestClock::Database(_), Store::Memory | Store::File(_)) => unreachable!("these have a clock of ours"),
+            (TestClock::Database(_), Storage::Memory | Storage::File(_)) => unreachable!("these have a clock of ours"),
         }
     }
 
@@ -252,9 +251,9 @@ impl Fixture {
         self.update(id, "message", ChatKey::Chat(chat), Bytes::from(body))
     }
 
-    /// An update that lives for a day.
+    /// An update with a lifetime of a day.
     pub(super) fn update(&self, id: i64, kind: &str, chat_key: ChatKey, body: Bytes) -> Update {
-        // Keepers write milliseconds down.
+        // Stores write milliseconds.
         let now = Timestamp::from_millisecond(self.now().as_millisecond()).expect("a moment of today");
         let expires_at = later(now, Duration::from_hours(24));
         Update {
@@ -268,7 +267,7 @@ impl Fixture {
         }
     }
 
-    /// Offers an update; returns once the keeper has it, or has refused it.
+    /// Offers an update. Returns once the store has stored or refused it.
     pub(super) async fn offer(&self, update: Update) -> Offer {
         let inbox = self.inbox();
         if self.survives_a_restart() {
@@ -276,7 +275,7 @@ impl Fixture {
         }
         #[expect(clippy::disallowed_methods, reason = "a test's task ends with the test's runtime")]
         let offer = tokio::spawn(async move { inbox.accept(update).await });
-        // Memory has it from the first time its future is polled.
+        // The memory store has it when its future was polled once.
         tokio::task::yield_now().await;
         Offer::Open(offer)
     }
@@ -288,49 +287,49 @@ impl Fixture {
         }
     }
 
-    /// Claims all that is due now, each chat's front at most.
+    /// Claims all updates that are ready, at most one of each chat.
     pub(super) async fn claim(&self) -> Vec<Delivery> {
         self.claim_up_to(1_000).await
     }
 
     pub(super) async fn claim_up_to(&self, limit: usize) -> Vec<Delivery> {
-        let mut claimed = self.inbox().claim(limit).await.expect("the keeper can be asked");
+        let mut claimed = self.inbox().claim(limit).await.expect("the store answers");
         claimed.sort_by_key(|delivery| delivery.update.id);
         claimed
     }
 
-    /// Waits until something is due, and claims one.
+    /// Waits until an update is ready, and claims it.
     pub(super) async fn next(&self) -> Delivery {
         let inbox = self.inbox();
         let claiming = async {
             loop {
-                inbox.due().await;
-                if let Some(delivery) = inbox.claim(1).await.expect("the keeper can be asked").pop() {
+                inbox.ready().await;
+                if let Some(delivery) = inbox.claim(1).await.expect("the store answers").pop() {
                     return delivery;
                 }
             }
         };
-        soon("an update to be due", claiming).await
+        soon("an update to be ready", claiming).await
     }
 
     pub(super) async fn settle(&self, lease: Lease, verdict: Verdict) {
         soon("an attempt to be settled", self.inbox().settle(lease, verdict)).await.expect("the lease stands");
     }
 
-    /// Claims the next update and calls it done; says which it was.
+    /// Claims the next update and settles it as done. Returns its id.
     pub(super) async fn work_one(&self) -> i64 {
         let delivery = self.next().await;
         self.settle(delivery.lease, Verdict::Done).await;
         delivery.update.id.0
     }
 
-    /// Sees to it that nothing is due any more, so that whoever waits next waits for news.
+    /// Claims all updates that are ready, so that the next call of `ready` waits.
     pub(super) async fn work_off(&self) {
         while !self.claim().await.is_empty() {}
     }
 
     pub(super) async fn survey(&self) -> Survey {
-        self.inbox().survey().await.expect("the keeper can be asked")
+        self.inbox().survey().await.expect("the store answers")
     }
 
     /// Waiting, held, dead.
@@ -339,19 +338,19 @@ impl Fixture {
         (survey.waiting, survey.held, survey.dead)
     }
 
-    /// The upkeep of a dispatch that is at work on nothing.
+    /// The maintenance by a dispatch that handles nothing.
     pub(super) async fn sweep(&self) {
-        self.inbox().extend(&[]).await.expect("the keeper can be asked");
-        self.inbox().sweep().await.expect("the keeper can be asked");
+        self.inbox().extend(&[]).await.expect("the store answers");
+        self.inbox().sweep().await.expect("the store answers");
     }
 }
 
-/// Tried again `at`, having failed.
+/// A failure that is retried at `at`.
 pub(super) fn retry(at: Timestamp) -> Verdict {
     Verdict::Retry { at, reason: "the handler failed".to_owned() }
 }
 
-/// Given up.
+/// The update is given up.
 pub(super) fn dead() -> Verdict {
-    Verdict::Dead { reason: "the handler would not have it".to_owned() }
+    Verdict::Dead { reason: "the handler rejected it".to_owned() }
 }

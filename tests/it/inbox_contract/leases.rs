@@ -1,4 +1,4 @@
-//! The right to settle, and how it is lost.
+//! A lease is the right to settle, and can be lost.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::ids;
 const A_SECOND: Duration = Duration::from_secs(1);
 const NEARLY_A_LEASE: Duration = LEASE.saturating_sub(A_SECOND);
 
-pub(super) async fn a_late_worker_is_refused_once_another_has_the_update(f: &mut Fixture) {
+pub(super) async fn a_late_verdict_is_refused_once_the_update_was_claimed_again(f: &mut Fixture) {
     f.store(&[(1, 1)]).await;
     let early = f.next().await;
     f.pass(NEARLY_A_LEASE).await;
@@ -32,7 +32,7 @@ pub(super) async fn a_late_worker_is_refused_once_another_has_the_update(f: &mut
     f.settle(late.lease, Verdict::Done).await;
 }
 
-pub(super) async fn a_late_worker_may_settle_while_nobody_else_has_the_update(f: &mut Fixture) {
+pub(super) async fn a_late_verdict_is_recorded_if_the_update_was_not_claimed_again(f: &mut Fixture) {
     f.store(&[(1, 1)]).await;
     let delivery = f.next().await;
     f.pass(LEASE + A_SECOND).await;
@@ -41,23 +41,23 @@ pub(super) async fn a_late_worker_may_settle_while_nobody_else_has_the_update(f:
     assert_eq!(f.counts().await, (0, 0, 0));
 }
 
-pub(super) async fn a_lease_that_is_prolonged_does_not_lapse(f: &mut Fixture) {
+pub(super) async fn an_extended_lease_does_not_lapse(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 2), (3, 3)]).await;
     let claimed = f.claim().await;
     f.settle(claimed[2].lease, Verdict::Done).await;
     for _ in 0..3 {
         f.pass(NEARLY_A_LEASE).await;
-        // What was lost or settled meanwhile is passed over.
+        // Lost and settled leases are ignored.
         f.inbox().extend(&[claimed[0].lease, claimed[2].lease]).await.unwrap();
     }
     f.sweep().await;
-    assert_eq!(ids(&f.claim().await), [2], "1 was prolonged");
+    assert_eq!(ids(&f.claim().await), [2], "the lease of 1 was extended");
     f.settle(claimed[0].lease, Verdict::Done).await;
     let lost = f.inbox().settle(claimed[1].lease, Verdict::Done).await;
     assert!(matches!(lost, Err(InboxError::LeaseLost(_))), "{lost:?}");
 }
 
-pub(super) async fn a_lapsed_lease_costs_no_attempt(f: &mut Fixture) {
+pub(super) async fn a_lapsed_lease_counts_no_attempt(f: &mut Fixture) {
     f.store(&[(1, 1)]).await;
     for _ in 0..3 {
         assert_eq!(f.next().await.attempt, 1);
@@ -78,10 +78,10 @@ pub(super) async fn an_attempt_is_settled_once(f: &mut Fixture) {
     assert!(matches!(again, Err(InboxError::LeaseLost(_))), "{again:?}");
 }
 
-pub(super) async fn what_is_at_work_here_is_not_given_out_here_again(f: &mut Fixture) {
+pub(super) async fn an_update_in_work_here_is_not_claimed_here_again(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 1)]).await;
     let delivery = f.next().await;
-    // An outage: no sign of life reaches the keeper, but nobody has died.
+    // An outage: no extension reaches the store, but the worker lives.
     f.pass(LEASE * 5).await;
     assert_eq!(ids(&f.claim().await), [0; 0]);
     f.inbox().extend(&[delivery.lease]).await.unwrap();
@@ -89,5 +89,5 @@ pub(super) async fn what_is_at_work_here_is_not_given_out_here_again(f: &mut Fix
     assert_eq!(ids(&f.claim().await), [0; 0]);
     f.settle(delivery.lease, Verdict::Done).await;
     let next = f.next().await;
-    assert_eq!((next.update.id.0, next.deaths), (2, 0));
+    assert_eq!((next.update.id.0, next.crash_count), (2, 0));
 }

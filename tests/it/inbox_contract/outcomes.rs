@@ -1,4 +1,4 @@
-//! What a verdict does.
+//! The effects of each verdict.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn texts(delivery: &Delivery) -> Option<Vec<&str>> {
     delivery.calls_left.as_ref().map(|calls| calls.iter().filter_map(|call| call.params["text"].as_str()).collect())
 }
 
-pub(super) async fn a_retry_costs_an_attempt_and_a_postponement_does_not(f: &mut Fixture) {
+pub(super) async fn a_retry_counts_as_an_attempt_and_a_postponement_does_not(f: &mut Fixture) {
     f.store(&[(1, 1)]).await;
     let verdicts = [
         (1, retry(f.now())),
@@ -37,7 +37,7 @@ pub(super) async fn a_retry_costs_an_attempt_and_a_postponement_does_not(f: &mut
     assert_eq!(f.next().await.attempt, 3);
 }
 
-pub(super) async fn a_release_puts_everything_back_as_it_was(f: &mut Fixture) {
+pub(super) async fn a_release_restores_the_state_before_the_claim(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 1)]).await;
     f.settle(f.next().await.lease, calls_left(f, &["a"])).await;
     let delivery = f.next().await;
@@ -48,7 +48,7 @@ pub(super) async fn a_release_puts_everything_back_as_it_was(f: &mut Fixture) {
     assert!(again.lease.token > delivery.lease.token, "its fencing token is greater");
 }
 
-pub(super) async fn calls_left_come_back_and_the_latest_win(f: &mut Fixture) {
+pub(super) async fn the_latest_calls_left_are_delivered(f: &mut Fixture) {
     f.store(&[(1, 1)]).await;
     let first = f.next().await;
     assert_eq!(texts(&first), None);
@@ -62,7 +62,7 @@ pub(super) async fn calls_left_come_back_and_the_latest_win(f: &mut Fixture) {
     let fourth = f.next().await;
     assert_eq!(texts(&fourth), Some(vec!["c"]));
     f.settle(fourth.lease, calls_left(f, &[])).await;
-    assert_eq!(texts(&f.next().await), Some(vec![]), "none left to make is not the same as not handled");
+    assert_eq!(texts(&f.next().await), Some(vec![]), "no calls left is not the same as not handled");
 }
 
 pub(super) async fn a_call_that_is_left_keeps_its_history(f: &mut Fixture) {
@@ -74,7 +74,7 @@ pub(super) async fn a_call_that_is_left_keeps_its_history(f: &mut Fixture) {
     assert_eq!(f.next().await.calls_left, Some(calls));
 }
 
-pub(super) async fn refused_calls_lie_with_their_dead_update_and_come_back_when_it_is_revived(f: &mut Fixture) {
+pub(super) async fn refused_calls_are_stored_with_the_dead_letter_update_and_delivered_after_a_revive(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 1)]).await;
     f.settle(f.next().await.lease, calls_left(f, &["made", "refused"])).await;
     let calls = vec![Call::send_message(1, "refused")];
@@ -89,7 +89,7 @@ pub(super) async fn refused_calls_lie_with_their_dead_update_and_come_back_when_
     assert_eq!(texts(&f.next().await), Some(vec!["refused"]));
 }
 
-pub(super) async fn what_is_done_or_expired_moves_its_chat_on(f: &mut Fixture) {
+pub(super) async fn a_done_or_expired_update_lets_its_chat_go_on(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 1), (3, 1)]).await;
     f.settle(f.next().await.lease, Verdict::Done).await;
     f.settle(f.next().await.lease, Verdict::Expired).await;
@@ -99,7 +99,7 @@ pub(super) async fn what_is_done_or_expired_moves_its_chat_on(f: &mut Fixture) {
     assert_eq!(f.next().await.update.id.0, 3, "its lease has lapsed; 1 and 2 do not come back");
 }
 
-pub(super) async fn reasons_may_hold_any_character(f: &mut Fixture) {
+pub(super) async fn reasons_may_contain_any_character(f: &mut Fixture) {
     let reason = "it said: \u{0}\u{1F514} '\"\\ \u{FFFD}";
     f.store(&[(1, 1), (2, 2)]).await;
     for delivery in f.claim().await {
@@ -112,6 +112,6 @@ pub(super) async fn reasons_may_hold_any_character(f: &mut Fixture) {
     assert_eq!(again.attempt, 2);
     f.settle(again.lease, dead()).await;
     let listed = f.inbox().list(&doorbell::inbox::Selection::All, 1).await.unwrap().remove(0);
-    // A keeper may put a visible sign in the place of NUL.
+    // A store may replace NUL with a visible character.
     assert_eq!(listed.reason.unwrap().replace('\u{0}', "\u{FFFD}"), reason.replace('\u{0}', "\u{FFFD}"));
 }

@@ -1,4 +1,4 @@
-//! What is accepted is kept, once, for as long as was promised.
+//! An accepted update is stored once, and its id is known for as long as promised.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use doorbell::update::{ChatKey, UpdateId};
 
 use super::fixture::{Fixture, dead, retry};
 
-pub(super) async fn an_update_is_accepted_once_whatever_becomes_of_it(f: &mut Fixture) {
+pub(super) async fn an_update_is_accepted_once_whatever_its_outcome(f: &mut Fixture) {
     let verdicts = [Verdict::Done, Verdict::Expired, dead()];
     for (id, verdict) in (1..).zip(verdicts) {
         let first = f.offer(f.message(id, id)).await;
@@ -26,7 +26,7 @@ pub(super) async fn an_update_is_accepted_once_whatever_becomes_of_it(f: &mut Fi
     }
 }
 
-pub(super) async fn of_fifty_copies_at_once_one_is_stored(f: &mut Fixture) {
+pub(super) async fn one_of_fifty_concurrent_copies_is_stored(f: &mut Fixture) {
     let inbox = f.inbox();
     let copies = (0..50).map(|_| inbox.accept(f.message(7, 7)));
     let working_off = async {
@@ -40,7 +40,7 @@ pub(super) async fn of_fifty_copies_at_once_one_is_stored(f: &mut Fixture) {
     assert_eq!((stored, known, worked_off), (1, 49, vec![7]));
 }
 
-pub(super) async fn an_update_comes_back_as_it_was_accepted(f: &mut Fixture) {
+pub(super) async fn a_delivery_has_the_update_as_it_was_accepted(f: &mut Fixture) {
     let kinds = ["message", "callback_query", "a_kind_of_tomorrow"];
     let keys = [ChatKey::Chat(-1_001_234_567_890), ChatKey::User(5_000_000_000), ChatKey::Update(3)];
     for ((id, kind), key) in (1..).zip(kinds).zip(keys) {
@@ -51,17 +51,17 @@ pub(super) async fn an_update_comes_back_as_it_was_accepted(f: &mut Fixture) {
         assert_eq!(delivery.update, update);
         assert_eq!((delivery.attempt, delivery.calls_left), (1, None));
         assert_eq!((delivery.lease.update_id, delivery.lease.chat_key), (update.id, key));
-        // A second time it comes from where it is kept.
+        // The second time it is read from the store.
         f.settle(delivery.lease, Verdict::Released).await;
         assert_eq!(f.next().await.update, update);
     }
 }
 
-pub(super) async fn strange_bodies_come_back_byte_for_byte(f: &mut Fixture) {
+pub(super) async fn unusual_bodies_are_delivered_byte_for_byte(f: &mut Fixture) {
     let every_byte: Vec<u8> = (0..=255).collect();
     let bodies = [every_byte, b"\xef\xbb\xbf{\"update_id\":1}".to_vec(), vec![0; 3], vec![b'x'; 1 << 20]];
     for (id, body) in (1..).zip(bodies) {
-        // The kind is a name out of somebody's JSON: it may hold any character.
+        // The kind is a name from JSON: it may contain any character.
         let update = f.update(id, "k\u{0}\u{1F514}'\"\\", ChatKey::Update(id), Bytes::from(body));
         drop(f.offer(update.clone()).await);
         let delivery = f.next().await;
@@ -71,7 +71,7 @@ pub(super) async fn strange_bodies_come_back_byte_for_byte(f: &mut Fixture) {
     }
 }
 
-pub(super) async fn ids_at_the_limits_of_64_bits_are_kept(f: &mut Fixture) {
+pub(super) async fn ids_at_the_limits_of_64_bits_are_stored(f: &mut Fixture) {
     for id in [i64::MIN, i64::MAX, 0, -1] {
         let offer = f.offer(f.message(id, id)).await;
         let delivery = f.next().await;
@@ -86,7 +86,7 @@ pub(super) async fn ids_at_the_limits_of_64_bits_are_kept(f: &mut Fixture) {
     assert_eq!(f.survey().await.waiting, 2, "both were forgotten");
 }
 
-pub(super) async fn a_full_inbox_refuses_what_is_new_and_knows_what_it_has(f: &mut Fixture) {
+pub(super) async fn a_full_inbox_refuses_new_updates_and_knows_stored_ones(f: &mut Fixture) {
     f.settings.capacity = 2;
     f.reopen().await;
     f.store(&[(1, 1), (2, 2)]).await;
@@ -95,7 +95,7 @@ pub(super) async fn a_full_inbox_refuses_what_is_new_and_knows_what_it_has(f: &m
     let known = f.offer(f.message(1, 1)).await;
     let delivery = f.next().await;
     let full = f.offer(f.message(3, 3)).await.answer().await;
-    assert!(matches!(full, Err(InboxError::Full { .. })), "what is held has its place: {full:?}");
+    assert!(matches!(full, Err(InboxError::Full { .. })), "a claimed update counts: {full:?}");
     f.settle(delivery.lease, Verdict::Done).await;
     assert_eq!(f.work_one().await, 2);
     assert_eq!(known.answer().await.unwrap(), Accepted::Known);
@@ -103,7 +103,7 @@ pub(super) async fn a_full_inbox_refuses_what_is_new_and_knows_what_it_has(f: &m
     assert_eq!(f.work_one().await, 3);
 }
 
-pub(super) async fn a_survey_counts_what_is_kept(f: &mut Fixture) {
+pub(super) async fn a_survey_counts_updates_by_state(f: &mut Fixture) {
     assert_eq!(f.survey().await, doorbell::inbox::Survey::default());
     let oldest = f.message(1, 1);
     drop(f.offer(oldest.clone()).await);
@@ -122,7 +122,7 @@ pub(super) async fn a_survey_counts_what_is_kept(f: &mut Fixture) {
     assert_eq!(f.survey().await.oldest, Some(oldest.received_at));
 }
 
-pub(super) async fn what_ended_is_forgotten_after_keep_done_and_not_before(f: &mut Fixture) {
+pub(super) async fn ended_ids_are_forgotten_after_keep_done_and_not_before(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 2), (3, 3), (4, 4), (5, 5)]).await;
     for delivery in f.claim().await {
         match delivery.update.id.0 {
@@ -146,7 +146,7 @@ pub(super) async fn what_ended_is_forgotten_after_keep_done_and_not_before(f: &m
     assert_eq!(f.counts().await, (4, 0, 1));
 }
 
-pub(super) async fn a_restart_finds_everything_as_it_was(f: &mut Fixture) {
+pub(super) async fn a_restart_restores_every_update(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 2), (3, 3), (4, 1), (5, 5)]).await;
     for delivery in f.claim().await {
         match delivery.update.id.0 {
@@ -162,7 +162,7 @@ pub(super) async fn a_restart_finds_everything_as_it_was(f: &mut Fixture) {
         return;
     }
     if f.holds_across_a_restart() {
-        assert_eq!(super::ids(&f.claim().await), [0; 0], "whoever holds 1 may still be at work");
+        assert_eq!(super::ids(&f.claim().await), [0; 0], "the instance that claimed 1 may still be running");
         f.pass(doorbell::inbox::LEASE).await;
         f.settle(f.next().await.lease, Verdict::Released).await;
     } else {
@@ -186,7 +186,7 @@ pub(super) async fn a_restart_finds_everything_as_it_was(f: &mut Fixture) {
     assert_eq!(listed.iter().map(|record| record.id.0).collect::<Vec<_>>(), [2]);
 }
 
-pub(super) async fn what_another_bot_had_is_not_taken_for_known(f: &mut Fixture) {
+pub(super) async fn ids_of_another_bot_are_not_known(f: &mut Fixture) {
     f.store(&[(1, 1)]).await;
     assert_eq!(f.work_one().await, 1);
     f.bot = 2;
@@ -196,20 +196,20 @@ pub(super) async fn what_another_bot_had_is_not_taken_for_known(f: &mut Fixture)
     assert_eq!(offer.answer().await.unwrap(), Accepted::Stored);
 }
 
-pub(super) async fn what_is_young_hides_nothing_old_from_a_sweep(f: &mut Fixture) {
+pub(super) async fn young_ids_do_not_hide_old_ids_from_a_sweep(f: &mut Fixture) {
     f.store(&[(9_000_001, 1), (9_000_002, 2)]).await;
     for _ in 0..2 {
         f.work_one().await;
     }
     f.pass(Duration::from_hours(49)).await;
-    // Telegram begins anew with lower ids: more of them than a sweep looks at in one step.
+    // Telegram starts again with lower ids: more of them than a sweep looks at in one step.
     let young: Vec<(i64, i64)> = (1..=2_200).map(|id| (id, id)).collect();
     let inbox = f.inbox();
     let offers = futures_util::future::join_all(young.iter().map(|(id, chat)| inbox.accept(f.message(*id, *chat))));
     let working_off = async {
         let mut done = 0;
         while done < young.len() {
-            inbox.due().await;
+            inbox.ready().await;
             let claimed = inbox.claim(300).await.unwrap();
             done += claimed.len();
             let settled = claimed.into_iter().map(|delivery| inbox.settle(delivery.lease, Verdict::Done));

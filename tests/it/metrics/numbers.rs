@@ -183,7 +183,7 @@ async fn an_attempt_that_nobody_hears_of_is_a_lapsed_lease_and_each_commit_is_me
     let inbox =
         inbox::open(&settings, doorbell::telegram::BotId(1), shared, &Shutdown::new(), Arc::clone(&counts)).unwrap();
     let body = message(1, 7, "a").to_string().into();
-    inbox.accept(Update::read(body, clock.now()).unwrap()).await.unwrap();
+    inbox.accept(Update::parse(body, clock.now()).unwrap()).await.unwrap();
     let late = inbox.claim(1).await.unwrap().remove(0).lease;
     clock.advance(inbox::LEASE);
     inbox.sweep().await.unwrap();

@@ -32,7 +32,7 @@ fn command(name: &str, template: &str, parse_mode: Option<&str>) -> CommandSetti
 pub fn commands(input: &[u8]) {
     let [template, parse_mode, body] = super::parts(input);
     let [template, parse_mode] = [template, parse_mode].map(String::from_utf8_lossy);
-    let Ok(update) = Update::read(Bytes::copy_from_slice(body), Timestamp::UNIX_EPOCH) else { return };
+    let Ok(update) = Update::parse(Bytes::copy_from_slice(body), Timestamp::UNIX_EPOCH) else { return };
     for call in answer(&PLAIN, &update) {
         let text = call.params["text"].as_str().expect("a text");
         if call.params.contains_key("parse_mode") {

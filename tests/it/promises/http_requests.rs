@@ -3,7 +3,7 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::response::Response;
-use doorbell::app::{App, Parts};
+use doorbell::app::{App, Dependencies};
 use doorbell::handler::{Handler, HandlerError};
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::Call;
@@ -38,8 +38,8 @@ static SERVICE: LazyLock<(Runtime, App)> = LazyLock::new(|| {
         .with("server.port", 0)
         .with("inbox.url", "memory:");
     let settings = Settings::load(&sources, Need::Token).expect("they are right");
-    let parts = Parts { handler: Some(Arc::new(IgnoreUpdates)), ..Parts::default() };
-    let app = runtime.block_on(async { App::build_with(settings, parts) }).expect("it can be built");
+    let dependencies = Dependencies { handler: Some(Arc::new(IgnoreUpdates)), ..Dependencies::default() };
+    let app = runtime.block_on(async { App::build_with(settings, dependencies) }).expect("it can be built");
     (runtime, app)
 });
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// `serde_json` finds.
 pub fn updates(body: &[u8]) {
     let now = Timestamp::from_second(1_700_000_000).expect("a moment");
-    let read = Update::read(Bytes::copy_from_slice(body), now);
+    let read = Update::parse(Bytes::copy_from_slice(body), now);
     if let Ok(update) = &read {
         assert_eq!(update.body, body, "unchanged");
         let lifetime = SignedDuration::try_from(update.kind.lifetime()).expect("a day at most");
@@ -26,7 +26,7 @@ pub fn updates(body: &[u8]) {
         return;
     };
     // Encoded again, so that no name occurs twice: the two readers may choose differently then.
-    let update = Update::read(value.to_string().into(), now).expect("it has an id");
+    let update = Update::parse(value.to_string().into(), now).expect("it has an id");
     let kind = fields.iter().find(|(name, _)| *name != "update_id");
     assert_eq!((update.id.0, update.kind.name()), (id, kind.map_or("none", |(name, _)| name)));
     let content = kind.map_or(&Value::Null, |(_, content)| content);

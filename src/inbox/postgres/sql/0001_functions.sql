@@ -1,19 +1,20 @@
--- Each function is one batch and one round trip. Its statements see, each, what was committed before
--- it began, which a single statement with several parts would not: that is why these are functions,
--- and none may be folded into one statement.
+-- Each function processes one batch in one round trip. Each of its statements sees everything that was
+-- committed before that statement began. A single statement with several parts would not see this, so a
+-- function must not be rewritten as one statement.
 --
--- The number in a name is the version of the function: another behaviour gets another name, and the
--- old one stays until no program that calls it may use the database any more.
+-- The number in a name is the version of the function. A change of behaviour needs a new name. The old
+-- function stays as long as a program that calls it can use the database.
 --
--- Plans must not hang on statistics of tables that are empty now and have a million rows in a
--- minute: the settings leave the planner nothing but lookups by index.
+-- A table may be empty now and have a million rows in a minute, so plans must not depend on statistics.
+-- The settings of each function leave the planner only index lookups.
 
--- Puts updates that were just given a place (base + 1 and up) at the end of their chats' lines.
+-- Appends updates, which have just got their sequence numbers (base + 1 and up), to the queues of their
+-- chats.
 --
--- Places are drawn before the chats are locked, so that another instance may have drawn later ones and
--- be there first; then new ones are drawn under the lock. So within a chat the order of places is the
--- order in which the lock was had, which is the order of commits: nothing is ever put in before what
--- others can see, and whatever follows the front lies behind it.
+-- The numbers are drawn before the chats are locked. So another instance may draw later numbers and lock a
+-- chat first; then new numbers are drawn under the lock. Within a chat, the numbers are therefore in the
+-- order of the locks, which is the order of the commits: no update is inserted before one that others can
+-- see already, and all updates of a chat come after its front.
 CREATE FUNCTION doorbell.line_up_1(p_ids bigint[], p_base bigint, p_slot integer) RETURNS void
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
@@ -46,14 +47,15 @@ BEGIN
     UPDATE doorbell.tally SET open = open + cardinality(p_ids) WHERE slot = p_slot;
 END $$;
 
--- From when on an update that arrived then is due: chats are served by the age of their fronts. Never
--- later than now, whatever the clock of the program said.
+-- The time from which an update that arrived at p_received is due: the chat with the oldest front is
+-- claimed first. It is never later than now, even if the clock of the program is wrong.
 CREATE FUNCTION doorbell.since_1(p_received bigint) RETURNS timestamptz
 LANGUAGE sql STRICT
 AS $$ SELECT least(clock_timestamp(), to_timestamp(least(greatest(p_received, 0), 4102444800000) / 1000.0)) $$;
 
--- Keeps updates, of which no two have one id, and says which are new and which found no room. What is
--- known already is neither. Rings for other instances when told who rings.
+-- Stores updates with different ids. Returns the ids of those that are new, and of those for which there
+-- is no room; ids that are known already are in neither list. If p_ringer is the name of an instance, the
+-- other instances are notified.
 CREATE FUNCTION doorbell.accept_1(
     p_ids bigint[], p_chat_keys text[], p_kinds text[], p_received bigint[], p_expires bigint[], p_bodies bytea[],
     p_capacity bigint, p_slot integer, p_ringer text, OUT stored bigint[], OUT refused bigint[])
@@ -73,8 +75,7 @@ BEGIN
         ) n;
     END IF;
     base := nextval('doorbell.batches') << 20;
-    -- In the order of the ids, so that two instances that are offered the same ones wait for one
-    -- another in one direction only.
+    -- In the order of the ids, so that two instances that store the same ids cannot deadlock.
     WITH new AS (
         INSERT INTO doorbell.updates AS n (id, seq, chat_key, kind, received_at, expires_at, body)
         SELECT u.id, base + u.place, u.chat_key, u.kind, u.received_at, u.expires_at, u.body
@@ -94,7 +95,7 @@ BEGIN
     END IF;
 END $$;
 
--- Takes the fronts of chats that are due, and holds each under a lease.
+-- Claims the fronts of chats that are due, each under a lease.
 CREATE FUNCTION doorbell.claim_1(p_limit bigint, p_lease bigint)
 RETURNS TABLE (id bigint, chat_key text, token bigint, kind text, received_at bigint, expires_at bigint,
                attempts integer, calls_left text, body bytea)
@@ -105,7 +106,7 @@ AS $$
 DECLARE
     begun timestamptz := clock_timestamp();
 BEGIN
-    -- A front that came after this statement began is not seen by it: then the chat is left as it is.
+    -- A front that was stored after this statement began is not visible to it. Such a chat stays as it is.
     RETURN QUERY
     WITH due AS (
         SELECT c.chat_key, c.front FROM doorbell.chats c WHERE c.due_at <= begun
@@ -118,7 +119,7 @@ BEGIN
     RETURNING u.id, c.chat_key, c.token, u.kind, u.received_at, u.expires_at, u.attempts, u.calls_left, u.body;
 END $$;
 
--- Milliseconds until the next chat is due that is not yet; none when there is none.
+-- The milliseconds until the next chat is due; null if no chat waits for a later time.
 CREATE FUNCTION doorbell.next_due_1() RETURNS bigint
 LANGUAGE plpgsql
 SET enable_seqscan = off SET jit = off
@@ -130,8 +131,9 @@ BEGIN
             WHERE c.due_at > begun ORDER BY c.due_at LIMIT 1);
 END $$;
 
--- Records verdicts (done, expired, dead, retry, again, released), one for each token, and moves the
--- chats on. Says which tokens still had their chats; of the others nothing is recorded.
+-- Records verdicts, one for each token, and makes the next update the front of each chat. The verdicts are
+-- done, expired, dead, retry, released, and any other for another attempt that does not count. Returns the
+-- tokens whose leases were still held; nothing is recorded for the others.
 CREATE FUNCTION doorbell.settle_1(
     p_chat_keys text[], p_tokens bigint[], p_verdicts text[], p_delays bigint[], p_reasons text[], p_calls text[],
     p_slot integer, OUT settled bigint[])
@@ -182,7 +184,7 @@ BEGIN
     UPDATE doorbell.tally SET open = open - ended WHERE slot = p_slot AND ended > 0;
 END $$;
 
--- Prolongs the leases that still stand.
+-- Extends the leases that are still held.
 CREATE FUNCTION doorbell.extend_1(p_chat_keys text[], p_tokens bigint[], p_lease bigint) RETURNS void
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
@@ -196,8 +198,8 @@ BEGIN
     WHERE c.chat_key = s.chat_key AND c.token = s.token;
 END $$;
 
--- Counts. The oldest is looked for among the chats that are due for longest and those that are held
--- or wait for a retry: a look at a million fronts would cost more than the answer is worth.
+-- Counts updates. The oldest one is searched among the chats that have been due longest, and those that are
+-- claimed or wait for a retry: reading a million fronts would cost more than an exact answer is worth.
 CREATE FUNCTION doorbell.survey_1(OUT open bigint, OUT held bigint, OUT dead bigint, OUT oldest bigint)
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
@@ -215,7 +217,8 @@ BEGIN
     ) f JOIN doorbell.updates u ON u.chat_key = f.chat_key AND u.seq = f.front;
 END $$;
 
--- Puts up to p_limit dead updates, of these ids or of any, back to waiting; the oldest first.
+-- Puts up to p_limit dead-letter updates back to waiting, the oldest first: those with these ids, or all
+-- if p_ids is null.
 CREATE FUNCTION doorbell.revive_1(p_ids bigint[], p_limit bigint, p_slot integer, OUT revived bigint[])
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
@@ -237,7 +240,8 @@ BEGIN
     PERFORM doorbell.line_up_1(revived, base, p_slot);
 END $$;
 
--- Ends up to p_limit dead updates, of these ids or of any, without a trace of what was in them.
+-- Discards up to p_limit dead-letter updates and erases their content: those with these ids, or all if
+-- p_ids is null.
 CREATE FUNCTION doorbell.discard_1(p_ids bigint[], p_limit bigint, OUT discarded bigint[])
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
@@ -253,8 +257,8 @@ BEGIN
     WHERE u.id = ANY (discarded);
 END $$;
 
--- Looks at p_step updates from p_from on and forgets those that ended more than p_keep ago. Says the
--- last it looked at, how many it forgot, and how many had ended but were too young.
+-- Reads p_step updates from p_from on, and deletes those that ended more than p_keep ago. Returns the last
+-- id that it read, the number of deleted updates, and the number of those that ended later.
 CREATE FUNCTION doorbell.forget_1(p_from bigint, p_step bigint, p_keep bigint,
     OUT last bigint, OUT forgotten bigint, OUT young bigint)
 LANGUAGE plpgsql

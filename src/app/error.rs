@@ -1,0 +1,40 @@
+use std::io;
+use std::net::SocketAddr;
+
+use crate::inbox::InboxError;
+use crate::lifecycle::TaskFailed;
+use crate::registrar::RefusedToken;
+use crate::settings::SettingsError;
+
+/// Why the service stopped without being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Telegram does not know the bot token.
+    #[error(transparent)]
+    RefusedToken(#[from] RefusedToken),
+    /// A supervised task failed.
+    #[error(transparent)]
+    TaskFailed(#[from] TaskFailed),
+}
+
+/// Why the service could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// There is no bot token.
+    #[error("there is no bot token")]
+    NoToken,
+    /// A reply in the settings cannot be used.
+    #[error(transparent)]
+    Settings(SettingsError),
+    /// The inbox cannot be opened.
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
+    /// The address cannot be listened on.
+    #[error("{address} cannot be listened on")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The error of the system.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,123 @@
+//! Claims ready updates, and starts an attempt in a task of its own for each of them.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::engine::{AFTER_A_FAILURE, Dispatch};
+use super::running::{Attempt, Claim};
+use crate::inbox::Delivery;
+use crate::telemetry;
+
+impl Dispatch {
+    /// Starts attempts until the soft stop. Attempts that are running then continue in their own tasks, until the hard
+    /// stop at the latest.
+    pub async fn run(self: &Arc<Self>) {
+        loop {
+            let slot = tokio::select! {
+                biased;
+                () = self.shutdown.soft.cancelled() => return,
+                slot = self.slots.clone().acquire_owned() => slot,
+            };
+            // The semaphore is never closed.
+            let Ok(slot) = slot else { return };
+            tokio::select! {
+                biased;
+                () = self.shutdown.soft.cancelled() => return,
+                () = self.inbox.ready() => {}
+            }
+            if self.claim(slot).await.is_none() {
+                tokio::select! {
+                    () = self.shutdown.soft.cancelled() => return,
+                    () = self.clock.sleep(AFTER_A_FAILURE) => {}
+                }
+            }
+        }
+    }
+
+    /// Claims an update for `slot` and for every other free slot, and starts their attempts. Returns how many were
+    /// claimed, or `None` when the inbox failed.
+    async fn claim(self: &Arc<Self>, mut slots: OwnedSemaphorePermit) -> Option<usize> {
+        let claim = Claim::begin(&self.running);
+        let free = u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX);
+        if let Ok(more) = Arc::clone(&self.slots).try_acquire_many_owned(free) {
+            slots.merge(more);
+        }
+        let deliveries = match self.inbox.claim(slots.num_permits()).await {
+            Ok(deliveries) => deliveries,
+            Err(error) => {
+                if let Some(times) = self.storms.claim.event() {
+                    tracing::warn!(error = %telemetry::chain(&error), times, "updates could not be claimed; trying again");
+                }
+                return None;
+            }
+        };
+        if let Some(over) = self.storms.claim.over() {
+            tracing::info!(times = over.times, "updates can be claimed again");
+        }
+        let claimed = deliveries.len();
+        self.running.add(&deliveries);
+        drop(claim);
+        for delivery in deliveries {
+            self.start_attempt(delivery, slots.split(1));
+        }
+        Some(claimed)
+    }
+
+    fn start_attempt(self: &Arc<Self>, delivery: Delivery, slot: Option<OwnedSemaphorePermit>) {
+        let (lease, attempt, expires_at) = (delivery.lease, delivery.attempt, delivery.update.expires_at);
+        let running = Attempt::begin(&self.running, lease.update_id);
+        let dispatch = Arc::clone(self);
+        self.shutdown.tasks.spawn(async move {
+            // It is dropped however the task ends.
+            let _running = running;
+            // The future of an attempt is large, and a task is moved several times while it starts: so it is boxed.
+            let attempt_once = Box::pin(dispatch.attempt(delivery));
+            let attempted = AssertUnwindSafe(attempt_once).catch_unwind().await;
+            let (lease, verdict) =
+                attempted.unwrap_or_else(|_| (lease, dispatch.after_panic(lease, attempt, expires_at)));
+            dispatch.settle(lease, verdict).await;
+            drop(slot);
+        });
+    }
+
+    /// Handles all ready updates, and returns when none is ready and none is running.
+    pub async fn drain(self: &Arc<Self>) {
+        loop {
+            let changed = self.running.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let ended = self.running.state().ended;
+            let Ok(slot) = self.slots.clone().acquire_owned().await else { return };
+            if self.claim(slot).await.is_none_or(|claimed| claimed > 0) {
+                continue;
+            }
+            {
+                let state = self.running.state();
+                // An attempt that ended since may have made another update ready.
+                if state.ended != ended {
+                    continue;
+                }
+                if state.is_idle() {
+                    return;
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Returns when no attempt is running.
+    pub async fn idle(&self) {
+        loop {
+            let changed = self.running.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.running.state().is_idle() {
+                return;
+            }
+            changed.await;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::counts::Counts;
+use super::lease_clock::{LeaseClock, Moment};
+use super::running::Running;
+use crate::clock::{Backoff, SharedClock};
+use crate::handler::Handler;
+use crate::inbox::Inbox;
+use crate::lifecycle::Shutdown;
+use crate::settings::DispatchSettings;
+use crate::telegram::RateLimitedApi;
+use crate::telemetry::{Storm, Traces};
+
+/// How long dispatch waits after the inbox failed, before it asks again.
+pub(super) const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
+
+/// What dispatch works with, beside its settings.
+pub struct Deps {
+    /// Where updates are claimed and settled.
+    pub inbox: Arc<dyn Inbox>,
+    /// What turns an update into calls.
+    pub handler: Arc<dyn Handler>,
+    /// What makes the calls.
+    pub api: RateLimitedApi,
+    /// The traces of the updates.
+    pub traces: Traces,
+    /// The clock.
+    pub clock: SharedClock,
+    /// Stops the service.
+    pub shutdown: Shutdown,
+}
+
+/// Claims ready updates, runs the handler, makes the calls and settles.
+///
+/// The files of this module add its methods: `claim` starts attempts, `attempt` and `calls` make one, `settle` records
+/// its outcome, and `maintenance` renews leases and sweeps the inbox.
+pub struct Dispatch {
+    pub(super) inbox: Arc<dyn Inbox>,
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) api: RateLimitedApi,
+    pub(super) settings: DispatchSettings,
+    /// The wait after a failed attempt.
+    pub(super) backoff: Backoff,
+    pub(super) clock: SharedClock,
+    pub(super) shutdown: Shutdown,
+    /// A slot for each update that may be in progress at once. An attempt holds its slot until its outcome is recorded,
+    /// so that a `kill -9` repeats no more replies than there are slots.
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) running: Arc<Running>,
+    pub(super) leases: LeaseClock,
+    pub(super) counts: Arc<Counts>,
+    pub(super) traces: Traces,
+    pub(super) storms: Storms,
+}
+
+/// Events that can happen to many updates at once, and are logged in one line a minute.
+pub(super) struct Storms {
+    pub(super) claim: Storm,
+    pub(super) settle: Storm,
+    pub(super) maintenance: Storm,
+    pub(super) again: Storm,
+    pub(super) expired: Storm,
+}
+
+impl Dispatch {
+    /// Creates the dispatch. It works once [`Dispatch::run`] is called.
+    #[must_use]
+    pub fn new(deps: Deps, settings: DispatchSettings) -> Arc<Self> {
+        let Deps { inbox, handler, api, traces, clock, shutdown } = deps;
+        let storm = || Storm::new(Arc::clone(&clock));
+        Arc::new(Self {
+            slots: Arc::new(Semaphore::new(settings.concurrency)),
+            backoff: Backoff { first: settings.backoff.first, longest: settings.backoff.longest },
+            leases: LeaseClock::new(Moment::of(&*clock)),
+            storms: Storms { claim: storm(), settle: storm(), maintenance: storm(), again: storm(), expired: storm() },
+            running: Arc::default(),
+            counts: Arc::default(),
+            inbox,
+            handler,
+            api,
+            settings,
+            clock,
+            shutdown,
+            traces,
+        })
+    }
+
+    /// What dispatch counts.
+    #[must_use]
+    pub fn counts(&self) -> &Arc<Counts> {
+        &self.counts
+    }
+}

@@ -1,0 +1,31 @@
+use async_trait::async_trait;
+
+use crate::telegram::Call;
+use crate::update::Update;
+
+/// Turns an update into calls.
+///
+/// A handler may run more than once for an update: after it failed, and after the process ended before the returned
+/// calls were stored. Once the calls are stored, the handler does not run again for that update.
+#[async_trait]
+pub trait Handler: Send + Sync {
+    /// Returns the calls to make for this update, in order. An empty list is valid.
+    async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError>;
+}
+
+/// Why a handler returned no calls, named for what happens next. A panic and a time-out count as
+/// [`HandlerError::Retry`].
+///
+/// The text goes to the log and is stored with the update, so it must not hold what a person wrote.
+#[derive(Debug, thiserror::Error)]
+pub enum HandlerError {
+    /// The bot failed. The update is tried again a bounded number of times.
+    #[error("the bot failed: {0}")]
+    Retry(String),
+    /// The bot is away. The update is tried again until its lifetime ends, which costs no attempt.
+    #[error("the bot is away: {0}")]
+    Unavailable(String),
+    /// The update can never be handled. It becomes a dead-letter update at once.
+    #[error("the bot refuses the update: {0}")]
+    Reject(String),
+}

@@ -1,0 +1,83 @@
+//! Which lanes can be claimed now, in which order, and which later.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+
+use jiff::Timestamp;
+
+use super::lane::Lane;
+use crate::update::ChatKey;
+
+/// Lanes whose first update is not claimed. Each is in one of the collections, once.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    /// Lanes that are ready.
+    ready: VecDeque<ChatKey>,
+    /// Lanes that are ready and whose first update may have killed the process, by crash count. One of them at a time
+    /// is claimed, so that the next crash shows which update caused it.
+    suspects: BTreeSet<(u32, ChatKey)>,
+    suspect_held: Option<ChatKey>,
+    /// Lanes whose first update waits for its time. An entry that does not match its lane is void.
+    later: BinaryHeap<Reverse<(Timestamp, ChatKey)>>,
+}
+
+impl Schedule {
+    /// Adds a lane behind the others.
+    pub(super) fn push_back(&mut self, key: ChatKey, lane: &Lane) {
+        match (lane.ready_at, lane.crash_count()) {
+            (Some(at), _) => self.later.push(Reverse((at, key))),
+            (None, 0) => self.ready.push_back(key),
+            (None, crash_count) => drop(self.suspects.insert((crash_count, key))),
+        }
+    }
+
+    /// Adds a lane that is ready, before the others.
+    pub(super) fn push_front(&mut self, key: ChatKey, lane: &Lane) {
+        match lane.crash_count() {
+            0 => self.ready.push_front(key),
+            crash_count => drop(self.suspects.insert((crash_count, key))),
+        }
+    }
+
+    /// Takes the next lane that is ready. If its first update is a suspect, no other suspect is taken until
+    /// [`Schedule::end_claim`].
+    pub(super) fn pop(&mut self) -> Option<ChatKey> {
+        if self.suspect_held.is_none()
+            && let Some((_, key)) = self.suspects.pop_first()
+        {
+            self.suspect_held = Some(key);
+            return Some(key);
+        }
+        self.ready.pop_front()
+    }
+
+    /// The first update of this lane is no longer claimed.
+    pub(super) fn end_claim(&mut self, key: ChatKey) {
+        if self.suspect_held == Some(key) {
+            self.suspect_held = None;
+        }
+    }
+
+    /// Takes the next lane whose time has come at `now`, with that time.
+    pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, ChatKey)> {
+        let Reverse((at, _)) = self.later.peek()?;
+        if *at > now {
+            return None;
+        }
+        self.later.pop().map(|Reverse(due)| due)
+    }
+
+    /// Takes out a lane that is ready and has become empty.
+    pub(super) fn remove(&mut self, key: ChatKey) {
+        self.ready.retain(|ready| *ready != key);
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty() || (self.suspect_held.is_none() && !self.suspects.is_empty())
+    }
+
+    /// When the next lane that waits will be ready.
+    pub(super) fn next_at(&self) -> Option<Timestamp> {
+        self.later.peek().map(|Reverse((at, _))| *at)
+    }
+}

@@ -1,0 +1,145 @@
+//! When to look for updates to claim: after a change by this instance, after a notification of another one, and at
+//! regular intervals.
+//!
+//! A notification (`NOTIFY`) may get lost, so it only makes an instance faster. Behind a transaction pooler Doorbell must
+//! not listen at all: the server connection goes to another client next, which would receive notifications in the middle
+//! of its answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{Executor, Row};
+use tokio::sync::Notify;
+
+use super::database::Database;
+use crate::clock::{Backoff, elapsed, later};
+use crate::lifecycle::Task;
+
+/// The interval between two claims that find nothing.
+const POLL: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(1) };
+/// The wait before a listening connection is tried again.
+const LISTEN_AGAIN: Duration = Duration::from_secs(30);
+
+/// A setting that means nothing to the server and is set when the session starts. A pooler refuses it or drops it,
+/// because its sessions serve many clients. So the setting shows whether the session is our own.
+const DIRECT: &str = "doorbell.direct";
+const IS_DIRECT: &str = "SELECT coalesce(current_setting('doorbell.direct', true), '')";
+
+/// Says when there may be an update to claim.
+pub(super) struct Listener {
+    database: Arc<Database>,
+    /// The name of this instance in notifications, so that it ignores its own.
+    name: String,
+    /// Whether there may be something to claim, as far as this instance was told.
+    signalled: AtomicBool,
+    changed: Notify,
+    next: Mutex<NextPoll>,
+}
+
+struct NextPoll {
+    at: Timestamp,
+    /// Claims in a row that found nothing.
+    idle: u32,
+}
+
+impl Listener {
+    /// Listens for other instances until the soft stop, if a connection may be used for that. The first claim is due
+    /// at once.
+    pub(super) fn start(database: &Arc<Database>) -> Arc<Self> {
+        let listener = Arc::new(Self {
+            database: Arc::clone(database),
+            name: format!("{:016x}", rand::random::<u64>()),
+            signalled: AtomicBool::new(true),
+            changed: Notify::new(),
+            next: Mutex::new(NextPoll { at: Timestamp::MIN, idle: 0 }),
+        });
+        let (listening, stopping) = (Arc::clone(&listener), database.shutdown.soft.clone());
+        if database.listens {
+            database.shutdown.supervise(Task::DatabaseListener, async move {
+                tokio::select! {
+                    () = stopping.cancelled() => {}
+                    () = listening.listen() => {}
+                }
+            });
+        }
+        listener
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Says that there may be something to claim.
+    pub(super) fn signal(&self) {
+        self.signalled.store(true, Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    /// Returns when it is time to claim.
+    pub(super) async fn due(&self) {
+        self.database.availability.available().await;
+        let changed = self.changed.notified();
+        tokio::pin!(changed);
+        // Registered before the flag is read, so that a signal in between is not missed.
+        changed.as_mut().enable();
+        if self.signalled.load(Ordering::SeqCst) {
+            return;
+        }
+        let wait = elapsed(self.database.clock.steady(), self.next.lock().at);
+        tokio::select! {
+            () = changed => {}
+            () = self.database.clock.sleep(wait) => {}
+        }
+    }
+
+    /// Resets the signal before a claim, and returns it. A later signal is for the next claim.
+    pub(super) fn begin_claim(&self) -> bool {
+        self.signalled.swap(false, Ordering::SeqCst)
+    }
+
+    /// Plans the next claim. `signalled` comes from [`Self::begin_claim`]. `found` is the number of updates that were
+    /// claimed, `more` says that others may be ready, and `next_due` is the time until the next chat is due.
+    pub(super) fn end_claim(&self, signalled: bool, found: usize, more: bool, next_due: Option<Duration>) {
+        if more {
+            self.signal();
+        }
+        let now = self.database.clock.steady();
+        let mut next = self.next.lock();
+        next.idle = if signalled || found > 0 { 1 } else { next.idle.saturating_add(1) };
+        let wait = POLL.wait(next.idle, rand::random());
+        next.at = later(now, next_due.map_or(wait, |due| due.min(wait)));
+    }
+
+    async fn listen(&self) {
+        loop {
+            self.database.availability.available().await;
+            // A connection of its own. The listener of sqlx opens it again when it breaks.
+            let options = self.database.options.clone().options([(DIRECT, "on")]);
+            let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+            if let Err(error) = self.receive(&pool).await {
+                tracing::debug!(%error, "cannot listen for other instances; looking for updates at intervals");
+            }
+            self.database.clock.sleep(LISTEN_AGAIN).await;
+        }
+    }
+
+    /// Passes notifications on until the connection fails.
+    async fn receive(&self, pool: &sqlx::PgPool) -> Result<(), sqlx::Error> {
+        let mut listener = PgListener::connect_with(pool).await?;
+        let row = listener.fetch_one(sqlx::raw_sql(IS_DIRECT)).await?;
+        if row.try_get_raw(0)?.as_str().map_err(sqlx::Error::Decode)? != "on" {
+            return Err(sqlx::Error::Configuration("a pooler stands before the database".into()));
+        }
+        // The channel has the name of the bot's schema.
+        listener.listen(&self.database.availability.schema()?).await?;
+        loop {
+            if listener.recv().await?.payload() != self.name {
+                self.signal();
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+use std::convert::Infallible;
+use std::future;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{Level, debug, error, info, warn};
+
+use super::attempt::AttemptError;
+use super::health::WebhookHealth;
+use super::state::{Now, Observation, Request, State};
+use super::status::{OffReason, RefusedToken, Status};
+use super::step::step;
+use super::takeover::TakeoverPolicy;
+use super::wanted::WantedWebhook;
+use super::watch::NAME_INTERVAL;
+use crate::clock::{Backoff, SharedClock, elapsed};
+use crate::fail;
+use crate::telegram::{ApiError, BotApi, Call, Identity, WebhookInfo};
+
+/// The wait before `getMe` is called again where nothing is registered.
+const IDENTIFY: Backoff = Backoff { first: Duration::from_secs(2), longest: Duration::from_mins(1) };
+
+/// Telegram has usually checked the address of a `setWebhook` after this time. Until then there is no webhook.
+const ADDRESS_CHECK: Duration = Duration::from_millis(1_500);
+
+/// Registers the webhook and watches it. It performs what [`step`] decides: calls, waits, log lines.
+#[derive(Debug)]
+pub struct Registrar {
+    wanted: Result<WantedWebhook, OffReason>,
+    deps: Deps,
+    status: watch::Sender<Status>,
+    health: watch::Sender<WebhookHealth>,
+}
+
+/// What a [`Registrar`] works with.
+#[derive(Debug)]
+pub struct Deps {
+    /// The Bot API.
+    pub api: BotApi,
+    /// A call made once the webhook is ours (`setMyCommands`). If it fails, the service works all the same.
+    pub announce: Option<Call>,
+    /// Filled as soon as Telegram has said who the bot is, and when its username changes.
+    pub identity: Identity,
+    /// The clock.
+    pub clock: SharedClock,
+    /// The time between two looks at the webhook.
+    pub watch_interval: Duration,
+    /// How many requests to our webhook had a wrong secret token. A burst of them causes a look at once.
+    pub wrong_secrets: watch::Receiver<u64>,
+}
+
+impl Registrar {
+    /// A registrar that has done nothing yet.
+    #[must_use]
+    pub fn new(wanted: Result<WantedWebhook, OffReason>, deps: Deps) -> Self {
+        let status = match &wanted {
+            Ok(_) => Status::Registering { trouble: None },
+            Err(why) => Status::Off { why: *why },
+        };
+        Self { wanted, deps, status: watch::Sender::new(status), health: watch::Sender::default() }
+    }
+
+    /// The status of the registration, now and whenever it changes.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// What has been observed about the webhook, now and whenever it changes.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<WebhookHealth> {
+        self.health.subscribe()
+    }
+
+    /// Registers and watches until the soft stop. It returns promptly then, whatever it waits for.
+    ///
+    /// # Errors
+    ///
+    /// [`RefusedToken`] when Telegram does not accept the token at the start. Everything else is tried again for ever.
+    pub async fn run(&self, soft: &CancellationToken) -> Result<(), RefusedToken> {
+        match soft.run_until_cancelled(self.run_forever()).await {
+            None => Ok(()),
+            Some(Err(refused)) => Err(refused),
+        }
+    }
+
+    async fn run_forever(&self) -> Result<Infallible, RefusedToken> {
+        fail::point("registrar");
+        let wanted = match &self.wanted {
+            Ok(wanted) => wanted,
+            Err(why) => return self.only_identify(Status::Off { why: *why }, Level::WARN).await,
+        };
+        if let TakeoverPolicy::Preview { evidence } = wanted.takeover {
+            return self.only_identify(Status::preview(evidence), Level::WARN).await;
+        }
+        let problems = wanted.problems(self.deps.api.is_public());
+        if !problems.is_empty() {
+            return self.only_identify(Status::invalid(&problems), Level::ERROR).await;
+        }
+        let commands_due = self.deps.announce.is_some();
+        let mut state = State::new(wanted.clone(), self.deps.watch_interval, commands_due, &self.now());
+        let mut observation = Observation::WaitOver;
+        loop {
+            let (next, actions) = step(state, observation, self.now());
+            state = next;
+            for (level, text) in &actions.log {
+                log(*level, text);
+            }
+            self.publish(&state.status);
+            self.health.send_if_modified(|health| {
+                let is_new = *health != state.health;
+                health.clone_from(&state.health);
+                is_new
+            });
+            observation = self.perform(actions.request, wanted).await?;
+        }
+    }
+
+    async fn perform(&self, request: Request, wanted: &WantedWebhook) -> Result<Observation, RefusedToken> {
+        let api = &self.deps.api;
+        Ok(match request {
+            Request::Wait(wait) => {
+                self.deps.clock.sleep(wait).await;
+                Observation::WaitOver
+            }
+            Request::WaitForLook { at_most, wrong_secrets, earliest } => {
+                self.wait_for_look(at_most, wrong_secrets, earliest).await;
+                Observation::WaitOver
+            }
+            Request::GetMe => Observation::Me(self.get_me().await),
+            Request::GetWebhookInfo { recheck_empty } => Observation::Webhook(self.webhook_info(recheck_empty).await),
+            Request::SetWebhook { drop_pending_updates } => {
+                Observation::Set(api.set_webhook(&wanted.parameters(drop_pending_updates)).await)
+            }
+            Request::SetMyCommands => Observation::Commands(match &self.deps.announce {
+                Some(call) => api.perform(call).await,
+                None => Ok(()),
+            }),
+            Request::Stop(refused) => return Err(refused),
+        })
+    }
+
+    async fn webhook_info(&self, recheck_empty: bool) -> Result<WebhookInfo, ApiError> {
+        let seen = self.deps.api.webhook_info().await?;
+        if !recheck_empty || !seen.url.is_empty() {
+            return Ok(seen);
+        }
+        self.deps.clock.sleep(ADDRESS_CHECK).await;
+        Ok(self.deps.api.webhook_info().await.unwrap_or(seen))
+    }
+
+    async fn wait_for_look(&self, at_most: Duration, wrong_secrets: u64, earliest: Timestamp) {
+        let mut refusals = self.deps.wrong_secrets.clone();
+        let burst = async {
+            if refusals.wait_for(|count| *count >= wrong_secrets).await.is_err() {
+                future::pending::<()>().await;
+            }
+        };
+        let clock = &self.deps.clock;
+        tokio::select! {
+            () = clock.sleep(at_most) => {}
+            () = burst => {
+                let wait = elapsed(clock.steady(), earliest);
+                if !wait.is_zero() {
+                    clock.sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    /// Asks who the bot is. An error leaves what is known.
+    async fn get_me(&self) -> Result<(), ApiError> {
+        let known = self.deps.identity.get();
+        let me = self.deps.api.get_me().await.inspect_err(|error| {
+            if known.is_some() {
+                debug!(%error, "Telegram could not be asked for the bot's username; the next try is in an hour");
+            }
+        })?;
+        match known {
+            None => info!(bot.id = me.id, bot.username = me.username, "Telegram accepts the bot token"),
+            Some(known) if known.username != me.username => {
+                info!(bot.id = me.id, bot.username = me.username, "The bot has a new username");
+            }
+            Some(_) => {}
+        }
+        self.deps.identity.set(me);
+        Ok(())
+    }
+
+    /// Registers nothing, but asks who the bot is, if there is one.
+    async fn only_identify(&self, status: Status, level: Level) -> Result<Infallible, RefusedToken> {
+        log(level, &status.sentence());
+        self.publish(&status);
+        if matches!(self.wanted, Err(OffReason::NoToken)) {
+            return future::pending().await;
+        }
+        let mut failures = 0;
+        loop {
+            let answer = self.get_me().await;
+            let identified = self.deps.identity.get().is_some();
+            let wait = match answer.map_err(|error| AttemptError::of(error, identified)) {
+                Err(AttemptError::TokenRefused(refused)) => {
+                    self.publish(&AttemptError::TokenRefused(refused.clone()).status());
+                    return Err(refused);
+                }
+                Err(_) if !identified => {
+                    if failures == 0 {
+                        warn!("Telegram could not be asked who the bot is; Doorbell keeps trying");
+                    }
+                    failures += 1;
+                    IDENTIFY.wait(failures, rand::random())
+                }
+                Ok(()) | Err(_) => NAME_INTERVAL,
+            };
+            self.deps.clock.sleep(wait).await;
+        }
+    }
+
+    fn publish(&self, status: &Status) {
+        self.status.send_if_modified(|known| {
+            let is_new = known != status;
+            known.clone_from(status);
+            is_new
+        });
+    }
+
+    fn now(&self) -> Now {
+        let clock = &self.deps.clock;
+        let wrong_secrets = *self.deps.wrong_secrets.borrow();
+        Now { utc: clock.now(), steady: clock.steady(), jitter: rand::random(), wrong_secrets }
+    }
+}
+
+fn log(level: Level, text: &str) {
+    match level {
+        Level::ERROR => error!("{text}"),
+        Level::WARN => warn!("{text}"),
+        Level::INFO => info!("{text}"),
+        _ => debug!("{text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
