@@ -1,13 +1,13 @@
-//! A bot in Rust: it says what it was told.
+//! A bot in Rust that echoes each text.
 //!
-//! To try it without a bot token, start a simulated Telegram alone:
+//! To try it without a bot token, start a simulated Telegram:
 //!
 //! ```text
 //! cargo run -- sandbox --only-telegram
 //! ```
 //!
-//! It prints the variables that lead a bot to it, as lines to paste in a second terminal, and how to
-//! write to the bot. After them:
+//! It prints the environment variables for a bot, as lines to paste in a second terminal, and how to write to
+//! the bot. Paste them, then start the bot in the same terminal:
 //!
 //! ```text
 //! cargo run --example echo
@@ -30,7 +30,7 @@ use doorbell::telegram::Call;
 use doorbell::update::Update;
 use serde::Deserialize;
 
-/// As much of a message as this bot reads.
+/// The fields of a message that this bot reads.
 #[derive(Deserialize)]
 struct Message {
     chat: Chat,
@@ -47,14 +47,14 @@ struct Echo;
 #[async_trait::async_trait]
 impl Handler for Echo {
     async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
-        // An update of another kind or shape is nothing to this bot, and no failure.
+        // The bot ignores updates of other kinds; they are not errors.
         let Ok(message) = update.decode::<Message>() else { return Ok(Vec::new()) };
         Ok(message.text.map(|text| Call::send_message(message.chat.id, text)).into_iter().collect())
     }
 }
 
 #[tokio::main]
-#[expect(clippy::print_stderr, reason = "what ends the program is said on standard error")]
+#[expect(clippy::print_stderr, reason = "the error that ends the program goes to standard error")]
 async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,

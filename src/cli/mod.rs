@@ -35,7 +35,7 @@ struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Act for the bot of a running `doorbell sandbox`; optionally the URL of its Bot API.
-    #[arg(long = "sandbox", global = true, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = at_sandbox::USUAL)]
+    #[arg(long = "sandbox", global = true, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = at_sandbox::DEFAULT_URL)]
     at_sandbox: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
@@ -76,7 +76,7 @@ pub async fn run() -> ExitCode {
     }
     let sources = Sources { config_file: config, ..Sources::of_this_process() };
     let command = command.unwrap_or(Command::Serve(serve::Arguments::default()));
-    let sources = match at_sandbox.as_deref().map(|url| at_sandbox::told(url, &command, sources.clone())) {
+    let sources = match at_sandbox.as_deref().map(|url| at_sandbox::add_settings(url, &command, sources.clone())) {
         None => sources,
         Some(told) => match told.await {
             Ok(sources) => sources,

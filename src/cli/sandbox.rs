@@ -1,3 +1,5 @@
+//! `doorbell sandbox`: the service and a simulated Telegram in one process, each configured for the other.
+
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,18 +26,18 @@ pub(super) struct Arguments {
     /// The port of the service; 0 takes a free one.
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     port: u16,
-    /// The port of the Bot API in miniature; 0 takes a free one.
+    /// The port of the simulated Bot API; 0 takes a free one.
     #[arg(long, default_value_t = 8_081, value_name = "N")]
     bot_api_port: u16,
-    /// Run the Telegram in miniature alone, and print what leads a bot of your own to it; --port is the bot's.
+    /// Run the simulated Telegram alone and print the variables for a bot of your own; --port is the bot's.
     #[arg(long)]
     only_telegram: bool,
 }
 
-/// So many free ports are tried: between its choice and its use somebody else may take one.
-const TRIES: u32 = 10;
+/// The number of free ports to try: another program may take a port before it is used.
+const PORT_ATTEMPTS: u32 = 10;
 
-/// Runs the service and a Telegram in miniature, each wired to the other, until told to stop.
+/// Runs the service and the simulated Telegram until a signal stops them.
 pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Result<ExitCode> {
     let program = sources.started_as.clone();
     let profile = sources.profile.clone().unwrap_or_else(|| "sandbox".to_owned());
@@ -44,13 +46,13 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
         .with("server.host", Ipv4Addr::LOCALHOST)
         .with("webhook.register", true)
         .with("webhook.takeover", "always");
-    let wired = |api_url: &str, port: u16| -> anyhow::Result<Settings> {
+    let configured = |api_url: &str, port: u16| -> anyhow::Result<Settings> {
         let sources = sources.clone().with("telegram.api_url", api_url).with("server.port", port);
         Ok(Settings::load(&sources.with("webhook.public_url", public_url(port)), Need::Token)?)
     };
-    // The settings are looked at before anything is bound.
-    let settings = wired("http://127.0.0.1:1", 1)?;
-    leave_a_real_inbox_alone(&settings)?;
+    // Settings are checked before any port is bound.
+    let settings = configured("http://127.0.0.1:1", 1)?;
+    refuse_a_real_inbox(&settings)?;
     telemetry::init(&settings.log)?;
     log_remark(&settings);
     if let Some(order) = sources.fail_point() {
@@ -63,27 +65,27 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     let service_stop = shutdown.soft.clone();
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.bot_api_port));
     let sandbox = Sandbox::start(listen, Arc::clone(&clock), &telegram).await.map_err(|source| CommandFailure {
-        message: format!("the miniature Telegram cannot listen on {listen}"),
+        message: format!("the simulated Telegram cannot listen on {listen}"),
         hint: "Another program may be using the port: stop it, or choose another one with --bot-api-port.",
         source,
     })?;
     let mut ended = Ok(());
     if arguments.only_telegram {
         let port = if arguments.port == 0 { free_port()? } else { arguments.port };
-        sandbox.bot_is_at(&public_url(port));
+        sandbox.set_public_url(&public_url(port));
         conversation::print(&sandbox, &telegram);
-        greet_alone(&program, &sandbox, port);
+        print_greeting_alone(&program, &sandbox, port);
         telegram.soft.cancelled().await;
     } else {
         let in_memory = matches!(settings.inbox.url, InboxUrl::Memory);
-        let app = service(&arguments, &clock, &shutdown, |port| wired(&sandbox.api_url(), port))?;
-        sandbox.bot_is_at(&public_url(app.addr().port()));
+        let app = build_service(&arguments, &clock, &shutdown, |port| configured(&sandbox.api_url(), port))?;
+        sandbox.set_public_url(&public_url(app.addr().port()));
         conversation::print(&sandbox, &telegram);
-        greet(&program, app.addr(), sandbox.addr(), in_memory);
-        // The service is of no use without its Telegram.
-        let failing = telegram.soft.clone();
+        print_greeting(&program, app.addr(), sandbox.addr(), in_memory);
+        // The service cannot work without its Telegram: it stops when the sandbox fails.
+        let telegram_stop = telegram.soft.clone();
         telegram.tasks.spawn(async move {
-            failing.cancelled().await;
+            telegram_stop.cancelled().await;
             service_stop.cancel();
         });
         ended = app.run().await;
@@ -98,22 +100,22 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-/// The service on the port that was asked for, or on a free one: the port has to be known before it is listened on, as
-/// the public URL names it.
-fn service(
+/// Builds the service on the requested port, or on a free one. A free port must be chosen before it is listened on,
+/// because the public URL contains it.
+fn build_service(
     arguments: &Arguments,
     clock: &SharedClock,
     shutdown: &Shutdown,
     settings: impl Fn(u16) -> anyhow::Result<Settings>,
 ) -> anyhow::Result<App> {
-    let mut tries = if arguments.port == 0 { TRIES } else { 1 };
+    let mut attempts = if arguments.port == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
         let port = if arguments.port == 0 { free_port()? } else { arguments.port };
         let dependencies =
             Dependencies { clock: Arc::clone(clock), shutdown: shutdown.clone(), ..Dependencies::default() };
-        tries -= 1;
+        attempts -= 1;
         match App::build_with(settings(port)?, dependencies) {
-            Err(BuildError::Listen { .. }) if tries > 0 => {}
+            Err(BuildError::Listen { .. }) if attempts > 0 => {}
             Err(BuildError::Listen { address, source }) => {
                 let hint = "Another program may be using the port: stop it, or choose another one with --port.";
                 return Err(CommandFailure {
@@ -128,7 +130,7 @@ fn service(
     }
 }
 
-/// A port of loopback that nobody listens on now.
+/// A port of loopback that is free now.
 fn free_port() -> Result<u16, CommandFailure> {
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     bound.map(|addr| addr.port()).map_err(|source| CommandFailure {
@@ -138,16 +140,18 @@ fn free_port() -> Result<u16, CommandFailure> {
     })
 }
 
-/// Where the service of a sandbox is reached.
+/// The public URL of the sandbox's service.
 fn public_url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// A shell that has the environment of a real bot must not have its updates answered in here.
-fn leave_a_real_inbox_alone(settings: &Settings) -> Result<(), UsageError> {
+/// Refuses to use a real bot's database, which the environment of a shell may name: the sandbox would answer that
+/// bot's updates.
+fn refuse_a_real_inbox(settings: &Settings) -> Result<(), UsageError> {
     let by_variable = settings.source("inbox.url") == Some(&*origin::variable("DATABASE_URL"));
     if by_variable && matches!(settings.inbox.url, InboxUrl::Postgres(_)) {
-        let message = "DATABASE_URL names a PostgreSQL: a sandbox would take the updates of a real bot from it";
+        let message =
+            "DATABASE_URL names a PostgreSQL database: a sandbox would take the updates of a real bot from it";
         let hint = "Unset DATABASE_URL: a sandbox needs no database. To use this one on purpose, name it in \
                     DOORBELL__INBOX__URL.";
         return Err(UsageError { message: message.to_owned(), hint: Some(hint) });
@@ -155,14 +159,14 @@ fn leave_a_real_inbox_alone(settings: &Settings) -> Result<(), UsageError> {
     Ok(())
 }
 
-/// What to try next, as lines to paste that start the program as it was started.
-fn greet(program: &str, service: SocketAddr, bot_api: SocketAddr, in_memory: bool) {
-    let left = if in_memory { "nothing stays behind" } else { "the inbox that was asked for stays" };
+/// Prints commands to try, as lines to paste that start the program as it was started.
+fn print_greeting(program: &str, service: SocketAddr, bot_api: SocketAddr, in_memory: bool) {
+    let left = if in_memory { "nothing is left behind" } else { "the configured inbox remains" };
     let ring = if service.port() == 10_000 { String::new() } else { format!(" --url http://{service}") };
-    let at_sandbox = at_sandbox(bot_api);
+    let option = sandbox_option(bot_api);
     say(format_args!(
         "\
-The sandbox runs: the service on http://{service}, a Telegram in miniature on http://{bot_api}.
+The sandbox is running: the service on http://{service}, a simulated Telegram on http://{bot_api}.
 
 Try, in a second terminal:
 
@@ -171,42 +175,42 @@ Try, in a second terminal:
   curl -s http://{bot_api}/sandbox/messages
   curl -s http://{bot_api}/sandbox
   curl -s http://{service}/healthz
-  {program} doctor {at_sandbox}
-  {program} webhook info {at_sandbox}
+  {program} doctor {option}
+  {program} webhook info {option}
 
-`ring` delivers an update to the service itself; a message posted to /sandbox/messages goes through
-the miniature Telegram, as a person's would. What is said is printed here, a line for each message.
-Ctrl-C ends it; {left}.
+`ring` delivers an update directly to the service; a message posted to /sandbox/messages goes through
+the simulated Telegram, like a person's message. Each message is printed here on one line.
+Ctrl-C stops the sandbox; {left}.
 "
     ));
 }
 
-/// What leads a bot to the sandbox, as lines to paste.
-fn greet_alone(program: &str, sandbox: &Sandbox, port: u16) {
-    let (bot_api, at_sandbox) = (sandbox.addr(), at_sandbox(sandbox.addr()));
+/// Prints the variables with which a bot uses the sandbox, as lines to paste.
+fn print_greeting_alone(program: &str, sandbox: &Sandbox, port: u16) {
+    let (bot_api, option) = (sandbox.addr(), sandbox_option(sandbox.addr()));
     let lines: Vec<_> = sandbox.variables().iter().map(|(name, value)| format!("  export {name}={value}\n")).collect();
     let variables = lines.concat();
     say(format_args!(
         "\
-A Telegram in miniature runs on http://{bot_api}, for a bot of your own. In the terminal of the bot:
+A simulated Telegram is running on http://{bot_api}, for a bot of your own. In the bot's terminal:
 
 {variables}  export HOST=127.0.0.1 PORT={port}
 
-and start it there: `cargo run --example echo` is one. Another bot needs the base URL of the Bot API in
-its library's option for that. Then, in a third terminal:
+and start the bot there, for example `cargo run --example echo`. A bot that uses a library takes the base
+URL of the Bot API from that library's option. Then, in a third terminal:
 
   curl -s http://{bot_api}/sandbox/messages -d '{{\"text\": \"good day\", \"from\": \"Ann\"}}'
   curl -s http://{bot_api}/sandbox/messages
   curl -s http://{bot_api}/sandbox
-  {program} webhook info {at_sandbox}
+  {program} webhook info {option}
 
-What is said is printed here, a line for each message. Ctrl-C ends it; nothing stays behind.
+Each message is printed here on one line. Ctrl-C stops the sandbox; nothing is left behind.
 "
     ));
 }
 
-/// The option that names this sandbox, as short as it works.
-fn at_sandbox(bot_api: SocketAddr) -> String {
+/// The shortest option that names this sandbox.
+fn sandbox_option(bot_api: SocketAddr) -> String {
     let url = format!("http://{bot_api}");
-    if url == at_sandbox::USUAL { "--sandbox".to_owned() } else { format!("--sandbox={url}") }
+    if url == at_sandbox::DEFAULT_URL { "--sandbox".to_owned() } else { format!("--sandbox={url}") }
 }

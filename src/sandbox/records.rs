@@ -1,5 +1,5 @@
-//! What the sandbox remembers and shows: messages, calls, deliveries, the webhook. Bounded: the
-//! oldest give way.
+//! The records that a sandbox keeps and shows: messages, calls, delivery attempts, the webhook. The oldest are
+//! dropped first.
 
 use std::collections::VecDeque;
 
@@ -7,34 +7,38 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::params::Params;
 use crate::update::UpdateId;
 
-/// The most messages, calls and delivery attempts that are remembered, of each.
-pub const REMEMBERED: usize = 10_000;
+/// The maximum number of messages, of calls and of delivery attempts that a sandbox keeps.
+pub const HISTORY_LIMIT: usize = 10_000;
 
-/// A message of a conversation, as it stands now.
+/// The id that stands for an update the bot does not receive: it did not ask for the kind, or more are pending
+/// than Telegram stores.
+pub const NOT_RECEIVED: UpdateId = UpdateId(0);
+
+/// A message in its current form.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Message {
     /// When it was written.
     pub at: Timestamp,
-    /// The conversation; the id of a private chat is the id of its user, a group's is negative.
+    /// The id of the chat. In a private chat it is the user's id; a group's is negative.
     pub chat: i64,
-    /// Who wrote it: a first name, or the bot's.
+    /// The first name of the writer, or the name of the bot.
     pub from: String,
     /// Whether the bot wrote it.
     pub bot: bool,
-    /// The text now; for a photo and its likes `[photo] caption`.
+    /// The current text. For media it is `[photo] caption`.
     pub text: String,
-    /// The number of the message.
+    /// The id of the message.
     pub message_id: i64,
-    /// The update that told the bot of it; none for the bot's own and for what it does not receive.
+    /// The update that carries it, or none if the bot wrote it or does not receive it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update_id: Option<UpdateId>,
-    /// The `reply_markup` under it.
+    /// The `reply_markup` of the message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buttons: Option<Value>,
-    /// What it said at first and after each edit but the last, with the moment that ended it; the
-    /// latest hundred.
+    /// The texts that edits replaced, oldest first, at most the latest hundred.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub edits: Vec<Edit>,
 }
@@ -44,7 +48,7 @@ pub struct Message {
 pub struct Edit {
     /// When it was replaced.
     pub at: Timestamp,
-    /// What had stood there.
+    /// The text before the edit.
     pub text: String,
 }
 
@@ -53,28 +57,38 @@ pub struct Edit {
 pub struct ReceivedCall {
     /// When it arrived.
     pub at: Timestamp,
-    /// The method, as it was written.
+    /// The method, spelt as in the request.
     pub method: String,
-    /// The parameters, as they were sent: numbers from JSON, texts from a form. Never the bot token;
+    /// The parameters as sent: JSON keeps its types, a form gives strings. They never contain the bot token;
     /// a `secret_token` is masked.
     pub params: Map<String, Value>,
-    /// The status of the answer; none while there is none, or if there never was one.
+    /// The status of the response, or none if there is no response yet or never was one.
     pub code: Option<u16>,
-    /// Whether it came in the webhook's answer to an update.
+    /// Whether the call was in the webhook's response to an update.
     pub in_webhook_answer: bool,
 }
 
-/// What is known of the webhook.
+impl ReceivedCall {
+    pub(super) fn new(at: Timestamp, method: &str, params: &Params, in_webhook_answer: bool) -> Self {
+        let mut params = params.0.clone();
+        if let Some(secret) = params.get_mut("secret_token") {
+            *secret = Value::from("(not shown)");
+        }
+        Self { at, method: method.to_owned(), params, code: None, in_webhook_answer }
+    }
+}
+
+/// The webhook that is set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WebhookRecord {
-    /// Where updates are sent.
+    /// The URL that receives updates.
     pub url: String,
-    /// The secret token that goes with each.
+    /// The secret token sent with each update.
     #[serde(skip)]
     pub secret: Option<String>,
-    /// The kinds that are sent; empty for the default.
+    /// The kinds of update that are sent, or empty for the default.
     pub allowed_updates: Vec<String>,
-    /// The most connections at once.
+    /// The maximum number of simultaneous connections.
     pub max_connections: u32,
 }
 
@@ -83,49 +97,49 @@ pub struct WebhookRecord {
 pub struct DeliveryAttempt {
     /// The update.
     pub update_id: UpdateId,
-    /// The chat it happened in, if it has one.
+    /// The chat of the update, if it has one.
     pub chat: Option<i64>,
-    /// The queue it waited in.
+    /// The queue of the update.
     pub queue: i64,
-    /// Which attempt for this update it was, from 1.
+    /// The number of this attempt for the update, from 1.
     pub attempt: u32,
     /// When it began.
     pub at: Timestamp,
-    /// What came of it.
-    pub outcome: Outcome,
+    /// Its outcome.
+    pub outcome: DeliveryOutcome,
 }
 
-/// What came of an attempt to deliver an update.
+/// The outcome of an attempt to deliver an update.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It is on its way.
+pub enum DeliveryOutcome {
+    /// The request is in flight.
     Sent,
-    /// The webhook answered with this status; 200 to 299 acknowledges the update.
+    /// The webhook responded with this status. 200 to 299 acknowledges the update.
     Status(u16),
-    /// There was no answer that counts, and this is why.
+    /// There was no valid response, for this reason.
     Failed(String),
-    /// The webhook was changed meanwhile, and the connection cut.
+    /// The connection was cut because the webhook changed.
     Cut,
 }
 
-/// Remembers the latest [`REMEMBERED`] of something.
+/// The latest [`HISTORY_LIMIT`] items of a sequence.
 #[derive(Debug)]
-pub(super) struct Log<T> {
+pub(super) struct History<T> {
     first: u64,
     items: VecDeque<T>,
 }
 
-impl<T> Default for Log<T> {
+impl<T> Default for History<T> {
     fn default() -> Self {
         Self { first: 0, items: VecDeque::new() }
     }
 }
 
-impl<T: Clone> Log<T> {
-    /// Adds an item; the number finds it again while it is remembered.
+impl<T: Clone> History<T> {
+    /// Adds an item and returns its position, which remains valid while the item is kept.
     pub(super) fn push(&mut self, item: T) -> u64 {
-        if self.items.len() == REMEMBERED {
+        if self.items.len() == HISTORY_LIMIT {
             self.items.pop_front();
             self.first += 1;
         }
@@ -133,8 +147,8 @@ impl<T: Clone> Log<T> {
         self.first + self.items.len() as u64 - 1
     }
 
-    pub(super) fn find(&mut self, number: u64) -> Option<&mut T> {
-        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+    pub(super) fn get_mut(&mut self, position: u64) -> Option<&mut T> {
+        let index = usize::try_from(position.checked_sub(self.first)?).ok()?;
         self.items.get_mut(index)
     }
 
@@ -152,13 +166,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_give_way_and_numbers_stay() {
-        let mut log = Log::default();
-        for n in 0..=REMEMBERED {
-            assert_eq!(log.push(n), n as u64);
+    fn the_oldest_item_is_dropped_and_positions_remain_valid() {
+        let mut history = History::default();
+        for n in 0..=HISTORY_LIMIT {
+            assert_eq!(history.push(n), n as u64);
         }
-        assert_eq!(log.items.len(), REMEMBERED);
-        let found = [0, 1, REMEMBERED as u64 + 1].map(|number| log.find(number).copied());
+        assert_eq!(history.items.len(), HISTORY_LIMIT);
+        let found = [0, 1, HISTORY_LIMIT as u64 + 1].map(|position| history.get_mut(position).copied());
         assert_eq!(found, [None, Some(1), None]);
     }
 }

@@ -1,34 +1,36 @@
-use std::sync::Arc;
+use std::time::Duration;
 
-use serde_json::json;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
-use crate::clock::ManualClock;
+use crate::clock::{self, ManualClock};
+use crate::update::UpdateId;
 
-/// A sandbox whose clock is moved by hand.
-pub(super) struct House {
+/// A sandbox whose clock the test moves.
+pub(super) struct TestSandbox {
     pub(super) sandbox: Sandbox,
     pub(super) clock: ManualClock,
     pub(super) shutdown: Shutdown,
 }
 
-impl Drop for House {
+impl Drop for TestSandbox {
     fn drop(&mut self) {
         self.shutdown.stop_hard();
     }
 }
 
-/// An answer of the sandbox over HTTP.
-pub(super) struct Got {
+/// A response of the sandbox.
+pub(super) struct HttpResponse {
     pub(super) code: u16,
     pub(super) head: String,
     pub(super) body: Value,
 }
 
-impl House {
+impl TestSandbox {
     pub(super) async fn start() -> Self {
         let clock = ManualClock::new(Timestamp::from_second(1_700_000_000).unwrap());
         let shutdown = Shutdown::new();
@@ -46,7 +48,7 @@ impl House {
         at.as_second() - 1_700_000_000
     }
 
-    pub(super) async fn call(&self, method: &str, params: Value) -> Got {
+    pub(super) async fn call(&self, method: &str, params: Value) -> HttpResponse {
         self.http("POST", &format!("/bot{TOKEN}/{method}"), &params.to_string()).await.unwrap()
     }
 
@@ -54,8 +56,8 @@ impl House {
         self.call(method, params).await.body["description"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// One request on a connection of its own; none if it is closed without an answer.
-    pub(super) async fn http(&self, verb: &str, path: &str, body: &str) -> Option<Got> {
+    /// Sends one request on its own connection. Returns none if it is closed without a response.
+    pub(super) async fn http(&self, verb: &str, path: &str, body: &str) -> Option<HttpResponse> {
         let mut stream = TcpStream::connect(self.sandbox.addr()).await.unwrap();
         let length = body.len();
         let head = format!("{verb} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n");
@@ -64,10 +66,10 @@ impl House {
         stream.read_to_string(&mut answer).await.ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
         let body = serde_json::from_str(body).unwrap_or_else(|_| Value::from(body));
-        Some(Got { code: head.split(' ').nth(1)?.parse().ok()?, head: head.to_ascii_lowercase(), body })
+        Some(HttpResponse { code: head.split(' ').nth(1)?.parse().ok()?, head: head.to_ascii_lowercase(), body })
     }
 
-    /// A receiver, set as the webhook.
+    /// Starts a receiver and sets it as the webhook.
     pub(super) async fn receiver(&self, more: Value) -> Receiver {
         let receiver = Receiver::start(&self.shutdown).await;
         let mut params = json!({"url": receiver.url()});
@@ -77,37 +79,37 @@ impl House {
         receiver
     }
 
-    /// Returns once the last attempt has an outcome.
+    /// Returns once there are this many attempts and each has an outcome.
     pub(super) async fn settled(&self, attempts: usize) {
         let settled = |sandbox: &Sandbox| {
             let deliveries = sandbox.deliveries();
-            deliveries.len() == attempts && deliveries.iter().all(|delivery| delivery.outcome != Outcome::Sent)
+            deliveries.len() == attempts && deliveries.iter().all(|delivery| delivery.outcome != DeliveryOutcome::Sent)
         };
         self.sandbox.until(settled).await;
     }
 }
 
-/// A webhook whose every request is shown to the test, which answers it.
+/// A webhook that passes each request to the test, which answers it.
 pub(super) struct Receiver {
     addr: SocketAddr,
-    requests: mpsc::UnboundedReceiver<Delivered>,
+    requests: mpsc::UnboundedReceiver<ReceivedRequest>,
 }
 
 /// A request that reached the receiver.
-pub(super) struct Delivered {
+pub(super) struct ReceivedRequest {
     pub(super) connection: usize,
     pub(super) head: String,
     pub(super) body: Vec<u8>,
     answer: oneshot::Sender<String>,
 }
 
-impl Delivered {
+impl ReceivedRequest {
     pub(super) fn id(&self) -> UpdateId {
         let body = String::from_utf8_lossy(&self.body);
         UpdateId(body.split([':', ',']).nth(1).unwrap().parse().unwrap())
     }
 
-    /// Answers with this; with nothing, the connection is closed.
+    /// Sends this response. An empty one closes the connection.
     pub(super) fn answer(self, answer: impl Into<String>) {
         self.answer.send(answer.into()).ok();
     }
@@ -136,7 +138,7 @@ impl Receiver {
         Self { addr, requests }
     }
 
-    async fn serve(mut stream: TcpStream, connection: usize, show: mpsc::UnboundedSender<Delivered>) {
+    async fn serve(mut stream: TcpStream, connection: usize, show: mpsc::UnboundedSender<ReceivedRequest>) {
         let mut unread = Vec::new();
         loop {
             let head = loop {
@@ -153,7 +155,7 @@ impl Receiver {
             }
             let (answer, answered) = oneshot::channel();
             let body = unread.drain(..length).collect();
-            show.send(Delivered { connection, head, body, answer }).ok();
+            show.send(ReceivedRequest { connection, head, body, answer }).ok();
             match answered.await {
                 Ok(answer) if !answer.is_empty() => stream.write_all(answer.as_bytes()).await.ok(),
                 _ => return,
@@ -165,38 +167,38 @@ impl Receiver {
         format!("http://{}/hook", self.addr)
     }
 
-    pub(super) async fn next(&mut self) -> Delivered {
+    pub(super) async fn next(&mut self) -> ReceivedRequest {
         self.requests.recv().await.unwrap()
     }
 }
 
 #[tokio::test]
-async fn a_user_writes_and_the_bot_answers() {
-    let house = House::start().await;
-    let mut receiver = house.receiver(json!({})).await;
-    let said = house.http("POST", "/sandbox/messages", r#"{"text": "/start"}"#).await.unwrap();
+async fn a_user_writes_and_the_bot_replies() {
+    let telegram = TestSandbox::start().await;
+    let mut receiver = telegram.receiver(json!({})).await;
+    let sent = telegram.http("POST", "/sandbox/messages", r#"{"text": "/start"}"#).await.unwrap();
     let update = receiver.next().await;
-    assert_eq!((said.code, &said.body["update_id"]), (200, &json!(update.id())));
-    house.call("sendMessage", json!({"chat_id": 1, "text": "Hello, Ann!"})).await;
+    assert_eq!((sent.code, &sent.body["update_id"]), (200, &json!(update.id())));
+    telegram.call("sendMessage", json!({"chat_id": 1, "text": "Hello, Ann!"})).await;
     update.ok();
-    house.sandbox.idle().await;
-    let talk = house.http("GET", "/sandbox/messages?chat=1", "").await.unwrap().body;
+    telegram.sandbox.idle().await;
+    let messages = telegram.http("GET", "/sandbox/messages?chat=1", "").await.unwrap().body;
     assert_eq!(
-        (&talk[0]["from"], &talk[0]["text"], &talk[0]["update_id"]),
-        (&json!("Ann"), &json!("/start"), &said.body["update_id"])
+        (&messages[0]["from"], &messages[0]["text"], &messages[0]["update_id"]),
+        (&json!("Ann"), &json!("/start"), &sent.body["update_id"])
     );
-    assert_eq!((&talk[1]["bot"], &talk[1]["text"]), (&json!(true), &json!("Hello, Ann!")));
+    assert_eq!((&messages[1]["bot"], &messages[1]["text"]), (&json!(true), &json!("Hello, Ann!")));
 }
 
 #[tokio::test]
-async fn on_the_machines_clock_a_healthy_receiver_is_served_at_once() {
+async fn with_the_system_clock_a_healthy_receiver_gets_updates_at_once() {
     let shutdown = Shutdown::new();
     let listen = "127.0.0.1:0".parse().unwrap();
     let sandbox = Sandbox::start(listen, Arc::new(clock::SystemClock), &shutdown).await.unwrap();
     let mut receiver = Receiver::start(&shutdown).await;
-    sandbox.second_service(&receiver.url()).unwrap();
+    sandbox.take_over_webhook(&receiver.url()).unwrap();
     for text in ["a", "b", "c"] {
-        sandbox.say(1, "Ann", text);
+        sandbox.send_text(1, "Ann", text);
         receiver.next().await.ok();
     }
     sandbox.idle().await;
@@ -204,20 +206,20 @@ async fn on_the_machines_clock_a_healthy_receiver_is_served_at_once() {
 }
 
 #[tokio::test]
-async fn a_bad_body_is_told_what_is_wanted() {
-    let house = House::start().await;
+async fn the_refusal_of_a_bad_body_says_what_is_expected() {
+    let telegram = TestSandbox::start().await;
     for body in ["", "{}", r#"{"text": ""}"#, r#"{"text": "a", "chat": 0}"#, r#"{"text": "a", "chta": 1}"#] {
-        let refused = house.http("POST", "/sandbox/messages", body).await.unwrap();
+        let refused = telegram.http("POST", "/sandbox/messages", body).await.unwrap();
         let title = refused.body["title"].as_str().unwrap();
-        assert!(refused.code == 400 && title.contains(r#"wanted: {"text": "/start"}"#), "{body}: {title}");
+        assert!(refused.code == 400 && title.contains(r#"expected: {"text": "/start"}"#), "{body}: {title}");
     }
-    assert_eq!(house.http("GET", "/sandbox/elsewhere", "").await.unwrap().code, 404);
+    assert_eq!(telegram.http("GET", "/sandbox/elsewhere", "").await.unwrap().code, 404);
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_may_not_speak_here() {
-    let house = House::start().await;
-    let mut stream = TcpStream::connect(house.sandbox.addr()).await.unwrap();
+async fn a_page_of_another_site_is_refused() {
+    let telegram = TestSandbox::start().await;
+    let mut stream = TcpStream::connect(telegram.sandbox.addr()).await.unwrap();
     let request = "GET /sandbox HTTP/1.1\r\nHost: x\r\nOrigin: https://example.org\r\nConnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -226,42 +228,47 @@ async fn a_page_of_another_site_may_not_speak_here() {
 }
 
 #[tokio::test]
-async fn an_update_of_a_kind_that_was_not_asked_for_uses_no_id() {
-    let house = House::start().await;
-    let first = house.sandbox.say(1, "Ann", "a");
-    assert_eq!(house.sandbox.push("chat_member", json!({})), NOT_RECEIVED);
-    assert_eq!(house.sandbox.say(1, "Ann", "b"), UpdateId(first.0 + 1));
+async fn an_update_of_a_kind_that_the_bot_does_not_receive_uses_no_id() {
+    let telegram = TestSandbox::start().await;
+    let first = telegram.sandbox.send_text(1, "Ann", "a");
+    assert_eq!(telegram.sandbox.push("chat_member", json!({})), NOT_RECEIVED);
+    assert_eq!(telegram.sandbox.send_text(1, "Ann", "b"), UpdateId(first.0 + 1));
 }
 
 #[tokio::test]
-async fn other_programs_take_the_webhook() {
-    let house = House::start().await;
-    let receiver = house.receiver(json!({"secret_token": "ours"})).await;
-    assert_eq!(house.http("POST", "/sandbox/scenes/changed-secret", "").await.unwrap().code, 200);
-    assert!(house.sandbox.webhook().unwrap().secret.is_some_and(|secret| secret != "ours"));
+async fn the_scenarios_change_the_webhook_and_record_their_calls() {
+    let telegram = TestSandbox::start().await;
+    let receiver = telegram.receiver(json!({"secret_token": "ours"})).await;
+    for path in ["/sandbox/scenarios/changed-secret", "/sandbox/scenes/changed-secret"] {
+        assert_eq!(telegram.http("POST", path, "").await.unwrap().code, 200, "{path}");
+    }
+    assert!(telegram.sandbox.webhook().unwrap().secret.is_some_and(|secret| secret != "ours"));
     let url = r#"{"url": "https://other.example/hook"}"#;
-    assert_eq!(house.http("POST", "/sandbox/scenes/second-service", url).await.unwrap().code, 200);
-    assert_eq!(house.http("POST", "/sandbox/scenes/second-service", r#"{"url": "ftp://x"}"#).await.unwrap().code, 400);
-    house.sandbox.second_service("https://other.example/hook").unwrap();
-    let taken = house.sandbox.webhook().unwrap();
+    assert_eq!(telegram.http("POST", "/sandbox/scenarios/second-service", url).await.unwrap().code, 200);
+    assert_eq!(
+        telegram.http("POST", "/sandbox/scenarios/second-service", r#"{"url": "ftp://x"}"#).await.unwrap().code,
+        400
+    );
+    telegram.sandbox.take_over_webhook("https://other.example/hook").unwrap();
+    let taken = telegram.sandbox.webhook().unwrap();
     assert_eq!((taken.url.as_str(), taken.secret), ("https://other.example/hook", None));
-    assert_eq!(house.http("POST", "/sandbox/scenes/polling-copy", "").await.unwrap().code, 200);
-    assert_eq!(house.sandbox.webhook(), None);
+    assert_eq!(telegram.http("POST", "/sandbox/scenarios/polling-copy", "").await.unwrap().code, 200);
+    assert_eq!(telegram.sandbox.webhook(), None);
     let calls: Vec<(String, Option<u16>)> =
-        house.sandbox.calls().into_iter().map(|call| (call.method, call.code)).collect();
+        telegram.sandbox.calls().into_iter().map(|call| (call.method, call.code)).collect();
     assert_eq!(calls[4..], [("deleteWebhook".to_owned(), Some(200)), ("getUpdates".to_owned(), Some(200))]);
     drop(receiver);
 }
 
 #[tokio::test]
-async fn the_sandbox_ends_when_it_is_told_to_stop() {
-    let house = House::start().await;
-    let _receiver = house.receiver(json!({})).await;
+async fn the_sandbox_stops_with_the_soft_stop() {
+    let telegram = TestSandbox::start().await;
+    let _receiver = telegram.receiver(json!({})).await;
     let shutdown = Shutdown::new();
-    let clock: SharedClock = Arc::new(house.clock.clone());
+    let clock: SharedClock = Arc::new(telegram.clock.clone());
     let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap(), clock, &shutdown).await.unwrap();
-    sandbox.second_service(&house.sandbox.api_url()).unwrap();
-    sandbox.say(1, "Ann", "a");
+    sandbox.take_over_webhook(&telegram.sandbox.api_url()).unwrap();
+    sandbox.send_text(1, "Ann", "a");
     shutdown.tasks.close();
     shutdown.soft.cancel();
     shutdown.tasks.wait().await;

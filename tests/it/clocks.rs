@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::harness::{FakeBotApi, KeepAliveClient, Program, message, print_line, serve_echo_at};
+use crate::harness::{FakeBotApi, KeepAliveClient, Program, message, serve_echo_at, skip_without};
 
 /// The library that gives a process another time of day, if it is installed.
 fn faketime() -> Option<String> {
@@ -11,7 +11,7 @@ fn faketime() -> Option<String> {
     let library = |folder: PathBuf| folder.join("faketime/libfaketimeMT.so.1");
     let found = folders.map(library).find(|library| library.exists());
     if found.is_none() {
-        print_line("libfaketime is not installed here: the tests of a wrong clock were left out (they pass unrun)");
+        skip_without("libfaketime", "a wrong system clock");
     }
     found.map(|library| library.display().to_string())
 }

@@ -212,10 +212,9 @@ fn the_curl_command_that_ring_prints_does_the_same() {
 }
 
 /// Runs a line in a shell and returns its output; none if curl is not installed.
-#[expect(clippy::print_stderr, reason = "what was left out must be seen")]
 fn in_a_shell(line: &str) -> Option<String> {
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
-        eprintln!("skipped: curl is not installed");
+        crate::harness::skip_without("curl", "the command that `doorbell ring --curl` prints");
         return None;
     }
     let ended = Command::new("sh").args(["-c", line]).output().expect("a shell is there");

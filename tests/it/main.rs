@@ -25,6 +25,7 @@ mod deploy;
 mod disk;
 mod doctor;
 mod documents;
+mod echo_example;
 mod front_page;
 mod health;
 mod house;

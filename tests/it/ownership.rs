@@ -196,7 +196,7 @@ async fn a_crash_loop_never_removes_the_webhook_and_sets_it_once_a_start() {
             .on_platform(PRODUCTION)
             .with_sandbox(&sandbox);
         let mut app = wanted.with("webhook.public_url", "http://127.0.0.1:9").start().await;
-        sandbox.until(|sandbox| count(sandbox, "setWebhook") > 0).await;
+        sandbox.until(|sandbox| count_calls(sandbox, "setWebhook") > 0).await;
         app.shutdown.hard.cancel();
         app.stop().await.expect("it ends");
     }

@@ -118,7 +118,7 @@ async fn webhook_set_never_makes_a_running_service_report_that_it_is_not_registe
         });
         let set = set.await.expect("no panic");
         assert_eq!(set.code, 0, "{}{}", set.stdout, set.stderr);
-        sandbox.until(|sandbox| count(sandbox, "setWebhook") > before).await;
+        sandbox.until(|sandbox| count_calls(sandbox, "setWebhook") > before).await;
         if round == 0 {
             // Both registered at the start of the service, which is ready a moment later.
             let ready = async || (fetch(program.addr, "/readyz").await.status == 200).then_some(());

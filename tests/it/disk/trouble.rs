@@ -17,7 +17,7 @@ impl Trouble {
         std::fs::write(&source, include_str!("trouble.c")).expect("it can be written");
         let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).status();
         if !built.is_ok_and(|status| status.success()) {
-            crate::harness::print_line(&format!("left out, for there is no C compiler: {test}"));
+            crate::harness::skip_without("cc", test);
             return None;
         }
         let flag = folder.path().join("flag").display().to_string();

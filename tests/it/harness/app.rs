@@ -22,18 +22,18 @@ use tokio::task::JoinHandle;
 use super::canary::{Watch, assert_no_secret_in_inbox};
 use super::{Answer, post};
 
-/// The secret token of the tests' services.
+/// The webhook secret of the services under test.
 pub const SECRET: &str = "webhook-secret-CANARY";
 
-/// What a test wants of its service.
+/// The settings and parts of a service under test.
 pub struct TestAppBuilder {
     pub overrides: Vec<(&'static str, String)>,
-    /// Variables of the environment, such as a platform sets.
+    /// Environment variables, such as a platform sets.
     pub environment: Vec<(&'static str, &'static str)>,
     pub handler: Option<Arc<dyn Handler>>,
     pub clock: SharedClock,
     pub limits: Limits,
-    /// A folder that outlives the service, for tests that start it again.
+    /// A folder that outlives the service, for tests that restart it.
     pub folder: Option<Arc<TempDir>>,
     /// A sandbox that outlives the service.
     pub sandbox: Option<Sandbox>,
@@ -54,7 +54,7 @@ impl Default for TestAppBuilder {
 }
 
 impl TestAppBuilder {
-    #[expect(clippy::needless_pass_by_value, reason = "numbers and texts alike, written down as they are")]
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and strings")]
     pub fn with(mut self, key: &'static str, value: impl ToString) -> Self {
         self.overrides.push((key, value.to_string()));
         self
@@ -65,26 +65,26 @@ impl TestAppBuilder {
         self
     }
 
-    /// On a platform, as these variables show it, with the rule that is the default there.
-    pub fn on(mut self, environment: &[(&'static str, &'static str)]) -> Self {
+    /// Runs on the platform that these variables identify, with its default takeover rule.
+    pub fn on_platform(mut self, environment: &[(&'static str, &'static str)]) -> Self {
         self.environment = environment.to_vec();
         self.with("webhook.takeover", "auto")
     }
 
-    /// With this sandbox as Telegram, whoever else uses it.
-    pub fn at(mut self, sandbox: &Sandbox) -> Self {
+    /// Uses this sandbox as Telegram. Several services can share one.
+    pub fn with_sandbox(mut self, sandbox: &Sandbox) -> Self {
         self.sandbox = Some(sandbox.clone());
         self
     }
 
-    pub fn by(mut self, clock: &(impl Clock + Clone + 'static)) -> Self {
+    pub fn with_clock(mut self, clock: &(impl Clock + Clone + 'static)) -> Self {
         self.clock = Arc::new(clock.clone());
-        // Nobody moves the clock while the service stops.
+        // Nothing moves the clock while the service stops.
         self.limits.farewell = Duration::ZERO;
         self
     }
 
-    /// Starts the service, and waits until it listens; not until it is registered.
+    /// Starts the service and waits until it listens, but not until it is registered.
     pub async fn start(self) -> TestApp {
         Watch::of_this_process();
         let telegram = Shutdown::new();
@@ -104,7 +104,7 @@ impl TestAppBuilder {
             .with("webhook.secret_token", SECRET)
             .with("webhook.takeover", "always")
             .with("inbox.url", format!("sqlite:{}", folder.path().join("inbox.db").display()));
-        // The port has to be known before the service is registered at it.
+        // The public URL contains the port, so it must be known before the service starts.
         let port = free_port();
         sources = sources.with("server.port", port).with("webhook.public_url", format!("http://127.0.0.1:{port}"));
         for (key, value) in self.overrides {
@@ -133,8 +133,8 @@ impl TestAppBuilder {
     }
 }
 
-/// A running service. When it is dropped with work left over, the test fails, unless it said that
-/// there may be some; so it does when the log or the inbox holds a secret.
+/// A running service. When it is dropped, the test fails if updates are unfinished (unless
+/// `allow_unfinished_work` is set) or if the log or the inbox contains a secret.
 pub struct TestApp {
     pub addr: SocketAddr,
     pub sandbox: Sandbox,
@@ -149,26 +149,26 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// The service of most tests, once Telegram rings it.
+    /// Starts a service with default settings and waits until its webhook is registered.
     pub async fn spawn() -> Self {
         let app = TestAppBuilder::default().start().await;
         app.registered().await;
         app
     }
 
-    /// Returns once the webhook is the service's.
+    /// Returns once the webhook is registered.
     pub async fn registered(&self) {
         let mut registration = self.registration.clone();
         let active = registration.wait_for(Status::is_active);
         tokio::time::timeout(Duration::from_secs(20), active).await.expect("registered in time").expect("it runs");
     }
 
-    /// Delivers an update with the right secret.
+    /// Delivers an update with the correct secret.
     pub async fn deliver(&self, update: &Value) -> Answer {
         post(self.addr, Some(SECRET), update.to_string().as_bytes()).await
     }
 
-    /// Brings everything that is due to its handler.
+    /// Runs the handler for every update that is ready.
     pub async fn drain(&self) {
         self.dispatch.drain().await;
     }
@@ -183,7 +183,7 @@ impl TestApp {
             .collect()
     }
 
-    /// How attempts ended so far.
+    /// The number of attempts so far by outcome.
     pub fn attempts(&self) -> &Family<VerdictKind, Counter> {
         &self.dispatch.counts().attempts
     }
@@ -192,13 +192,13 @@ impl TestApp {
         self.inbox.survey().await.expect("the inbox answers")
     }
 
-    /// Stops the service softly; how it ended.
+    /// Stops the service softly and returns its result.
     pub async fn stop(&mut self) -> Result<(), RunError> {
         self.shutdown.soft.cancel();
         self.stop_by_itself().await
     }
 
-    /// Waits until the service ends, for a reason of its own; how it ended.
+    /// Waits until the service ends and returns its result.
     pub async fn stop_by_itself(&mut self) -> Result<(), RunError> {
         let running = self.running.take().expect("it runs");
         tokio::time::timeout(Duration::from_secs(30), running)
@@ -223,23 +223,23 @@ impl Drop for TestApp {
             runtime.block_on(inbox.survey())
         });
         let survey = surveyed.join().expect("without a panic").expect("the inbox answers");
-        assert_eq!((survey.waiting, survey.held, survey.dead), (0, 0, 0), "work is left over: {survey:?}");
+        assert_eq!((survey.waiting, survey.held, survey.dead), (0, 0, 0), "updates are unfinished: {survey:?}");
     }
 }
 
-/// A port that nobody listens on now.
+/// A port that is free now.
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port is free");
     listener.local_addr().expect("it has an address").port()
 }
 
-/// A Telegram for several services, on that clock.
-pub async fn telegram(clock: &(impl Clock + Clone + 'static)) -> Sandbox {
+/// Starts a sandbox that several services can share, on this clock.
+pub async fn start_sandbox(clock: &(impl Clock + Clone + 'static)) -> Sandbox {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     Sandbox::start(listen, Arc::new(clock.clone()), &Shutdown::new()).await.expect("a free port is free")
 }
 
-/// The calls of a method that Telegram has received.
-pub fn count(sandbox: &Sandbox, method: &str) -> usize {
+/// The number of calls of a method that Telegram received.
+pub fn count_calls(sandbox: &Sandbox, method: &str) -> usize {
     sandbox.calls().iter().filter(|call| call.method == method).count()
 }

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use super::app::free_port;
 use super::canary::{assert_no_secret, assert_no_secret_in_inbox};
 
-/// The program itself, as a process. When it is dropped, its log and its inbox are searched for
-/// secrets.
+/// The program as a process. When it is dropped, its log and its inbox are searched for secrets.
 pub struct Program {
     pub addr: SocketAddr,
     pub child: Child,
@@ -18,22 +17,21 @@ pub struct Program {
 }
 
 impl Program {
-    /// A command of the program, with nothing of this machine's settings around it, at its most
-    /// talkative.
+    /// A command of the program with an empty environment and level `trace`.
     pub fn command(arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_doorbell"));
         command.args(arguments).env_clear().env("RUST_LOG", "trace").stdin(Stdio::null());
         command
     }
 
-    /// Starts `serve` with these variables on a free port, its log going to a file.
+    /// Starts `serve` with these variables on a free port, with its output in a file, and waits until it listens.
     pub fn serve(variables: &[(&str, &str)], log: &Path) -> Self {
         let program = Self::start(variables, log);
         program.listens();
         program
     }
 
-    /// The same, whether it comes to listen or not.
+    /// Like [`Self::serve`], without waiting.
     pub fn start(variables: &[(&str, &str)], log: &Path) -> Self {
         let port = free_port();
         let mut command = Self::command(&["serve"]);
@@ -45,7 +43,7 @@ impl Program {
         Self::spawn(command, port, log)
     }
 
-    /// Starts a command that serves on that port of loopback, all that it says going to a file.
+    /// Starts a command that listens on this port of loopback, with its output in a file.
     pub fn spawn(mut command: Command, port: u16, log: &Path) -> Self {
         let file = std::fs::File::options().create(true).append(true).open(log).expect("the log can be written");
         command.stdout(file.try_clone().expect("a second handle")).stderr(file);
@@ -57,14 +55,14 @@ impl Program {
         program
     }
 
-    /// A program whose output goes elsewhere; the test writes to `log` what it read of it.
+    /// A running program whose output the test reads and writes to `log`.
     pub fn adopt(child: Child, port: u16, log: &Path) -> Self {
         let command_line = std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap_or_default();
         assert_no_secret("the command line", command_line);
         Self { addr: SocketAddr::from(([127, 0, 0, 1], port)), child, log: log.to_owned(), inbox: None }
     }
 
-    /// Waits until the program takes connections.
+    /// Waits until the program accepts connections.
     pub fn listens(&self) {
         until("the program listens", Duration::from_secs(20), || TcpStream::connect(self.addr).ok());
     }
@@ -82,8 +80,7 @@ impl Program {
     }
 }
 
-/// Looks again and again until there is something, for what another process does can only be seen,
-/// not awaited.
+/// Calls `look` until it returns a value: another process sends no events to await.
 #[expect(clippy::disallowed_methods, reason = "other processes send no events")]
 pub fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + within;
@@ -110,14 +107,14 @@ impl Drop for Program {
     }
 }
 
-/// What a command printed, and how it ended.
+/// The output and exit status of a command.
 pub struct CommandOutput {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
-/// Runs a command of the program to its end. Nothing of what it prints may be a secret.
+/// Runs a command of the program to its end. Its output must contain no secret.
 pub fn run(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> CommandOutput {
     let ended = run_openly(arguments, variables, folder);
     assert_no_secret(&format!("{arguments:?}"), ended.stdout.as_bytes());
@@ -125,7 +122,7 @@ pub fn run(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> Com
     ended
 }
 
-/// The same of a command that is there to print a secret.
+/// Like [`run`], for a command whose purpose is to print a secret.
 pub fn run_openly(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> CommandOutput {
     let mut command = Program::command(arguments);
     command.envs(variables.iter().copied()).current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,5 +1,5 @@
-//! No secret in anything the service says, over the whole suite: the harness passes each log, answer,
-//! file and command line by here.
+//! The search for secrets in everything that the service writes: every log, response, file and command line of the
+//! suite passes through here.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -12,34 +12,34 @@ use doorbell::telemetry;
 use secrecy::ExposeSecret;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// In every secret that a test makes up. What a test makes up that is no secret must not hold it.
+/// A mark that every secret of a test contains, and nothing else does.
 pub const MARK: &str = "CANARY";
 
-/// What nothing may hold: the mark, the secret part of the sandbox's token, and the webhook secret
-/// that follows from it.
+/// The texts that no output may contain: the mark, the secret part of the sandbox's token, and the webhook secret
+/// that is derived from it.
 static SECRETS: LazyLock<[String; 3]> = LazyLock::new(|| {
     let (_, hash) = TOKEN.split_once(':').expect("a token has two parts");
     let derived = BotToken::new(TOKEN.to_owned().into()).webhook_secret();
     [MARK.to_owned(), hash.to_owned(), derived.expose_secret().to_owned()]
 });
 
-/// Whether a secret is in there.
-fn tells(said: &[u8]) -> bool {
+/// Whether the bytes contain a secret.
+fn has_secret(said: &[u8]) -> bool {
     let said = String::from_utf8_lossy(said);
     SECRETS.iter().any(|secret| said.contains(secret))
 }
 
-/// Fails the test when a secret is in what something says.
+/// Fails the test when an output contains a secret.
 pub fn assert_no_secret(what: &str, said: impl AsRef<[u8]>) {
     let said = said.as_ref();
-    if !std::thread::panicking() && tells(said) {
-        let lines: Vec<_> = said.split(|byte| *byte == b'\n').filter(|line| tells(line)).take(5).collect();
+    if !std::thread::panicking() && has_secret(said) {
+        let lines: Vec<_> = said.split(|byte| *byte == b'\n').filter(|line| has_secret(line)).take(5).collect();
         let lines: Vec<_> = lines.into_iter().map(String::from_utf8_lossy).collect();
-        panic!("{what} tells a secret: {lines:#?}");
+        panic!("{what} contains a secret: {lines:#?}");
     }
 }
 
-/// The same of an SQLite inbox and the files beside it, as far as they are there.
+/// Fails the test when an SQLite inbox or a file beside it contains a secret.
 pub fn assert_no_secret_in_inbox(path: &Path) {
     for file in ["", "-wal", "-shm"].map(|ending| format!("{}{ending}", path.display())) {
         if let Ok(said) = std::fs::read(&file) {
@@ -48,17 +48,17 @@ pub fn assert_no_secret_in_inbox(path: &Path) {
     }
 }
 
-/// The log of all services in this process, in the form it has in production and at its most
-/// talkative. Nothing of it is kept but the lines that tell a secret.
+/// The log of all services in this process, in production's format at level `trace`. It keeps only the lines that
+/// contain a secret.
 #[derive(Clone, Default)]
 pub struct Watch(Arc<Mutex<Vec<String>>>);
 
 impl Watch {
-    /// The watch over this process, begun by the first who asks.
+    /// The one of this process, started by the first call.
     pub fn of_this_process() -> &'static Self {
         static WATCH: LazyLock<Watch> = LazyLock::new(|| {
             let watch = Watch::default();
-            tracing::subscriber::set_global_default(watch.log()).expect("nobody else has set one");
+            tracing::subscriber::set_global_default(watch.log()).expect("no other subscriber is set");
             watch
         });
         &WATCH
@@ -74,16 +74,16 @@ impl Watch {
         telemetry::log(&settings, self.clone()).expect("a filter")
     }
 
-    /// Fails the test when a line told a secret, whichever service wrote it.
+    /// Fails the test when a line of any service contained a secret.
     pub fn assert_no_secret(&self) {
         let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(std::thread::panicking() || told.is_empty(), "the log tells a secret: {told:#?}");
+        assert!(std::thread::panicking() || told.is_empty(), "the log contains a secret: {told:#?}");
     }
 }
 
 impl Write for Watch {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if tells(line) {
+        if has_secret(line) {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(String::from_utf8_lossy(line).into_owned());
         }
         Ok(line.len())
@@ -102,7 +102,7 @@ impl<'a> MakeWriter<'a> for Watch {
     }
 }
 
-/// Whether the test would have failed.
+/// Whether the check fails.
 fn fails(check: impl FnOnce() + std::panic::UnwindSafe) -> bool {
     std::panic::catch_unwind(check).is_err()
 }

@@ -7,42 +7,40 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// A clock that a test moves, and that knows who waits on it: so minutes pass in a moment, and
-/// nobody is left behind.
+/// A clock that a test moves and that counts the tasks that sleep on it. The test can so wait until every task has
+/// reacted to one step before it makes the next.
 #[derive(Clone, Debug)]
 pub struct SteppedClock {
-    /// The same time, for whoever is not to be waited for.
+    /// The same time, for tasks that the test does not wait for.
     pub manual: ManualClock,
     sleepers: Arc<Mutex<(u64, BTreeMap<u64, Timestamp>)>>,
     changed: watch::Sender<()>,
 }
 
 impl SteppedClock {
-    /// A clock that shows the time of day and stands still.
+    /// A clock that starts at the time of day and does not move by itself.
     pub fn new() -> Self {
         let manual = ManualClock::new(SystemClock.now());
         Self { manual, sleepers: Arc::default(), changed: watch::Sender::default() }
     }
 
-    /// Moves on by whole seconds, one after the other; each time, `services` and what they wait for
-    /// come to rest first.
-    pub async fn pass(&self, seconds: u64, services: usize) {
+    /// Advances second by second. After each step it waits until this number of services is idle.
+    pub async fn advance(&self, seconds: u64, services: usize) {
         for _ in 0..seconds {
             self.manual.advance(Duration::from_secs(1));
-            self.rest(services).await;
+            self.settle(services).await;
         }
     }
 
-    /// Returns once every service has nothing to do but wait: its registrar, both parts of
-    /// its upkeep and its listener sleep.
-    pub async fn rest(&self, services: usize) {
+    /// Returns once this number of services is idle: the registrar, both upkeep tasks and the listener of each sleep.
+    pub async fn settle(&self, services: usize) {
         let mut changed = self.changed.subscribe();
-        let rests = async {
+        let settled = async {
             while self.sleeping() < 4 * services {
                 changed.changed().await.expect("the clock is there");
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), rests).await.expect("everybody comes to rest");
+        tokio::time::timeout(Duration::from_secs(20), settled).await.expect("every task becomes idle");
     }
 
     fn sleeping(&self) -> usize {
@@ -77,7 +75,7 @@ impl Clock for SteppedClock {
     }
 }
 
-/// Somebody who waits, until he has waited long enough or does so no more.
+/// A sleeping task. It is removed when the sleep ends or is dropped.
 struct Sleeper {
     clock: SteppedClock,
     number: u64,

@@ -16,8 +16,7 @@ use tokio::net::TcpListener;
 
 use super::canary::assert_no_secret;
 
-/// A collector of OpenTelemetry in miniature: it reads traces with the types of OpenTelemetry itself, and searches
-/// what comes for secrets.
+/// A small OpenTelemetry collector: it decodes traces with OpenTelemetry's own types and searches them for secrets.
 #[derive(Clone)]
 pub(crate) struct Collector {
     addr: SocketAddr,
@@ -31,7 +30,7 @@ struct Seen {
     spans: Vec<Exported>,
 }
 
-/// A span, and the name of the service that it came from.
+/// A span and the name of the service that sent it.
 #[derive(Clone, Debug)]
 pub(crate) struct Exported {
     pub(crate) service: String,
@@ -39,12 +38,12 @@ pub(crate) struct Exported {
 }
 
 impl Exported {
-    /// One of its attributes, as text.
+    /// The value of an attribute, as text.
     pub(crate) fn fact(&self, name: &str) -> Option<String> {
         fact(&self.span.attributes, name)
     }
 
-    /// Whether it says that it failed.
+    /// Whether its status is an error.
     pub(crate) fn failed(&self) -> bool {
         self.span.status.as_ref().is_some_and(|status| status.code == 2)
     }
@@ -70,19 +69,19 @@ impl Collector {
         collector
     }
 
-    /// What the operator writes into the settings.
+    /// The endpoint for the settings.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// The spans so far, in the order in which they came.
+    /// The spans so far, in the order of arrival.
     pub(crate) fn spans(&self) -> Vec<Exported> {
         let seen = self.seen.lock().expect("no panic");
         assert_no_secret("a trace", &seen.bytes);
         seen.spans.clone()
     }
 
-    /// Those of a name.
+    /// The spans with this name.
     pub(crate) fn named(&self, name: &str) -> Vec<Exported> {
         self.spans().into_iter().filter(|exported| exported.span.name == name).collect()
     }
@@ -93,7 +92,7 @@ impl Collector {
         Some(seen.headers.get(name)?.to_str().expect("text").to_owned())
     }
 
-    /// Whether some text was in anything that came.
+    /// Whether any request contained this text.
     pub(crate) fn was_told(&self, text: &str) -> bool {
         let seen = self.seen.lock().expect("no panic");
         seen.bytes.windows(text.len()).any(|window| window == text.as_bytes())

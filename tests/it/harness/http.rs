@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use super::canary::assert_no_secret;
 
-/// An answer of the service.
+/// A response of the service.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -15,7 +15,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads the first answer in what came over a connection. None of it may be a secret.
+    /// Parses the first response of a connection. It must contain no secret.
     pub fn read(bytes: &[u8]) -> Self {
         assert_no_secret("an answer", bytes);
         let text = String::from_utf8_lossy(bytes).into_owned();
@@ -37,14 +37,14 @@ impl Answer {
 /// Sends bytes as they are and reads until the service closes the connection.
 pub async fn raw(addr: SocketAddr, request: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(addr).await.expect("the service listens");
-    // A refusal may come, and the connection end, before all is written.
+    // The service may refuse the request and close the connection before all of it is written.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     Answer::read(&answer)
 }
 
-/// Posts a body to the webhook over a connection of its own.
+/// Posts a body to the webhook on a new connection.
 pub async fn post(addr: SocketAddr, secret: Option<&str>, body: &[u8]) -> Answer {
     let secret = secret.map(|secret| format!("X-Telegram-Bot-Api-Secret-Token: {secret}\r\n")).unwrap_or_default();
     let head = format!(
@@ -55,7 +55,7 @@ pub async fn post(addr: SocketAddr, secret: Option<&str>, body: &[u8]) -> Answer
     raw(addr, &[head.as_bytes(), body].concat()).await
 }
 
-/// Fetches a path from another process, over a connection of its own; for tests that have no runtime.
+/// Fetches a path of another process on a new connection, without a runtime.
 pub fn get(addr: SocketAddr, path: &str) -> Answer {
     let mut stream = std::net::TcpStream::connect(addr).expect("it listens");
     let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
@@ -65,7 +65,7 @@ pub fn get(addr: SocketAddr, path: &str) -> Answer {
     Answer::read(&answer)
 }
 
-/// Fetches a page over a connection of its own.
+/// Fetches a path on a new connection.
 pub async fn fetch(addr: SocketAddr, path: &str) -> Answer {
     raw(addr, format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n").as_bytes()).await
 }

@@ -7,7 +7,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::canary::assert_no_secret;
 
-/// What the service logs from `info` on, in the thread of this test.
+/// The log of this test's thread, from level `info`.
 pub struct Log {
     lines: Lines,
     _guard: DefaultGuard,
@@ -17,10 +17,10 @@ pub struct Log {
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Listens until it is dropped.
-    pub fn listen() -> Self {
-        // With a single subscriber, tracing lets the first thread that comes by decide for all whether
-        // an event is wanted, and the threads of other tests have none.
+    /// Captures the log until it is dropped.
+    pub fn capture() -> Self {
+        // With a single subscriber, tracing lets the first thread decide for all threads whether an event is
+        // enabled, and the threads of other tests have no subscriber.
         static SECOND: OnceLock<Dispatch> = OnceLock::new();
         SECOND.get_or_init(|| Dispatch::new(tracing_subscriber::registry()));
         let lines = Lines::default();
@@ -29,7 +29,7 @@ impl Log {
         Self { lines, _guard: guard }
     }
 
-    /// The lines that contain those words.
+    /// The lines that contain this text.
     pub fn lines(&self, words: &str) -> Vec<String> {
         let bytes = self.lines.0.lock().expect("no panic").clone();
         let text = String::from_utf8(bytes).expect("text");

@@ -1,5 +1,5 @@
-# A PgBouncer that lives no longer than whoever holds our standard input, however that ends.
-# Arguments: a folder for ours, a free port, the port of the PostgreSQL behind it, the program.
+# Runs a PgBouncer until standard input is closed.
+# Arguments: a folder for temporary files, a free port, the port of the PostgreSQL server, the program.
 set -eu
 dir=$(mktemp -d "$1/doorbell-pooler.XXXXXX")
 pooler=
@@ -8,10 +8,10 @@ end() {
     rm -rf "$dir"
 }
 trap end EXIT
-# What is typed at the terminal is for the tests; we end when they do.
+# Ctrl-C at the terminal is for the tests; this script ends when they do.
 trap '' INT HUP TERM
 echo '"doorbell" ""' >"$dir/users"
-# Fewer connections to the server than one instance has to us: transactions change among them.
+# Fewer connections to the server than one instance opens to the pooler: transactions move between them.
 cat >"$dir/ini" <<END
 [databases]
 * = host=127.0.0.1 port=$3
@@ -22,7 +22,7 @@ unix_socket_dir =
 auth_type = trust
 auth_file = $dir/users
 pool_mode = transaction
-# As operators set it for some clients. Without it what begins a session of our own is refused.
+# A setting that operators use for some clients. Without it, PgBouncer refuses our session options.
 ignore_startup_parameters = options
 default_pool_size = 3
 max_client_conn = 1000

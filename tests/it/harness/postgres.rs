@@ -1,4 +1,4 @@
-//! A throw-away PostgreSQL, made of the programs that the machine has.
+//! A temporary PostgreSQL server, started from the programs of this machine.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write, stderr};
@@ -12,32 +12,32 @@ use std::sync::{Mutex, Once, OnceLock, PoisonError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 
-/// Set where tests without PostgreSQL count for nothing, as in CI.
+/// When this variable is set, as in CI, a missing PostgreSQL fails the tests.
 const REQUIRED: &str = "DOORBELL_REQUIRE_POSTGRES";
 
-/// A server on loopback with fsync on. It ends with the value, and with the process however that ends.
+/// A server on loopback with fsync on. It stops when the value is dropped or the process ends.
 pub(crate) struct Server {
     port: u16,
-    /// The shell that keeps the server; it ends when its standard input does.
-    keeper: Mutex<(Child, BufReader<ChildStdout>)>,
+    /// The shell script that runs the server. It ends when its standard input is closed.
+    script: Mutex<(Child, BufReader<ChildStdout>)>,
 }
 
-/// One database, empty at first, of the server that the tests of a process share.
+/// A new, empty database of the server that the tests of a process share.
 pub(crate) struct Database {
     pub(crate) url: String,
 }
 
 impl Database {
-    /// A database for one test. None where the machine has no PostgreSQL: then the test is left out,
-    /// and standard error says so once.
+    /// A database for one test. None if this machine has no PostgreSQL: the test is then skipped, and standard error
+    /// says so once.
     pub(crate) async fn fresh() -> Option<Self> {
         static SHARED: OnceLock<Option<Server>> = OnceLock::new();
         let server = SHARED.get_or_init(Server::start).as_ref()?;
         Some(server.database().await)
     }
 
-    /// The same behind a pooler of transactions: each may have another connection of the server. None where
-    /// the machine has none, which standard error says once.
+    /// A database behind a transaction pooler, which may run each transaction on another connection. None if this
+    /// machine has no pooler, which standard error says once.
     pub(crate) async fn pooled() -> Option<Self> {
         Self::direct_and_pooled().await.map(|(_, pooled)| pooled)
     }
@@ -53,14 +53,14 @@ impl Database {
         Some((database, Self { url }))
     }
 
-    /// A connection to look behind the scenes with.
+    /// A connection that bypasses the service.
     pub(crate) async fn connect(&self) -> PgConnection {
-        // A pooler takes no setting of a session but the common ones.
+        // A pooler accepts only the common session settings.
         let options = PgConnectOptions::from_str(&self.url).expect("it is a URL").extra_float_digits(None);
         options.connect().await.expect("the test's own database is there")
     }
 
-    /// Runs statements behind the scenes.
+    /// Runs statements that bypass the service.
     pub(crate) async fn run(&self, sql: &str) {
         sqlx::raw_sql(AssertSqlSafe(sql))
             .execute(&mut self.connect().await)
@@ -70,11 +70,11 @@ impl Database {
 }
 
 impl Server {
-    /// Starts a server. None where the machine has no PostgreSQL, which standard error says once.
+    /// Starts a server. None if this machine has no PostgreSQL, which standard error says once.
     ///
     /// # Panics
     ///
-    /// When the environment says that there has to be one.
+    /// When the environment requires one.
     pub(crate) fn start() -> Option<Self> {
         static SAID: Once = Once::new();
         let Some(programs) = programs() else {
@@ -83,16 +83,15 @@ impl Server {
                 "{REQUIRED} is set, but there is neither initdb on the PATH nor below /usr/lib/postgresql"
             );
             SAID.call_once(|| {
-                // Not print: that would be caught with what the test says.
-                let line =
-                    b"\nPostgreSQL is not installed here: the tests that need it were left out (they pass unrun)\n";
+                // Not `print!`: the test runner captures it.
+                let line = b"\nPostgreSQL is not installed here: the tests that need it are skipped\n";
                 let _ = stderr().write_all(line);
             });
             return None;
         };
         let port =
             TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port();
-        let mut keeper = unprivileged()
+        let mut script = unprivileged()
             .args(["sh", "-c", include_str!("postgres.sh"), "sh"])
             .args([&programs, &std::env::temp_dir()])
             .arg(port.to_string())
@@ -100,8 +99,8 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .expect("a shell");
-        let said = BufReader::new(keeper.stdout.take().expect("it is piped"));
-        let server = Self { port, keeper: Mutex::new((keeper, said)) };
+        let said = BufReader::new(script.stdout.take().expect("it is piped"));
+        let server = Self { port, script: Mutex::new((script, said)) };
         server.hear("started");
         Some(server)
     }
@@ -119,17 +118,17 @@ impl Server {
         url(self.port, database)
     }
 
-    /// Stops as if the machine had failed.
+    /// Stops at once, as after a failure of the machine.
     pub(crate) fn stop_immediately(&self) {
         self.order("stop");
     }
 
-    /// Starts again; returns once connections are taken.
+    /// Starts again and returns once connections are accepted.
     pub(crate) fn start_again(&self) {
         self.order("start");
     }
 
-    /// Lets every process of the server stand still: connections stay open, nothing is answered.
+    /// Suspends every process of the server: connections remain open and get no response.
     pub(crate) fn pause(&self) {
         self.order("pause");
     }
@@ -140,26 +139,26 @@ impl Server {
     }
 
     fn order(&self, order: &str) {
-        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        let stdin = keeper.0.stdin.as_mut().expect("it is piped");
-        writeln!(stdin, "{order}").expect("the server's keeper hears");
-        drop(keeper);
+        let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+        let stdin = script.0.stdin.as_mut().expect("it is piped");
+        writeln!(stdin, "{order}").expect("the script reads its standard input");
+        drop(script);
         self.hear(order);
     }
 
     fn hear(&self, expected: &str) {
         let mut said = String::new();
-        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        keeper.1.read_line(&mut said).expect("the server's keeper speaks");
-        assert_eq!(said.trim(), expected, "the server's keeper said why on standard error");
+        let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+        script.1.read_line(&mut said).expect("the script writes to its standard output");
+        assert_eq!(said.trim(), expected, "the script's standard error has the reason");
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let keeper = self.keeper.get_mut().unwrap_or_else(PoisonError::into_inner);
-        drop(keeper.0.stdin.take());
-        let _ = keeper.0.wait();
+        let script = self.script.get_mut().unwrap_or_else(PoisonError::into_inner);
+        drop(script.0.stdin.take());
+        let _ = script.0.wait();
     }
 }
 
@@ -167,10 +166,10 @@ fn url(port: u16, database: &str) -> String {
     format!("postgres://doorbell@127.0.0.1:{port}/{database}")
 }
 
-/// A pooler before the server that the tests share. It ends with the process.
+/// A pooler in front of the server that the tests share. It ends with the process.
 struct Pooler {
     port: u16,
-    _keeper: Child,
+    _script: Child,
 }
 
 impl Pooler {
@@ -180,13 +179,11 @@ impl Pooler {
         let Some(program) = programs.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok())
         else {
             assert!(!is_required(), "{REQUIRED} is set, but there is no pgbouncer on the PATH");
-            super::print_line(
-                "\nPgBouncer is not installed here: the tests that need it were left out (they pass unrun)",
-            );
+            super::print_line("\nPgBouncer is not installed here: the tests that need it are skipped");
             return None;
         };
         let port = super::free_port();
-        let mut keeper = unprivileged()
+        let mut script = unprivileged()
             .args(["sh", "-c", include_str!("pooler.sh"), "sh"])
             .arg(std::env::temp_dir())
             .args([&port.to_string(), server, program])
@@ -195,25 +192,25 @@ impl Pooler {
             .spawn()
             .expect("a shell");
         let mut said = String::new();
-        let mut stdout = BufReader::new(keeper.stdout.take().expect("it is piped"));
-        stdout.read_line(&mut said).expect("the pooler's keeper speaks");
-        assert_eq!(said.trim(), "started", "the pooler's keeper said why on standard error");
-        Some(Self { port, _keeper: keeper })
+        let mut stdout = BufReader::new(script.stdout.take().expect("it is piped"));
+        stdout.read_line(&mut said).expect("the script writes to its standard output");
+        assert_eq!(said.trim(), "started", "the script's standard error has the reason");
+        Some(Self { port, _script: script })
     }
 }
 
-/// Whether tests without PostgreSQL count for nothing.
+/// Whether a missing PostgreSQL fails the tests.
 fn is_required() -> bool {
-    #[expect(clippy::disallowed_methods, reason = "it is the tests that are told, not the service")]
+    #[expect(clippy::disallowed_methods, reason = "this configures the tests, not the service")]
     std::env::var_os(REQUIRED).is_some_and(|value| value != "0")
 }
 
-/// The folder with the server's programs: where the PATH leads, or the newest of Debian's.
+/// The folder with the server's programs: the one on the PATH, or the newest of Debian's.
 fn programs() -> Option<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "a program is looked for, as a shell does it")]
+    #[expect(clippy::disallowed_methods, reason = "this finds a program as a shell does")]
     let path = std::env::var_os("PATH").unwrap_or_default();
     let complete = |folder: &Path| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file();
-    // A link leads to where the other programs are.
+    // The PATH may have a link; the other programs are beside its target.
     let on_path = std::env::split_paths(&path).find(|folder| complete(folder));
     let on_path = on_path.and_then(|folder| Some(fs::canonicalize(folder.join("initdb")).ok()?.parent()?.to_owned()));
     let versions = || fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -222,7 +219,7 @@ fn programs() -> Option<PathBuf> {
     on_path.or_else(|| installed().max_by_key(|folder| version(folder)))
 }
 
-/// The beginning of a command that does not run as root, which PostgreSQL refuses to.
+/// A command prefix that drops root, as which PostgreSQL refuses to run.
 fn unprivileged() -> Command {
     use std::os::unix::fs::MetadataExt;
     let root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
@@ -236,7 +233,7 @@ fn unprivileged() -> Command {
     command
 }
 
-/// The group of the same user.
+/// The group of this user.
 fn user_group(user: &str) -> &str {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     if groups.lines().any(|line| line.starts_with(&format!("{user}:"))) { user } else { "nogroup" }

@@ -1,6 +1,6 @@
-# A PostgreSQL server that lives no longer than whoever holds our standard input, however that ends.
-# Arguments: where the server's programs are, a folder for ours, a free port. Orders come on standard
-# input, one a line; each is answered with one line when it is done.
+# Runs a PostgreSQL server until standard input is closed.
+# Arguments: the folder of the server's programs, a folder for temporary files, a free port. Standard input
+# has one command a line; the script prints one line when a command is done.
 set -eu
 export LC_ALL=C
 bin=$1
@@ -18,7 +18,7 @@ end() {
     rm -rf "$dir"
 }
 trap end EXIT
-# What is typed at the terminal is for the tests; we end when they do.
+# Ctrl-C at the terminal is for the tests; this script ends when they do.
 trap '' INT HUP TERM
 start() {
     "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 \
@@ -27,7 +27,7 @@ start() {
 }
 "$bin/initdb" -N -D "$dir/data" -U doorbell -A trust -E UTF8 --locale=C >"$dir/log" 2>&1 </dev/null ||
     { cat "$dir/log" >&2; exit 1; }
-# One user that needs a password; all others need none.
+# One user needs a password; all others need none.
 printf 'host all locked 127.0.0.1/32 scram-sha-256\n%s\n' "$(cat "$dir/data/pg_hba.conf")" >"$dir/hba"
 cp "$dir/hba" "$dir/data/pg_hba.conf"
 start

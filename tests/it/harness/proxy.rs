@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A proxy on loopback. What is asked of it by plain http goes to one server, whatever host is named;
-/// a tunnel is refused. It remembers the head of the first request of each connection.
+/// A proxy on loopback. It sends every plain HTTP request to one server, whatever host the request names, and
+/// refuses tunnels. It records the head of the first request of each connection.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     pub(crate) addr: SocketAddr,
@@ -27,7 +27,7 @@ impl Proxy {
         proxy
     }
 
-    /// The heads that came, in order.
+    /// The recorded heads, in order.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().expect("no panic").clone()
     }
@@ -73,13 +73,13 @@ impl Proxy {
         self.heads.lock().expect("no panic").push(format!("SOCKS {host} for {user}, {} characters", password.len()));
         client.write_all(&[SOCKS, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
         let mut server = TcpStream::connect(server).await?;
-        // It ends as either side likes.
+        // Either side may close the connection.
         let _ = copy_bidirectional(&mut client, &mut server).await;
         Ok(())
     }
 }
 
-/// How SOCKS 5 begins, and no request of HTTP.
+/// The first byte of SOCKS 5, which starts no HTTP request.
 const SOCKS: u8 = 5;
 
 async fn read<const N: usize>(client: &mut TcpStream) -> std::io::Result<[u8; N]> {

@@ -1,22 +1,22 @@
-//! Waiting for something to happen, and no longer than a test may take.
+//! Waiting for an event, with a limit.
 
 use std::time::Duration;
 
-/// Far longer than anything waited for takes, on a busy machine too.
+/// Much longer than any of these events takes, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What the future comes to.
+/// Awaits a future.
 ///
 /// # Panics
 ///
-/// When it takes longer than any test may wait.
+/// When it takes longer than the limit.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let waited = tokio::time::timeout(DEADLINE, future).await;
-    assert!(waited.is_ok(), "waited {DEADLINE:?} in vain for this: {what}");
-    waited.expect("it has just been seen")
+    assert!(waited.is_ok(), "this did not happen within {DEADLINE:?}: {what}");
+    waited.expect("checked above")
 }
 
-/// Asks again and again, a few milliseconds apart, until `answer` gives something.
+/// Calls `answer` every few milliseconds until it returns a value.
 ///
 /// # Panics
 ///

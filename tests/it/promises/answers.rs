@@ -7,7 +7,7 @@ use doorbell::clock::SystemClock;
 use doorbell::settings::TelegramSettings;
 use doorbell::telegram::{ApiError, BotApi, BotToken};
 
-/// What no error may hold; the inputs do.
+/// A token that no error may contain; the inputs contain it.
 const TOKEN: &str = "123456789:AAtest-MARKED-0123456789-MARKED-01234";
 
 static API: LazyLock<BotApi> = LazyLock::new(|| {
@@ -15,10 +15,10 @@ static API: LazyLock<BotApi> = LazyLock::new(|| {
     BotApi::new(&settings, BotToken::new(TOKEN.to_owned().into()), Arc::new(SystemClock))
 });
 
-/// The first line of the input is a status and, after a blank, a `Retry-After`; the rest is a body.
+/// Only a response with `"ok": true` is a success, every wait is within its bounds, and no error contains the bot
+/// token.
 ///
-/// The answer reader calls a success only what says so, keeps every wait within its bounds, and
-/// repeats the bot token in no error.
+/// The first line of the input is a status and, after a space, a `Retry-After`; the rest is a body.
 pub fn answers(input: &[u8]) {
     let line = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
     let (head, body) = (String::from_utf8_lossy(&input[..line]), input.get(line + 1..).unwrap_or_default());
@@ -26,7 +26,7 @@ pub fn answers(input: &[u8]) {
     let Some(status) = status.parse().ok().and_then(|status| http::StatusCode::from_u16(status).ok()) else { return };
     match API.understand(status, retry_after, body) {
         Ok(result) => {
-            // A number beyond all bounds, in a field that nobody asks for, is no reason to fail.
+            // `serde_json` cannot read a number that is out of range; the client ignores it in an unused field.
             let Some(answer) = super::json(body) else { return };
             assert_eq!(answer.get("ok"), Some(&true.into()), "{answer}");
             assert_eq!(answer.get("result").unwrap_or_default(), &result, "{answer}");
@@ -43,7 +43,7 @@ pub fn answers(input: &[u8]) {
                 ApiError::Unreachable { reason } | ApiError::Unreadable { reason } | ApiError::Unknown { reason } => {
                     assert!(!reason.is_empty() && !reason.contains(char::is_control), "{reason:?}");
                 }
-                ApiError::NotAllowed { method, .. } => panic!("an answer forbids {method}"),
+                ApiError::NotAllowed { method, .. } => panic!("a response forbids {method}"),
             }
         }
     }

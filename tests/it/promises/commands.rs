@@ -8,7 +8,7 @@ use doorbell::update::Update;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-/// Commands whose templates hold no more markup than is counted here.
+/// Commands whose templates contain exactly the markup that is counted here.
 static PLAIN: LazyLock<Commands> = LazyLock::new(|| {
     let html = command("html", "<b>{{ user.first_name }}</b>{{ args }}", Some("HTML"));
     let button = ButtonSettings { data: "yes".to_owned(), reply: reply("{{ user.first_name }}{{ chat.title }}", None) };
@@ -25,11 +25,10 @@ fn command(name: &str, template: &str, parse_mode: Option<&str>) -> CommandSetti
     CommandSettings { name: name.to_owned(), description: None, reply: reply(template, parse_mode) }
 }
 
-/// The parts of the input are a template, a parse mode and the body of an update.
+/// For any template and any update there is at most one reply, after the answer to a button press. It goes to the
+/// chat of the message and can be sent. The text of a user never becomes markup, and no error contains it.
 ///
-/// Whatever an operator's template does and whatever a person writes, there is one reply at most, behind the
-/// acknowledgement of a press; it goes to the chat of the message and can be sent; what a person wrote is no markup, and no error
-/// repeats it.
+/// The parts of the input are a template, a parse mode and the body of an update.
 pub fn commands(input: &[u8]) {
     let [template, parse_mode, body] = super::parts(input);
     let [template, parse_mode] = [template, parse_mode].map(String::from_utf8_lossy);

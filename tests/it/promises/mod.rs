@@ -1,19 +1,19 @@
-//! What must hold whatever comes in: each function takes any bytes at all, and panics where a promise
-//! is broken. The property tests (`malformed_input`) and the fuzzers (`fuzz/`) share them.
+//! Promises that must hold for any input. Each function takes arbitrary bytes and panics if a promise is broken.
+//! The property tests and the fuzzers (`fuzz/`) share them.
 
 mod answers;
 mod commands;
-mod door;
+mod http_requests;
 mod settings;
 mod updates;
 
 pub use answers::answers;
 pub use commands::commands;
-pub use door::door;
+pub use http_requests::http_requests;
 pub use settings::settings;
 pub use updates::updates;
 
-/// Cuts an input into its parts, which lines of two percent signs divide; missing ones are empty.
+/// Splits an input into its parts at lines of two percent signs. Missing parts are empty.
 fn parts<const N: usize>(input: &[u8]) -> [&[u8]; N] {
     const DIVIDER: &[u8] = b"\n%%\n";
     let mut rest = Some(input);
@@ -26,8 +26,8 @@ fn parts<const N: usize>(input: &[u8]) -> [&[u8]; N] {
     })
 }
 
-/// A JSON body as Doorbell promises to take it: without a byte-order mark, and U+FFFD in the place of
-/// what is not UTF-8.
+/// A JSON body as Doorbell promises to read it: without a byte-order mark, and with U+FFFD for bytes that are not
+/// UTF-8.
 fn json(body: &[u8]) -> Option<serde_json::Value> {
     serde_json::from_str(String::from_utf8_lossy(body).trim_start_matches('\u{feff}')).ok()
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use doorbell::settings::{Need, Settings, Sources};
 use tempfile::TempDir;
 
-/// What stands for a secret in the inputs.
+/// The text of every secret in the inputs.
 const MARK: &str = "MARKED";
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
@@ -14,15 +14,15 @@ static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     folder.expect("a temporary folder")
 });
 
-/// The parts of the input are a settings file and an environment, `NAME=value` in each line.
+/// For any settings file and environment, either all settings are valid or every problem is named, and no message
+/// contains a secret.
 ///
-/// Whatever they hold, either all settings are right or every problem is named, and no secret is in
-/// what is said of either.
+/// The parts of the input are a settings file and an environment with `NAME=value` in each line.
 pub fn settings(input: &[u8]) {
     let [file, environment] = super::parts(input);
     let environment = String::from_utf8_lossy(environment);
     let variables = environment.lines().filter_map(|line| line.split_once('='));
-    // The files of this machine are left alone.
+    // Variables that name files of this machine are removed.
     let variables: Vec<_> =
         variables.filter(|(name, _)| !name.ends_with("_FILE") && *name != "DOORBELL_CONFIG").collect();
     let path = FOLDER.path().join(format!("{:?}.toml", std::thread::current().id()));
@@ -34,7 +34,7 @@ pub fn settings(input: &[u8]) {
     for need in [Need::Nothing, Need::Token] {
         let loaded = Settings::load(&sources, need);
         let is_wrong = loaded.is_err();
-        let told = match loaded {
+        let output = match loaded {
             Ok(settings) => {
                 assert!((1..=100).contains(&settings.webhook.max_connections));
                 assert!(settings.server.body_limit >= 513 * 1024);
@@ -50,14 +50,14 @@ pub fn settings(input: &[u8]) {
                 format!("{error} {error:?}")
             }
         };
-        assert!(!is_marked_as_it_may_be || !told.contains(MARK), "{told}");
+        assert!(!is_marked_as_it_may_be || !output.contains(MARK), "{output}");
         if is_wrong {
             return;
         }
     }
 }
 
-/// Whether a variable holds the mark as a part of a secret, if it holds it at all.
+/// Whether the mark in a variable, if there is one, is a part of a secret.
 fn is_secret(name: &str, value: &str) -> bool {
     let key = name.strip_prefix("DOORBELL__").map(|key| key.replace("__", ".").to_lowercase());
     let key = key.as_deref().unwrap_or(match name {
@@ -70,8 +70,8 @@ fn is_secret(name: &str, value: &str) -> bool {
     !name.contains(MARK) && (!value.contains(MARK) || is_secret_value(key, value))
 }
 
-/// Whether what is set here is a secret. The inbox's URL is one in part: its host may be shown, and
-/// the path of a file.
+/// Whether the value of this key is a secret. In the inbox URL only the password is: the host and a file's path may
+/// be shown.
 fn is_secret_value(key: &str, value: &str) -> bool {
     match key {
         "telegram.bot_token" | "webhook.secret_token" | "webhook.previous_secret_token" | "console.token" => true,
@@ -80,7 +80,7 @@ fn is_secret_value(key: &str, value: &str) -> bool {
     }
 }
 
-/// The same of a file. What is no TOML is shown in no part.
+/// Whether every mark in a file is a part of a secret. No part of a file that is not TOML is shown.
 fn is_secret_in_file(file: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(file) else { return true };
     let Ok(table) = text.parse::<toml::Table>() else { return true };

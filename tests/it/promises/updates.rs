@@ -3,13 +3,13 @@ use doorbell::update::{ChatKey, NotAnUpdate, Update};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// The update reader keeps every body as it came and, wherever `serde_json` can read one as well,
-/// finds in it what `serde_json` finds.
+/// An update keeps its body unchanged. If `serde_json` can read the body, id, kind and chat are those that
+/// `serde_json` finds.
 pub fn updates(body: &[u8]) {
     let now = Timestamp::from_second(1_700_000_000).expect("a moment");
     let read = Update::parse(Bytes::copy_from_slice(body), now);
     if let Ok(update) = &read {
-        assert_eq!(update.body, body, "kept as it came");
+        assert_eq!(update.body, body, "unchanged");
         let lifetime = SignedDuration::try_from(update.kind.lifetime()).expect("a day at most");
         assert!(update.expires_at > now && update.expires_at <= now + lifetime, "{:?}", update.expires_at);
         let _ = update.decode::<Value>();
@@ -25,7 +25,7 @@ pub fn updates(body: &[u8]) {
         assert!(matches!(read, Err(NotAnUpdate::NoId)), "{read:?}");
         return;
     };
-    // Written anew, so that no name comes twice: there the two may choose differently.
+    // Encoded again, so that no name occurs twice: the two readers may choose differently then.
     let update = Update::parse(value.to_string().into(), now).expect("it has an id");
     let kind = fields.iter().find(|(name, _)| *name != "update_id");
     assert_eq!((update.id.0, update.kind.name()), (id, kind.map_or("none", |(name, _)| name)));
@@ -38,7 +38,7 @@ pub fn updates(body: &[u8]) {
     assert_eq!(update.chat_key, expected);
 }
 
-/// The chat something happened in, else that of the message it is about.
+/// The chat of the update, or that of its message.
 fn chat(content: &Value) -> Option<i64> {
     content["chat"]["id"].as_i64().or_else(|| chat(content.get("message")?))
 }
