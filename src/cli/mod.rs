@@ -1,6 +1,5 @@
 //! The command line: one file per command, and the exit status of each.
 
-mod at_sandbox;
 mod completions;
 mod conversation;
 mod dead;
@@ -9,6 +8,7 @@ mod error;
 mod print;
 mod ring;
 mod sandbox;
+mod sandbox_option;
 mod serve;
 mod settings;
 mod webhook;
@@ -35,8 +35,8 @@ struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Act for the bot of a running `doorbell sandbox`; optionally the URL of its Bot API.
-    #[arg(long = "sandbox", global = true, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = at_sandbox::DEFAULT_URL)]
-    at_sandbox: Option<String>,
+    #[arg(long = "sandbox", global = true, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = sandbox_option::DEFAULT_URL)]
+    sandbox_url: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -69,14 +69,14 @@ enum Command {
 /// Runs the command that this process was started with.
 #[expect(clippy::print_stderr, reason = "there is no log yet")]
 pub async fn run() -> ExitCode {
-    let Cli { config, at_sandbox, command } = Cli::parse();
+    let Cli { config, sandbox_url, command } = Cli::parse();
     // Before any secret is read. The service also starts where the system refuses.
     if let Err(error) = lifecycle::disable_core_dumps() {
         eprintln!("warning: a crash may leave a core dump with the bot token in it: {error}");
     }
     let sources = Sources { config_file: config, ..Sources::of_this_process() };
     let command = command.unwrap_or(Command::Serve(serve::Arguments::default()));
-    let sources = match at_sandbox.as_deref().map(|url| at_sandbox::add_settings(url, &command, sources.clone())) {
+    let sources = match sandbox_url.as_deref().map(|url| sandbox_option::add_settings(url, &command, sources.clone())) {
         None => sources,
         Some(told) => match told.await {
             Ok(sources) => sources,

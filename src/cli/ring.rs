@@ -52,8 +52,8 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(sources, Need::Nothing)?;
     // With --sandbox its service, else the one on this machine.
-    let at_sandbox = settings.source("webhook.public_url") == Some(origin::COMMAND_LINE);
-    let from_sandbox = settings.webhook.public_url.as_ref().filter(|_| at_sandbox).map(ToString::to_string);
+    let uses_sandbox = settings.source("webhook.public_url") == Some(origin::COMMAND_LINE);
+    let from_sandbox = settings.webhook.public_url.as_ref().filter(|_| uses_sandbox).map(ToString::to_string);
     let url = target(arguments.url.as_deref().or(from_sandbox.as_deref()), &settings)?;
     let secret = secret(&settings);
     let update = update(&arguments).to_string();

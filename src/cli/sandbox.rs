@@ -9,10 +9,10 @@ use clap::Args;
 use super::error::{CommandFailure, UsageError};
 use super::print::say;
 use super::serve::log_remark;
-use super::{at_sandbox, conversation};
+use super::{conversation, sandbox_option};
 use crate::app::{App, BuildError, Dependencies, RunError};
 use crate::clock::{SharedClock, SystemClock};
-use crate::fail;
+use crate::fail_points;
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::sandbox::{Sandbox, TOKEN};
 use crate::settings::{InboxUrl, Need, Settings, Sources, origin};
@@ -56,7 +56,7 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     telemetry::init(&settings.log)?;
     log_remark(&settings);
     if let Some(order) = sources.fail_point() {
-        fail::arm(order);
+        fail_points::arm(order);
     }
 
     let clock: SharedClock = Arc::new(SystemClock);
@@ -212,5 +212,5 @@ Each message is printed here on one line. Ctrl-C stops the sandbox; nothing is l
 /// The shortest option that names this sandbox.
 fn sandbox_option(bot_api: SocketAddr) -> String {
     let url = format!("http://{bot_api}");
-    if url == at_sandbox::DEFAULT_URL { "--sandbox".to_owned() } else { format!("--sandbox={url}") }
+    if url == sandbox_option::DEFAULT_URL { "--sandbox".to_owned() } else { format!("--sandbox={url}") }
 }

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::app::{App, Dependencies};
-use crate::fail;
+use crate::fail_points;
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::settings::{Need, Settings, Sources};
 use crate::telemetry;
@@ -28,7 +28,7 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     }
     log_remark(&settings);
     if let Some(order) = sources.fail_point() {
-        fail::arm(order);
+        fail_points::arm(order);
     }
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown)?;

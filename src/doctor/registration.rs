@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::case::Case;
 use super::finding::Finding;
+use crate::humanize;
 use crate::registrar::{Drift, OffReason, RefusedToken, Status, TakeoverPolicy, explain, waiting};
 use crate::settings::{Settings, origin};
 use crate::telegram::{ApiError, Me, WebhookInfo};
-use crate::wording;
 
 /// Telegram tries again after at most 2 min: an error older than this has not come back.
 const FRESH: Duration = Duration::from_mins(3);
@@ -154,7 +154,7 @@ pub(super) fn deliveries(seen: &WebhookInfo, now: Timestamp) -> Finding {
             let means = known.map(|known| format!(". This means: {}", known.means)).unwrap_or_default();
             Finding::failed(
                 CHECK,
-                format!("{waiting}; it could not deliver {} ago: {message}{means}", wording::age(age)),
+                format!("{waiting}; it could not deliver {} ago: {message}{means}", humanize::age(age)),
                 known.map_or("Check the log of the service, and the log of the proxy in front of it.", |known| {
                     known.remedy
                 }),
@@ -166,7 +166,7 @@ pub(super) fn deliveries(seen: &WebhookInfo, now: Timestamp) -> Finding {
             "Raise webhook.max_connections (at most 100), and check how long the inbox takes to store an update.",
         ),
         (Some(message), age) => {
-            let ago = age.map(|age| format!(" {} ago", wording::age(age))).unwrap_or_default();
+            let ago = age.map(|age| format!(" {} ago", humanize::age(age))).unwrap_or_default();
             Finding::ok(CHECK, format!("{waiting}; the last error was{ago} and is over: {message}"))
         }
         (None, _) => Finding::ok(CHECK, format!("{waiting}; no error since the webhook was set")),

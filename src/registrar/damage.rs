@@ -1,5 +1,5 @@
 use super::drift::Drift;
-use crate::wording::times;
+use crate::humanize::times;
 
 /// Why a webhook that was ours must be set again.
 #[derive(Clone, Debug, PartialEq, Eq)]

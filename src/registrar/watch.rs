@@ -13,8 +13,8 @@ use super::state::{Owner, Phase, Request, Watch};
 use super::status::Status;
 use super::step::Turn;
 use crate::clock::{elapsed, later};
+use crate::humanize::times;
 use crate::telegram::{ApiError, WebhookInfo};
-use crate::wording::times;
 
 /// How often the bot's username is asked for.
 pub(super) const NAME_INTERVAL: Duration = Duration::from_hours(1);

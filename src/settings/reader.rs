@@ -12,7 +12,7 @@ use super::in_force::{Entry, Shown};
 use super::merged::{Merged, find};
 use super::problem::{Problem, Refusal};
 use super::{describe, keys, origin};
-use crate::wording;
+use crate::humanize;
 
 /// No setting waits longer than a year.
 pub(super) const YEAR: Duration = Duration::from_hours(365 * 24);
@@ -177,7 +177,7 @@ impl Reader {
 
     /// A duration within bounds.
     pub(super) fn duration(&mut self, key: &str, bounds: RangeInclusive<Duration>) -> Duration {
-        let [shortest, longest] = [bounds.start(), bounds.end()].map(|bound| wording::duration(*bound));
+        let [shortest, longest] = [bounds.start(), bounds.end()].map(|bound| humanize::duration(*bound));
         let wanted = format!("a duration with its unit, such as 30s, from {shortest} to {longest}");
         self.text(key, &wanted, |text| {
             let duration = humantime::parse_duration(text.trim()).or(Err(Refusal::default()))?;

@@ -6,13 +6,13 @@ use rustls::CertificateError;
 
 use super::client::Deadlines;
 use super::refusal;
-use crate::wording;
+use crate::humanize;
 
 /// Why a call was not carried out, named for what happens next. It never holds the bot token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     /// Telegram asks to wait. Call again after `retry_after`.
-    #[error("Telegram asks to wait {}", wording::duration(*retry_after))]
+    #[error("Telegram asks to wait {}", humanize::duration(*retry_after))]
     Throttled {
         /// How long to wait, 1 s to 24 h.
         retry_after: Duration,

@@ -24,7 +24,7 @@ use super::record::{Record, Selection};
 use super::survey::Survey;
 use super::verdict::Verdict;
 use crate::clock::{SharedClock, earlier, elapsed, later};
-use crate::fail;
+use crate::fail_points;
 use crate::settings::InboxSettings;
 use crate::update::{Update, UpdateId};
 use contents::Contents;
@@ -101,7 +101,7 @@ fn not_handled(why: Unhandled) -> InboxError {
 #[async_trait]
 impl Inbox for MemoryInbox {
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
-        fail::point("received");
+        fail_points::point("received");
         let (accepted, handled) = self.add(update.clone())?;
         let Some(mut handled) = handled else { return Ok(accepted) };
         self.queue.notify();
@@ -144,7 +144,7 @@ impl Inbox for MemoryInbox {
         if !lanes.begin_settling(lease) {
             return Err(InboxError::LeaseLost(lease));
         }
-        fail::point("before the outcome is recorded");
+        fail_points::point("before the outcome is recorded");
         if verdict == Verdict::Released {
             lanes.release(lease);
         } else {

@@ -36,7 +36,7 @@ use super::survey::Survey;
 use super::sweeping::Sweeping;
 use super::verdict::Verdict;
 use crate::clock::{SharedClock, earlier};
-use crate::fail;
+use crate::fail_points;
 use crate::settings::InboxSettings;
 use crate::telegram::BotId;
 use crate::update::{Update, UpdateId};
@@ -158,11 +158,11 @@ impl SqliteInbox {
 #[async_trait]
 impl Inbox for SqliteInbox {
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
-        fail::point("received");
+        fail_points::point("received");
         let (reply, answer) = oneshot::channel();
         self.shared.request(Request::Accept { update, reply })?;
         let accepted = answer.await.or(Err(closed()))?.outcome();
-        fail::point("acknowledged");
+        fail_points::point("acknowledged");
         accepted
     }
 

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 
+use crate::humanize;
 use crate::settings::problem::Refusal;
 use crate::settings::reader::{Reader, YEAR};
-use crate::wording;
 
 /// `[dispatch]`: how updates are handled.
 #[derive(Clone, Debug, JsonSchema)]
@@ -53,7 +53,7 @@ impl BackoffSettings {
         let first = from.duration("dispatch.backoff.first", MILLISECOND..=YEAR);
         let longest = from.duration("dispatch.backoff.longest", MILLISECOND..=YEAR);
         if longest < first {
-            let wanted = format!("no less than dispatch.backoff.first, {}", wording::duration(first));
+            let wanted = format!("no less than dispatch.backoff.first, {}", humanize::duration(first));
             from.refuse("dispatch.backoff.longest", wanted, Refusal::default());
         }
         Self { first, longest }
