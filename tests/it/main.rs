@@ -28,6 +28,7 @@ mod documents;
 mod echo_example;
 mod front_page;
 mod health;
+mod import_circles;
 mod inbox_contract;
 mod instances;
 mod log;

@@ -133,7 +133,7 @@ const READ_SECRETS: &[(&str, usize)] = &[
 ];
 
 /// The sources without their tests, each with its path below `src` and its text.
-fn sources() -> Vec<(String, String)> {
+pub(crate) fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
     let mut sources = Vec::new();
