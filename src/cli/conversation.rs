@@ -1,5 +1,5 @@
-//! Prints the messages of the sandbox to standard output, one line each. They are the output of the command, and never go
-//! to the log. The people of the sandbox are simulated, so their messages may be shown.
+//! Prints the messages of the sandbox to standard output, one line each. They are the output of the command, and are
+//! never logged. The people of the sandbox are simulated, so their messages may be shown.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;

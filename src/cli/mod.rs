@@ -60,7 +60,7 @@ enum Command {
     /// Shows updates that could not be handled; retries or discards them
     #[command(subcommand, after_help = "Examples:\n  doorbell dead list\n  doorbell dead retry --all")]
     Dead(dead::DeadCommand),
-    /// Shows the settings in force and where each came from, secrets masked
+    /// Shows the effective settings and the source of each, with secrets masked
     Settings(settings::Arguments),
     /// Prints a script with which a shell completes the commands and options
     Completions(completions::Arguments),
@@ -78,7 +78,7 @@ pub async fn run() -> ExitCode {
     let command = command.unwrap_or(Command::Serve(serve::Arguments::default()));
     let sources = match sandbox_url.as_deref().map(|url| sandbox_option::add_settings(url, &command, sources.clone())) {
         None => sources,
-        Some(told) => match told.await {
+        Some(settings) => match settings.await {
             Ok(sources) => sources,
             Err(error) => return error::report(&error),
         },

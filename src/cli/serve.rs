@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     takeover: bool,
 }
 
-/// Runs the service until it is told to stop.
+/// Runs the service until a stop is requested.
 pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Result<ExitCode> {
     let sources = if arguments.takeover { sources.with("webhook.takeover", "always") } else { sources };
     let settings = Settings::load(&sources, Need::Token)?;

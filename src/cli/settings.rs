@@ -1,4 +1,4 @@
-//! `doorbell settings`: the settings in force, and where each came from.
+//! `doorbell settings`: prints the effective settings and the source of each.
 
 use std::io::{ErrorKind, Write};
 
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: Arguments, sources: &Sources, out: &mut impl Write)
         writeln!(out, "{:#}", settings::json_schema())
     } else {
         let settings = Settings::load(sources, Need::Nothing)?;
-        let entries = settings.in_force();
+        let entries = settings.effective();
         if arguments.json {
             let entries: Vec<_> = entries.iter().map(as_json).collect();
             writeln!(out, "{:#}", json!(entries))

@@ -16,7 +16,7 @@ const FRESH: Duration = Duration::from_mins(3);
 const BACKLOG: u64 = 100;
 
 pub(super) fn settings(settings: &Settings) -> Finding {
-    let set = settings.in_force().iter().filter(|entry| entry.source != origin::DEFAULT).count();
+    let set = settings.effective().iter().filter(|entry| entry.source != origin::DEFAULT).count();
     let proxy = settings.proxy_in_words().map(|proxy| format!("; {proxy}")).unwrap_or_default();
     let remark = settings.remark().map(|remark| format!("; note: {remark}")).unwrap_or_default();
     Finding::ok("settings", format!("loaded without a problem; {set} differ from the defaults{proxy}{remark}"))

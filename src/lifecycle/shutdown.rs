@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::task::{Task, TaskEnd, TaskFailed};
 use crate::fail_points;
 
-/// Tells the service to stop, and knows the tasks for which a stop waits. Clones share their state.
+/// Requests the stop of the service, and tracks the tasks for which a stop waits. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     /// Cancelled at the soft stop: start nothing new, finish what runs.

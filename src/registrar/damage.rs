@@ -31,7 +31,8 @@ impl Damage {
         matches!(self, Self::Changed(Drift::AllowedUpdates { .. } | Drift::MaxConnections { .. }))
     }
 
-    /// What happened for the `time`-th time, what it means, what Doorbell does now, what the operator can do.
+    /// The sentences for the `time`-th occurrence: what happened, what it means, what Doorbell does, what the operator
+    /// can do.
     pub(super) fn sentence(&self, time: u32) -> String {
         let often = times(time);
         match (self, time) {
@@ -77,7 +78,7 @@ impl Damage {
         }
     }
 
-    /// The same in short, as the reason of a status.
+    /// The short form, as the reason of a status.
     pub(super) fn trouble(&self, time: u32) -> String {
         let often = times(time);
         match self {

@@ -13,7 +13,7 @@ const OVER: Duration = Duration::from_mins(3);
 /// Fewer waiting updates than this are normal traffic.
 const FEW: u64 = 100;
 
-/// This many looks in a row must find more updates than the look before.
+/// This many checks in a row must find more updates than the check before.
 const GROWING: u32 = 3;
 
 /// Finds out from `getWebhookInfo` whether Telegram can deliver, and reports each change once.
@@ -30,9 +30,9 @@ pub(super) struct Deliveries {
 /// A change that must be reported.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Report {
-    /// A trouble that was not reported yet.
+    /// A problem that was not reported yet.
     Trouble(String),
-    /// The trouble has ended.
+    /// The problem has ended.
     Over(String),
 }
 
@@ -46,7 +46,7 @@ impl Deliveries {
         self.since = since;
     }
 
-    /// Evaluates one look at the webhook. `now` is the time of day.
+    /// Evaluates one check of the webhook. `now` is the time of day.
     pub(super) fn look(&mut self, seen: &WebhookInfo, now: Timestamp) -> Option<Report> {
         let pending = seen.pending_update_count;
         self.grown = if pending > self.pending { self.grown.saturating_add(1) } else { 0 };

@@ -58,7 +58,7 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Whether this refusal is ordinary, so that nobody has to correct anything: the person blocked the bot or left the
+    /// Whether this refusal is ordinary, so that no correction is necessary: the person blocked the bot or left the
     /// chat (403), the call came too late, or its effect is there already.
     ///
     /// Telegram has no code for the last two, so they are recognised by the description.

@@ -128,7 +128,7 @@ async fn an_error_of_a_running_service_is_in_the_log_and_the_public_text_names_n
     let program = serve_echo(&telegram, &database.url, folder.path(), &[]);
     until("it is ready", async || (get(program.addr, "/readyz").status == 200).then_some(())).await;
     database.run("ALTER FUNCTION doorbell.survey_1() RENAME TO hidden_name").await;
-    let told = until("it is not ready", async || {
+    let body = until("it is not ready", async || {
         let (ready, live) = (get(program.addr, "/readyz"), get(program.addr, "/healthz"));
         for body in [&ready.body, &live.body] {
             assert!(!body.contains("survey_1") && !body.contains("function") && !body.contains("doorbell."), "{body}");
@@ -136,7 +136,7 @@ async fn an_error_of_a_running_service_is_in_the_log_and_the_public_text_names_n
         (ready.status == 503).then_some(ready.body)
     })
     .await;
-    assert!(told.contains("the inbox cannot be used now"), "{told}");
+    assert!(body.contains("the inbox cannot be used now"), "{body}");
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
     assert!(log.contains("survey_1") && log.contains("does not exist"), "the log names the function");
     database.run("ALTER FUNCTION doorbell.hidden_name() RENAME TO survey_1").await;

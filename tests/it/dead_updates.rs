@@ -12,7 +12,7 @@ use doorbell::update::Update;
 use crate::harness::waiting::until;
 use crate::harness::{FakeBotApi, TestApp, TestAppBuilder, get, message, run, serve_echo};
 
-/// Rejects every update, until it is repaired.
+/// A handler that rejects every update until the test repairs it.
 struct Rejects(Arc<AtomicBool>);
 
 #[async_trait]
@@ -38,7 +38,7 @@ async fn with_dead(ids: &[i64]) -> (TestApp, Arc<AtomicBool>) {
     (app, repaired)
 }
 
-/// Runs `doorbell dead …` beside the service, on its file.
+/// Runs `doorbell dead …` on the file of a running service.
 async fn dead(app: &TestApp, arguments: &'static [&'static str]) -> (i32, String) {
     let folder = app.folder.path().to_owned();
     let url = format!("sqlite:{}", folder.join("inbox.db").display());

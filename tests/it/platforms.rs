@@ -1,4 +1,4 @@
-//! For each platform: what its variables tell, and whether a service there takes over the webhook of another host.
+//! For each platform: what its variables report, and whether a service there takes over the webhook of another host.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use crate::harness::{Program, count_calls, run, start_sandbox, until};
 
-/// What a service does about the webhook of another host.
+/// The reaction of a service to the webhook of another host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Behaviour {
     TakesOver,
-    /// It leaves it alone, and would register its own where there is none.
+    /// It does not replace it, and would register its own if there were none.
     LeavesAlone,
-    /// It leaves it alone, and says that it is a preview and what shows that.
+    /// It does not replace it, and says that it is a preview and which variable shows that.
     IsPreview(&'static str),
 }
 use Behaviour::{IsPreview, LeavesAlone, TakesOver};
@@ -23,7 +23,7 @@ use Behaviour::{IsPreview, LeavesAlone, TakesOver};
 struct Deployment {
     name: Option<&'static str>,
     variables: &'static [(&'static str, &'static str)],
-    /// The public URL with the variables that tell it.
+    /// The public URL with the variables that contain it.
     url: Option<(&'static str, &'static str)>,
     behaviour: Behaviour,
 }

@@ -24,7 +24,7 @@ use crate::harness::{
 /// answer, file and command line.
 const UNKNOWN_TOKEN: &str = "123456789:AAtest-CANARY-0123456789-CANARY";
 const ADMIN: &str = "the-operators-CANARY";
-/// A word in every text of a person and in every malformed request. It must not appear in the log.
+/// A text that every message of a person and every malformed request contains. It must not appear in the log.
 const PERSONAL: &str = "MARKED";
 
 /// A Bot API that answers each call with the next of these answers.

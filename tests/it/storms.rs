@@ -86,7 +86,7 @@ fn warnings(log: &FilePath) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_telegram_is_away_one_call_at_a_time_probes_it_and_few_lines_are_logged() {
     const CHATS: i64 = 200;
-    /// The default of `dispatch.concurrency`: so many calls are being made when the first one fails.
+    /// The default of `dispatch.concurrency`: the number of calls in progress when the first one fails.
     const AT_ONCE: usize = 64;
     let (telegram, url) = FakeApi::start().await;
     let folder = tempfile::tempdir().unwrap();
@@ -172,7 +172,7 @@ async fn a_full_inbox_is_logged_once_and_its_end_too() {
         let said = std::fs::read_to_string(&log).unwrap();
         (said.matches("the inbox has room again").count() == 1).then_some(())
     };
-    waiting::until("there is room", over).await;
+    waiting::until("there is free space", over).await;
     assert_eq!(logged(&log, "the inbox is full").await, 1);
 }
 
@@ -198,16 +198,16 @@ async fn a_lack_of_file_descriptors_is_logged_once_and_its_end_too() {
         held.push(TcpStream::connect(program.addr).await.unwrap());
     }
     logged(&log, "connections cannot be accepted").await;
-    // The listener tries ten times a second, and no new connection is served.
+    // The listener retries ten times a second, and serves no new connection.
     let served = tokio::time::timeout(Duration::from_secs(1), fetch(program.addr, "/healthz")).await;
     assert!(served.is_err(), "no descriptor is left: {served:?}");
     drop(held);
-    let told = async || {
+    let recovered = async || {
         let served = fetch(program.addr, "/healthz").await.status == 200;
         let said = std::fs::read_to_string(&log).unwrap();
         (served && said.contains("connections can be accepted again")).then_some(said)
     };
-    let said = waiting::until("it serves again", told).await;
+    let said = waiting::until("it serves again", recovered).await;
     assert_eq!(said.matches("connections cannot be accepted").count(), 1);
     let over = said.lines().find(|line| line.contains("can be accepted again")).unwrap();
     let over: Value = serde_json::from_str(over).unwrap();

@@ -1,5 +1,5 @@
-//! A service with a failed task does not go on and report itself healthy: the program ends with exit status 1 and names
-//! the task. Every value of `Task` is killed once. Release builds have no points at which a task could be told to fail.
+//! A service with a failed task must not continue and report itself healthy: the program ends with exit status 1 and
+//! names the task. Every value of `Task` is killed once. Release builds have no fail points.
 #![cfg(debug_assertions)]
 
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::harness::{
 /// The platform restarts what has ended; each second before the end is a second without the bot.
 const SOON: Duration = Duration::from_secs(5);
 
-/// The command and the inbox with which a task runs. A new task does not compile here until it has them.
+/// The command and the inbox with which a task runs. A new task needs a line here, or the test does not compile.
 fn home(task: Task) -> Home {
     match task {
         Task::Listener
@@ -128,7 +128,7 @@ async fn a_panic_outside_the_handler_costs_an_attempt_and_delays_no_chat_and_no_
         let mut program = serve_echo(&telegram, url, folder.path(), &fails);
         let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
         for id in 1..=2 {
-            line.send(&message(id, 7, &format!("/echo {id}"))).await.expect("it is heard");
+            line.send(&message(id, 7, &format!("/echo {id}"))).await.expect("it is sent");
             assert_eq!(line.answer().await.expect("an answer").status, 200);
         }
         telegram.until("both are handled", |telegram| telegram.last(7).as_deref() == Some("2")).await;

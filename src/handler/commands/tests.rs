@@ -94,7 +94,7 @@ fn until_the_bots_name_is_known_a_command_that_names_a_bot_is_answered_in_privat
 }
 
 #[test]
-fn what_is_no_message_of_the_known_shape_gets_no_answer() {
+fn a_body_of_unknown_shape_gets_no_answer() {
     let commands = service(known("my_bot"));
     let start = message("private", "/start");
     for update in [
@@ -118,7 +118,7 @@ fn a_command_in_a_caption_is_answered_as_one_in_a_text() {
 }
 
 #[test]
-fn the_fallback_answers_whatever_a_person_says_in_private_and_no_service_message() {
+fn the_fallback_answers_every_private_message_and_no_service_message() {
     let commands = service(known("my_bot"));
     let in_chat = |kind: &str, name: &str, value: Value| {
         let mut message = json!({ "message_id": 1, "date": 1, "chat": { "id": 5, "type": kind }, "from": { "id": 5 } });
@@ -210,8 +210,8 @@ fn a_renamed_bot_answers_to_its_new_name() {
 fn a_message_without_a_sender_is_answered_with_empty_values() {
     let commands =
         Commands::new(&[command("start", None, "[{{ user.first_name }}{{ user.id }}]")], &[], None, known("b"));
-    let from_nobody = json!({ "chat": { "id": 5, "type": "supergroup" }, "text": "/start" });
-    assert_eq!(text(&commands.unwrap(), &from_nobody).unwrap(), "[]");
+    let without_sender = json!({ "chat": { "id": 5, "type": "supergroup" }, "text": "/start" });
+    assert_eq!(text(&commands.unwrap(), &without_sender).unwrap(), "[]");
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn the_fallback_does_not_talk_to_bots() {
 }
 
 #[test]
-fn a_template_that_takes_without_end_is_found_at_the_start_or_its_update_is_rejected() {
+fn an_endless_template_is_found_at_the_start_or_its_update_is_rejected() {
     let nested = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a }}{% endfor %}{% endfor %}";
     for template in [nested, "{{ 'x' * 90000000 }}"] {
         let [problem] = &problems(template)[..] else { panic!("{template}") };
@@ -299,7 +299,7 @@ fn a_reply_that_shows_nothing_is_not_sent() {
 }
 
 #[test]
-fn every_problem_of_every_template_is_told_at_once() {
+fn every_problem_of_every_template_is_reported_at_once() {
     let declared = [
         command("start", None, "{{ user.frist_name }} {{ name }} {{ args }}"),
         command("fine", None, "{% for i in range(2) %}{{ loop.index }}{% endfor %}{{ bot.username }}"),
@@ -307,7 +307,7 @@ fn every_problem_of_every_template_is_told_at_once() {
     ];
     let fallback = reply("{{ args | shout }}", Some("BBCode"));
     let problems = Commands::new(&declared, &[], Some(&fallback), Identity::default()).unwrap_err();
-    let told: Vec<_> = problems.iter().map(|problem| (problem.key.as_str(), problem.to_string())).collect();
+    let shown: Vec<_> = problems.iter().map(|problem| (problem.key.as_str(), problem.to_string())).collect();
     for (at, key, words) in [
         (0, "command[0].reply", "`name` is unknown"),
         (1, "command[0].reply", "`user.frist_name` is unknown; wanted: `user.first_name` is the nearest"),
@@ -315,9 +315,9 @@ fn every_problem_of_every_template_is_told_at_once() {
         (3, "fallback.parse_mode", "`BBCode` is unknown; wanted: one of HTML, MarkdownV2, Markdown"),
         (4, "fallback.reply", "unknown filter"),
     ] {
-        assert!(told[at].0 == key && told[at].1.contains(words), "{:?}", told[at]);
+        assert!(shown[at].0 == key && shown[at].1.contains(words), "{:?}", shown[at]);
     }
-    assert_eq!(told.len(), 5);
+    assert_eq!(shown.len(), 5);
 }
 
 #[test]
@@ -372,7 +372,7 @@ fn a_template_that_names_something_unknown_is_a_problem() {
 }
 
 #[test]
-fn a_template_that_fails_on_a_message_rejects_it_and_tells_nothing_of_it() {
+fn a_template_that_fails_on_a_message_rejects_it_and_does_not_quote_it() {
     let commands =
         Commands::new(&[command("roll", None, "{{ 6 // (args | length - 3) }}")], &[], None, Identity::default())
             .unwrap();
@@ -429,7 +429,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_a_person_writes_telegram_takes_the_reply(name in "\\PC*", said in "\\PC+") {
+    fn telegram_accepts_the_reply_to_any_text(name in "\\PC*", said in "\\PC+") {
         for (mode, template) in [
             ("HTML", "<b>{{ args }}</b> <i>{{ user.first_name }}.</i>"),
             ("MarkdownV2", r"*{{ args }}* \- __{{ user.first_name }}\.__"),

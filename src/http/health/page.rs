@@ -6,7 +6,7 @@ use axum::response::Html;
 
 use super::state::{Health, InboxDepth};
 
-/// `GET /`: tells a person with a browser what this is and what its status is. It shows nothing that `/healthz` does not
+/// `GET /`: a page for people that shows what this service is and its status. It shows nothing that `/healthz` does not
 /// show. The status is always 200, because `/healthz` is for programs.
 pub(super) async fn show(State(health): State<Arc<Health>>) -> Html<String> {
     let status = if health.is_stopping() { "The service is stopping." } else { "The service is running." };

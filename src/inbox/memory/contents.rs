@@ -9,7 +9,7 @@ use super::dead_letters::DeadLetters;
 use super::open_update::OpenUpdate;
 use crate::update::UpdateId;
 
-/// How many ids of updates that ended are remembered at most, the latest: 32 bytes each.
+/// The limit of stored ids of ended updates. The latest are stored, at 32 bytes each.
 const REMEMBERED: usize = 1_000_000;
 
 #[derive(Default)]

@@ -27,7 +27,7 @@ pub(super) struct DeadLetters {
 type Age = (Timestamp, u64);
 
 impl DeadLetters {
-    /// Adds an update. Returns those that were dropped to make room.
+    /// Adds an update. Returns those that were dropped in exchange.
     pub(super) fn add(&mut self, update: OpenUpdate) -> Vec<UpdateId> {
         self.added += 1;
         let (id, age) = (update.update.id, (update.update.received_at, self.added));

@@ -1,5 +1,5 @@
-//! Stores updates in memory only, for places without a disk. An update is acknowledged when it has been *handled*, so
-//! Telegram's own queue, which keeps an unacknowledged update for 24 h, is the durable store.
+//! Stores updates in memory only, for platforms without a disk. An update is acknowledged when it has been *handled*,
+//! so Telegram's own queue, which keeps an unacknowledged update for 24 h, is the durable store.
 
 mod contents;
 mod dead_letters;
@@ -31,7 +31,7 @@ use contents::Contents;
 use open_update::OpenUpdate;
 
 /// How long a request waits until its update has been handled. Telegram waits 60 s, proxies often 30 s. A request that
-/// comes later finds the update still in work, or done.
+/// comes later finds the update still in progress, or done.
 const PATIENCE: Duration = Duration::from_secs(25);
 
 /// An inbox whose contents end with the process.
@@ -78,7 +78,7 @@ impl MemoryInbox {
         Ok((Accepted::Stored, Some(handled)))
     }
 
-    /// Removes an update that is not claimed. Whether it was removed.
+    /// Removes an update that is not claimed. Returns whether it was removed.
     fn withdraw(&self, update: &Update) -> bool {
         let mut contents = self.contents.lock();
         let withdrawn = self.queue.lanes().withdraw(update.chat_key, update.id);
@@ -132,7 +132,7 @@ impl Inbox for MemoryInbox {
         let delivery = |lease: Lease| {
             let open = contents.open.get(&lease.update_id)?;
             let (update, calls_left) = (open.update.clone(), open.calls_left.clone());
-            // A crash loses this inbox, so no update has been through one.
+            // A crash loses this inbox, so no update has survived one.
             Some(Delivery { update, attempt: open.attempts + 1, lease, calls_left, crash_count: 0 })
         };
         Ok(self.queue.claim(limit).into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())

@@ -17,10 +17,10 @@ pub(super) struct OpenUpdate {
 }
 
 impl OpenUpdate {
-    /// Tells all requests that the update has been handled.
+    /// Reports to all requests that the update has been handled.
     pub(super) fn acknowledge(&mut self) {
         for request in self.requests.drain(..) {
-            // A request whose client has gone away is not waiting any more.
+            // A request whose client has disconnected no longer waits.
             let _ = request.send(());
         }
     }

@@ -20,7 +20,7 @@ use crate::fail_points;
 use crate::lifecycle::{Shutdown, Task, TaskEnd};
 use crate::telemetry::Storm;
 
-/// How often the writer tidies up and looks for changes that other processes made.
+/// How often the writer cleans up and checks for changes by other processes.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// Starts the writer's thread.
@@ -168,7 +168,7 @@ impl Writer<'_> {
         replies.send();
     }
 
-    /// Tells all requests that the commit failed. What was claimed stays claimed.
+    /// Reports to all requests that the commit failed. What was claimed stays claimed.
     fn refuse(&mut self, requests: &mut Vec<Request>, error: rusqlite::Error) {
         if let Some(batches) = self.failing.event() {
             tracing::error!(%error, batches, "the inbox could not be written; nothing in these batches was acknowledged");

@@ -14,7 +14,7 @@ pub struct CommandSettings {
     /// The command's name, without the slash: 1 to 32 of a-z 0-9 _.
     #[schemars(regex(pattern = "^[a-z0-9_]{1,32}$"))]
     pub name: String,
-    /// What Telegram shows beside the name. A command without a description is hidden.
+    /// The text that Telegram shows next to the name. A command without a description is hidden.
     #[schemars(with = "String")]
     pub description: Option<String>,
     /// The reply.

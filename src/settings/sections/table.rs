@@ -7,7 +7,7 @@ use crate::settings::problem::Refusal;
 use crate::settings::reader::Reader;
 use crate::settings::{describe, keys};
 
-/// One such list.
+/// A list of tables.
 pub(super) struct Tables {
     /// Its key.
     pub(super) key: &'static str,
@@ -64,7 +64,7 @@ impl<'a> Fields<'a> {
         Some(ReplySettings { reply: text?, parse_mode, buttons })
     }
 
-    /// A text that must be there.
+    /// A required text.
     pub(super) fn required<T>(
         &mut self,
         name: &str,

@@ -268,12 +268,12 @@ fn an_unknown_kind_of_update_is_a_warning_with_the_nearest_name_unless_none_is_k
     let kinds = |list: &'static str| sources(&[("DOORBELL__WEBHOOK__ALLOWED_UPDATES", list)]);
     let settings = Settings::load(&kinds("['Message', 'callback_qery', 'from_tomorrow']"), Need::Nothing).unwrap();
     assert_eq!(settings.webhook.allowed_updates, ["message", "callback_qery", "from_tomorrow"]);
-    let told: Vec<_> = settings.warnings.iter().map(|warning| (&*warning.found, warning.hint.as_deref())).collect();
+    let shown: Vec<_> = settings.warnings.iter().map(|warning| (&*warning.found, warning.hint.as_deref())).collect();
     let expected = [
         ("the unknown kind \"callback_qery\"", Some("the nearest is \"callback_query\"")),
         ("the unknown kind \"from_tomorrow\"", None),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(shown, expected);
     assert_eq!(problems(&kinds("['mesage', 'from_tomorrow']")).len(), 1);
     let known = Settings::load(&kinds("['subscription', 'stopped_message_generation']"), Need::Nothing).unwrap();
     assert_eq!(known.warnings, []);

@@ -1,5 +1,5 @@
-//! The 200 follows the disk: it waits for a slow disk, is not given on a failing or full disk, and comes back without
-//! help when the disk works again.
+//! A 200 depends on the disk: it waits for a slow disk, and is not sent on a failing or full disk. When the disk works
+//! again, so does the service, without a restart.
 
 mod trouble;
 
@@ -119,7 +119,7 @@ async fn a_failing_disk_gives_503_and_no_false_200_and_the_service_recovers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_gives_503_corrupts_nothing_and_the_service_recovers() {
     let small = SmallDisk::mount();
-    // Where nothing may be mounted, the writes are made to fail.
+    // Without the right to mount a disk, the test makes the writes fail.
     let trouble = if small.is_none() { Trouble::build("a full disk") } else { None };
     let mut service = match (&small, &trouble) {
         (Some(disk), _) => Service::start(Some(disk.0.path()), &[]).await,
@@ -158,7 +158,7 @@ async fn a_full_disk_gives_503_corrupts_nothing_and_the_service_recovers() {
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// None where nothing may be mounted.
+    /// `None` without the right to mount it.
     fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut mount = Command::new("mount");
@@ -166,11 +166,11 @@ impl SmallDisk {
         mounted.is_ok_and(|mounted| mounted.status.success()).then(|| Self(folder))
     }
 
-    /// Fills what is left of it, or makes room again.
+    /// Fills the rest of the disk, or frees it again.
     fn fill(&self, full: bool) {
         let filler = self.0.path().join("filler");
         if full {
-            let full = std::fs::write(filler, vec![0; 5 << 20]).expect_err("there is less room");
+            let full = std::fs::write(filler, vec![0; 5 << 20]).expect_err("there is less free space");
             assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
         } else {
             std::fs::remove_file(filler).expect("it is there");

@@ -39,7 +39,7 @@ pub fn assert_no_secret(what: &str, said: impl AsRef<[u8]>) {
     }
 }
 
-/// Fails the test when an SQLite inbox or a file beside it contains a secret.
+/// Fails the test when an SQLite inbox or one of its journal files contains a secret.
 pub fn assert_no_secret_in_inbox(path: &Path) {
     for file in ["", "-wal", "-shm"].map(|ending| format!("{}{ending}", path.display())) {
         if let Ok(said) = std::fs::read(&file) {
@@ -76,8 +76,8 @@ impl Watch {
 
     /// Fails the test when a line of any service contained a secret.
     pub fn assert_no_secret(&self) {
-        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(std::thread::panicking() || told.is_empty(), "the log contains a secret: {told:#?}");
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(std::thread::panicking() || lines.is_empty(), "the log contains a secret: {lines:#?}");
     }
 }
 
