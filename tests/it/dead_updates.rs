@@ -66,8 +66,8 @@ async fn dead_letter_updates_are_listed_and_shown_while_the_service_runs() {
 async fn a_retried_dead_letter_update_is_handled_by_the_running_service() {
     let (app, repaired) = with_dead(&[11, 12]).await;
     repaired.store(true, Ordering::SeqCst);
-    let (code, said) = dead(&app, &["retry", "12"]).await;
-    assert!(code == 0 && said.contains("1 dead-letter update was queued again"), "{said}");
+    let (code, output) = dead(&app, &["retry", "12"]).await;
+    assert!(code == 0 && output.contains("1 dead-letter update was queued again"), "{output}");
     let replied = app.sandbox.until(|sandbox| sandbox.messages(Some(7)).iter().any(|message| message.bot));
     tokio::time::timeout(Duration::from_secs(10), replied).await.expect("a reply in time");
     app.drain().await;

@@ -74,10 +74,10 @@ async fn the_log_says_how_many_lines_a_late_reader_has_lost() {
             }
         }
     });
-    let said =
+    let line =
         tokio::time::timeout(Duration::from_secs(20), report).await.expect("in time").expect("the loss is reported");
-    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert!(said["lines"].as_u64().is_some_and(|lines| lines > 100), "{said}");
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(line["lines"].as_u64().is_some_and(|lines| lines > 100), "{line}");
     program.signal("TERM");
     assert_eq!(program.ended(Duration::from_secs(15)).code(), Some(0));
     reading.join().expect("the last line was read");

@@ -79,7 +79,7 @@ async fn the_count_of_sends_survives_a_restart() {
         app.drain().await;
         assert_eq!(count_calls(&telegram, "sendMessage"), sent);
         app.allow_unfinished_work = sent < 3;
-        app.stop().await.expect("it stops well");
+        app.stop().await.expect("it stops without an error");
     }
 }
 
@@ -112,7 +112,7 @@ async fn after_a_restart_the_calls_continue_with_the_one_that_failed() {
     app.drain().await;
     assert_eq!(app.replies(7), ["one"]);
     app.allow_unfinished_work = true;
-    app.stop().await.expect("it stops well");
+    app.stop().await.expect("it stops without an error");
     drop(app);
     clock.advance(Duration::from_secs(30));
     let app = service(&clock, &telegram, &folder, 3).await;
@@ -131,7 +131,7 @@ async fn a_call_in_flight_at_the_hard_stop_counts_as_sent_and_a_waiting_one_does
     waiting::until("both are in progress", async || (app.survey().await.held == 2).then_some(())).await;
     app.allow_unfinished_work = true;
     app.shutdown.stop_hard();
-    app.stop_by_itself().await.expect("it stops well");
+    app.stop_by_itself().await.expect("it stops without an error");
     drop(app);
     clock.advance(Duration::from_secs(30));
     let app = service(&clock, &telegram, &folder, 1).await;

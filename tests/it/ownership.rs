@@ -52,7 +52,7 @@ async fn of_two_production_services_the_newest_keeps_the_webhook_and_the_older_s
     let ready = fetch(older.addr, "/readyz").await;
     assert!(ready.status == 503 && ready.body.contains(&host(&newer)), "{ready:?}");
 
-    newer.stop().await.expect("it stops well");
+    newer.stop().await.expect("it stops without an error");
     clock.advance(300, 1).await;
     assert_eq!(count_calls(&sandbox, "setWebhook"), 2, "what leads to a service that is gone is still not ours");
     sandbox.start_polling_copy();
@@ -155,7 +155,7 @@ async fn a_preview_without_a_token_serves_its_health_and_says_so() {
     assert!(webhook["says"].as_str().is_some_and(|says| says.contains("preview without a bot token")));
     assert_eq!(post(app.addr, Some("anything"), b"{\"update_id\": 1}").await.status, 404);
     assert_eq!(log.lines("preview without a bot token").len(), 1);
-    app.stop().await.expect("it stops well");
+    app.stop().await.expect("it stops without an error");
     assert!(sandbox.calls().is_empty());
 }
 
@@ -182,7 +182,7 @@ async fn ten_instances_that_start_together_agree_without_a_storm_or_noise() {
     assert_eq!(about_the_webhook(" WARN ") + about_the_webhook("ERROR"), 0);
 
     for instance in &mut instances {
-        instance.stop().await.expect("it stops well");
+        instance.stop().await.expect("it stops without an error");
     }
     assert!(sandbox.webhook().is_some());
     assert_eq!(count_calls(&sandbox, "deleteWebhook"), 0);

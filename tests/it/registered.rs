@@ -42,7 +42,7 @@ async fn a_public_url_with_a_path_is_registered_with_its_path() {
 #[tokio::test]
 async fn stopping_never_removes_the_webhook() {
     let mut app = TestApp::spawn().await;
-    app.stop().await.expect("it stops well");
+    app.stop().await.expect("it stops without an error");
     assert!(app.sandbox.webhook().is_some());
     assert!(app.sandbox.calls().iter().all(|call| call.method != "deleteWebhook"));
 }

@@ -127,5 +127,5 @@ async fn a_connection_is_kept_and_its_last_response_says_close() {
         assert_eq!(wire.closed().await, "");
     }
     assert_eq!(idle.closed().await, "", "a connection that stays idle is closed");
-    app.stop_by_itself().await.expect("it stops well");
+    app.stop_by_itself().await.expect("it stops without an error");
 }

@@ -179,7 +179,7 @@ async fn a_hanging_handler_is_cancelled_after_the_grace_period_which_costs_no_at
         }
     };
     waiting::soon("the grace period is over", stopped).await;
-    app.stop_by_itself().await.expect("it stops well");
+    app.stop_by_itself().await.expect("it stops without an error");
     let file = folder.path().join("inbox.db");
     drop(app);
     assert_eq!(attempts(&file), [0]);

@@ -225,7 +225,7 @@ async fn a_secret_is_changed_without_losing_an_update() {
     }
     sandbox.idle().await;
     old.drain().await;
-    old.stop().await.expect("it stops well");
+    old.stop().await.expect("it stops without an error");
     new.drain().await;
     for chat in 1..=60 {
         assert_eq!(new.replies(chat).len(), 1, "chat {chat}");

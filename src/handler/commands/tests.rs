@@ -63,7 +63,7 @@ fn problems(template: &str) -> Vec<TemplateProblem> {
 #[test]
 fn a_command_is_answered_where_it_is_meant_for_this_bot() {
     let commands = service(known("My_Bot"));
-    for (chat, said, answer) in [
+    for (chat, written, answer) in [
         ("private", "/start", Some("start []")),
         ("private", "/Start payload", Some("start [payload]")),
         ("private", "/start\npayload  x ", Some("start [payload  x]")),
@@ -79,7 +79,7 @@ fn a_command_is_answered_where_it_is_meant_for_this_bot() {
         ("group", "hello", None),
         ("", "hello", None),
     ] {
-        assert_eq!(text(&commands, &message(chat, said)).as_deref(), answer, "{said:?} in {chat:?}");
+        assert_eq!(text(&commands, &message(chat, written)).as_deref(), answer, "{written:?} in {chat:?}");
     }
 }
 
@@ -125,10 +125,15 @@ fn the_fallback_answers_every_private_message_and_no_service_message() {
         message[name] = value;
         message
     };
-    for said in ["sticker", "photo", "voice", "location", "contact", "video_note", "document", "dice", "poll", "story"]
+    for written in
+        ["sticker", "photo", "voice", "location", "contact", "video_note", "document", "dice", "poll", "story"]
     {
-        assert_eq!(text(&commands, &in_chat("private", said, json!({}))).as_deref(), Some("fallback []"), "{said}");
-        assert_eq!(text(&commands, &in_chat("group", said, json!({}))), None, "{said} in a group");
+        assert_eq!(
+            text(&commands, &in_chat("private", written, json!({}))).as_deref(),
+            Some("fallback []"),
+            "{written}"
+        );
+        assert_eq!(text(&commands, &in_chat("group", written, json!({}))), None, "{written} in a group");
     }
     let captioned = in_chat("private", "caption", json!("look"));
     assert_eq!(text(&commands, &captioned).as_deref(), Some("fallback [look]"));
@@ -191,9 +196,9 @@ fn a_press_is_acknowledged_also_where_its_reply_cannot_be_rendered() {
 #[test]
 fn a_reply_in_a_channels_direct_messages_names_their_topic() {
     let commands = service(known("my_bot"));
-    let said = json!({ "chat": { "id": -100, "type": "supergroup", "is_direct_messages": true }, "text": "/start",
+    let update = json!({ "chat": { "id": -100, "type": "supergroup", "is_direct_messages": true }, "text": "/start",
         "direct_messages_topic": { "topic_id": 4_294_967_297_i64 } });
-    assert_eq!(call(&commands, &said).unwrap().params["direct_messages_topic_id"], 4_294_967_297_i64);
+    assert_eq!(call(&commands, &update).unwrap().params["direct_messages_topic_id"], 4_294_967_297_i64);
 }
 
 #[test]
@@ -217,11 +222,11 @@ fn a_message_without_a_sender_is_answered_with_empty_values() {
 #[test]
 fn the_fallback_does_not_talk_to_bots() {
     let commands = service(known("my_bot"));
-    let mut said = message("private", "hello");
-    said["from"]["is_bot"] = json!(true);
-    assert_eq!(text(&commands, &said), None);
-    said["text"] = json!("/start");
-    assert_eq!(text(&commands, &said).unwrap(), "start []");
+    let mut update = message("private", "hello");
+    update["from"]["is_bot"] = json!(true);
+    assert_eq!(text(&commands, &update), None);
+    update["text"] = json!("/start");
+    assert_eq!(text(&commands, &update).unwrap(), "start []");
 }
 
 #[test]
@@ -233,10 +238,10 @@ fn an_endless_template_is_found_at_the_start_or_its_update_is_rejected() {
     }
     let square = command("start", None, "{% for a in args %}{% for b in args %}{{ b }}{% endfor %}{% endfor %}");
     let commands = Commands::new(&[square], &[], None, Identity::default()).unwrap();
-    let said =
+    let update =
         |length| json!({ "update_id": 1, "message": message("private", &format!("/start {}", "y".repeat(length))) });
-    assert_eq!(handled(&commands, &said(50)).unwrap().len(), 1);
-    let Err(HandlerError::Reject(reason)) = handled(&commands, &said(4000)) else { panic!("it was rendered") };
+    assert_eq!(handled(&commands, &update(50)).unwrap().len(), 1);
+    let Err(HandlerError::Reject(reason)) = handled(&commands, &update(4000)) else { panic!("it was rendered") };
     assert!(reason.contains("fuel") && !reason.contains("yy"), "{reason}");
 }
 
@@ -258,16 +263,16 @@ fn a_reply_goes_to_the_topic_it_was_asked_in_with_its_buttons() {
         vec![BTreeMap::from([("text".to_owned(), "Site".to_owned()), ("url".to_owned(), "https://e.org".to_owned())])];
     let fallback = ReplySettings { buttons: vec![row], ..reply("<b>hi</b>", Some("html")) };
     let commands = Commands::new(&[], &[], Some(&fallback), Identity::default()).unwrap();
-    let mut said = message("private", "x");
-    said["message_thread_id"] = json!(9);
+    let mut update = message("private", "x");
+    update["message_thread_id"] = json!(9);
     let expected = json!({
         "chat_id": 5, "text": "<b>hi</b>", "parse_mode": "HTML",
         "reply_markup": { "inline_keyboard": [[{ "text": "Site", "url": "https://e.org" }]] },
     });
-    let plain = call(&commands, &said).unwrap();
+    let plain = call(&commands, &update).unwrap();
     assert_eq!((plain.method.as_str(), Value::from(plain.params)), ("sendMessage", expected));
-    said["is_topic_message"] = json!(true);
-    assert_eq!(call(&commands, &said).unwrap().params["message_thread_id"], 9);
+    update["is_topic_message"] = json!(true);
+    assert_eq!(call(&commands, &update).unwrap().params["message_thread_id"], 9);
 }
 
 #[test]
@@ -280,8 +285,8 @@ fn what_a_person_wrote_is_escaped_and_the_template_is_not() {
         ("MarkdownV2", "*{{ args | e }}* {{ chat.id * -1 }}", r"*\<i\> \& \_x\_* \-5"),
         ("Markdown", "*x* {{ args }}", r"*x* <i> & \_x\_"),
     ] {
-        let said = message("private", "<i> & _x_");
-        assert_eq!(text(&with_markup(template, parse_mode), &said).unwrap(), answer, "{template}");
+        let written = message("private", "<i> & _x_");
+        assert_eq!(text(&with_markup(template, parse_mode), &written).unwrap(), answer, "{template}");
     }
 }
 
@@ -417,11 +422,11 @@ fn a_long_text_is_cut_to_one_message_and_its_markup_stays_whole() {
 
 proptest! {
     #[test]
-    fn no_text_of_a_person_does_harm(said in any::<String>(), name in any::<String>(), known_bot in any::<bool>()) {
+    fn no_text_of_a_person_does_harm(written in any::<String>(), name in any::<String>(), known_bot in any::<bool>()) {
         let commands = service(if known_bot { known(&name) } else { Identity::default() });
         for chat in ["private", "group"] {
-            for said in [said.clone(), format!("/start{said}"), format!("/start@{said}"), format!("/{said}")] {
-                let mut message = message(chat, &said);
+            for written in [written.clone(), format!("/start{written}"), format!("/start@{written}"), format!("/{written}")] {
+                let mut message = message(chat, &written);
                 message["from"]["first_name"] = json!(name);
                 call(&commands, &message);
             }
@@ -429,27 +434,27 @@ proptest! {
     }
 
     #[test]
-    fn telegram_accepts_the_reply_to_any_text(name in "\\PC*", said in "\\PC+") {
+    fn telegram_accepts_the_reply_to_any_text(name in "\\PC*", written in "\\PC+") {
         for (mode, template) in [
             ("HTML", "<b>{{ args }}</b> <i>{{ user.first_name }}.</i>"),
             ("MarkdownV2", r"*{{ args }}* \- __{{ user.first_name }}\.__"),
             ("Markdown", "*x* {{ args }} {{ user.first_name }}."),
         ] {
-            let mut message = message("private", &said);
+            let mut message = message("private", &written);
             message["from"]["first_name"] = json!(name);
             if let Some(text) = text(&with_markup(template, mode), &message) {
                 // A backslash at the end of a value is the one thing that Markdown cannot write.
-                let cannot_be_written = mode == "Markdown" && [&said, &name].iter().any(|value| value.contains('\\'));
+                let cannot_be_written = mode == "Markdown" && [&written, &name].iter().any(|value| value.contains('\\'));
                 prop_assert!(cannot_be_written || crate::telegram::markup::visible_text(mode, &text).is_ok(), "{}", text);
             }
         }
     }
 
     #[test]
-    fn with_parse_mode_html_a_name_can_never_open_a_tag(name in any::<String>(), said in "\\PC+") {
+    fn with_parse_mode_html_a_name_can_never_open_a_tag(name in any::<String>(), written in "\\PC+") {
         let template = "<a href=\"https://e.org/{{ args }}\">{{ user.first_name }}</a>{{ user.first_name | title | e }}";
         let commands = with_markup(template, "HTML");
-        let mut message = message("private", &said);
+        let mut message = message("private", &written);
         message["from"]["first_name"] = json!(name);
         let answer = text(&commands, &message).unwrap_or_else(|| "<></>".to_owned());
         prop_assert_eq!(answer.matches('<').count(), 2);

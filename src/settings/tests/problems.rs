@@ -16,16 +16,16 @@ fn every_problem_is_reported_at_once() {
         "telegram.bot_token",
     ];
     assert_eq!(keys, expected);
-    let said = error.to_string();
+    let text = error.to_string();
     assert!(
-        said.starts_with("the settings have 6 problems\n\nserver.prot (file ") && said.contains(", line 2)"),
-        "{said}"
+        text.starts_with("the settings have 6 problems\n\nserver.prot (file ") && text.contains(", line 2)"),
+        "{text}"
     );
     assert!(
-        said.contains("the nearest is server.port") && said.contains("the nearest is DOORBELL__SERVER__HOST"),
-        "{said}"
+        text.contains("the nearest is server.port") && text.contains("the nearest is DOORBELL__SERVER__HOST"),
+        "{text}"
     );
-    assert!(!said.contains('!'), "{said}");
+    assert!(!text.contains('!'), "{text}");
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn hints_say_what_to_do() {
         ("TELEGRAM_BOT_TOKEN", &format!("{TOKEN}\n"), "remove the white space or line break"),
         ("TELEGRAM_BOT_TOKEN", &format!("\"{TOKEN}\""), "remove the quotation marks"),
     ] {
-        let said = problem(&[(variable, value)]).hint.unwrap();
-        assert!(said.contains(hint), "{variable}: {said}");
+        let shown = problem(&[(variable, value)]).hint.unwrap();
+        assert!(shown.contains(hint), "{variable}: {shown}");
     }
     let reserved = problem(&[("RENDER", "true"), ("PORT", "18012")]);
     assert!(reserved.hint.unwrap().contains("10000"));
@@ -167,8 +167,8 @@ fn quotation_marks_around_the_name_of_a_profile_or_a_file_are_reported() {
         ("DOORBELL_CONFIG", "'/nowhere/my.toml'"),
         ("ADMIN_TOKEN_FILE", "\"/nowhere/token\""),
     ] {
-        let said = problem(&[(variable, value)]).hint.unwrap_or_default();
-        assert!(said.contains("remove the quotation marks"), "{variable}: {said}");
+        let shown = problem(&[(variable, value)]).hint.unwrap_or_default();
+        assert!(shown.contains("remove the quotation marks"), "{variable}: {shown}");
     }
     // A reply may begin and end with quotation marks on purpose.
     let reply = load(&[("DOORBELL__FALLBACK__REPLY", "'What?'")]).fallback.unwrap().reply;

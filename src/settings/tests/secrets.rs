@@ -7,7 +7,7 @@ use crate::settings::keys;
 #[test]
 fn a_malformed_token_is_described_and_not_shown() {
     let hash = "AAE-abcdefghijklmnopqrstuvwxyz012345";
-    for (token, said) in [
+    for (token, description) in [
         (format!("123456789:{hash}\n"), "47 characters, one of them a line break"),
         (format!("0123:{hash}"), "before the colon is not the number of a bot"),
         (format!("bot123456789:{hash}"), "before the colon is not the number of a bot"),
@@ -16,7 +16,7 @@ fn a_malformed_token_is_described_and_not_shown() {
         (format!("123456789:{}", "A".repeat(80)), "90 characters"),
     ] {
         let problem = problem(&[("TELEGRAM_BOT_TOKEN", &token)]);
-        assert!(problem.found.contains(said), "{problem}");
+        assert!(problem.found.contains(description), "{problem}");
         assert!(!format!("{problem:?}{problem}").contains("AAE"), "{problem}");
     }
 }

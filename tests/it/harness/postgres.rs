@@ -99,8 +99,8 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .expect("a shell");
-        let said = BufReader::new(script.stdout.take().expect("it is piped"));
-        let server = Self { port, script: Mutex::new((script, said)) };
+        let output = BufReader::new(script.stdout.take().expect("it is piped"));
+        let server = Self { port, script: Mutex::new((script, output)) };
         server.expect_line("started");
         Some(server)
     }
@@ -147,10 +147,10 @@ impl Server {
     }
 
     fn expect_line(&self, expected: &str) {
-        let mut said = String::new();
+        let mut line = String::new();
         let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
-        script.1.read_line(&mut said).expect("the script writes to its standard output");
-        assert_eq!(said.trim(), expected, "the script's standard error has the reason");
+        script.1.read_line(&mut line).expect("the script writes to its standard output");
+        assert_eq!(line.trim(), expected, "the script's standard error has the reason");
     }
 }
 
@@ -191,10 +191,10 @@ impl Pooler {
             .stdout(Stdio::piped())
             .spawn()
             .expect("a shell");
-        let mut said = String::new();
+        let mut line = String::new();
         let mut stdout = BufReader::new(script.stdout.take().expect("it is piped"));
-        stdout.read_line(&mut said).expect("the script writes to its standard output");
-        assert_eq!(said.trim(), "started", "the script's standard error has the reason");
+        stdout.read_line(&mut line).expect("the script writes to its standard output");
+        assert_eq!(line.trim(), "started", "the script's standard error has the reason");
         Some(Self { port, _script: script })
     }
 }

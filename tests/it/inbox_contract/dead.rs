@@ -231,7 +231,7 @@ pub(super) async fn an_unreadable_row_affects_no_other_update(f: &mut Fixture) {
     }
     let mut served = [f.work_one().await, f.work_one().await, f.work_one().await];
     served.sort_unstable();
-    assert_eq!(served, [1, 3, 4], "its chat goes on too");
+    assert_eq!(served, [1, 3, 4], "its chat continues too");
     let listed = f.inbox().list(&Selection::All, 10).await.unwrap().remove(0);
     assert_eq!((listed.id.0, listed.state), (2, UpdateState::Dead));
     assert!(listed.reason.unwrap().contains("cannot be read"));
