@@ -29,7 +29,7 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("http", &["clock", "lifecycle", "telegram", "telemetry"]),
     ("http/health", &["clock", "inbox", "lifecycle", "registrar", "webhook", "wording"]),
     ("http/metrics", &["clock", "dispatch", "inbox", "registrar", "telegram", "telemetry", "webhook"]),
-    // Engines tell telemetry of spans; this room alone knows where they go. It takes its TLS from telegram.
+    // Engines tell telemetry of spans; this room alone knows where they go. It takes its HTTP client from telegram.
     ("traces", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
     ("doctor", &["clock", "settings", "http", "inbox", "telegram", "registrar", "wording"]),
