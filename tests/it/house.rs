@@ -122,7 +122,7 @@ const LOOK_INTO_SECRETS: &[(&str, usize)] = &[
 ];
 
 /// The sources without their tests, each with its path below `src` and its text.
-fn sources() -> Vec<(String, String)> {
+pub(crate) fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
     let mut sources = Vec::new();

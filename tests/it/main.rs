@@ -29,6 +29,7 @@ mod echo_example;
 mod front_page;
 mod health;
 mod house;
+mod import_circles;
 mod inbox_contract;
 mod instances;
 mod log;

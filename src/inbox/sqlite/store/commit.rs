@@ -85,6 +85,8 @@ struct Accepting<'a> {
     room: usize,
     last_seq: i64,
     highest_id: i64,
+    /// The highest id of earlier batches: no update beyond it has ended.
+    highest_id_before: i64,
 }
 
 impl<'a> Accepting<'a> {
@@ -96,12 +98,13 @@ impl<'a> Accepting<'a> {
             room,
             last_seq,
             highest_id,
+            highest_id_before: highest_id,
         })
     }
 
     fn accept(&mut self, update: &Update) -> rusqlite::Result<Recorded> {
-        // Ids mostly grow: one beyond all others needs no look-up.
-        if update.id.0 <= self.highest_id && exists(&mut self.has_ended, update.id)? {
+        // Ids mostly grow from batch to batch: one beyond all earlier batches needs no look-up.
+        if update.id.0 <= self.highest_id_before && exists(&mut self.has_ended, update.id)? {
             return Ok(Recorded::Known);
         }
         if self.room == 0 {
