@@ -1,4 +1,4 @@
-//! Builds the service, runs it and supervises its tasks. It is the one module that sees all others.
+//! Builds the service, runs it and supervises its tasks. It is the one module that imports all others.
 
 mod build;
 mod error;
@@ -29,7 +29,7 @@ use build::{Bot, Storage};
 
 pub use error::{BuildError, RunError};
 
-/// How long running handlers may go on after the soft stop. Render kills the process 30 s after SIGTERM.
+/// How long running handlers may continue after the soft stop. Render kills the process 30 s after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(25);
 /// How long the tasks may take to end after the hard stop.
 const HARD_STOP_LIMIT: Duration = Duration::from_secs(3);
@@ -50,7 +50,7 @@ pub struct App {
     without_bot: bool,
 }
 
-/// What an [`App`] is built from, beside its settings.
+/// The dependencies of an [`App`], in addition to its settings.
 pub struct Dependencies {
     /// The handler of updates. `None` stands for the commands in the settings.
     pub handler: Option<Arc<dyn Handler>>,
@@ -195,7 +195,7 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`RunError`] when the service stops without being told to.
+    /// [`RunError`] when the service stops without a stop request.
     pub async fn run(self) -> Result<(), RunError> {
         tracing::info!(addr = %self.addr, "listening");
         let (inbox, dispatch) = (Arc::clone(&self.inbox), Arc::clone(&self.dispatch));
@@ -217,7 +217,7 @@ impl App {
                 tracing::warn!("the grace period of 25 s is over: updates that still run go back to the inbox");
             }
         }
-        // The registrar ends at the soft stop, whatever it waits for.
+        // The registrar ends at the soft stop and interrupts its waits.
         let registered = tasks.registrar.await.ok().flatten().unwrap_or(Ok(()));
         shutdown.hard.cancel();
         tokio::select! {

@@ -52,7 +52,7 @@ impl Bot {
     }
 }
 
-/// Logs the settings that are valid and probably not meant.
+/// Logs valid settings that are probably a mistake.
 pub(super) fn log_warnings(settings: &Settings) {
     for warning in &settings.warnings {
         let (key, source, hint) = (&warning.key, &warning.source, warning.hint.as_deref().unwrap_or_default());

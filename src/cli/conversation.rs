@@ -1,13 +1,13 @@
-//! Prints the messages of the sandbox to standard output, one line each. They are the output of the command, and never go
-//! to the log. The people of the sandbox are simulated, so their messages may be shown.
+//! Prints the messages of the sandbox to standard output, one line each. They are the output of the command, and are
+//! never logged. The people of the sandbox are simulated, so their messages may be shown.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use super::print::{printable, say};
+use crate::humanize::shortened;
 use crate::lifecycle::Shutdown;
 use crate::sandbox::{Message, Sandbox};
-use crate::wording::shortened;
 
 /// The most characters of a text that a line shows.
 const SHOWN: usize = 100;

@@ -1,7 +1,7 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
-/// Prints a line to standard output. A reader that has gone away is not an error.
+/// Prints a line to standard output. A closed pipe is not an error.
 pub(super) fn say(line: impl Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use super::error::{CommandFailure, UsageError};
 use super::print::say;
 use super::serve::prepare;
-use super::{at_sandbox, conversation};
+use super::{conversation, sandbox_option};
 use crate::app::{App, BuildError, Dependencies, RunError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::lifecycle::{Shutdown, stop_on_signals};
@@ -206,5 +206,5 @@ Each message is printed here on one line. Ctrl-C stops the sandbox; nothing is l
 /// The shortest option that names this sandbox.
 fn sandbox_option(bot_api: SocketAddr) -> String {
     let url = format!("http://{bot_api}");
-    if url == at_sandbox::DEFAULT_URL { "--sandbox".to_owned() } else { format!("--sandbox={url}") }
+    if url == sandbox_option::DEFAULT_URL { "--sandbox".to_owned() } else { format!("--sandbox={url}") }
 }

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::app::{App, Dependencies};
-use crate::fail;
+use crate::fail_points;
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::settings::{Need, Settings, Sources};
 use crate::telemetry;
@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     takeover: bool,
 }
 
-/// Runs the service until it is told to stop.
+/// Runs the service until a stop is requested.
 pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Result<ExitCode> {
     let sources = if arguments.takeover { sources.with("webhook.takeover", "always") } else { sources };
     let settings = Settings::load(&sources, Need::Token)?;
@@ -40,7 +40,7 @@ pub(super) fn prepare(settings: &Settings, sources: &Sources) -> anyhow::Result<
         tracing::warn!("{remark}");
     }
     if let Some(order) = sources.fail_point() {
-        fail::arm(order);
+        fail_points::arm(order);
     }
     Ok(())
 }

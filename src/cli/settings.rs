@@ -1,4 +1,4 @@
-//! `doorbell settings`: the settings in force, and where each came from.
+//! `doorbell settings`: prints the effective settings and the source of each.
 
 use std::io::{ErrorKind, Write};
 
@@ -6,8 +6,8 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::humanize::shortened;
 use crate::settings::{self, Entry, Need, Settings, Shown, Sources};
-use crate::wording::shortened;
 
 #[derive(Args, Clone, Copy, Debug)]
 #[command(
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: Arguments, sources: &Sources, out: &mut impl Write)
         writeln!(out, "{:#}", settings::json_schema())
     } else {
         let settings = Settings::load(sources, Need::Nothing)?;
-        let entries = settings.in_force();
+        let entries = settings.effective();
         if arguments.json {
             let entries: Vec<_> = entries.iter().map(as_json).collect();
             writeln!(out, "{:#}", json!(entries))

@@ -15,10 +15,10 @@ use super::print::{printable, say};
 use crate::app::BuildError;
 use crate::clock::{Clock, SystemClock, elapsed};
 use crate::doctor::{Finding, examine_webhook};
+use crate::humanize::{age, count};
 use crate::registrar::{Drift, OffReason, RefusedToken, Status, WantedWebhook, drift, explain, register};
 use crate::settings::{Need, Settings, Sources, WebhookSettings};
 use crate::telegram::{ApiError, BotApi, BotToken, WebhookInfo};
-use crate::wording::{age, count};
 
 /// `doorbell webhook …`
 #[derive(Clone, Debug, Subcommand)]

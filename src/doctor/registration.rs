@@ -3,13 +3,13 @@ use jiff::Timestamp;
 use super::case::Case;
 use super::finding::Finding;
 use crate::clock::elapsed;
+use crate::humanize;
 use crate::registrar::{BACKLOG, Drift, OffReason, RECENT, RefusedToken, Status, TakeoverPolicy, explain, waiting};
 use crate::settings::{Settings, origin};
 use crate::telegram::{ApiError, Me, WebhookInfo};
-use crate::wording;
 
 pub(super) fn settings(settings: &Settings) -> Finding {
-    let set = settings.in_force().iter().filter(|entry| entry.source != origin::DEFAULT).count();
+    let set = settings.effective().iter().filter(|entry| entry.source != origin::DEFAULT).count();
     let proxy = settings.proxy_in_words().map(|proxy| format!("; {proxy}")).unwrap_or_default();
     let remark = settings.remark().map(|remark| format!("; note: {remark}")).unwrap_or_default();
     Finding::ok("settings", format!("loaded without a problem; {set} differ from the defaults{proxy}{remark}"))
@@ -146,7 +146,7 @@ pub(super) fn deliveries(seen: &WebhookInfo, now: Timestamp) -> Finding {
             let means = known.map(|known| format!(". This means: {}", known.means)).unwrap_or_default();
             Finding::failed(
                 CHECK,
-                format!("{waiting}; it could not deliver {} ago: {message}{means}", wording::age(age)),
+                format!("{waiting}; it could not deliver {} ago: {message}{means}", humanize::age(age)),
                 known.map_or("Check the log of the service, and the log of the proxy in front of it.", |known| {
                     known.remedy
                 }),
@@ -158,7 +158,7 @@ pub(super) fn deliveries(seen: &WebhookInfo, now: Timestamp) -> Finding {
             "Raise webhook.max_connections (at most 100), and check how long the inbox takes to store an update.",
         ),
         (Some(message), age) => {
-            let ago = age.map(|age| format!(" {} ago", wording::age(age))).unwrap_or_default();
+            let ago = age.map(|age| format!(" {} ago", humanize::age(age))).unwrap_or_default();
             Finding::ok(CHECK, format!("{waiting}; the last error was{ago} and is over: {message}"))
         }
         (None, _) => Finding::ok(CHECK, format!("{waiting}; no error since the webhook was set")),

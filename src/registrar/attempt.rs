@@ -14,7 +14,7 @@ pub(super) enum AttemptError {
     TokenRefused(RefusedToken),
     /// Again, after this wait.
     Throttled(Duration),
-    /// Again, soon: nothing was changed, and the trouble passes.
+    /// Again, soon: nothing was changed, and the cause passes.
     RetrySoon(String),
     /// Again, soon: another program or instance sets the webhook at the same moment. The webhook may be ours.
     Contended { reason: String, least: Duration },
@@ -72,7 +72,7 @@ impl AttemptError {
         }
     }
 
-    /// The status while the next attempt is awaited.
+    /// The status until the next attempt.
     pub(super) fn status(&self) -> Status {
         match self {
             Self::TokenRefused(refused) => {

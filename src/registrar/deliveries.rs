@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use super::explain::explain;
 use crate::clock::elapsed;
+use crate::humanize::count;
 use crate::telegram::WebhookInfo;
-use crate::wording::count;
 
 /// A delivery error older than this is over: Telegram tries again after at most 2 min.
 pub const RECENT: Duration = Duration::from_mins(3);
@@ -14,7 +14,7 @@ pub const RECENT: Duration = Duration::from_mins(3);
 /// Fewer waiting updates than this are normal traffic.
 pub const BACKLOG: u64 = 100;
 
-/// This many looks in a row must find more updates than the look before.
+/// This many checks in a row must find more updates than the check before.
 const GROWING: u32 = 3;
 
 /// Finds out from `getWebhookInfo` whether Telegram can deliver, and reports each change once.
@@ -31,9 +31,9 @@ pub(super) struct Deliveries {
 /// A change that must be reported.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Report {
-    /// A trouble that was not reported yet.
+    /// A problem that was not reported yet.
     Trouble(String),
-    /// The trouble has ended.
+    /// The problem has ended.
     Over(String),
 }
 
@@ -47,7 +47,7 @@ impl Deliveries {
         self.since = since;
     }
 
-    /// Evaluates one look at the webhook. `now` is the time of day.
+    /// Evaluates one check of the webhook. `now` is the time of day.
     pub(super) fn look(&mut self, seen: &WebhookInfo, now: Timestamp) -> Option<Report> {
         let pending = seen.pending_update_count;
         self.grown = if pending > self.pending { self.grown.saturating_add(1) } else { 0 };

@@ -25,7 +25,7 @@ pub enum Drift {
     },
     /// Telegram opens more or fewer connections.
     MaxConnections {
-        /// The most it opens at the same time.
+        /// The number it opens at the same time.
         seen: u32,
     },
 }
@@ -61,7 +61,7 @@ pub fn drift(wanted: &WantedWebhook, seen: &WebhookInfo) -> Vec<Drift> {
     drift
 }
 
-/// Whose the webhook is, and whether it is as wanted.
+/// The owner of the webhook, and whether it is as wanted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Judgement {
     /// Ours, and as wanted or as Telegram settled it.
@@ -72,8 +72,8 @@ pub(super) enum Judgement {
     Wrong(Drift),
 }
 
-/// Judges what Telegram has. `settled` is what it reported right after the webhook was set: where Telegram did not accept
-/// a parameter as wanted then, setting it again changes nothing.
+/// Compares the webhook at Telegram with the wanted one. `settled` is what Telegram reported right after the webhook
+/// was set: where it did not accept a parameter as wanted then, setting it again changes nothing.
 pub(super) fn judge(wanted: &WantedWebhook, seen: &WebhookInfo, settled: Option<&WebhookInfo>) -> Judgement {
     let parameters = |info: &WebhookInfo| (info.url.clone(), info.allowed_updates.clone(), info.max_connections);
     match drift(wanted, seen).into_iter().next() {

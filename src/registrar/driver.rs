@@ -30,20 +30,20 @@ pub struct Registrar {
     health: watch::Sender<WebhookHealth>,
 }
 
-/// What a [`Registrar`] works with.
+/// The dependencies of a [`Registrar`].
 #[derive(Debug)]
 pub struct Deps {
     /// The Bot API.
     pub api: BotApi,
-    /// A call made once the webhook is ours (`setMyCommands`). If it fails, the service works all the same.
+    /// A call made once the webhook is ours (`setMyCommands`). If it fails, the service works nevertheless.
     pub announce: Option<Call>,
     /// Filled as soon as Telegram has said who the bot is, and when its username changes.
     pub identity: Identity,
     /// The clock.
     pub clock: SharedClock,
-    /// The time between two looks at the webhook.
+    /// The time between two checks of the webhook.
     pub watch_interval: Duration,
-    /// How many requests to our webhook had a wrong secret token. A burst of them causes a look at once.
+    /// How many requests to our webhook had a wrong secret token. A burst of them causes an immediate check.
     pub wrong_secrets: watch::Receiver<u64>,
 }
 
@@ -70,11 +70,12 @@ impl Registrar {
         self.health.subscribe()
     }
 
-    /// Registers and watches until the soft stop. It returns promptly then, whatever it waits for.
+    /// Registers and watches until the soft stop, which also interrupts its waits.
     ///
     /// # Errors
     ///
-    /// [`RefusedToken`] when Telegram does not accept the token at the start. Everything else is tried again for ever.
+    /// [`RefusedToken`] when Telegram does not accept the token at the start. All other errors are retried without a
+    /// limit.
     pub async fn run(&self, soft: &CancellationToken) -> Result<(), RefusedToken> {
         match soft.run_until_cancelled(self.run_forever()).await {
             None => Ok(()),
@@ -161,7 +162,7 @@ impl Registrar {
         }
     }
 
-    /// Asks who the bot is. An error leaves what is known.
+    /// Asks Telegram for the bot. After an error, the known identity remains.
     async fn get_me(&self) -> Result<(), ApiError> {
         let known = self.deps.identity.get();
         let me = self.deps.api.get_me().await.inspect_err(|error| {

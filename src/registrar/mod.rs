@@ -1,6 +1,6 @@
-//! Points Telegram at this service, and keeps it so: registers the webhook, watches it, and explains what happens to it.
+//! Registers the webhook at Telegram, watches it, repairs it, and explains what happens to it.
 //!
-//! It never calls `deleteWebhook`, not even when the service stops: the next version of it is registered by then.
+//! It never calls `deleteWebhook`, not even when the service stops: its next version is registered by then.
 //!
 //! `step` decides what to do, as a pure function of a state, an observation and the time. [`Registrar`] performs it. The
 //! meaning of Telegram's errors is a set of tables behind [`explain()`].

@@ -1,4 +1,4 @@
-//! The steps of a registration: look, set, read back, and how soon to try again.
+//! The steps of a registration: read, set, read back, and the delay before another attempt.
 
 use std::time::Duration;
 
@@ -157,7 +157,7 @@ impl Turn {
         // Instances that start together meet throttles and each other. That is normal, and no reason for a warning.
         let (wait, level) = match error {
             AttemptError::TokenRefused(refused) => {
-                // Whoever ends the service logs the reason.
+                // The caller that stops the service logs the reason.
                 self.state.status = status;
                 return Request::Stop(refused);
             }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::drift::Drift;
 use crate::clock::{Backoff, elapsed};
-use crate::wording::times;
+use crate::humanize::times;
 
 /// The longest wait before a webhook that is damaged again and again is set again.
 const LONGEST: Duration = Duration::from_mins(5);
@@ -42,7 +42,8 @@ impl Damage {
         matches!(self, Self::Changed(Drift::AllowedUpdates { .. } | Drift::MaxConnections { .. }))
     }
 
-    /// What happened for the `time`-th time, what it means, what Doorbell does now, what the operator can do.
+    /// The sentences for the `time`-th occurrence: what happened, what it means, what Doorbell does, what the operator
+    /// can do.
     pub(super) fn sentence(&self, time: u32) -> String {
         let often = times(time);
         match (self, time) {
@@ -88,7 +89,7 @@ impl Damage {
         }
     }
 
-    /// The same in short, as the reason of a status.
+    /// The short form, as the reason of a status.
     pub(super) fn trouble(&self, time: u32) -> String {
         let often = times(time);
         match self {

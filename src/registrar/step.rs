@@ -44,7 +44,7 @@ pub(super) enum Phase {
     Registering,
     /// `setWebhook` succeeded, and the webhook is read back.
     Verifying,
-    /// It looks at the webhook once an interval.
+    /// It checks the webhook once per interval.
     Watching(Owner),
 }
 
@@ -60,7 +60,7 @@ pub(super) enum Owner {
     },
     /// A service that started later.
     Newer {
-        /// Whether the last look found no webhook.
+        /// Whether the last check found no webhook.
         gone: bool,
     },
     /// A service that this one may not take over from.
@@ -72,8 +72,8 @@ pub(super) enum Owner {
 pub(super) struct Start {
     /// Whether no call of this start has changed the webhook yet: only then may another host's be taken over.
     pub(super) may_take_over: bool,
-    /// The other host whose webhook the first look found; empty if there was none. The webhook of any other host was set
-    /// after this start.
+    /// The other host whose webhook the first check found; empty if there was none. The webhook of any other host was
+    /// set after this start.
     pub(super) found: Option<String>,
     /// Whether the next call discards the updates that wait at Telegram. A repair never does.
     pub(super) drop_pending_updates: bool,
@@ -93,16 +93,16 @@ pub(super) struct Attempts {
     pub(super) reported: Option<Status>,
 }
 
-/// The looks at a webhook.
+/// The checks of a webhook.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// The steady time of the last look.
+    /// The steady time of the last check.
     pub(super) last_look: Timestamp,
-    /// How many requests with a wrong secret token there had been at the last look.
+    /// How many requests with a wrong secret token there had been at the last check.
     pub(super) wrong_secrets: u64,
-    /// The same at the last look that Telegram answered.
+    /// That number at the last check that Telegram answered.
     pub(super) wrong_secrets_answered: u64,
-    /// What was reported about looks that fail.
+    /// What was reported about failed checks.
     pub(super) failure: Option<Status>,
 }
 

@@ -1,4 +1,4 @@
-//! [`step`] against a simulated Telegram that has a webhook and fails as a test tells it to.
+//! [`step`] against a simulated Telegram that has a webhook and fails as a test specifies.
 
 use std::collections::VecDeque;
 use std::time::Duration;

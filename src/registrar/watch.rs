@@ -1,4 +1,4 @@
-//! The looks at a registered webhook, at another service's, and what each leads to.
+//! The checks of a registered webhook or another service's, and the reaction to each result.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use super::repair::Damage;
 use super::status::Status;
 use super::step::{Owner, Phase, Request, Turn, Watch};
 use crate::clock::{elapsed, later};
+use crate::humanize::times;
 use crate::telegram::{ApiError, WebhookInfo};
-use crate::wording::times;
 
 /// How often the bot's username is asked for.
 pub(super) const NAME_INTERVAL: Duration = Duration::from_hours(1);
 
-/// This many wrong secret tokens since the last look cause another look.
+/// This many wrong secret tokens since the last check cause another check.
 const BURST: u64 = 3;
 
 /// A burst of wrong secret tokens shortens the interval to this part of it at most.
@@ -77,7 +77,7 @@ impl Turn {
         Request::GetWebhookInfo { recheck_empty: matches!(self.state.phase, Phase::Watching(Owner::Us { .. })) }
     }
 
-    /// A look that fails changes nothing: what was registered stays registered.
+    /// A failed check changes nothing: the status stays as it was.
     pub(super) fn look_failed(&mut self, error: ApiError) -> Request {
         self.state.watch.last_look = self.now.steady;
         let error = AttemptError::of(error, true);
@@ -100,7 +100,7 @@ impl Turn {
         self.log(level, format!("Telegram could not be asked about the webhook: {reason}. The webhook is unchanged."));
     }
 
-    /// Handles what a look found.
+    /// Handles the result of a check.
     pub(super) fn looked(&mut self, seen: &WebhookInfo) -> Request {
         let watch = &mut self.state.watch;
         (watch.last_look, watch.failure) = (self.now.steady, None);
@@ -149,7 +149,7 @@ impl Turn {
         self.wait_for_look()
     }
 
-    /// Another service's webhook must be gone at two looks in a row: that service comes first in setting it again.
+    /// Another service's webhook must be gone at two checks in a row, so that that service can set it again first.
     fn still_superseded(&mut self, seen: &WebhookInfo, was_gone: bool) -> Request {
         let gone = match judge(&self.state.wanted, seen, None) {
             Judgement::Foreign { host } => {

@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn telegrams_own_words_are_shown_and_quotations_are_masked() {
-        for (description, said) in [
+        for (description, expected) in [
             ("Bad Request: chat not found", "Bad Request: chat not found"),
             ("Forbidden: bot was blocked by the user", "Forbidden: bot was blocked by the user"),
             ("Bad Request: message is too long", "Bad Request: message is too long"),
@@ -137,7 +137,7 @@ mod tests {
             ),
             ("Too Many Requests: retry after 30", "Too Many Requests: retry after 30"),
         ] {
-            assert_eq!(masked(description), said);
+            assert_eq!(masked(description), expected);
         }
     }
 
@@ -152,8 +152,8 @@ mod tests {
             "MY_MARKED_WORD: bad",
             "Bad Request: tag\u{a0}\"MARKED\"MARKED",
         ] {
-            let said = masked(text);
-            assert!(!said.contains("MARKED"), "{said}");
+            let text_shown = masked(text);
+            assert!(!text_shown.contains("MARKED"), "{text_shown}");
         }
     }
 

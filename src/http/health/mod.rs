@@ -1,5 +1,5 @@
-//! Health: `/healthz` tells the platform whether to restart the service, `/readyz` whether an update that arrived now
-//! would be stored, and `/` shows the same to a person with a browser.
+//! Health: `/healthz` is for the platform, which restarts a service that fails it. `/readyz` reports whether a new
+//! update would be stored. `/` shows the same in a browser.
 
 mod healthz;
 mod inbox_depth;

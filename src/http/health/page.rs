@@ -7,7 +7,7 @@ use axum::response::Html;
 use super::inbox_depth::InboxDepth;
 use super::state::ServiceState;
 
-/// `GET /`: tells a person with a browser what this is and what its status is. It shows nothing that `/healthz` does not
+/// `GET /`: a page for people that shows what this service is and its status. It shows nothing that `/healthz` does not
 /// show. The status is always 200, because `/healthz` is for programs.
 pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Html<String> {
     let status = if service.is_stopping() { "The service is stopping." } else { "The service is running." };

@@ -7,8 +7,8 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::state::ServiceState;
+use crate::humanize::count;
 use crate::inbox::Survey;
-use crate::wording::count;
 
 #[derive(Serialize)]
 struct Body {

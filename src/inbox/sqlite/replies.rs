@@ -1,4 +1,4 @@
-//! Tells those who asked the writer what became of their requests.
+//! Sends the results of requests to the tasks that wait for them.
 //!
 //! To wake a task from the writer's thread may cost two changes of threads. So the writer wakes one task of a batch,
 //! and that task wakes the others.
@@ -28,7 +28,7 @@ impl<T> Reply<T> {
 }
 
 /// The replies to the requests of a batch. They are sent when this is dropped, so that none can be lost, even if the
-/// task that was to pass them on has gone away.
+/// task that should pass them on has been dropped.
 #[derive(Default)]
 pub(super) struct Replies(Vec<ReadyReply>);
 
@@ -64,7 +64,7 @@ impl Replies {
 impl Drop for Replies {
     fn drop(&mut self) {
         for reply in self.0.drain(..) {
-            // A request whose client has gone away is not waiting any more; the update is stored.
+            // A request whose client has disconnected no longer waits; the update is stored.
             let _ = reply.send(Self::default());
         }
     }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_request_is_answered_although_any_one_has_gone_away() {
+    async fn each_request_is_answered_although_any_one_was_dropped() {
         for gone in 0..4 {
             let (mut replies, mut waiting) = (Replies::with_capacity(4), Vec::new());
             for _ in 0..4 {
@@ -100,9 +100,9 @@ mod tests {
             drop(waiting.remove(gone));
             replies.send();
             // In any order, as on the runtime: one waits until another passes its reply on.
-            let heard = waiting.into_iter().map(async |answer| answer.await.unwrap().outcome());
-            for heard in futures_util::future::join_all(heard).await {
-                assert_eq!(heard.unwrap(), Accepted::Stored);
+            let received = waiting.into_iter().map(async |answer| answer.await.unwrap().outcome());
+            for received in futures_util::future::join_all(received).await {
+                assert_eq!(received.unwrap(), Accepted::Stored);
             }
         }
     }
@@ -110,12 +110,12 @@ mod tests {
     #[tokio::test]
     async fn a_reply_that_is_never_read_passes_the_others_on() {
         let mut replies = Replies::default();
-        let (first, heard) = oneshot::channel();
+        let (first, received) = oneshot::channel();
         let (last, unread) = oneshot::channel();
         replies.settled(first, Ok(()));
         replies.settled(last, Ok(()));
         replies.send();
         drop(unread);
-        assert!(heard.await.unwrap().outcome().is_ok());
+        assert!(received.await.unwrap().outcome().is_ok());
     }
 }

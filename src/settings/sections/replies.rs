@@ -16,7 +16,7 @@ pub struct CommandSettings {
     /// The command's name, without the slash: 1 to 32 of a-z 0-9 _.
     #[schemars(regex(pattern = "^[a-z0-9_]{1,32}$"))]
     pub name: String,
-    /// What Telegram shows beside the name. A command without a description is hidden.
+    /// The text that Telegram shows next to the name. A command without a description is hidden.
     #[schemars(with = "String")]
     pub description: Option<String>,
     /// The reply.
@@ -224,7 +224,7 @@ impl<'a> Fields<'a> {
         Some(ReplySettings { reply: text?, parse_mode, buttons })
     }
 
-    /// A text that must be there.
+    /// A required text.
     fn required<T>(&mut self, name: &str, wanted: &str, read: impl Fn(&str) -> Result<T, Refusal>) -> Option<T> {
         if !self.table.contains_key(name) {
             let wanted = format!("a value: each {} has a {} and a reply", self.of.key, self.of.called_by);
