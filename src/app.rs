@@ -15,15 +15,17 @@ use tokio::task::JoinHandle;
 use crate::clock::{SharedClock, SystemClock};
 use crate::dispatch::{self, Dispatch};
 use crate::handler::Handler;
+use crate::http::health::ServiceState;
 use crate::http::listener::{self, Limits};
-use crate::inbox::Inbox;
+use crate::http::metrics;
+use crate::inbox::{self, Inbox};
 use crate::lifecycle::{Shutdown, Task};
 use crate::registrar::{self, RefusedToken, Registrar, Status};
 use crate::settings::Settings;
 use crate::telegram::{BotApi, RateLimitedApi};
 use crate::traces;
-use crate::webhook;
-use build::{Bot, Routes, Storage};
+use crate::webhook::{self, Secrets, SourceCheck};
+use build::{Bot, Storage};
 
 pub use error::{BuildError, RunError};
 
@@ -114,22 +116,35 @@ impl App {
         };
         let dispatch = Dispatch::new(deps, settings.dispatch.clone());
         let connections = Arc::<listener::Counts>::default();
-        let contents = Routes {
-            settings: &settings,
-            bot: &bot,
-            storage: &storage,
-            registrar: &registrar,
-            dispatch: &dispatch,
-            api: &api,
+        let registry =
+            metrics::registry(&webhook_counts, &storage.counts, dispatch.counts(), api.counts(), &connections);
+        // A preview without a token receives nothing.
+        let receive = (!bot.is_absent()).then(|| webhook::Deps {
+            inbox: Arc::clone(&storage.inbox),
+            secrets: Secrets::new(
+                &bot.token.effective_webhook_secret(&settings.webhook),
+                settings.webhook.previous_secret_token.as_ref(),
+            ),
+            sources: SourceCheck::new(&settings.webhook, &settings.platform),
+            body_limit: settings.server.body_limit,
+            counts: Arc::clone(&webhook_counts),
             traces,
+            clock: Arc::clone(&clock),
+        });
+        let service = ServiceState {
+            survey_cache: storage.survey_cache,
+            capacity: settings.inbox.capacity,
+            registration: registrar.status(),
+            webhook_health: registrar.health(),
             webhook_counts,
-            connections: &connections,
+            connections: Arc::clone(&connections),
             connections_limit: limits.connections,
             started_at: clock.now(),
-            clock: &clock,
-            shutdown: &shutdown,
+            advice: inbox::ephemeral_storage_warning(&settings.inbox, &settings.platform),
+            clock: Arc::clone(&clock),
+            shutdown: shutdown.clone(),
         };
-        let router = contents.router();
+        let router = build::routes(&settings, receive, registry, service);
         let (without_bot, inbox) = (bot.is_absent(), storage.inbox);
         Ok(Self {
             addr,

@@ -145,17 +145,16 @@ fn report(which: &Which, moved: &[UpdateId], what: &str, json: bool) -> anyhow::
         match moved {
             [] if which.all => say("There are no dead-letter updates."),
             [] => {}
-            moved => say(format_args!("{} {what}.", count(moved.len()))),
+            moved => {
+                let updates = humanize::count(moved.len() as u64, "dead-letter update was", "dead-letter updates were");
+                say(format_args!("{updates} {what}."));
+            }
         }
     }
     if moved.len() < which.ids.len() {
         return Err(none_of_these());
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn count(updates: usize) -> String {
-    if updates == 1 { "1 dead-letter update was".to_owned() } else { format!("{updates} dead-letter updates were") }
 }
 
 fn none_of_these() -> anyhow::Error {

@@ -76,14 +76,18 @@ pub async fn run() -> ExitCode {
     }
     let sources = Sources { config_file: config, ..Sources::of_this_process() };
     let command = command.unwrap_or(Command::Serve(serve::Arguments::default()));
-    let sources = match sandbox_url.as_deref().map(|url| sandbox_option::add_settings(url, &command, sources.clone())) {
+    let ended = execute(command, sandbox_url.as_deref(), sources).await;
+    // The log lines must appear before the error that ended the service.
+    telemetry::flush();
+    ended.unwrap_or_else(|error| error::report(&error))
+}
+
+async fn execute(command: Command, sandbox_url: Option<&str>, sources: Sources) -> anyhow::Result<ExitCode> {
+    let sources = match sandbox_url {
+        Some(url) => sandbox_option::add_settings(url, &command, sources).await?,
         None => sources,
-        Some(settings) => match settings.await {
-            Ok(sources) => sources,
-            Err(error) => return error::report(&error),
-        },
     };
-    let ended = match command {
+    match command {
         Command::Serve(arguments) => serve::run(arguments, sources).await,
         Command::Sandbox(arguments) => sandbox::run(arguments, sources).await,
         Command::Ring(arguments) => ring::run(arguments, &sources).await,
@@ -96,8 +100,5 @@ pub async fn run() -> ExitCode {
         Command::Completions(arguments) => {
             completions::run(arguments, &mut Cli::command(), &mut io::stdout()).map(|()| ExitCode::SUCCESS)
         }
-    };
-    // The log lines must appear before the error that ended the service.
-    telemetry::flush();
-    ended.unwrap_or_else(|error| error::report(&error))
+    }
 }

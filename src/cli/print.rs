@@ -5,3 +5,8 @@ use std::io::{self, Write as _};
 pub(super) fn say(line: impl Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
+
+/// The text without control characters: what comes from another program must not control the terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.replace(char::is_control, "")
+}

@@ -120,16 +120,12 @@ fn update(arguments: &Arguments) -> Value {
     let id = arguments.update_id.unwrap_or_else(|| now.as_microsecond());
     match &arguments.callback {
         None => {
-            let length = arguments.text.split_whitespace().next().map_or(0, |word| word.encode_utf16().count());
-            let entities = arguments
-                .text
-                .starts_with('/')
-                .then(|| json!([{ "type": "bot_command", "offset": 0, "length": length }]));
             let mut message = json!({
                 "message_id": id % 1_000_000, "from": from, "chat": chat, "date": now.as_second(), "text": arguments.text,
             });
-            if let Some(entities) = entities {
-                message["entities"] = entities;
+            if arguments.text.starts_with('/') {
+                let length = arguments.text.split_whitespace().next().map_or(0, |word| word.encode_utf16().count());
+                message["entities"] = json!([{ "type": "bot_command", "offset": 0, "length": length }]);
             }
             json!({ "update_id": id, "message": message })
         }

@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::humanize::shortened;
 use crate::settings::{self, Entry, Need, Settings, Shown, Sources};
 
 #[derive(Args, Clone, Copy, Debug)]
@@ -82,11 +83,7 @@ fn in_one_line(value: &Shown) -> String {
         Some(names) if !names.is_empty() => names.join(", "),
         Some(_) | None => value.to_string(),
     };
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        line.push('…');
-    }
-    line
+    shortened(&text, SHOWN).replace(char::is_control, " ")
 }
 
 #[cfg(test)]

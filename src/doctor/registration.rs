@@ -1,19 +1,12 @@
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::case::Case;
 use super::finding::Finding;
+use crate::clock::elapsed;
 use crate::humanize;
-use crate::registrar::{Drift, OffReason, RefusedToken, Status, TakeoverPolicy, explain, waiting};
+use crate::registrar::{BACKLOG, Drift, OffReason, RECENT, RefusedToken, Status, TakeoverPolicy, explain, waiting};
 use crate::settings::{Settings, origin};
 use crate::telegram::{ApiError, Me, WebhookInfo};
-
-/// Telegram tries again after at most 2 min: an error older than this has not come back.
-const FRESH: Duration = Duration::from_mins(3);
-
-/// This many waiting updates are more than normal traffic.
-const BACKLOG: u64 = 100;
 
 pub(super) fn settings(settings: &Settings) -> Finding {
     let set = settings.effective().iter().filter(|entry| entry.source != origin::DEFAULT).count();
@@ -146,10 +139,9 @@ pub(super) fn deliveries(seen: &WebhookInfo, now: Timestamp) -> Finding {
     const CHECK: &str = "deliveries";
     let pending = seen.pending_update_count;
     let waiting = waiting(pending);
-    let at = seen.last_error_date.and_then(|second| Timestamp::from_second(second).ok());
-    let age = at.map(|at| Duration::try_from(now.duration_since(at)).unwrap_or_default());
+    let age = seen.last_error_at().map(|at| elapsed(at, now));
     match (&seen.last_error_message, age) {
-        (Some(message), Some(age)) if age < FRESH => {
+        (Some(message), Some(age)) if age < RECENT => {
             let known = explain(message);
             let means = known.map(|known| format!(". This means: {}", known.means)).unwrap_or_default();
             Finding::failed(

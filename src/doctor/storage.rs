@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::finding::Finding;
 use super::reach::Service;
+use crate::clock::elapsed;
 use crate::humanize;
 use crate::inbox::{self, InboxError, Inspection, Survey};
 use crate::settings::Settings;
@@ -59,8 +60,8 @@ pub(super) fn inbox(settings: &Settings, bot: BotId, service: Option<&Service>, 
 }
 
 fn depth(survey: &Survey, now: Timestamp) -> Depth {
-    let age = |at: Timestamp| Duration::try_from(now.duration_since(at)).unwrap_or_default();
-    Depth { waiting: survey.waiting + survey.held, dead: survey.dead, oldest: survey.oldest.map(age) }
+    let oldest = survey.oldest.map(|at| elapsed(at, now));
+    Depth { waiting: survey.waiting + survey.held, dead: survey.dead, oldest }
 }
 
 fn depth_reported(report: &Value) -> Depth {

@@ -20,11 +20,9 @@ pub(super) enum AttemptError {
     Contended { reason: String, least: Duration },
     /// Again, with growing waits: Telegram would not or could not change the webhook.
     RetryLater(String),
-    /// Again, every few seconds for a while: the cause passes without a change of the settings, and the bot has no
-    /// webhook until then.
-    Transient { reason: String, advice: String },
-    /// Again, every few minutes: the operator must correct the cause.
-    NeedsOperator { reason: String, advice: String },
+    /// Again, every few minutes: the operator must correct the cause. `transient`: every few seconds for a while, because
+    /// the cause passes without a change of the settings, and the bot has no webhook until then.
+    Refused { reason: String, advice: String, transient: bool },
 }
 
 impl AttemptError {
@@ -52,11 +50,8 @@ impl AttemptError {
                     || "Check PUBLIC_URL and the [webhook] settings.".to_owned(),
                     |known| format!("This means: {}. {}", known.means, known.remedy),
                 );
-                let reason = format!("Telegram says {code} {description}");
-                match known {
-                    Some(known) if code == 400 && known.is_transient() => Self::Transient { reason, advice },
-                    Some(_) | None => Self::NeedsOperator { reason, advice },
-                }
+                let transient = code == 400 && known.is_some_and(|known| known.is_transient());
+                Self::Refused { reason: format!("Telegram says {code} {description}"), advice, transient }
             }
         }
     }
@@ -73,8 +68,7 @@ impl AttemptError {
             | Self::Throttled(_)
             | Self::Contended { .. }
             | Self::RetryLater(_)
-            | Self::Transient { .. }
-            | Self::NeedsOperator { .. } => self,
+            | Self::Refused { .. } => self,
         }
     }
 
@@ -90,16 +84,14 @@ impl AttemptError {
             Self::RetrySoon(reason) | Self::Contended { reason, .. } | Self::RetryLater(reason) => {
                 Status::Registering { trouble: Some(reason.clone()) }
             }
-            Self::Transient { reason, advice } => Status::Refused {
-                reason: reason.clone(),
-                advice: format!(
-                    "{advice} Doorbell tries again every few seconds for ten minutes, and every few minutes after that."
-                ),
-            },
-            Self::NeedsOperator { reason, advice } => Status::Refused {
-                reason: reason.clone(),
-                advice: format!("{advice} Doorbell tries again every few minutes."),
-            },
+            Self::Refused { reason, advice, transient } => {
+                let next = if *transient {
+                    "every few seconds for ten minutes, and every few minutes after that"
+                } else {
+                    "every few minutes"
+                };
+                Status::Refused { reason: reason.clone(), advice: format!("{advice} Doorbell tries again {next}.") }
+            }
         }
     }
 }

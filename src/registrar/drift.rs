@@ -125,14 +125,8 @@ mod tests {
     use super::*;
 
     fn wanted(kinds: &[&str]) -> WantedWebhook {
-        WantedWebhook {
-            url: "https://a.example/telegram/webhook".to_owned(),
-            secret_token: "s".to_owned().into(),
-            allowed_updates: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
-            max_connections: 40,
-            drop_pending_updates: false,
-            takeover: crate::registrar::TakeoverPolicy::Any,
-        }
+        let allowed_updates = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        WantedWebhook { allowed_updates, ..WantedWebhook::for_test(OURS) }
     }
 
     fn seen(url: &str, kinds: Option<&[&str]>) -> WebhookInfo {
@@ -173,7 +167,7 @@ mod tests {
 
     #[test]
     fn two_paths_on_one_host_are_two_services_and_a_moved_service_is_one() {
-        let wanted = |url: &str| WantedWebhook { url: url.to_owned(), ..wanted(&[]) };
+        let wanted = WantedWebhook::for_test;
         let (a, b) = ("https://a.example/a/telegram/webhook", "https://a.example/b/telegram/webhook");
         let foreign = [Drift::Foreign { host: "a.example (under another path)".to_owned() }];
         assert_eq!(drift(&wanted(a), &seen(b, None)), foreign);

@@ -8,12 +8,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Level, debug, error, info, warn};
 
 use super::attempt::AttemptError;
-use super::health::WebhookHealth;
-use super::state::{Now, Observation, Request, State};
-use super::status::{OffReason, RefusedToken, Status};
-use super::step::step;
-use super::takeover::TakeoverPolicy;
-use super::wanted::WantedWebhook;
+use super::status::{RefusedToken, Status, WebhookHealth};
+use super::step::{Now, Observation, Request, State, step};
+use super::wanted::{OffReason, TakeoverPolicy, WantedWebhook};
 use super::watch::NAME_INTERVAL;
 use crate::clock::{Backoff, SharedClock, elapsed};
 use crate::telegram::{ApiError, BotApi, Call, Identity, WebhookInfo};
@@ -107,12 +104,8 @@ impl Registrar {
             for (level, text) in &actions.log {
                 log(*level, text);
             }
-            self.publish(&state.status);
-            self.health.send_if_modified(|health| {
-                let is_new = *health != state.health;
-                health.clone_from(&state.health);
-                is_new
-            });
+            publish(&self.status, &state.status);
+            publish(&self.health, &state.health);
             observation = self.perform(actions.request, wanted).await?;
         }
     }
@@ -191,7 +184,7 @@ impl Registrar {
     /// Registers nothing, but asks who the bot is, if there is one.
     async fn only_identify(&self, status: Status, level: Level) -> Result<Infallible, RefusedToken> {
         log(level, &status.sentence());
-        self.publish(&status);
+        publish(&self.status, &status);
         if matches!(self.wanted, Err(OffReason::NoToken)) {
             return future::pending().await;
         }
@@ -201,7 +194,7 @@ impl Registrar {
             let identified = self.deps.identity.get().is_some();
             let wait = match answer.map_err(|error| AttemptError::of(error, identified)) {
                 Err(AttemptError::TokenRefused(refused)) => {
-                    self.publish(&AttemptError::TokenRefused(refused.clone()).status());
+                    publish(&self.status, &AttemptError::TokenRefused(refused.clone()).status());
                     return Err(refused);
                 }
                 Err(_) if !identified => {
@@ -217,19 +210,20 @@ impl Registrar {
         }
     }
 
-    fn publish(&self, status: &Status) {
-        self.status.send_if_modified(|known| {
-            let is_new = known != status;
-            known.clone_from(status);
-            is_new
-        });
-    }
-
     fn now(&self) -> Now {
         let clock = &self.deps.clock;
         let wrong_secrets = *self.deps.wrong_secrets.borrow();
         Now { utc: clock.now(), steady: clock.steady(), jitter: rand::random(), wrong_secrets }
     }
+}
+
+/// Tells the receivers of a value, if it has changed.
+fn publish<T: Clone + PartialEq>(to: &watch::Sender<T>, value: &T) {
+    to.send_if_modified(|known| {
+        let is_new = known != value;
+        known.clone_from(value);
+        is_new
+    });
 }
 
 fn log(level: Level, text: &str) {

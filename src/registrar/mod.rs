@@ -6,31 +6,25 @@
 //! meaning of Telegram's errors is a set of tables behind [`explain()`].
 
 mod attempt;
-mod damage;
 mod deliveries;
 mod drift;
 mod driver;
 mod explain;
-mod health;
 mod rate;
 mod register;
 mod registration;
 mod repair;
-mod state;
 mod status;
 mod step;
-mod takeover;
 #[cfg(test)]
 mod tests;
 mod wanted;
 mod watch;
 
-pub use deliveries::waiting;
+pub use deliveries::{BACKLOG, RECENT, waiting};
 pub use drift::{Drift, drift};
 pub use driver::{Deps, Registrar};
 pub use explain::{Explanation, explain};
-pub use health::WebhookHealth;
 pub use register::{Registered, register};
-pub use status::{OffReason, RefusedToken, Status, StatusName};
-pub use takeover::TakeoverPolicy;
-pub use wanted::WantedWebhook;
+pub use status::{RefusedToken, Status, StatusName, WebhookHealth};
+pub use wanted::{OffReason, TakeoverPolicy, WantedWebhook};

@@ -6,6 +6,7 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::problem::Refusal;
+use crate::humanize::{self, shortened};
 
 /// At most this many characters of a value are shown.
 const SHOWN: usize = 80;
@@ -27,10 +28,7 @@ pub(super) fn text(text: &str) -> String {
     if looks_secret(text) {
         return format!("{}, not shown because they look like a secret", secret(text));
     }
-    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
+    let shown: String = shortened(text, SHOWN).chars().flat_map(char::escape_debug).collect();
     shown.replace("\\\"", "\"").replace("\\'", "'")
 }
 
@@ -57,10 +55,7 @@ pub(super) fn secret(secret: &str) -> String {
         ("a control character", "control characters", count(|c| c.is_control() && !c.is_whitespace())),
         ("not ASCII", "not ASCII", count(|c| !c.is_ascii() && !c.is_whitespace() && !c.is_control())),
     ];
-    let length = match secret.chars().count() {
-        1 => "1 character".to_owned(),
-        count => format!("{count} characters"),
-    };
+    let length = humanize::count(secret.chars().count() as u64, "character", "characters");
     let remarks = classes.into_iter().filter_map(|(one, many, count)| match count {
         0 => None,
         1 => Some(format!("one of them {one}")),

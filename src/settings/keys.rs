@@ -75,12 +75,17 @@ pub(super) fn nearest_key(unknown: &str) -> Option<&'static str> {
 
 /// The name that is nearest to a mistyped one, if any is similar enough.
 pub(super) fn nearest<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let near_enough = (unknown.chars().count() / 3).max(2);
+    let most = (unknown.chars().count() / 3).max(2);
+    nearest_of(&unknown.to_lowercase(), most, names.map(|name| (name.to_lowercase(), name)))
+}
+
+/// What the nearest name stands for, if one is at most `most` edits away.
+pub(super) fn nearest_of<T>(unknown: &str, most: usize, names: impl Iterator<Item = (String, T)>) -> Option<T> {
     names
-        .map(|name| (strsim::damerau_levenshtein(&unknown.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(distance, _)| *distance <= near_enough)
+        .map(|(name, of)| (strsim::damerau_levenshtein(unknown, &name), of))
+        .filter(|(distance, _)| *distance <= most)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .map(|(_, of)| of)
 }
 
 #[cfg(test)]

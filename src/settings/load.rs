@@ -8,14 +8,12 @@ use super::merged::{Merged, find};
 use super::platform::{self, Platform};
 use super::problem::{Problem, Refusal, SettingsError};
 use super::reader::Reader;
-use super::sections::button::{self, ButtonSettings};
-use super::sections::command::{self, CommandSettings};
 use super::sections::console::{self, ConsoleSettings};
 use super::sections::dispatch::DispatchSettings;
 use super::sections::inbox::InboxSettings;
 use super::sections::log::LogSettings;
 use super::sections::outbound::OutboundSettings;
-use super::sections::reply::{self, ReplySettings};
+use super::sections::replies::{self, ButtonSettings, CommandSettings, ReplySettings};
 use super::sections::server::ServerSettings;
 use super::sections::telegram::{BOT_TOKEN, TelegramSettings};
 use super::sections::traces::TracesSettings;
@@ -101,9 +99,9 @@ impl Settings {
             console: ConsoleSettings::read(&mut from),
             log: LogSettings::read(&mut from, sources.may_colour()),
             traces: TracesSettings::read(&mut from),
-            commands: command::read(&mut from),
-            buttons: button::read(&mut from),
-            fallback: reply::fallback(&mut from),
+            commands: replies::commands(&mut from),
+            buttons: replies::buttons(&mut from),
+            fallback: replies::fallback(&mut from),
             platform,
             unread_variables: variables::unread(&sources.environment),
             warnings: Vec::new(),

@@ -104,14 +104,8 @@ fn nearest_variable(unknown: &str) -> Option<String> {
     let by_key = keys::known().keys().map(|key| (key.replace('.', "_"), variable_of(key)));
     let well_known = WELL_KNOWN.iter().map(|(name, _)| (plain(name), (*name).to_owned()));
     let others = OTHERS.iter().map(|name| (plain(name.strip_prefix(OURS).unwrap_or(name)), (*name).to_owned()));
-    let near_enough = (unknown.len() / 6).min(2);
-    by_key
-        .chain(well_known)
-        .chain(others)
-        .map(|(name, variable)| (strsim::damerau_levenshtein(&unknown, &name), variable))
-        .filter(|(distance, _)| *distance <= near_enough)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, variable)| format!("{variable}{suffix}"))
+    let variable = keys::nearest_of(&unknown, (unknown.len() / 6).min(2), by_key.chain(well_known).chain(others))?;
+    Some(format!("{variable}{suffix}"))
 }
 
 fn key_of(variable: &str) -> String {

@@ -40,7 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http", &["clock", "lifecycle", "telegram", "telemetry"]),
     ("http/health", &["clock", "inbox", "lifecycle", "registrar", "webhook", "humanize"]),
     ("http/metrics", &["clock", "dispatch", "inbox", "registrar", "telegram", "telemetry", "webhook"]),
-    // Engines record spans through `telemetry`; only `traces` knows the collector. It takes its TLS set-up from `telegram`.
+    // Engines record spans through `telemetry`; only `traces` knows the collector. It takes its HTTP client from `telegram`.
     ("traces", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
     ("doctor", &["clock", "settings", "http", "inbox", "telegram", "registrar", "humanize"]),

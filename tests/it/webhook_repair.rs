@@ -227,7 +227,12 @@ async fn a_secret_is_changed_without_losing_an_update() {
     old.drain().await;
     old.stop().await.expect("it stops without an error");
     new.drain().await;
+    // A changed webhook cuts the deliveries in flight, and Telegram sends those updates again. The old instance may have
+    // stored such an update, and the new one has an inbox of its own, so only such an update may be answered twice.
+    let deliveries = sandbox.deliveries();
     for chat in 1..=60 {
-        assert_eq!(new.replies(chat).len(), 1, "chat {chat}");
+        let of_chat = deliveries.iter().filter(|attempt| attempt.chat == Some(chat));
+        let cut = of_chat.filter(|attempt| attempt.outcome == DeliveryOutcome::Cut).count();
+        assert!((1..=1 + cut).contains(&new.replies(chat).len()), "chat {chat}, cut {cut} times");
     }
 }

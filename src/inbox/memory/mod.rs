@@ -2,8 +2,6 @@
 //! so Telegram's own queue, which keeps an unacknowledged update for 24 h, is the durable store.
 
 mod contents;
-mod dead_letters;
-mod open_update;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +25,7 @@ use crate::clock::{SharedClock, earlier, elapsed, later};
 use crate::fail_points;
 use crate::settings::InboxSettings;
 use crate::update::{Update, UpdateId};
-use contents::Contents;
-use open_update::OpenUpdate;
+use contents::{Contents, OpenUpdate};
 
 /// How long a request waits until its update has been handled. Telegram waits 60 s, proxies often 30 s. A request that
 /// comes later finds the update still in progress, or done.

@@ -13,7 +13,7 @@ use sqlx::Row;
 use super::batch::{self, BatchProcessor, BatchQueue};
 use super::connection::Connection;
 use super::shared::Shared;
-use super::sql::{one_row, text, unavailable, unreadable};
+use super::sql::{column, one_row, text, unavailable, unreadable};
 use crate::clock::later;
 use crate::inbox::delivery::Accepted;
 use crate::inbox::error::InboxError;
@@ -58,9 +58,6 @@ impl Acceptor {
     /// Stores updates with different ids. Returns the ids of those that are new, and of those that did not
     /// fit.
     async fn store(&self, updates: &[&Update]) -> Result<(HashSet<UpdateId>, HashSet<UpdateId>), InboxError> {
-        fn column<T>(updates: &[&Update], value: impl Fn(&Update) -> T) -> Vec<T> {
-            updates.iter().map(|update| value(update)).collect()
-        }
         let room = (self.capacity as u64).saturating_sub(self.shared.dead.load(Ordering::Relaxed));
         let accept = sqlx::query("SELECT stored, refused FROM accept_1($1, $2, $3, $4, $5, $6, $7, $8, $9)")
             .bind(column(updates, |update| update.id.0))

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sqlx::Row;
 
 use super::connection::Connection;
 use super::database::Database;
 use super::held_leases::HeldLeases;
 use super::row::{self, Unreadable};
-use super::sql::unreadable;
+use super::sql::{one_value, unreadable};
 use crate::inbox::delivery::{Delivery, LEASE, Lease};
 use crate::inbox::error::InboxError;
 use crate::inbox::millis::span_millis;
@@ -82,7 +81,7 @@ impl Claimer {
 
     async fn next_due(&self) -> Result<Option<Duration>, InboxError> {
         let rows = self.connection.run(sqlx::query("SELECT next_due_1()")).await?;
-        let millis: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose().map_err(unreadable)?.flatten();
+        let millis: Option<i64> = one_value(&rows)?;
         Ok(millis.map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or(0))))
     }
 }

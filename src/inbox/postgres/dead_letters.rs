@@ -7,7 +7,7 @@ use sqlx::query::Query;
 
 use super::connection::Connection;
 use super::row::record;
-use super::sql::unreadable;
+use super::sql::{one_value, unreadable};
 use crate::inbox::error::InboxError;
 use crate::inbox::millis::unix_millis;
 use crate::inbox::record::{Record, Selection};
@@ -71,7 +71,7 @@ async fn in_chunks(
     let mut changed = Vec::new();
     for chunk in dead.chunks(CHUNK) {
         let rows = connection.run(query(chunk.to_vec())).await?;
-        let ids: Option<Vec<i64>> = rows.first().map(|row| row.try_get(0)).transpose().map_err(unreadable)?.flatten();
+        let ids: Option<Vec<i64>> = one_value(&rows)?;
         changed.extend(ids.unwrap_or_default().into_iter().map(UpdateId));
     }
     Ok(changed)

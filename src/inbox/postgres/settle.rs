@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sqlx::Row;
-
 use super::batch::{self, BatchProcessor, BatchQueue};
 use super::connection::Connection;
 use super::row::Unreadable;
 use super::shared::Shared;
-use super::sql::{one_row, text, unreadable};
+use super::sql::{column, one_value, text};
 use crate::clock::elapsed;
 use crate::inbox::delivery::Lease;
 use crate::inbox::error::InboxError;
@@ -85,9 +83,6 @@ impl Settler {
 
     /// Records settlements with different tokens. Returns the tokens that were still held.
     async fn record(&self, settlements: &[&Settlement]) -> Result<HashSet<i64>, InboxError> {
-        fn column<T>(settlements: &[&Settlement], value: impl Fn(&Settlement) -> T) -> Vec<T> {
-            settlements.iter().map(|settlement| value(settlement)).collect()
-        }
         let settle = sqlx::query("SELECT settle_2($1, $2, $3, $4, $5, $6, $7, $8)")
             .bind(column(settlements, |one| one.chat_key.clone()))
             .bind(column(settlements, |one| one.token))
@@ -98,7 +93,7 @@ impl Settler {
             .bind(column(settlements, |one| one.calls.clone()))
             .bind(self.shared.settle_slot);
         let rows = self.connection.run(settle).await?;
-        let held: Option<Vec<i64>> = one_row(&rows)?.try_get(0).map_err(unreadable)?;
+        let held: Option<Vec<i64>> = one_value(&rows)?;
         Ok(held.unwrap_or_default().into_iter().collect())
     }
 }

@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgRow, Postgres};
+use sqlx::{Decode, Row, Type};
 
 use crate::inbox::error::InboxError;
 
@@ -16,9 +17,19 @@ pub(super) fn text(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 
+/// One value of each item, as an array for a parameter.
+pub(super) fn column<I, T>(items: &[&I], value: impl Fn(&I) -> T) -> Vec<T> {
+    items.iter().map(|item| value(item)).collect()
+}
+
 /// The only row of an answer.
 pub(super) fn one_row(rows: &[PgRow]) -> Result<&PgRow, InboxError> {
     rows.first().ok_or_else(|| unreadable(sqlx::Error::RowNotFound))
+}
+
+/// The only value of an answer that has one row and one column.
+pub(super) fn one_value<'r, T: Decode<'r, Postgres> + Type<Postgres>>(rows: &'r [PgRow]) -> Result<T, InboxError> {
+    one_row(rows)?.try_get(0).map_err(unreadable)
 }
 
 /// The error for an answer of the database that has an unexpected shape.

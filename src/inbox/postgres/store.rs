@@ -17,7 +17,7 @@ use super::held_leases::HeldLeases;
 use super::schema::Access;
 use super::settle::Settler;
 use super::shared::Shared;
-use super::sql::{one_row, unreadable};
+use super::sql::{one_row, one_value, unreadable};
 use crate::inbox::contract::Inbox;
 use crate::inbox::delivery::{Accepted, Delivery, Lease};
 use crate::inbox::deps::Deps;
@@ -101,7 +101,7 @@ impl PostgresInbox {
     /// Counts the dead-letter updates. Other instances and operators' commands change their number too.
     async fn count_dead(&self) -> Result<(), InboxError> {
         let rows = self.background.run(sqlx::query("SELECT count(*) FROM dead")).await?;
-        let dead: i64 = one_row(&rows)?.try_get(0).map_err(unreadable)?;
+        let dead: i64 = one_value(&rows)?;
         self.shared.dead.store(dead.cast_unsigned(), Ordering::Relaxed);
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::super::millis::from_unix_millis;
 use super::super::survey::{Inspection, Survey};
 use super::open::{check, lock_file, unusable, unwritable_folder};
 use super::ownership::OtherBot;
+use super::permissions::folder_of;
 use crate::telegram::BotId;
 
 /// What the service that owns the file has there, or what a service would find that starts on it.
@@ -19,7 +20,7 @@ pub(in crate::inbox) fn inspect(path: &Path, bot: BotId) -> Result<Inspection, I
     }
     let in_use = is_locked(path);
     // Opened to check the permission to write. Nothing is written.
-    File::options().write(true).open(path).map_err(|error| unwritable_folder(path.parent().unwrap_or(path), error))?;
+    File::options().write(true).open(path).map_err(|error| unwritable_folder(folder_of(path), error))?;
     let survey = survey(path, bot).map_err(|error| unusable(path, error))??;
     Ok(if in_use { Inspection::InUse(survey) } else { Inspection::Free(survey) })
 }

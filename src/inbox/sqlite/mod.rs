@@ -116,29 +116,20 @@ impl SqliteInbox {
 
     /// Reads those claimed updates from the file that are not in memory.
     async fn load(&self, claimed: Vec<Claimed>) -> Result<Vec<Delivery>, InboxError> {
-        let missing: Vec<(UpdateId, bool)> = claimed
-            .iter()
-            .filter(|claimed| claimed.cached.is_none())
-            .map(|claimed| (claimed.lease.update_id, claimed.crash_count.is_some()))
-            .collect();
+        let missing = claimed.iter().filter(|claimed| claimed.cached.is_none());
+        let missing: Vec<_> = missing.map(|claimed| (claimed.lease, claimed.crash_count)).collect();
         let loaded =
             if missing.is_empty() { Vec::new() } else { self.run(move |store, _| store.load(&missing)).await? };
         let mut loaded = loaded.into_iter();
         let mut deliveries = Vec::with_capacity(claimed.len());
         for Claimed { lease, cached, crash_count } in claimed {
-            let crash_count = crash_count.unwrap_or(0);
             if let Some(update) = cached {
+                let crash_count = crash_count.unwrap_or(0);
                 deliveries.push(Delivery { update: *update, attempt: 1, lease, calls_left: None, crash_count });
                 continue;
             }
             match loaded.next().unwrap_or(Loaded::Missing) {
-                Loaded::Found(stored) => deliveries.push(Delivery {
-                    update: stored.update,
-                    attempt: stored.attempts + 1,
-                    lease,
-                    calls_left: stored.calls_left,
-                    crash_count,
-                }),
+                Loaded::Found(delivery) => deliveries.push(delivery),
                 Loaded::Unreadable(reason) => {
                     tracing::error!(
                         update.id = lease.update_id.0,

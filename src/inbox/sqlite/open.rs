@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::super::error::InboxError;
 use super::ownership::Ownership;
-use super::permissions;
+use super::permissions::{self, folder_of};
 use super::store::Store;
 use crate::telegram::BotId;
 
@@ -27,10 +27,8 @@ const CHECKPOINT_PAGES: i64 = 4_000;
 
 /// Opens the file at `path` for this process and this bot alone, and migrates it to the current version.
 pub(super) fn for_service(path: &Path, bot: BotId, now: Timestamp) -> Result<Store, InboxError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        fs::create_dir_all(folder).map_err(|error| unwritable_folder(folder, error))?;
-    }
+    let folder = folder_of(path);
+    fs::create_dir_all(folder).map_err(|error| unwritable_folder(folder, error))?;
     let lock = lock(path)?;
     let mut connection = Connection::open(path).map_err(|error| unusable(path, error))?;
     migrate(&connection, path)?;
@@ -85,7 +83,7 @@ pub(super) fn lock_file(path: &Path) -> PathBuf {
 fn lock(path: &Path) -> Result<File, InboxError> {
     let name = lock_file(path);
     let file = File::options().create(true).truncate(false).write(true).open(&name);
-    let file = file.map_err(|error| unwritable_folder(path.parent().unwrap_or(path), error))?;
+    let file = file.map_err(|error| unwritable_folder(folder_of(path), error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(InboxError::unusable(
@@ -164,32 +162,27 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<i64, InboxEr
 
 /// Explains an error of SQLite.
 pub(super) fn unusable(path: &Path, error: rusqlite::Error) -> InboxError {
-    let code = error.sqlite_error_code();
-    let (what, hint) = match code {
+    let (what, hint) = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
             "is damaged or is not a SQLite database",
             "Move the file away (keep it: `sqlite3 FILE .recover` may save what is in it) and start again, or name \
-             another file with DATABASE_URL=sqlite:PATH.",
+             another file with DATABASE_URL=sqlite:PATH."
+                .to_owned(),
         ),
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            return InboxError::Unusable {
-                message: format!("the inbox {} cannot be opened for writing", path.display()),
-                hint: permissions::advice(path),
-                source: Some(Arc::new(error)),
-            };
+            ("cannot be opened for writing", permissions::advice(path))
         }
-        Some(ErrorCode::DiskFull) => ("has no room: the disk is full", "Free some space and start again."),
-        _ => ("cannot be used", "See the cause; another file can be named with DATABASE_URL=sqlite:PATH."),
+        Some(ErrorCode::DiskFull) => ("has no room: the disk is full", "Free some space and start again.".to_owned()),
+        _ => ("cannot be used", "See the cause; another file can be named with DATABASE_URL=sqlite:PATH.".to_owned()),
     };
     InboxError::Unusable {
         message: format!("the inbox {} {what}", path.display()),
-        hint: hint.to_owned(),
+        hint,
         source: Some(Arc::new(error)),
     }
 }
 
 pub(super) fn unwritable_folder(folder: &Path, error: io::Error) -> InboxError {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     InboxError::Unusable {
         message: format!("the folder {} cannot be written", folder.display()),
         hint: permissions::advice(&folder.join("inbox")),

@@ -89,19 +89,16 @@ impl OtherBot {
 
     pub(super) fn unusable(self, path: &Path) -> InboxError {
         let Self { bot, updates } = self;
-        InboxError::Unusable {
-            message: format!(
+        InboxError::unusable(
+            format!(
                 "the inbox {} holds updates of another bot, number {bot} (waiting or dead-letter: {updates}); this bot must \
                  not answer them, and nothing here throws them away",
                 path.display()
             ),
-            hint:
-                "Give this bot a file of its own (DATABASE_URL=sqlite:other.db). Or end what the other bot left: start \
-                   it once more with its token, and `doorbell dead discard --all` its dead-letter updates; a file with \
-                   nothing left in it can be taken over."
-                    .to_owned(),
-            source: None,
-        }
+            "Give this bot a file of its own (DATABASE_URL=sqlite:other.db). Or end what the other bot left: start \
+             it once more with its token, and `doorbell dead discard --all` its dead-letter updates; a file with \
+             nothing left in it can be taken over.",
+        )
     }
 }
 

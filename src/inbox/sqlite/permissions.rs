@@ -15,8 +15,7 @@ pub(super) fn advice(file: &Path) -> String {
     let existing = ancestors.into_iter().find_map(|path| Some((path, owner(path)?)));
     match (process(), existing) {
         (Some((user, group)), Some((path, (owner, of_group)))) if user != owner => {
-            let path = if path == file { path.parent().unwrap_or(path) } else { path };
-            let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+            let path = if path == file { folder_of(path) } else { path };
             format!(
                 "Doorbell runs as user {user}:{group} here, and {} belongs to {owner}:{of_group}. As an administrator of \
                  the machine, run `chown -R {user}:{group} {}` (a new volume belongs to root), {elsewhere}.",
@@ -29,6 +28,12 @@ pub(super) fn advice(file: &Path) -> String {
              folder must be on a volume that is not mounted read-only."
         ),
     }
+}
+
+/// The folder of a file: the working folder if the path names none.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().unwrap_or(path);
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 
 fn owner(path: &Path) -> Option<Owner> {

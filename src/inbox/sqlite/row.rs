@@ -6,19 +6,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::Row;
 
+use super::super::delivery::{Delivery, Lease};
 use super::super::lanes::Stored;
 use super::super::millis::from_unix_millis;
 use super::super::record::{Record, UpdateState};
 use crate::clock::later;
-use crate::telegram::Call;
 use crate::update::{ChatKey, Kind, Update, UpdateId};
-
-/// An update as the file has it.
-pub(super) struct StoredUpdate {
-    pub(super) update: Update,
-    pub(super) attempts: u32,
-    pub(super) calls_left: Option<Vec<Call>>,
-}
 
 pub(super) fn chat_key(row: &Row<'_>, column: usize) -> rusqlite::Result<ChatKey> {
     row.get_ref(column)?.as_str()?.parse().map_err(|error| conversion_error(column, error))
@@ -49,11 +42,12 @@ pub(super) fn waiting(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Stored>
     })
 }
 
-/// Reads the columns `id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body`.
-pub(super) fn stored_update(row: &Row<'_>) -> rusqlite::Result<StoredUpdate> {
+/// Reads a claimed update from the columns `id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left,
+/// body`.
+pub(super) fn delivery(row: &Row<'_>, lease: Lease, crash_count: u32) -> rusqlite::Result<Delivery> {
     let calls_left: Option<String> = row.get(7)?;
     let calls_left = calls_left.map(|calls| serde_json::from_str(&calls)).transpose();
-    Ok(StoredUpdate {
+    Ok(Delivery {
         update: Update {
             id: UpdateId(row.get(0)?),
             kind: Kind::named(row.get_ref(1)?.as_str()?),
@@ -63,12 +57,14 @@ pub(super) fn stored_update(row: &Row<'_>) -> rusqlite::Result<StoredUpdate> {
             sent_at: None,
             body: Bytes::copy_from_slice(row.get_ref(8)?.as_blob()?),
         },
-        attempts: row.get(5)?,
+        attempt: row.get::<_, u32>(5)?.saturating_add(1),
+        lease,
         calls_left: calls_left.map_err(|error| conversion_error(7, error))?,
+        crash_count,
     })
 }
 
-/// Reads a dead-letter update from the same columns as [`stored_update`]. What cannot be read is left empty.
+/// Reads a dead-letter update from the same columns as [`delivery`]. What cannot be read is left empty.
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let text = |column| row.get_ref(column).ok().and_then(|value| value.as_str().ok()).map(str::to_owned);
     let number = |column| row.get::<_, i64>(column).unwrap_or(0);

@@ -128,14 +128,7 @@ impl Scene {
 }
 
 fn wanted() -> WantedWebhook {
-    WantedWebhook {
-        url: OURS.to_owned(),
-        secret_token: "secret".to_owned().into(),
-        allowed_updates: vec!["message".to_owned()],
-        max_connections: 40,
-        drop_pending_updates: false,
-        takeover: TakeoverPolicy::Any,
-    }
+    WantedWebhook { allowed_updates: vec!["message".to_owned()], ..WantedWebhook::for_test(OURS) }
 }
 
 fn trouble() -> (&'static str, u16, Value) {

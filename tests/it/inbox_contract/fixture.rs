@@ -52,6 +52,15 @@ enum TestClock {
     Database(Ahead),
 }
 
+impl TestClock {
+    fn shared(&self) -> SharedClock {
+        match self {
+            Self::Manual(clock) => Arc::new(clock.clone()),
+            Self::Database(clock) => Arc::new(clock.clone()),
+        }
+    }
+}
+
 /// The time of the machine, and of a database on it, plus this many milliseconds.
 #[derive(Clone, Debug, Default)]
 struct Ahead(Arc<AtomicU64>);
@@ -128,11 +137,8 @@ impl Fixture {
 
     async fn open(&mut self) {
         self.shutdown = Shutdown::new();
-        let clock: SharedClock = match &self.clock {
-            TestClock::Manual(clock) => Arc::new(clock.clone()),
-            TestClock::Database(clock) => Arc::new(clock.clone()),
-        };
         let bot = BotId(self.bot);
+        let clock = self.clock.shared();
         let inbox = inbox::open(&self.settings, bot, clock, &self.shutdown, Arc::default()).expect("the store opens");
         until("the store to be ready", async || inbox.survey().await.ok()).await;
         self.inbox = Some(inbox);
@@ -156,11 +162,8 @@ impl Fixture {
         if !self.survives_a_restart() {
             return self.inbox();
         }
-        let clock: SharedClock = match &self.clock {
-            TestClock::Manual(clock) => Arc::new(clock.clone()),
-            TestClock::Database(clock) => Arc::new(clock.clone()),
-        };
-        let inbox = inbox::open_for_operator(&self.settings, Some(BotId(self.bot)), clock).expect("it exists");
+        let bot = Some(BotId(self.bot));
+        let inbox = inbox::open_for_operator(&self.settings, bot, self.clock.shared()).expect("it exists");
         until("the operator's inbox to answer", async || inbox.survey().await.ok()).await;
         inbox
     }
@@ -217,10 +220,7 @@ impl Fixture {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        match &self.clock {
-            TestClock::Manual(clock) => clock.steady(),
-            TestClock::Database(clock) => clock.steady(),
-        }
+        self.clock.shared().steady()
     }
 
     /// The moment `seconds` from now.

@@ -6,13 +6,14 @@ mod dead_letters;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use super::super::delivery::{Delivery, Lease};
 use super::super::lanes::{Lanes, Stored};
 use super::super::millis::unix_millis;
 use super::super::sweeping::Step;
 use super::clock_lag::ClockLag;
 use super::crash_suspects::CrashSuspects;
 use super::ownership::Ownership;
-use super::row::{StoredUpdate, stored_update, unreadable_reason, waiting};
+use super::row::{delivery, unreadable_reason, waiting};
 use super::settle::{erase_ended, mark_unreadable};
 use crate::clock::Clock;
 use crate::update::UpdateId;
@@ -47,7 +48,7 @@ const LOAD: &str = "
 
 /// What the file has of a claimed update.
 pub(super) enum Loaded {
-    Found(StoredUpdate),
+    Found(Delivery),
     /// The row cannot be read, for this reason.
     Unreadable(String),
     Missing,
@@ -105,17 +106,21 @@ impl Store {
         self.dead
     }
 
-    /// Reads claimed updates, in the order given. Those that are marked may have killed the process: their claims are
-    /// recorded first.
-    pub(super) fn load(&mut self, claimed: &[(UpdateId, bool)]) -> rusqlite::Result<Vec<Loaded>> {
-        let suspects = claimed.iter().filter(|(_, suspect)| *suspect).map(|(id, _)| *id).collect();
+    /// Reads claimed updates, in the order given. Those that have a crash count may have killed the process: their
+    /// claims are recorded first.
+    pub(super) fn load(&mut self, claimed: &[(Lease, Option<u32>)]) -> rusqlite::Result<Vec<Loaded>> {
+        let suspects = claimed.iter().filter(|(_, crash_count)| crash_count.is_some());
+        let suspects = suspects.map(|(lease, _)| lease.update_id).collect();
         self.suspects.record_claims(&mut self.connection, suspects)?;
         let mut load = self.connection.prepare_cached(LOAD)?;
-        let mut read = |id: UpdateId| match load.query_row([id.0], stored_update).optional() {
+        let mut read = |lease: Lease, crash_count| match load
+            .query_row([lease.update_id.0], |row| delivery(row, lease, crash_count))
+            .optional()
+        {
             Ok(found) => Ok(found.map_or(Loaded::Missing, Loaded::Found)),
             Err(error) => unreadable_reason(&error).map(Loaded::Unreadable).ok_or(error),
         };
-        claimed.iter().map(|(id, _)| read(*id)).collect()
+        claimed.iter().map(|(lease, crash_count)| read(*lease, crash_count.unwrap_or(0))).collect()
     }
 
     /// Erases what is left of updates that have ended.
