@@ -21,7 +21,7 @@ const IDENTIFY: Backoff = Backoff { first: Duration::from_secs(2), longest: Dura
 /// Telegram has usually checked the address of a `setWebhook` after this time. Until then there is no webhook.
 const ADDRESS_CHECK: Duration = Duration::from_millis(1_500);
 
-/// Registers the webhook and watches it. It performs what [`step`] decides: calls, waits, log lines.
+/// Registers the webhook and watches it. It performs what `step` decides: calls, waits, log lines.
 #[derive(Debug)]
 pub struct Registrar {
     wanted: Result<WantedWebhook, OffReason>,
