@@ -152,7 +152,7 @@ impl Inbox for SqliteInbox {
         fail::point("received");
         let (reply, answer) = oneshot::channel();
         self.shared.request(Request::Accept { update, reply })?;
-        let accepted = answer.await.or(Err(closed()))?.outcome();
+        let accepted = answer.await.or(Err(closed()))?;
         fail::point("acknowledged");
         accepted
     }
@@ -183,7 +183,7 @@ impl Inbox for SqliteInbox {
         }
         let (reply, answer) = oneshot::channel();
         self.shared.request(Request::Settle { lease, verdict, reply })?;
-        answer.await.or(Err(closed()))?.outcome()
+        answer.await.or(Err(closed()))?
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {

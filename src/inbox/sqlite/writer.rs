@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::super::delivery::Accepted;
 use super::super::error::InboxError;
 use super::queue::{Batch, Shared};
-use super::replies::Replies;
+use super::replies::ReadyReply;
 use super::request::{Recorded, Request};
 use super::store::Store;
 use crate::clock::{SharedClock, elapsed};
@@ -140,7 +140,7 @@ impl Writer<'_> {
             let (batches, failing_s) = (over.times, over.lasted.as_secs());
             tracing::info!(batches, failing_s, "the inbox can be written again");
         }
-        let mut replies = Replies::with_capacity(requests.len());
+        let mut replies = Vec::with_capacity(requests.len());
         let mut lanes = self.shared.queue.lanes();
         for (request, recorded) in requests.drain(..).zip(results) {
             match request {
@@ -153,19 +153,19 @@ impl Writer<'_> {
                         Recorded::Known => Ok(Accepted::Known),
                         Recorded::Full => Err(InboxError::Full { capacity: self.shared.capacity }),
                     };
-                    replies.accepted(reply, accepted);
+                    replies.push(ReadyReply::Accepted(reply, accepted));
                 }
                 Request::Settle { lease, verdict, reply } => {
                     fail::point("after the outcome is recorded");
                     lanes.settle(lease, verdict.retry_at());
-                    replies.settled(reply, Ok(()));
+                    replies.push(ReadyReply::Settled(reply, Ok(())));
                 }
             }
         }
         drop(lanes);
         fail::point("after the commit");
         self.shared.queue.notify();
-        replies.send();
+        replies.into_iter().for_each(ReadyReply::send);
     }
 
     /// Tells all requests that the commit failed. What was claimed stays claimed.
@@ -174,16 +174,18 @@ impl Writer<'_> {
             tracing::error!(%error, batches, "the inbox could not be written; nothing in these batches was acknowledged");
         }
         let (error, until) = (Arc::new(error), self.shared.queue.lease_end());
-        let mut replies = Replies::with_capacity(requests.len());
+        let mut replies = Vec::with_capacity(requests.len());
         for request in requests.drain(..) {
             match request {
-                Request::Accept { reply, .. } => replies.accepted(reply, Err(InboxError::Unavailable(error.clone()))),
+                Request::Accept { reply, .. } => {
+                    replies.push(ReadyReply::Accepted(reply, Err(InboxError::Unavailable(error.clone()))));
+                }
                 Request::Settle { lease, reply, .. } => {
                     self.shared.queue.lanes().abort_settling(lease, until);
-                    replies.settled(reply, Err(InboxError::Unavailable(error.clone())));
+                    replies.push(ReadyReply::Settled(reply, Err(InboxError::Unavailable(error.clone()))));
                 }
             }
         }
-        replies.send();
+        replies.into_iter().for_each(ReadyReply::send);
     }
 }
