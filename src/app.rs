@@ -1,4 +1,4 @@
-//! Builds the service, runs it and supervises its tasks. It is the one module that sees all others.
+//! Builds the service, runs it and supervises its tasks. It is the one module that imports all others.
 
 mod build;
 mod error;
@@ -15,19 +15,21 @@ use tokio::task::JoinHandle;
 use crate::clock::{SharedClock, SystemClock};
 use crate::dispatch::{self, Dispatch};
 use crate::handler::Handler;
+use crate::http::health::ServiceState;
 use crate::http::listener::{self, Limits};
-use crate::inbox::Inbox;
+use crate::http::metrics;
+use crate::inbox::{self, Inbox};
 use crate::lifecycle::{Shutdown, Task};
 use crate::registrar::{self, RefusedToken, Registrar, Status};
 use crate::settings::Settings;
 use crate::telegram::{BotApi, RateLimitedApi};
 use crate::traces;
-use crate::webhook;
-use build::{Bot, Routes, Storage};
+use crate::webhook::{self, Secrets, SourceCheck};
+use build::{Bot, Storage};
 
 pub use error::{BuildError, RunError};
 
-/// How long running handlers may go on after the soft stop. Render kills the process 30 s after SIGTERM.
+/// How long running handlers may continue after the soft stop. Render kills the process 30 s after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(25);
 /// How long the tasks may take to end after the hard stop.
 const HARD_STOP_LIMIT: Duration = Duration::from_secs(3);
@@ -48,7 +50,7 @@ pub struct App {
     without_bot: bool,
 }
 
-/// What an [`App`] is built from, beside its settings.
+/// The dependencies of an [`App`], in addition to its settings.
 pub struct Dependencies {
     /// The handler of updates. `None` stands for the commands in the settings.
     pub handler: Option<Arc<dyn Handler>>,
@@ -114,22 +116,35 @@ impl App {
         };
         let dispatch = Dispatch::new(deps, settings.dispatch.clone());
         let connections = Arc::<listener::Counts>::default();
-        let contents = Routes {
-            settings: &settings,
-            bot: &bot,
-            storage: &storage,
-            registrar: &registrar,
-            dispatch: &dispatch,
-            api: &api,
+        let registry =
+            metrics::registry(&webhook_counts, &storage.counts, dispatch.counts(), api.counts(), &connections);
+        // A preview without a token receives nothing.
+        let receive = (!bot.is_absent()).then(|| webhook::Deps {
+            inbox: Arc::clone(&storage.inbox),
+            secrets: Secrets::new(
+                &bot.token.effective_webhook_secret(&settings.webhook),
+                settings.webhook.previous_secret_token.as_ref(),
+            ),
+            sources: SourceCheck::new(&settings.webhook, &settings.platform),
+            body_limit: settings.server.body_limit,
+            counts: Arc::clone(&webhook_counts),
             traces,
+            clock: Arc::clone(&clock),
+        });
+        let service = ServiceState {
+            survey_cache: storage.survey_cache,
+            capacity: settings.inbox.capacity,
+            registration: registrar.status(),
+            webhook_health: registrar.health(),
             webhook_counts,
-            connections: &connections,
+            connections: Arc::clone(&connections),
             connections_limit: limits.connections,
             started_at: clock.now(),
-            clock: &clock,
-            shutdown: &shutdown,
+            advice: inbox::ephemeral_storage_warning(&settings.inbox, &settings.platform),
+            clock: Arc::clone(&clock),
+            shutdown: shutdown.clone(),
         };
-        let router = contents.router();
+        let router = build::routes(&settings, receive, registry, service);
         let (without_bot, inbox) = (bot.is_absent(), storage.inbox);
         Ok(Self {
             addr,
@@ -180,7 +195,7 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`RunError`] when the service stops without being told to.
+    /// [`RunError`] when the service stops without a stop request.
     pub async fn run(self) -> Result<(), RunError> {
         tracing::info!(addr = %self.addr, "listening");
         let (inbox, dispatch) = (Arc::clone(&self.inbox), Arc::clone(&self.dispatch));
@@ -202,7 +217,7 @@ impl App {
                 tracing::warn!("the grace period of 25 s is over: updates that still run go back to the inbox");
             }
         }
-        // The registrar ends at the soft stop, whatever it waits for.
+        // The registrar ends at the soft stop and interrupts its waits.
         let registered = tasks.registrar.await.ok().flatten().unwrap_or(Ok(()));
         shutdown.hard.cancel();
         tokio::select! {

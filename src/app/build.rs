@@ -4,23 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use super::error::BuildError;
 use crate::clock::SharedClock;
-use crate::dispatch::Dispatch;
 use crate::handler::{Commands, Handler, TemplateProblem};
-use crate::http::health::{self, Health};
-use crate::http::metrics::{self, Metrics};
-use crate::http::{complete, listener};
+use crate::http::health::{self, ServiceState};
+use crate::http::{complete, listener, metrics};
 use crate::inbox::{self, Inbox, SurveyCache};
 use crate::lifecycle::Shutdown;
-use crate::registrar::{OffReason, Registrar, WantedWebhook};
+use crate::registrar::{OffReason, WantedWebhook};
 use crate::settings::{InboxUrl, Problem, Settings, SettingsError, origin};
-use crate::telegram::{BotApi, BotId, BotToken, Call, Identity};
-use crate::telemetry::Traces;
-use crate::webhook::{self, Secrets, SourceCheck};
+use crate::telegram::{BotId, BotToken, Call, Identity};
+use crate::telemetry::Registry;
+use crate::webhook;
 
 /// The bot of the settings, and the webhook that it wants.
 pub(super) struct Bot {
@@ -55,7 +52,7 @@ impl Bot {
     }
 }
 
-/// Logs the settings that are valid and probably not meant.
+/// Logs valid settings that are probably a mistake.
 pub(super) fn log_warnings(settings: &Settings) {
     for warning in &settings.warnings {
         let (key, source, hint) = (&warning.key, &warning.source, warning.hint.as_deref().unwrap_or_default());
@@ -105,8 +102,8 @@ pub(super) fn bind(settings: &Settings) -> Result<(TcpListener, SocketAddr), Bui
 /// The inbox, and what is measured of it.
 pub(super) struct Storage {
     pub(super) inbox: Arc<dyn Inbox>,
-    counts: Arc<inbox::Counts>,
-    survey_cache: Arc<SurveyCache>,
+    pub(super) counts: Arc<inbox::Counts>,
+    pub(super) survey_cache: Arc<SurveyCache>,
 }
 
 impl Storage {
@@ -123,80 +120,17 @@ impl Storage {
     }
 }
 
-/// What the routes show or use.
-pub(super) struct Routes<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) bot: &'a Bot,
-    pub(super) storage: &'a Storage,
-    pub(super) registrar: &'a Registrar,
-    pub(super) dispatch: &'a Dispatch,
-    pub(super) api: &'a BotApi,
-    pub(super) traces: Traces,
-    pub(super) webhook_counts: Arc<webhook::Counts>,
-    pub(super) connections: &'a Arc<listener::Counts>,
-    pub(super) connections_limit: usize,
-    pub(super) started_at: Timestamp,
-    pub(super) clock: &'a SharedClock,
-    pub(super) shutdown: &'a Shutdown,
-}
-
-impl Routes<'_> {
-    /// Every route, also below the path of the public URL.
-    pub(super) fn router(&self) -> Router {
-        let router = self.webhook().merge(self.health()).merge(self.metrics());
-        complete(router, self.settings.webhook.public_url.as_deref())
-    }
-
-    fn webhook(&self) -> Router {
-        if self.bot.is_absent() {
-            return Router::new();
-        }
-        let settings = &self.settings.webhook;
-        let secret = self.bot.token.effective_webhook_secret(settings);
-        webhook::router(webhook::Deps {
-            inbox: Arc::clone(&self.storage.inbox),
-            secrets: Secrets::new(&secret, settings.previous_secret_token.as_ref()),
-            sources: SourceCheck::new(settings, &self.settings.platform),
-            body_limit: self.settings.server.body_limit,
-            counts: Arc::clone(&self.webhook_counts),
-            traces: self.traces.clone(),
-            clock: Arc::clone(self.clock),
-        })
-    }
-
-    fn health(&self) -> Router {
-        health::router(Health {
-            survey_cache: Arc::clone(&self.storage.survey_cache),
-            capacity: self.settings.inbox.capacity,
-            registration: self.registrar.status(),
-            webhook_health: self.registrar.health(),
-            counts: Arc::clone(&self.webhook_counts),
-            started_at: self.started_at,
-            advice: inbox::ephemeral_storage_warning(&self.settings.inbox, &self.settings.platform),
-            clock: Arc::clone(self.clock),
-            shutdown: self.shutdown.clone(),
-        })
-    }
-
-    fn metrics(&self) -> Router {
-        let registry = metrics::registry(
-            &self.webhook_counts,
-            &self.storage.counts,
-            self.dispatch.counts(),
-            self.api.counts(),
-            self.connections,
-        );
-        let metrics = Metrics {
-            registry,
-            survey_cache: Arc::clone(&self.storage.survey_cache),
-            capacity: self.settings.inbox.capacity,
-            registration: self.registrar.status(),
-            webhook_health: self.registrar.health(),
-            connections: Arc::clone(self.connections),
-            connections_limit: self.connections_limit,
-            started_at: self.started_at,
-            clock: Arc::clone(self.clock),
-        };
-        metrics::router(metrics, self.settings.console.token.as_ref())
-    }
+/// The routes of all modules.
+pub(super) fn routes(
+    settings: &Settings,
+    webhook: Option<webhook::Deps>,
+    registry: Registry,
+    service: ServiceState,
+) -> Router {
+    let service = Arc::new(service);
+    let router = webhook
+        .map_or_else(Router::new, webhook::router)
+        .merge(health::router(Arc::clone(&service)))
+        .merge(metrics::router(registry, service, settings.console.token.as_ref()));
+    complete(router, settings.webhook.public_url.as_deref())
 }

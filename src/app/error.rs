@@ -6,7 +6,7 @@ use crate::lifecycle::TaskFailed;
 use crate::registrar::RefusedToken;
 use crate::settings::SettingsError;
 
-/// Why the service stopped without being told to.
+/// Why the service stopped without a stop request.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// Telegram does not know the bot token.

@@ -15,7 +15,7 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
-/// Prints the script for a shell. A reader that has gone away is not an error.
+/// Prints the script for a shell. A closed pipe is not an error.
 pub(super) fn run(arguments: Arguments, cli: &mut Command, out: &mut impl Write) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, cli, "doorbell", &mut script);

@@ -1,10 +1,11 @@
-//! Prints the messages of the sandbox to standard output, one line each. They are the output of the command, and never go
-//! to the log. The people of the sandbox are simulated, so their messages may be shown.
+//! Prints the messages of the sandbox to standard output, one line each. They are the output of the command, and are
+//! never logged. The people of the sandbox are simulated, so their messages may be shown.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use super::print::say;
+use super::print::{printable, say};
+use crate::humanize::shortened;
 use crate::lifecycle::Shutdown;
 use crate::sandbox::{Message, Sandbox};
 
@@ -55,11 +56,8 @@ fn line(message: &Message, chat: Option<String>) -> String {
         (false, Some(group)) if *id < 0 => group,
         (false, _) => "the bot".to_owned(),
     };
-    let mut shown: String = text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
+    let shown = shortened(text, SHOWN).replace(char::is_control, " ");
     let buttons = if message.buttons.is_some() { " [with buttons]" } else { "" };
-    let from: String = from.chars().filter(|c| !c.is_control()).collect();
+    let from = printable(from);
     format!("{from} to {to}, chat {id}: {shown}{buttons}")
 }

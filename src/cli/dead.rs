@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::print::say;
 use crate::clock::{Clock, SystemClock, elapsed};
+use crate::humanize;
 use crate::inbox::{self, Inbox, Record, Selection};
 use crate::settings::{Need, Settings, Sources};
 use crate::telegram::BotToken;
 use crate::update::UpdateId;
-use crate::wording;
 
 /// `doorbell dead …`
 #[derive(Subcommand)]
@@ -109,13 +109,13 @@ async fn list(inbox: &dyn Inbox, limit: usize, json: bool) -> anyhow::Result<Exi
 }
 
 fn line(record: &Record) -> String {
-    let age = wording::age(elapsed(record.received_at, SystemClock.now()));
+    let age = humanize::age(elapsed(record.received_at, SystemClock.now()));
     format!(
         "{}  {}  {}  {}  arrived {age} ago  {}",
         record.id,
         record.kind,
         record.chat_key,
-        wording::count(record.attempts, "attempt", "attempts"),
+        humanize::count(record.attempts, "attempt", "attempts"),
         record.reason.as_deref().unwrap_or("no reason was stored")
     )
 }
@@ -145,17 +145,16 @@ fn report(which: &Which, moved: &[UpdateId], what: &str, json: bool) -> anyhow::
         match moved {
             [] if which.all => say("There are no dead-letter updates."),
             [] => {}
-            moved => say(format_args!("{} {what}.", count(moved.len()))),
+            moved => {
+                let updates = humanize::count(moved.len() as u64, "dead-letter update was", "dead-letter updates were");
+                say(format_args!("{updates} {what}."));
+            }
         }
     }
     if moved.len() < which.ids.len() {
         return Err(none_of_these());
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn count(updates: usize) -> String {
-    if updates == 1 { "1 dead-letter update was".to_owned() } else { format!("{updates} dead-letter updates were") }
 }
 
 fn none_of_these() -> anyhow::Error {

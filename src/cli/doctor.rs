@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use super::print::say;
+use super::print::{printable, say};
 use crate::clock::SystemClock;
 use crate::doctor::{Finding, Ring, Verdict, examine};
 use crate::registrar::explain;
@@ -75,9 +75,9 @@ fn report(findings: &[Finding], coloured: bool) -> String {
         };
         let word = format!("{word:<8}");
         let word = if coloured { format!("\u{1b}[{colour}m{word}\u{1b}[0m") } else { word };
-        let _ = writeln!(report, "{word} {check:<19} {}", shown(seen));
+        let _ = writeln!(report, "{word} {check:<19} {}", printable(seen));
         if let Some(advice) = advice {
-            let _ = writeln!(report, "{:8} {:19} to do: {}", "", "", shown(advice));
+            let _ = writeln!(report, "{:8} {:19} to do: {}", "", "", printable(advice));
         }
     }
     let failed = findings.iter().filter(|finding| finding.verdict == Verdict::Failed).count();
@@ -87,11 +87,6 @@ fn report(findings: &[Finding], coloured: bool) -> String {
         more => writeln!(report, "\n{more} checks failed; begin with the first."),
     };
     report
-}
-
-/// The text without control characters: what comes from another program must not control the terminal.
-fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]

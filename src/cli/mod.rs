@@ -1,6 +1,5 @@
 //! The command line: one file per command, and the exit status of each.
 
-mod at_sandbox;
 mod completions;
 mod conversation;
 mod dead;
@@ -9,6 +8,7 @@ mod error;
 mod print;
 mod ring;
 mod sandbox;
+mod sandbox_option;
 mod serve;
 mod settings;
 mod webhook;
@@ -35,8 +35,8 @@ struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Act for the bot of a running `doorbell sandbox`; optionally the URL of its Bot API.
-    #[arg(long = "sandbox", global = true, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = at_sandbox::DEFAULT_URL)]
-    at_sandbox: Option<String>,
+    #[arg(long = "sandbox", global = true, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = sandbox_option::DEFAULT_URL)]
+    sandbox_url: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -60,7 +60,7 @@ enum Command {
     /// Shows updates that could not be handled; retries or discards them
     #[command(subcommand, after_help = "Examples:\n  doorbell dead list\n  doorbell dead retry --all")]
     Dead(dead::DeadCommand),
-    /// Shows the settings in force and where each came from, secrets masked
+    /// Shows the effective settings and the source of each, with secrets masked
     Settings(settings::Arguments),
     /// Prints a script with which a shell completes the commands and options
     Completions(completions::Arguments),
@@ -69,21 +69,25 @@ enum Command {
 /// Runs the command that this process was started with.
 #[expect(clippy::print_stderr, reason = "there is no log yet")]
 pub async fn run() -> ExitCode {
-    let Cli { config, at_sandbox, command } = Cli::parse();
+    let Cli { config, sandbox_url, command } = Cli::parse();
     // Before any secret is read. The service also starts where the system refuses.
     if let Err(error) = lifecycle::disable_core_dumps() {
         eprintln!("warning: a crash may leave a core dump with the bot token in it: {error}");
     }
     let sources = Sources { config_file: config, ..Sources::of_this_process() };
     let command = command.unwrap_or(Command::Serve(serve::Arguments::default()));
-    let sources = match at_sandbox.as_deref().map(|url| at_sandbox::add_settings(url, &command, sources.clone())) {
+    let ended = execute(command, sandbox_url.as_deref(), sources).await;
+    // The log lines must appear before the error that ended the service.
+    telemetry::flush();
+    ended.unwrap_or_else(|error| error::report(&error))
+}
+
+async fn execute(command: Command, sandbox_url: Option<&str>, sources: Sources) -> anyhow::Result<ExitCode> {
+    let sources = match sandbox_url {
+        Some(url) => sandbox_option::add_settings(url, &command, sources).await?,
         None => sources,
-        Some(told) => match told.await {
-            Ok(sources) => sources,
-            Err(error) => return error::report(&error),
-        },
     };
-    let ended = match command {
+    match command {
         Command::Serve(arguments) => serve::run(arguments, sources).await,
         Command::Sandbox(arguments) => sandbox::run(arguments, sources).await,
         Command::Ring(arguments) => ring::run(arguments, &sources).await,
@@ -96,8 +100,5 @@ pub async fn run() -> ExitCode {
         Command::Completions(arguments) => {
             completions::run(arguments, &mut Cli::command(), &mut io::stdout()).map(|()| ExitCode::SUCCESS)
         }
-    };
-    // The log lines must appear before the error that ended the service.
-    telemetry::flush();
-    ended.unwrap_or_else(|error| error::report(&error))
+    }
 }

@@ -45,15 +45,15 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// How long an answer is awaited: as long as Telegram waits.
+/// The time limit for the answer, which is also Telegram's.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Sends one update to the service, as Telegram would.
 pub(super) async fn run(arguments: Arguments, sources: &Sources) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(sources, Need::Nothing)?;
-    // With --sandbox its service, else the one on this machine.
-    let at_sandbox = settings.source("webhook.public_url") == Some(origin::COMMAND_LINE);
-    let from_sandbox = settings.webhook.public_url.as_ref().filter(|_| at_sandbox).map(ToString::to_string);
+    // With --sandbox, the service is the sandbox's; otherwise it is on this machine.
+    let uses_sandbox = settings.source("webhook.public_url") == Some(origin::COMMAND_LINE);
+    let from_sandbox = settings.webhook.public_url.as_ref().filter(|_| uses_sandbox).map(ToString::to_string);
     let url = target(arguments.url.as_deref().or(from_sandbox.as_deref()), &settings)?;
     let secret = secret(&settings);
     let update = update(&arguments).to_string();
@@ -120,16 +120,12 @@ fn update(arguments: &Arguments) -> Value {
     let id = arguments.update_id.unwrap_or_else(|| now.as_microsecond());
     match &arguments.callback {
         None => {
-            let length = arguments.text.split_whitespace().next().map_or(0, |word| word.encode_utf16().count());
-            let entities = arguments
-                .text
-                .starts_with('/')
-                .then(|| json!([{ "type": "bot_command", "offset": 0, "length": length }]));
             let mut message = json!({
                 "message_id": id % 1_000_000, "from": from, "chat": chat, "date": now.as_second(), "text": arguments.text,
             });
-            if let Some(entities) = entities {
-                message["entities"] = entities;
+            if arguments.text.starts_with('/') {
+                let length = arguments.text.split_whitespace().next().map_or(0, |word| word.encode_utf16().count());
+                message["entities"] = json!([{ "type": "bot_command", "offset": 0, "length": length }]);
             }
             json!({ "update_id": id, "message": message })
         }

@@ -8,15 +8,13 @@ use clap::Args;
 
 use super::error::{CommandFailure, UsageError};
 use super::print::say;
-use super::serve::log_remark;
-use super::{at_sandbox, conversation};
+use super::serve::prepare;
+use super::{conversation, sandbox_option};
 use crate::app::{App, BuildError, Dependencies, RunError};
 use crate::clock::{SharedClock, SystemClock};
-use crate::fail;
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::sandbox::{Sandbox, TOKEN};
 use crate::settings::{InboxUrl, Need, Settings, Sources, origin};
-use crate::telemetry;
 
 #[derive(Args)]
 #[command(
@@ -53,11 +51,7 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     // Settings are checked before any port is bound.
     let settings = configured("http://127.0.0.1:1", 1)?;
     refuse_a_real_inbox(&settings)?;
-    telemetry::init(&settings.log)?;
-    log_remark(&settings);
-    if let Some(order) = sources.fail_point() {
-        fail::arm(order);
-    }
+    prepare(&settings, &sources)?;
 
     let clock: SharedClock = Arc::new(SystemClock);
     let (shutdown, telegram) = (Shutdown::new(), Shutdown::new());
@@ -212,5 +206,5 @@ Each message is printed here on one line. Ctrl-C stops the sandbox; nothing is l
 /// The shortest option that names this sandbox.
 fn sandbox_option(bot_api: SocketAddr) -> String {
     let url = format!("http://{bot_api}");
-    if url == at_sandbox::DEFAULT_URL { "--sandbox".to_owned() } else { format!("--sandbox={url}") }
+    if url == sandbox_option::DEFAULT_URL { "--sandbox".to_owned() } else { format!("--sandbox={url}") }
 }

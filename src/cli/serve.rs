@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::app::{App, Dependencies};
-use crate::fail;
+use crate::fail_points;
 use crate::lifecycle::{Shutdown, stop_on_signals};
 use crate::settings::{Need, Settings, Sources};
 use crate::telemetry;
@@ -18,17 +18,13 @@ pub(super) struct Arguments {
     takeover: bool,
 }
 
-/// Runs the service until it is told to stop.
+/// Runs the service until a stop is requested.
 pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Result<ExitCode> {
     let sources = if arguments.takeover { sources.with("webhook.takeover", "always") } else { sources };
     let settings = Settings::load(&sources, Need::Token)?;
-    telemetry::init(&settings.log)?;
+    prepare(&settings, &sources)?;
     if let Some(proxy) = settings.proxy_in_words() {
         tracing::info!("{proxy}");
-    }
-    log_remark(&settings);
-    if let Some(order) = sources.fail_point() {
-        fail::arm(order);
     }
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown)?;
@@ -37,9 +33,14 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-/// Logs what the operator should know about valid settings.
-pub(super) fn log_remark(settings: &Settings) {
+/// Starts the log, logs what the operator should know about valid settings, and arms the fail point of a test.
+pub(super) fn prepare(settings: &Settings, sources: &Sources) -> anyhow::Result<()> {
+    telemetry::init(&settings.log)?;
     if let Some(remark) = settings.remark() {
         tracing::warn!("{remark}");
     }
+    if let Some(order) = sources.fail_point() {
+        fail_points::arm(order);
+    }
+    Ok(())
 }

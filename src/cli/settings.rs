@@ -1,4 +1,4 @@
-//! `doorbell settings`: the settings in force, and where each came from.
+//! `doorbell settings`: prints the effective settings and the source of each.
 
 use std::io::{ErrorKind, Write};
 
@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::humanize::shortened;
 use crate::settings::{self, Entry, Need, Settings, Shown, Sources};
 
 #[derive(Args, Clone, Copy, Debug)]
@@ -32,7 +33,7 @@ pub(super) fn run(arguments: Arguments, sources: &Sources, out: &mut impl Write)
         writeln!(out, "{:#}", settings::json_schema())
     } else {
         let settings = Settings::load(sources, Need::Nothing)?;
-        let entries = settings.in_force();
+        let entries = settings.effective();
         if arguments.json {
             let entries: Vec<_> = entries.iter().map(as_json).collect();
             writeln!(out, "{:#}", json!(entries))
@@ -82,11 +83,7 @@ fn in_one_line(value: &Shown) -> String {
         Some(names) if !names.is_empty() => names.join(", "),
         Some(_) | None => value.to_string(),
     };
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        line.push('…');
-    }
-    line
+    shortened(&text, SHOWN).replace(char::is_control, " ")
 }
 
 #[cfg(test)]

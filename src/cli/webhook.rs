@@ -11,14 +11,14 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::error::UsageError;
-use super::print::say;
+use super::print::{printable, say};
 use crate::app::BuildError;
 use crate::clock::{Clock, SystemClock, elapsed};
 use crate::doctor::{Finding, examine_webhook};
+use crate::humanize::{age, count};
 use crate::registrar::{Drift, OffReason, RefusedToken, Status, WantedWebhook, drift, explain, register};
 use crate::settings::{Need, Settings, Sources, WebhookSettings};
 use crate::telegram::{ApiError, BotApi, BotToken, WebhookInfo};
-use crate::wording::{age, count};
 
 /// `doorbell webhook …`
 #[derive(Clone, Debug, Subcommand)]
@@ -86,7 +86,7 @@ pub(super) async fn run(command: WebhookCommand, sources: &Sources) -> anyhow::R
             let secret = token.effective_webhook_secret(&settings.webhook);
             let secret = secret.expose_secret();
             if output.json {
-                say(format_args!("{}", json!({ "secret_token": secret })));
+                say(json!({ "secret_token": secret }));
             } else {
                 say(secret);
             }
@@ -170,7 +170,7 @@ async fn delete(api: &BotApi, drop_pending: bool, output: Output) -> anyhow::Res
     let remark =
         api.delete_webhook(drop_pending).await.map_err(|error| explained(error, "The webhook was not removed"))?;
     if output.json {
-        say(format_args!("{}", json!({ "remark": remark })));
+        say(json!({ "remark": remark }));
     } else {
         say(format_args!("{remark}. A running Doorbell sets it again, unless webhook.register is false."));
     }
@@ -179,18 +179,14 @@ async fn delete(api: &BotApi, drop_pending: bool, output: Output) -> anyhow::Res
 
 /// The error with its explanation, if it is known.
 fn explained(error: ApiError, what: &str) -> anyhow::Error {
-    let explanation = match &error {
-        ApiError::Refused { code: 401 | 404 | 421, description, .. } => {
+    let explanation = if let ApiError::Refused { code, description, .. } = &error {
+        if matches!(code, 401 | 404 | 421) {
             Some(RefusedToken { description: description.clone() }.hint().to_owned())
-        }
-        ApiError::Refused { description, .. } => {
+        } else {
             explain(description).map(|known| format!("{}. {}", known.means, known.remedy))
         }
-        ApiError::Throttled { .. }
-        | ApiError::Unreachable { .. }
-        | ApiError::Unreadable { .. }
-        | ApiError::Unknown { .. }
-        | ApiError::NotAllowed { .. } => None,
+    } else {
+        None
     };
     let context = explanation.map_or_else(|| what.to_owned(), |explanation| format!("{what} ({explanation})"));
     anyhow::Error::new(error).context(context)
@@ -211,15 +207,16 @@ fn describe(seen: &WebhookInfo, wanted: Option<&WantedWebhook>, drift: &[Drift],
         lines.add("wanted", &wanted.url);
     }
     lines.add("waiting", &format!("{} at Telegram", count(seen.pending_update_count, "update", "updates")));
-    match (&seen.last_error_message, seen.last_error_date) {
-        (Some(message), date) => {
-            lines.add("last error", &format!("{}{message}", ago(date, now)));
+    match &seen.last_error_message {
+        Some(message) => {
+            let ago = seen.last_error_at().map(|at| format!("{} ago: ", age(elapsed(at, now)))).unwrap_or_default();
+            lines.add("last error", &format!("{ago}{message}"));
             if let Some(known) = explain(message) {
                 lines.add("", &format!("this means: {}", known.means));
             }
             lines.add("", "Telegram still reports it after deliveries succeed again");
         }
-        (None, _) => lines.add("last error", "none since the webhook was set"),
+        None => lines.add("last error", "none since the webhook was set"),
     }
     if !seen.url.is_empty() {
         let kinds = seen.allowed_updates.as_deref().unwrap_or_default();
@@ -240,35 +237,16 @@ struct Lines(String);
 
 impl Lines {
     fn add(&mut self, name: &str, what: &(impl ToString + ?Sized)) {
-        // What comes from Telegram must not control the terminal.
-        let what: String = what.to_string().chars().filter(|c| !c.is_control()).collect();
-        writeln!(self.0, "{name:<14} {what}").expect("writing to a string cannot fail");
+        writeln!(self.0, "{name:<14} {}", printable(&what.to_string())).expect("writing to a string cannot fail");
     }
-}
-
-/// "3 min ago: ", or nothing where the time is not known.
-fn ago(date: Option<i64>, now: Timestamp) -> String {
-    let Some(date) = date.and_then(|seconds| Timestamp::from_second(seconds).ok()) else { return String::new() };
-    format!("{} ago: ", age(elapsed(date, now)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wanted() -> WantedWebhook {
-        WantedWebhook {
-            url: "https://a.example/telegram/webhook".to_owned(),
-            secret_token: "s".to_owned().into(),
-            allowed_updates: vec![],
-            max_connections: 40,
-            drop_pending_updates: false,
-            takeover: crate::registrar::TakeoverPolicy::Any,
-        }
-    }
-
     fn text(seen: &WebhookInfo) -> String {
-        let wanted = wanted();
+        let wanted = WantedWebhook::for_test("https://a.example/telegram/webhook");
         describe(seen, Some(&wanted), &drift(&wanted, seen), Timestamp::from_second(1_000_000).unwrap())
     }
 

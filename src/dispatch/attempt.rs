@@ -10,13 +10,13 @@ use super::lease_clock::Moment;
 use super::pending_calls::PendingCalls;
 use super::{schedule, spans};
 use crate::clock::{elapsed, later};
-use crate::fail;
+use crate::fail_points;
 use crate::handler::HandlerError;
+use crate::humanize::times;
 use crate::inbox::{Delivery, Lease, Verdict};
 use crate::telegram::Call;
 use crate::telemetry;
 use crate::update::Update;
-use crate::wording::times;
 
 impl Dispatch {
     /// Makes one attempt at a delivery. Returns the verdict with which it must be settled.
@@ -24,7 +24,7 @@ impl Dispatch {
         let Delivery { update, attempt, lease, calls_left, crash_count } = delivery;
         let began = Moment::of(&*self.clock);
         let span = self.traces.of(update.id.0).map(|trace| spans::start_attempt(&trace, &update, attempt, began.now));
-        fail::point("claimed");
+        fail_points::point("claimed");
         let verdict = if update.expires_at <= began.steady {
             Verdict::Expired
         } else if crash_count >= self.settings.attempts {
@@ -48,7 +48,7 @@ impl Dispatch {
 
     /// Runs the handler within its time limit, and catches a panic.
     async fn handle(&self, update: &Update, attempt: u32, began: Timestamp) -> Result<Vec<Call>, Verdict> {
-        fail::point_of("handling", &update.id);
+        fail_points::point_of("handling", &update.id);
         let limit = self.settings.handler_timeout;
         let handled = AssertUnwindSafe(self.handler.handle(update)).catch_unwind();
         let duration = || elapsed(began, self.clock.steady()).as_secs_f64();
@@ -57,7 +57,7 @@ impl Dispatch {
             biased;
             handled = handled => match handled {
                 Ok(Ok(calls)) => {
-                    fail::point("handled");
+                    fail_points::point("handled");
                     return Ok(calls);
                 }
                 Ok(Err(error)) => error,

@@ -8,7 +8,7 @@ use super::lease_clock::Moment;
 use super::pending_calls::PendingCalls;
 use super::{schedule, spans};
 use crate::clock::later;
-use crate::fail;
+use crate::fail_points;
 use crate::inbox::Verdict;
 use crate::telegram::{ApiError, Call, Permit};
 use crate::telemetry::Span;
@@ -55,7 +55,7 @@ impl Dispatch {
             }
             match outcome {
                 Some(Ok(())) => {
-                    fail::point("sent");
+                    fail_points::point("sent");
                     calls.done();
                 }
                 None => return calls.later(self.clock.steady(), STOPPED),

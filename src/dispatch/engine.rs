@@ -17,7 +17,7 @@ use crate::telemetry::{Storm, Traces};
 /// How long dispatch waits after the inbox failed, before it asks again.
 pub(super) const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
-/// What dispatch works with, beside its settings.
+/// The dependencies of dispatch, in addition to its settings.
 pub struct Deps {
     /// Where updates are claimed and settled.
     pub inbox: Arc<dyn Inbox>,

@@ -1,4 +1,4 @@
-//! Whether the leases of running attempts are still valid, as far as our own clock shows.
+//! Checks by this machine's clock whether the leases of running attempts are still valid.
 //!
 //! A process that was stopped, or a machine that was suspended, continues in the middle of an attempt, while another
 //! instance may have claimed the update. The inbox refuses the outcome then. This clock prevents the calls that the
@@ -34,7 +34,7 @@ impl Moment {
     }
 }
 
-/// Knows when the leases were renewed.
+/// Records when the leases were renewed.
 pub(super) struct LeaseClock(Mutex<Renewals>);
 
 struct Renewals {
@@ -49,7 +49,7 @@ impl LeaseClock {
         Self(Mutex::new(Renewals { last: now, late: None }))
     }
 
-    /// Notes that the renewal which was requested at `requested` has renewed all leases that were valid then.
+    /// Records that the renewal which was requested at `requested` has renewed all leases that were valid then.
     pub(super) fn renewed(&self, requested: Moment) {
         let mut renewals = self.0.lock();
         if renewals.last.until(requested) > VALID_FOR {

@@ -1,4 +1,4 @@
-//! Brings updates to the handler: chats side by side, the updates of a chat one after another. Each attempt has a time
+//! Hands updates to the handler: chats in parallel, the updates of one chat in order. Each attempt has a time
 //! limit, and its outcome is recorded in the inbox.
 
 mod attempt;

@@ -40,7 +40,7 @@ impl PendingCalls {
         self.nothing_done = false;
     }
 
-    /// Removes the next call. Telegram refused it, and nobody has to correct anything.
+    /// Removes the next call. Telegram refused it for an ordinary reason, so no correction is necessary.
     pub(super) fn skip(&mut self) {
         self.left.pop_front();
     }
@@ -74,9 +74,9 @@ impl PendingCalls {
         Verdict::CallsLeft { calls, at, reason: reason.into() }
     }
 
-    /// The verdict when no call is left. An update with a refused call becomes a dead-letter update, because somebody has
-    /// to correct something. If no call was carried out, a retry runs the handler again, which may be corrected by then.
-    /// Otherwise a retry makes only the refused calls.
+    /// The verdict when no call is left. An update with a refused call becomes a dead-letter update, because a
+    /// correction is necessary. If no call was carried out, a retry runs the handler again, which may be corrected by
+    /// then. Otherwise a retry makes only the refused calls.
     pub(super) fn finish(self) -> Verdict {
         let Some(reason) = self.refused.first().and_then(|call| call.refused.clone()) else { return Verdict::Done };
         let reason = match self.refused.len() - 1 {

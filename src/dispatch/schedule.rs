@@ -1,4 +1,4 @@
-//! When an update is tried again that could not be handled, or a call that could not be made. Pure functions: they take
+//! Computes when an update or a call that failed is tried again. The functions are pure: they take
 //! the age of the update and a random number.
 
 use std::time::Duration;
@@ -8,18 +8,18 @@ use jiff::Timestamp;
 use crate::clock::{elapsed, later, with_jitter};
 use crate::update::Update;
 
-/// The wait for a bot or a Telegram that is away is at least this long.
+/// The shortest delay while the bot or Telegram is unavailable.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-/// The longest wait for a bot or a Telegram that is away. Its return is noticed this late at most.
+/// The longest delay while the bot or Telegram is unavailable. Its recovery is noticed at most this late.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// When a bot or a Telegram that is away is tried again for this update. The wait is half of the update's age, from 1 s
-/// to 30 s, so that no number of attempts has to be stored.
+/// When to try this update again while the bot or Telegram is unavailable. The delay is half of the update's age, from
+/// 1 s to 30 s, so that no number of attempts has to be stored.
 pub(super) fn when_away(update: &Update, now: Timestamp, jitter: f64) -> Timestamp {
     later(now, while_away(elapsed(update.received_at, now), jitter))
 }
 
-/// When a call is sent again whose answer was lost. Each repetition can show a message once more, so the last one comes
+/// When to send a call again whose answer was lost. Each repetition can show a message once more, so the last one comes
 /// late: an outage that cuts connections may be over by then.
 pub(super) fn when_unknown(update: &Update, now: Timestamp, is_last: bool, jitter: f64) -> Timestamp {
     let age = elapsed(update.received_at, now);

@@ -18,7 +18,7 @@ pub enum Ring {
     },
 }
 
-/// What the checks work with.
+/// The input of the checks.
 pub(super) struct Case<'a> {
     pub(super) settings: &'a Settings,
     pub(super) takeover: TakeoverPolicy,

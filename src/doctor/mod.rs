@@ -69,13 +69,8 @@ impl Case<'_> {
 
     /// Asks Telegram for the webhook, and checks it.
     async fn webhook(&self, api: &BotApi, findings: &mut Vec<Finding>) -> Option<WebhookInfo> {
-        let seen = match api.webhook_info().await {
-            Ok(seen) => seen,
-            Err(error) => {
-                findings.push(registration::not_asked(&error));
-                return None;
-            }
-        };
+        let seen = api.webhook_info().await;
+        let seen = seen.map_err(|error| findings.push(registration::not_asked(&error))).ok()?;
         findings.extend(self.examine_webhook(&seen));
         Some(seen)
     }
@@ -83,16 +78,9 @@ impl Case<'_> {
     /// Checks the service through the public URL, as Telegram would reach it.
     async fn reach(&self, ring: Ring, findings: &mut Vec<Finding>) -> Option<Service> {
         let wanted = self.wanted.as_ref().ok()?;
-        let service = match reach::service(wanted).await {
-            Ok((service, finding)) => {
-                findings.push(finding);
-                service
-            }
-            Err(finding) => {
-                findings.push(finding);
-                return None;
-            }
-        };
+        let reached = reach::service(wanted).await;
+        let (service, finding) = reached.map_err(|finding| findings.push(finding)).ok()?;
+        findings.push(finding);
         findings.push(service.own_report());
         let secret = reach::secret(wanted).await;
         let accepted = secret.verdict == Verdict::Ok;

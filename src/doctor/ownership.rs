@@ -40,10 +40,8 @@ pub(super) fn platform(settings: &Settings, takeover: TakeoverPolicy) -> Finding
 /// Whether there are traces of another program that uses the bot's token.
 pub(super) fn other_programs(case: &Case<'_>, seen: &WebhookInfo, service: Option<&Service>) -> Finding {
     const CHECK: &str = "other programs";
-    let foreign = case.wanted.as_ref().ok().and_then(|wanted| match drift(wanted, seen).into_iter().next() {
-        Some(Drift::Foreign { host }) => Some(host),
-        Some(Drift::Empty | Drift::Url | Drift::AllowedUpdates { .. } | Drift::MaxConnections { .. }) | None => None,
-    });
+    let drift = case.wanted.as_ref().map(|wanted| drift(wanted, seen)).unwrap_or_default();
+    let foreign = if let Some(Drift::Foreign { host }) = drift.first() { Some(host) } else { None };
     match (foreign, service.and_then(Service::conflict)) {
         (Some(host), _) => Finding::failed(
             CHECK,

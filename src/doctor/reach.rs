@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::case::Ring;
 use super::finding::Finding;
 use crate::http::probe::{self, ProbeResponse, ServiceUnreachable};
+use crate::humanize;
 use crate::registrar::{WantedWebhook, explain};
 use crate::telegram::WEBHOOK_PATH;
-use crate::wording;
 
 /// The longest wait for an answer. Telegram waits for 60 s, but a service that takes longer than this has a problem.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -33,7 +33,7 @@ pub(super) async fn service(wanted: &WantedWebhook) -> Result<(Service, Finding)
     let Some(version) = health["version"].as_str().filter(|_| health["webhook"].is_object()) else {
         return Err(not_doorbell(CHECK, &url, &answer));
     };
-    let uptime = wording::age(Duration::from_secs(health["uptime_s"].as_u64().unwrap_or_default()));
+    let uptime = humanize::age(Duration::from_secs(health["uptime_s"].as_u64().unwrap_or_default()));
     let finding = match answer.status {
         200 => Finding::ok(CHECK, format!("{url} leads to Doorbell {version}, up for {uptime}")),
         _ => Finding::failed(

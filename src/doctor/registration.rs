@@ -1,22 +1,15 @@
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::case::Case;
 use super::finding::Finding;
-use crate::registrar::{Drift, OffReason, RefusedToken, Status, TakeoverPolicy, explain, waiting};
+use crate::clock::elapsed;
+use crate::humanize;
+use crate::registrar::{BACKLOG, Drift, OffReason, RECENT, RefusedToken, Status, TakeoverPolicy, explain, waiting};
 use crate::settings::{Settings, origin};
 use crate::telegram::{ApiError, Me, WebhookInfo};
-use crate::wording;
-
-/// Telegram tries again after at most 2 min: an error older than this has not come back.
-const FRESH: Duration = Duration::from_mins(3);
-
-/// This many waiting updates are more than normal traffic.
-const BACKLOG: u64 = 100;
 
 pub(super) fn settings(settings: &Settings) -> Finding {
-    let set = settings.in_force().iter().filter(|entry| entry.source != origin::DEFAULT).count();
+    let set = settings.effective().iter().filter(|entry| entry.source != origin::DEFAULT).count();
     let proxy = settings.proxy_in_words().map(|proxy| format!("; {proxy}")).unwrap_or_default();
     let remark = settings.remark().map(|remark| format!("; note: {remark}")).unwrap_or_default();
     Finding::ok("settings", format!("loaded without a problem; {set} differ from the defaults{proxy}{remark}"))
@@ -146,15 +139,14 @@ pub(super) fn deliveries(seen: &WebhookInfo, now: Timestamp) -> Finding {
     const CHECK: &str = "deliveries";
     let pending = seen.pending_update_count;
     let waiting = waiting(pending);
-    let at = seen.last_error_date.and_then(|second| Timestamp::from_second(second).ok());
-    let age = at.map(|at| Duration::try_from(now.duration_since(at)).unwrap_or_default());
+    let age = seen.last_error_at().map(|at| elapsed(at, now));
     match (&seen.last_error_message, age) {
-        (Some(message), Some(age)) if age < FRESH => {
+        (Some(message), Some(age)) if age < RECENT => {
             let known = explain(message);
             let means = known.map(|known| format!(". This means: {}", known.means)).unwrap_or_default();
             Finding::failed(
                 CHECK,
-                format!("{waiting}; it could not deliver {} ago: {message}{means}", wording::age(age)),
+                format!("{waiting}; it could not deliver {} ago: {message}{means}", humanize::age(age)),
                 known.map_or("Check the log of the service, and the log of the proxy in front of it.", |known| {
                     known.remedy
                 }),
@@ -166,7 +158,7 @@ pub(super) fn deliveries(seen: &WebhookInfo, now: Timestamp) -> Finding {
             "Raise webhook.max_connections (at most 100), and check how long the inbox takes to store an update.",
         ),
         (Some(message), age) => {
-            let ago = age.map(|age| format!(" {} ago", wording::age(age))).unwrap_or_default();
+            let ago = age.map(|age| format!(" {} ago", humanize::age(age))).unwrap_or_default();
             Finding::ok(CHECK, format!("{waiting}; the last error was{ago} and is over: {message}"))
         }
         (None, _) => Finding::ok(CHECK, format!("{waiting}; no error since the webhook was set")),

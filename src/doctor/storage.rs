@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::finding::Finding;
 use super::reach::Service;
+use crate::clock::elapsed;
+use crate::humanize;
 use crate::inbox::{self, InboxError, Inspection, Survey};
 use crate::settings::Settings;
 use crate::telegram::BotId;
-use crate::wording;
 
 /// An update that waits longer than this is not just waiting for its turn.
 const LATE: Duration = Duration::from_mins(10);
@@ -59,8 +60,8 @@ pub(super) fn inbox(settings: &Settings, bot: BotId, service: Option<&Service>, 
 }
 
 fn depth(survey: &Survey, now: Timestamp) -> Depth {
-    let age = |at: Timestamp| Duration::try_from(now.duration_since(at)).unwrap_or_default();
-    Depth { waiting: survey.waiting + survey.held, dead: survey.dead, oldest: survey.oldest.map(age) }
+    let oldest = survey.oldest.map(|at| elapsed(at, now));
+    Depth { waiting: survey.waiting + survey.held, dead: survey.dead, oldest }
 }
 
 fn depth_reported(report: &Value) -> Depth {
@@ -71,7 +72,7 @@ fn depth_reported(report: &Value) -> Depth {
 
 fn judged(check: &'static str, state: &str, depth: &Depth, settings: &Settings) -> Finding {
     let Depth { waiting, dead, oldest } = depth;
-    let age = oldest.map(|age| format!(", the oldest for {}", wording::age(age))).unwrap_or_default();
+    let age = oldest.map(|age| format!(", the oldest for {}", humanize::age(age))).unwrap_or_default();
     let seen = format!("{state}; waiting: {waiting}{age}; dead-letter: {dead}");
     if *waiting + *dead >= settings.inbox.capacity as u64 {
         let advice = "It is full: new updates stay at Telegram. Find out why they are not handled (the log, your bot), or \

@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 /// An error response in the form of RFC 9457 (`application/problem+json`). It says what is wrong and what to do, and
-/// never repeats what was sent.
+/// never repeats input.
 #[derive(Debug)]
 pub struct Problem {
     /// The status of the response.

@@ -23,7 +23,7 @@ impl TokenDigests {
     }
 }
 
-/// The value of a header that was sent exactly once. Of two values, nobody can say which one is meant.
+/// The value of a header that was sent exactly once. Two values are ambiguous, so they count as none.
 #[must_use]
 pub fn single_value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();

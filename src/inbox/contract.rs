@@ -14,8 +14,8 @@ use crate::update::{Update, UpdateId};
 pub trait Inbox: Send + Sync {
     /// Returns once the update would survive a crash, or its id is known already.
     ///
-    /// An id is known if an update with it was accepted within the last `keep_done`, whatever happened to the update
-    /// since.
+    /// An id is known if an update with it was accepted within the last `keep_done`, independent of the
+    /// update's later status.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ pub struct Counts {
     pub commit_updates: Histogram,
     /// The duration of a commit, until it would survive a crash, in seconds.
     pub commit_duration: Histogram,
-    /// The part of it that the disk took, in seconds: the log written and synced. SQLite only.
+    /// The part of the commit that waited for the disk, in seconds: writing and syncing the log. SQLite only.
     pub sync_duration: Histogram,
     /// Commits that failed. Nothing in them was acknowledged.
     pub commits_failed: Counter,

@@ -1,4 +1,4 @@
-//! What passes between an inbox and its callers: the answer to an accepted update, a delivery, and its lease.
+//! The types that an inbox and its callers exchange: the answer to an accepted update, a delivery, and its lease.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a store needs from the service.
+//! The dependencies of a store.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Why an inbox did not do what it was asked, named for what the caller does next.
+//! The errors of an inbox, named for what the caller does next.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::delivery::Lease;
 /// The error of an operation on the inbox.
 #[derive(Debug, thiserror::Error)]
 pub enum InboxError {
-    /// The inbox has no room: offer the update again later.
+    /// The inbox is full: offer the update again later.
     #[error("the inbox is full: inbox.capacity is {capacity}")]
     Full {
         /// The most updates that may wait, be claimed or be dead.
@@ -44,7 +44,7 @@ impl InboxError {
         Self::Unusable { message, hint: hint.to_owned(), source: None }
     }
 
-    /// The text for `/healthz` and `/readyz`, which anybody can read. The error's own text may name hosts, roles,
+    /// The text for `/healthz` and `/readyz`, which is public. The error's own text may name hosts, roles,
     /// databases and files, and is for the operator's log.
     #[must_use]
     pub fn public_message(&self) -> String {

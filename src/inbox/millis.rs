@@ -1,4 +1,4 @@
-//! How both durable stores write times and spans: as whole milliseconds in an `i64`.
+//! Times and spans as both durable stores write them: whole milliseconds in an `i64`.
 
 use std::time::Duration;
 

@@ -38,7 +38,7 @@ pub fn open(
     })
 }
 
-/// Opens the inbox for an operator's command, beside the service that may be using it: to list, revive or discard
+/// Opens the inbox for an operator's command while the service may be using it: to list, revive or discard
 /// dead-letter updates. Nothing is claimed through it. `bot` is needed only if the database holds several bots.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! The lanes of a store that keeps the order of work in its own memory, shared by all who use them.
+//! The lanes of a store that keeps the order of work in its own memory, shared by all users.
 
 use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
@@ -25,7 +25,7 @@ impl ReadyQueue {
         self.lanes.lock()
     }
 
-    /// Wakes all who wait in [`ReadyQueue::ready`]: an update may be ready now.
+    /// Wakes all callers of [`ReadyQueue::ready`]: an update may be ready now.
     pub(super) fn notify(&self) {
         self.changed.notify_waiters();
     }
@@ -60,7 +60,7 @@ impl ReadyQueue {
         self.lanes().claim(now, later(now, LEASE), limit)
     }
 
-    /// Extends those of these leases that stand.
+    /// Extends the leases that are valid.
     pub(super) fn extend(&self, leases: &[Lease]) {
         let until = self.lease_end();
         let mut lanes = self.lanes();
@@ -69,12 +69,12 @@ impl ReadyQueue {
         }
     }
 
-    /// When a lease ends that begins now.
+    /// The end of a lease that begins now.
     pub(super) fn lease_end(&self) -> Timestamp {
         later(self.clock.steady(), LEASE)
     }
 
-    /// Puts updates back whose leases have ended. How many there were.
+    /// Puts updates back whose leases have ended. Returns their number.
     pub(super) fn release_lapsed(&self) -> u64 {
         let lapsed = self.lanes().release_lapsed(self.clock.steady());
         if lapsed > 0 {
@@ -83,7 +83,7 @@ impl ReadyQueue {
         lapsed as u64
     }
 
-    /// Counts the updates, of which `dead` are dead-letter updates. `is_full` is asked how many are open.
+    /// Counts the updates, of which `dead` are dead-letter updates. `is_full` gets the number of open updates.
     pub(super) fn survey(&self, dead: u64, is_full: impl FnOnce(u64) -> bool) -> Survey {
         let lanes = self.lanes();
         let (open, held) = (lanes.open() as u64, lanes.held() as u64);

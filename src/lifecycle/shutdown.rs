@@ -7,9 +7,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::task::{Task, TaskEnd, TaskFailed};
-use crate::fail;
+use crate::fail_points;
 
-/// Tells the service to stop, and knows the tasks for which a stop waits. Clones share their state.
+/// Requests the stop of the service, and tracks the tasks for which a stop waits. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     /// Cancelled at the soft stop: start nothing new, finish what runs.
@@ -63,7 +63,7 @@ impl Shutdown {
     /// Runs `work`. A panic is recorded as the failure of `task`.
     async fn catch_panic<T>(&self, task: Task, work: impl Future<Output = T>) -> Option<T> {
         let work = async {
-            fail::point_of("task", &task);
+            fail_points::point_of("task", &task);
             work.await
         };
         let result = AssertUnwindSafe(work).catch_unwind().await;

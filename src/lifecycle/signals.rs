@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::shutdown::Shutdown;
 use super::task::{Task, TaskEnd};
-use crate::fail;
+use crate::fail_points;
 
 /// A shell reports this number plus the signal's number as the exit status of a process that a signal ended.
 const SIGNAL_EXIT_BASE: i32 = 128;
@@ -61,7 +61,7 @@ pub fn stop_on_signals(shutdown: &Shutdown) -> io::Result<()> {
 
 /// Never returns: the third signal ends the process.
 async fn stop_at_each(mut signals: Signals, shutdown: &Shutdown) -> Infallible {
-    fail::point_of("task", &Task::SignalHandling);
+    fail_points::point_of("task", &Task::SignalHandling);
     let first = signals.next().await;
     let again = if first == SignalKind::interrupt() { "press Ctrl-C again" } else { "send the signal again" };
     tracing::info!(signal = name(first), "stopping after running work has finished; {again} to stop without waiting");

@@ -61,7 +61,7 @@ impl fmt::Display for Task {
     }
 }
 
-/// A supervised task panicked, or ended before the service was told to stop.
+/// A supervised task panicked, or ended before a stop was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{task} {end}, and the service cannot work without it")]
 pub struct TaskFailed {

@@ -14,17 +14,15 @@ pub(super) enum AttemptError {
     TokenRefused(RefusedToken),
     /// Again, after this wait.
     Throttled(Duration),
-    /// Again, soon: nothing was changed, and the trouble passes.
+    /// Again, soon: nothing was changed, and the cause passes.
     RetrySoon(String),
     /// Again, soon: another program or instance sets the webhook at the same moment. The webhook may be ours.
     Contended { reason: String, least: Duration },
     /// Again, with growing waits: Telegram would not or could not change the webhook.
     RetryLater(String),
-    /// Again, every few seconds for a while: the cause passes without a change of the settings, and the bot has no
-    /// webhook until then.
-    Transient { reason: String, advice: String },
-    /// Again, every few minutes: the operator must correct the cause.
-    NeedsOperator { reason: String, advice: String },
+    /// Again, every few minutes: the operator must correct the cause. `transient`: every few seconds for a while, because
+    /// the cause passes without a change of the settings, and the bot has no webhook until then.
+    Refused { reason: String, advice: String, transient: bool },
 }
 
 impl AttemptError {
@@ -52,11 +50,8 @@ impl AttemptError {
                     || "Check PUBLIC_URL and the [webhook] settings.".to_owned(),
                     |known| format!("This means: {}. {}", known.means, known.remedy),
                 );
-                let reason = format!("Telegram says {code} {description}");
-                match known {
-                    Some(known) if code == 400 && known.is_transient() => Self::Transient { reason, advice },
-                    Some(_) | None => Self::NeedsOperator { reason, advice },
-                }
+                let transient = code == 400 && known.is_some_and(|known| known.is_transient());
+                Self::Refused { reason: format!("Telegram says {code} {description}"), advice, transient }
             }
         }
     }
@@ -73,12 +68,11 @@ impl AttemptError {
             | Self::Throttled(_)
             | Self::Contended { .. }
             | Self::RetryLater(_)
-            | Self::Transient { .. }
-            | Self::NeedsOperator { .. } => self,
+            | Self::Refused { .. } => self,
         }
     }
 
-    /// The status while the next attempt is awaited.
+    /// The status until the next attempt.
     pub(super) fn status(&self) -> Status {
         match self {
             Self::TokenRefused(refused) => {
@@ -90,16 +84,14 @@ impl AttemptError {
             Self::RetrySoon(reason) | Self::Contended { reason, .. } | Self::RetryLater(reason) => {
                 Status::Registering { trouble: Some(reason.clone()) }
             }
-            Self::Transient { reason, advice } => Status::Refused {
-                reason: reason.clone(),
-                advice: format!(
-                    "{advice} Doorbell tries again every few seconds for ten minutes, and every few minutes after that."
-                ),
-            },
-            Self::NeedsOperator { reason, advice } => Status::Refused {
-                reason: reason.clone(),
-                advice: format!("{advice} Doorbell tries again every few minutes."),
-            },
+            Self::Refused { reason, advice, transient } => {
+                let next = if *transient {
+                    "every few seconds for ten minutes, and every few minutes after that"
+                } else {
+                    "every few minutes"
+                };
+                Status::Refused { reason: reason.clone(), advice: format!("{advice} Doorbell tries again {next}.") }
+            }
         }
     }
 }

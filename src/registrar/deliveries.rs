@@ -5,15 +5,16 @@ use jiff::Timestamp;
 
 use super::explain::explain;
 use crate::clock::elapsed;
+use crate::humanize::count;
 use crate::telegram::WebhookInfo;
 
-/// An error older than this is over: Telegram tries again after at most 2 min.
-const OVER: Duration = Duration::from_mins(3);
+/// A delivery error older than this is over: Telegram tries again after at most 2 min.
+pub const RECENT: Duration = Duration::from_mins(3);
 
 /// Fewer waiting updates than this are normal traffic.
-const FEW: u64 = 100;
+pub const BACKLOG: u64 = 100;
 
-/// This many looks in a row must find more updates than the look before.
+/// This many checks in a row must find more updates than the check before.
 const GROWING: u32 = 3;
 
 /// Finds out from `getWebhookInfo` whether Telegram can deliver, and reports each change once.
@@ -30,9 +31,9 @@ pub(super) struct Deliveries {
 /// A change that must be reported.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Report {
-    /// A trouble that was not reported yet.
+    /// A problem that was not reported yet.
     Trouble(String),
-    /// The trouble has ended.
+    /// The problem has ended.
     Over(String),
 }
 
@@ -46,7 +47,7 @@ impl Deliveries {
         self.since = since;
     }
 
-    /// Evaluates one look at the webhook. `now` is the time of day.
+    /// Evaluates one check of the webhook. `now` is the time of day.
     pub(super) fn look(&mut self, seen: &WebhookInfo, now: Timestamp) -> Option<Report> {
         let pending = seen.pending_update_count;
         self.grown = if pending > self.pending { self.grown.saturating_add(1) } else { 0 };
@@ -54,7 +55,7 @@ impl Deliveries {
         if let Some(message) = self.error(seen, now) {
             return self.reported.insert(message.to_owned()).then(|| Report::Trouble(error_sentence(message, pending)));
         }
-        if pending >= FEW && self.grown >= GROWING {
+        if pending >= BACKLOG && self.grown >= GROWING {
             return (!std::mem::replace(&mut self.piling_up, true)).then(|| Report::Trouble(pile_sentence(pending)));
         }
         let quiet = self.reported.is_empty() && !self.piling_up;
@@ -68,10 +69,10 @@ impl Deliveries {
 
     /// The error of a recent delivery, if there was one since `self.since`.
     fn error<'a>(&self, seen: &'a WebhookInfo, now: Timestamp) -> Option<&'a str> {
-        let at = Timestamp::from_second(seen.last_error_date?).ok()?;
+        let at = seen.last_error_at()?;
         // Telegram's dates have no fractions.
         let ours = at.as_second() >= self.since.as_second();
-        seen.last_error_message.as_deref().filter(|_| ours && elapsed(at, now) < OVER)
+        seen.last_error_message.as_deref().filter(|_| ours && elapsed(at, now) < RECENT)
     }
 }
 
@@ -80,8 +81,7 @@ impl Deliveries {
 pub fn waiting(pending: u64) -> String {
     match pending {
         0 => "no update waits at Telegram".to_owned(),
-        1 => "1 update waits at Telegram".to_owned(),
-        more => format!("{more} updates wait at Telegram"),
+        some => format!("{} at Telegram", count(some, "update waits", "updates wait")),
     }
 }
 

@@ -25,7 +25,7 @@ pub enum Drift {
     },
     /// Telegram opens more or fewer connections.
     MaxConnections {
-        /// The most it opens at the same time.
+        /// The number it opens at the same time.
         seen: u32,
     },
 }
@@ -61,7 +61,7 @@ pub fn drift(wanted: &WantedWebhook, seen: &WebhookInfo) -> Vec<Drift> {
     drift
 }
 
-/// Whose the webhook is, and whether it is as wanted.
+/// The owner of the webhook, and whether it is as wanted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Judgement {
     /// Ours, and as wanted or as Telegram settled it.
@@ -72,8 +72,8 @@ pub(super) enum Judgement {
     Wrong(Drift),
 }
 
-/// Judges what Telegram has. `settled` is what it reported right after the webhook was set: where Telegram did not accept
-/// a parameter as wanted then, setting it again changes nothing.
+/// Compares the webhook at Telegram with the wanted one. `settled` is what Telegram reported right after the webhook
+/// was set: where it did not accept a parameter as wanted then, setting it again changes nothing.
 pub(super) fn judge(wanted: &WantedWebhook, seen: &WebhookInfo, settled: Option<&WebhookInfo>) -> Judgement {
     let parameters = |info: &WebhookInfo| (info.url.clone(), info.allowed_updates.clone(), info.max_connections);
     match drift(wanted, seen).into_iter().next() {
@@ -125,14 +125,8 @@ mod tests {
     use super::*;
 
     fn wanted(kinds: &[&str]) -> WantedWebhook {
-        WantedWebhook {
-            url: "https://a.example/telegram/webhook".to_owned(),
-            secret_token: "s".to_owned().into(),
-            allowed_updates: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
-            max_connections: 40,
-            drop_pending_updates: false,
-            takeover: crate::registrar::TakeoverPolicy::Any,
-        }
+        let allowed_updates = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        WantedWebhook { allowed_updates, ..WantedWebhook::for_test(OURS) }
     }
 
     fn seen(url: &str, kinds: Option<&[&str]>) -> WebhookInfo {
@@ -173,7 +167,7 @@ mod tests {
 
     #[test]
     fn two_paths_on_one_host_are_two_services_and_a_moved_service_is_one() {
-        let wanted = |url: &str| WantedWebhook { url: url.to_owned(), ..wanted(&[]) };
+        let wanted = WantedWebhook::for_test;
         let (a, b) = ("https://a.example/a/telegram/webhook", "https://a.example/b/telegram/webhook");
         let foreign = [Drift::Foreign { host: "a.example (under another path)".to_owned() }];
         assert_eq!(drift(&wanted(a), &seen(b, None)), foreign);

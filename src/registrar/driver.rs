@@ -8,12 +8,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Level, debug, error, info, warn};
 
 use super::attempt::AttemptError;
-use super::health::WebhookHealth;
-use super::state::{Now, Observation, Request, State};
-use super::status::{OffReason, RefusedToken, Status};
-use super::step::step;
-use super::takeover::TakeoverPolicy;
-use super::wanted::WantedWebhook;
+use super::status::{RefusedToken, Status, WebhookHealth};
+use super::step::{Now, Observation, Request, State, step};
+use super::wanted::{OffReason, TakeoverPolicy, WantedWebhook};
 use super::watch::NAME_INTERVAL;
 use crate::clock::{Backoff, SharedClock, elapsed};
 use crate::telegram::{ApiError, BotApi, Call, Identity, WebhookInfo};
@@ -33,20 +30,20 @@ pub struct Registrar {
     health: watch::Sender<WebhookHealth>,
 }
 
-/// What a [`Registrar`] works with.
+/// The dependencies of a [`Registrar`].
 #[derive(Debug)]
 pub struct Deps {
     /// The Bot API.
     pub api: BotApi,
-    /// A call made once the webhook is ours (`setMyCommands`). If it fails, the service works all the same.
+    /// A call made once the webhook is ours (`setMyCommands`). If it fails, the service works nevertheless.
     pub announce: Option<Call>,
     /// Filled as soon as Telegram has said who the bot is, and when its username changes.
     pub identity: Identity,
     /// The clock.
     pub clock: SharedClock,
-    /// The time between two looks at the webhook.
+    /// The time between two checks of the webhook.
     pub watch_interval: Duration,
-    /// How many requests to our webhook had a wrong secret token. A burst of them causes a look at once.
+    /// How many requests to our webhook had a wrong secret token. A burst of them causes an immediate check.
     pub wrong_secrets: watch::Receiver<u64>,
 }
 
@@ -73,11 +70,12 @@ impl Registrar {
         self.health.subscribe()
     }
 
-    /// Registers and watches until the soft stop. It returns promptly then, whatever it waits for.
+    /// Registers and watches until the soft stop, which also interrupts its waits.
     ///
     /// # Errors
     ///
-    /// [`RefusedToken`] when Telegram does not accept the token at the start. Everything else is tried again for ever.
+    /// [`RefusedToken`] when Telegram does not accept the token at the start. All other errors are retried without a
+    /// limit.
     pub async fn run(&self, soft: &CancellationToken) -> Result<(), RefusedToken> {
         match soft.run_until_cancelled(self.run_forever()).await {
             None => Ok(()),
@@ -106,12 +104,8 @@ impl Registrar {
             for (level, text) in &actions.log {
                 log(*level, text);
             }
-            self.publish(&state.status);
-            self.health.send_if_modified(|health| {
-                let is_new = *health != state.health;
-                health.clone_from(&state.health);
-                is_new
-            });
+            publish(&self.status, &state.status);
+            publish(&self.health, &state.health);
             observation = self.perform(actions.request, wanted).await?;
         }
     }
@@ -168,7 +162,7 @@ impl Registrar {
         }
     }
 
-    /// Asks who the bot is. An error leaves what is known.
+    /// Asks Telegram for the bot. After an error, the known identity remains.
     async fn get_me(&self) -> Result<(), ApiError> {
         let known = self.deps.identity.get();
         let me = self.deps.api.get_me().await.inspect_err(|error| {
@@ -190,7 +184,7 @@ impl Registrar {
     /// Registers nothing, but asks who the bot is, if there is one.
     async fn only_identify(&self, status: Status, level: Level) -> Result<Infallible, RefusedToken> {
         log(level, &status.sentence());
-        self.publish(&status);
+        publish(&self.status, &status);
         if matches!(self.wanted, Err(OffReason::NoToken)) {
             return future::pending().await;
         }
@@ -200,7 +194,7 @@ impl Registrar {
             let identified = self.deps.identity.get().is_some();
             let wait = match answer.map_err(|error| AttemptError::of(error, identified)) {
                 Err(AttemptError::TokenRefused(refused)) => {
-                    self.publish(&AttemptError::TokenRefused(refused.clone()).status());
+                    publish(&self.status, &AttemptError::TokenRefused(refused.clone()).status());
                     return Err(refused);
                 }
                 Err(_) if !identified => {
@@ -216,19 +210,20 @@ impl Registrar {
         }
     }
 
-    fn publish(&self, status: &Status) {
-        self.status.send_if_modified(|known| {
-            let is_new = known != status;
-            known.clone_from(status);
-            is_new
-        });
-    }
-
     fn now(&self) -> Now {
         let clock = &self.deps.clock;
         let wrong_secrets = *self.deps.wrong_secrets.borrow();
         Now { utc: clock.now(), steady: clock.steady(), jitter: rand::random(), wrong_secrets }
     }
+}
+
+/// Tells the receivers of a value, if it has changed.
+fn publish<T: Clone + PartialEq>(to: &watch::Sender<T>, value: &T) {
+    to.send_if_modified(|known| {
+        let is_new = known != value;
+        known.clone_from(value);
+        is_new
+    });
 }
 
 fn log(level: Level, text: &str) {

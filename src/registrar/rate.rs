@@ -14,7 +14,7 @@ const WINDOW: u32 = 10;
 /// Telegram accepts one `setWebhook` a second.
 const APART: Duration = Duration::from_millis(1_100);
 
-/// Limits the calls of `setWebhook`, whatever their reasons. Calls that Telegram refused changed no other program's
+/// Limits the calls of `setWebhook`, for all reasons together. Calls that Telegram refused changed no other program's
 /// webhook: they count for the distance between two calls only.
 #[derive(Debug)]
 pub(super) struct SetWebhookRate {

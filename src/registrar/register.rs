@@ -12,8 +12,8 @@ pub struct Registered {
     pub remark: String,
 }
 
-/// Sets the webhook once, whichever service has it, and reads it back. It is set even if it looks unchanged, because
-/// the secret token cannot be compared.
+/// Sets the webhook once, also if another service has it, and reads it back. It is set even if it looks unchanged,
+/// because the secret token cannot be compared.
 ///
 /// The caller must have checked that the webhook has no [problems](WantedWebhook::problems).
 ///

@@ -1,15 +1,14 @@
-//! The steps of a registration: look, set, read back, and how soon to try again.
+//! The steps of a registration: read, set, read back, and the delay before another attempt.
 
 use std::time::Duration;
 
 use tracing::Level;
 
 use super::attempt::AttemptError;
-use super::damage::Damage;
-use super::drift::{Drift, Judgement, drift, judge};
-use super::state::{Attempts, Owner, Phase, Request};
+use super::drift::{Judgement, drift, judge};
+use super::repair::Damage;
 use super::status::Status;
-use super::step::Turn;
+use super::step::{Attempts, Owner, Phase, Request, Turn};
 use crate::clock::{Backoff, elapsed, later, with_jitter};
 use crate::telegram::{ApiError, WebhookInfo};
 
@@ -53,9 +52,9 @@ impl Turn {
 
     /// Decides whether the webhook that Telegram has now may be replaced.
     pub(super) fn before_change(&mut self, seen: &WebhookInfo) -> Request {
-        let other = match drift(&self.state.wanted, seen).into_iter().next() {
-            Some(Drift::Foreign { host }) => Some(host),
-            _ => None,
+        let other = match judge(&self.state.wanted, seen, None) {
+            Judgement::Foreign { host } => Some(host),
+            Judgement::Right | Judgement::Wrong(_) => None,
         };
         let start = &mut self.state.start;
         let found = start.found.get_or_insert_with(|| other.clone().unwrap_or_default());
@@ -158,7 +157,7 @@ impl Turn {
         // Instances that start together meet throttles and each other. That is normal, and no reason for a warning.
         let (wait, level) = match error {
             AttemptError::TokenRefused(refused) => {
-                // Whoever ends the service logs the reason.
+                // The caller that stops the service logs the reason.
                 self.state.status = status;
                 return Request::Stop(refused);
             }
@@ -181,8 +180,8 @@ impl Turn {
             }
             AttemptError::RetrySoon(_) => (SOON.wait(attempts.failed, jitter), Level::WARN),
             AttemptError::RetryLater(_) => (LATER.wait(attempts.failed, jitter), Level::WARN),
-            AttemptError::Transient { .. } => (with_jitter(TRANSIENT_WAIT, jitter), Level::WARN),
-            AttemptError::NeedsOperator { .. } => {
+            AttemptError::Refused { transient: true, .. } => (with_jitter(TRANSIENT_WAIT, jitter), Level::WARN),
+            AttemptError::Refused { transient: false, .. } => {
                 attempts.needed_operator += 1;
                 (SLOWLY.wait(attempts.needed_operator, jitter), Level::ERROR)
             }
@@ -193,14 +192,12 @@ impl Turn {
     }
 
     /// Treats a transient refusal that has lasted too long as one that needs the operator.
-    fn limit_transient(&mut self, error: AttemptError) -> AttemptError {
-        let AttemptError::Transient { reason, advice } = error else { return error };
-        let since = *self.state.attempts.transient_since.get_or_insert(self.now.steady);
-        if elapsed(since, self.now.steady) < TRANSIENT_TIME {
-            AttemptError::Transient { reason, advice }
-        } else {
-            AttemptError::NeedsOperator { reason, advice }
+    fn limit_transient(&mut self, mut error: AttemptError) -> AttemptError {
+        if let AttemptError::Refused { transient: transient @ true, .. } = &mut error {
+            let since = *self.state.attempts.transient_since.get_or_insert(self.now.steady);
+            *transient = elapsed(since, self.now.steady) < TRANSIENT_TIME;
         }
+        error
     }
 
     /// Notes that the first registration of this start has ended.

@@ -1,6 +1,8 @@
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::takeover::TakeoverPolicy;
+use super::wanted::{OffReason, TakeoverPolicy};
+use crate::telegram::WebhookInfo;
 use crate::telemetry::label;
 
 /// The status of the registration, as the log, `/healthz` and the doctor report it.
@@ -10,7 +12,7 @@ pub enum Status {
     /// Not registered, or not yet; Doorbell keeps trying.
     Registering {
         /// Why the last attempt failed; none before the first has ended. In JSON its name is `reason`, as in a refusal,
-        /// because [`WebhookHealth`](super::WebhookHealth) beside it has a `trouble` of its own.
+        /// because [`WebhookHealth`] beside it has a `trouble` of its own.
         #[serde(rename = "reason")]
         trouble: Option<String>,
     },
@@ -37,18 +39,6 @@ pub enum Status {
         /// Why.
         why: OffReason,
     },
-}
-
-/// Why the service does not register a webhook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OffReason {
-    /// The operator has turned registration off.
-    TurnedOff,
-    /// Neither a setting nor the platform says where the service is reached from outside.
-    NoPublicUrl,
-    /// This is a preview without a bot token.
-    NoToken,
 }
 
 impl Status {
@@ -187,6 +177,30 @@ label! {
         Refused = "refused",
         /// See [`Status::Off`].
         Off = "off",
+    }
+}
+
+/// What the registrar has observed about the webhook, beside its [status](Status).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WebhookHealth {
+    /// How often the webhook was set again since the start, because another program had removed or changed it.
+    #[serde(rename = "healed")]
+    pub repairs: u64,
+    /// What the log said about the last repair. It is cleared after a period without damage.
+    pub conflict: Option<String>,
+    /// The number of updates that waited at Telegram at the last check.
+    pub pending: Option<u64>,
+    /// When a delivery last failed, as Telegram reported at the last check. It stays after recovery.
+    pub last_error_at: Option<Timestamp>,
+    /// Why Telegram cannot deliver, in plain words, as long as it cannot.
+    pub trouble: Option<String>,
+}
+
+impl WebhookHealth {
+    /// Records the result of a check.
+    pub(super) fn record(&mut self, seen: &WebhookInfo) {
+        self.pending = Some(seen.pending_update_count);
+        self.last_error_at = seen.last_error_at();
     }
 }
 

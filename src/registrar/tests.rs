@@ -1,12 +1,11 @@
-//! [`step`] against a simulated Telegram that has a webhook and fails as a test tells it to.
+//! [`step`] against a simulated Telegram that has a webhook and fails as a test specifies.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::state::{Now, Observation, Request, State};
-use super::step::step;
+use super::step::{Now, Observation, Request, State, step};
 use super::*;
 use crate::clock::{elapsed, later};
 use crate::telegram::{ApiError, WebhookInfo};
@@ -138,14 +137,7 @@ impl Scene {
 }
 
 fn wanted() -> WantedWebhook {
-    WantedWebhook {
-        url: OURS.to_owned(),
-        secret_token: "secret".to_owned().into(),
-        allowed_updates: vec!["message".to_owned()],
-        max_connections: 40,
-        drop_pending_updates: false,
-        takeover: TakeoverPolicy::Any,
-    }
+    WantedWebhook { allowed_updates: vec!["message".to_owned()], ..WantedWebhook::for_test(OURS) }
 }
 
 /// The webhook as Telegram has it after it was set.

@@ -1,9 +1,8 @@
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use url::Url;
 
-use super::status::OffReason;
-use super::takeover::TakeoverPolicy;
-use crate::settings::{Platform, WebhookSettings};
+use crate::settings::{Platform, Stage, Takeover, WebhookSettings};
 use crate::telegram::{BotToken, SECRET_TOKEN_FORM, SetWebhook, UrlFault, WEBHOOK_PATH, is_secret_token};
 
 /// The webhook that the settings ask for.
@@ -21,6 +20,53 @@ pub struct WantedWebhook {
     pub drop_pending_updates: bool,
     /// Which webhook it may replace when the service starts.
     pub takeover: TakeoverPolicy,
+}
+
+/// Why the service does not register a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OffReason {
+    /// The operator has turned registration off.
+    TurnedOff,
+    /// Neither a setting nor the platform says where the service is reached from outside.
+    NoPublicUrl,
+    /// This is a preview without a bot token.
+    NoToken,
+}
+
+/// Which webhook a service that starts may replace. The newest start wins, but only where the bot is meant to run.
+///
+/// A preview is recognised by the variables of its platform. Render's previews of an image set no such variable and look
+/// like production: such a preview takes over when it starts, the service that had the webhook reports `superseded` and
+/// names its host, and the next start of either wins again. A service that shows neither a preview nor production is
+/// treated as not production.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakeoverPolicy {
+    /// Any webhook, also one that leads to another host.
+    Any,
+    /// None, or one that leads to this host already. Another host's is left alone, because this service is not known to be
+    /// production.
+    FreeOnly,
+    /// The same, because the operator forbids takeovers.
+    FreeOnlyByOrder,
+    /// No webhook at all, not even a missing one: this is a preview or a test environment.
+    Preview {
+        /// What shows that it is a preview.
+        evidence: &'static str,
+    },
+}
+
+impl TakeoverPolicy {
+    /// The policy that follows from the setting and the platform.
+    #[must_use]
+    pub fn of(takeover: Takeover, platform: &Platform) -> Self {
+        match (takeover, platform.stage) {
+            (Takeover::Always, _) | (Takeover::Auto, Stage::Production) => Self::Any,
+            (Takeover::Auto | Takeover::Never, Stage::Preview(evidence)) => Self::Preview { evidence },
+            (Takeover::Auto, Stage::Unsure) => Self::FreeOnly,
+            (Takeover::Never, Stage::Production | Stage::Unsure) => Self::FreeOnlyByOrder,
+        }
+    }
 }
 
 impl WantedWebhook {
@@ -98,11 +144,10 @@ pub(super) fn host_of(url: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wanted(url: &str) -> WantedWebhook {
-        WantedWebhook {
+impl WantedWebhook {
+    /// A webhook with Telegram's defaults.
+    pub(crate) fn for_test(url: &str) -> Self {
+        Self {
             url: url.to_owned(),
             secret_token: "Secret_1-".to_owned().into(),
             allowed_updates: vec![],
@@ -111,11 +156,16 @@ mod tests {
             takeover: TakeoverPolicy::Any,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn a_webhook_that_telegram_accepts_has_no_problems() {
         for url in ["https://bot.example.org/telegram/webhook", "https://bot.example.org:8443/", "https://8.8.8.8/"] {
-            assert_eq!(wanted(url).problems(true), Vec::<String>::new(), "{url}");
+            assert_eq!(WantedWebhook::for_test(url).problems(true), Vec::<String>::new(), "{url}");
         }
     }
 
@@ -132,19 +182,19 @@ mod tests {
             "https://[2001:db8::1]/",
             "bot.example.org",
         ] {
-            assert_eq!(wanted(url).problems(true).len(), 1, "{url}");
+            assert_eq!(WantedWebhook::for_test(url).problems(true).len(), 1, "{url}");
         }
     }
 
     #[test]
     fn another_bot_api_server_may_send_to_loopback() {
-        assert!(wanted("http://127.0.0.1:10000/telegram/webhook").problems(false).is_empty());
-        assert_eq!(wanted("ftp://127.0.0.1/").problems(false).len(), 1);
+        assert!(WantedWebhook::for_test("http://127.0.0.1:10000/telegram/webhook").problems(false).is_empty());
+        assert_eq!(WantedWebhook::for_test("ftp://127.0.0.1/").problems(false).len(), 1);
     }
 
     #[test]
     fn all_problems_are_reported_together() {
-        let mut wanted = wanted("https://localhost:1/");
+        let mut wanted = WantedWebhook::for_test("https://localhost:1/");
         wanted.secret_token = "with a blank".to_owned().into();
         wanted.max_connections = 0;
         let problems = wanted.problems(true);
@@ -157,5 +207,24 @@ mod tests {
         assert_eq!(host_of("https://other.example:8443/123:token?a=b"), "other.example:8443");
         assert_eq!(host_of("https://user:password@other.example/"), "other.example");
         assert_eq!(host_of("nonsense"), "an address that is no URL");
+    }
+
+    #[test]
+    fn only_a_production_service_takes_over_unasked_and_a_preview_takes_nothing() {
+        let local = Platform::default();
+        let production = Platform { name: Some("Render"), stage: Stage::Production, ..Platform::default() };
+        let preview = Platform { stage: Stage::Preview("A is set"), ..production.clone() };
+        let nothing = TakeoverPolicy::Preview { evidence: "A is set" };
+        for (takeover, platform, policy) in [
+            (Takeover::Auto, &production, TakeoverPolicy::Any),
+            (Takeover::Auto, &local, TakeoverPolicy::FreeOnly),
+            (Takeover::Auto, &preview, nothing),
+            (Takeover::Never, &production, TakeoverPolicy::FreeOnlyByOrder),
+            (Takeover::Never, &preview, nothing),
+            (Takeover::Always, &local, TakeoverPolicy::Any),
+            (Takeover::Always, &preview, TakeoverPolicy::Any),
+        ] {
+            assert_eq!(TakeoverPolicy::of(takeover, platform), policy, "{takeover:?} {platform:?}");
+        }
     }
 }

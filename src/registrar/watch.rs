@@ -1,4 +1,4 @@
-//! The looks at a registered webhook, at another service's, and what each leads to.
+//! The checks of a registered webhook or another service's, and the reaction to each result.
 
 use std::time::Duration;
 
@@ -6,20 +6,19 @@ use jiff::Timestamp;
 use tracing::Level;
 
 use super::attempt::AttemptError;
-use super::damage::Damage;
 use super::deliveries::Report;
-use super::drift::{Drift, Judgement, drift, judge};
-use super::state::{Owner, Phase, Request, Watch};
+use super::drift::{Drift, Judgement, judge};
+use super::repair::Damage;
 use super::status::Status;
-use super::step::Turn;
+use super::step::{Owner, Phase, Request, Turn, Watch};
 use crate::clock::{elapsed, later};
+use crate::humanize::times;
 use crate::telegram::{ApiError, WebhookInfo};
-use crate::wording::times;
 
 /// How often the bot's username is asked for.
 pub(super) const NAME_INTERVAL: Duration = Duration::from_hours(1);
 
-/// This many wrong secret tokens since the last look cause another look.
+/// This many wrong secret tokens since the last check cause another check.
 const BURST: u64 = 3;
 
 /// A burst of wrong secret tokens shortens the interval to this part of it at most.
@@ -78,7 +77,7 @@ impl Turn {
         Request::GetWebhookInfo { recheck_empty: matches!(self.state.phase, Phase::Watching(Owner::Us { .. })) }
     }
 
-    /// A look that fails changes nothing: what was registered stays registered.
+    /// A failed check changes nothing: the status stays as it was.
     pub(super) fn look_failed(&mut self, error: ApiError) -> Request {
         self.state.watch.last_look = self.now.steady;
         let error = AttemptError::of(error, true);
@@ -92,9 +91,7 @@ impl Turn {
 
     fn report_failed_look(&mut self, error: &AttemptError, status: Status) {
         let (level, reason) = match error {
-            AttemptError::Transient { .. } | AttemptError::NeedsOperator { .. } => {
-                return self.publish(status, Level::ERROR);
-            }
+            AttemptError::Refused { .. } => return self.publish(status, Level::ERROR),
             AttemptError::Throttled(_) | AttemptError::TokenRefused(_) => (Level::INFO, "too many requests (429)"),
             AttemptError::RetrySoon(reason)
             | AttemptError::Contended { reason, .. }
@@ -103,7 +100,7 @@ impl Turn {
         self.log(level, format!("Telegram could not be asked about the webhook: {reason}. The webhook is unchanged."));
     }
 
-    /// Handles what a look found.
+    /// Handles the result of a check.
     pub(super) fn looked(&mut self, seen: &WebhookInfo) -> Request {
         let watch = &mut self.state.watch;
         (watch.last_look, watch.failure) = (self.now.steady, None);
@@ -152,15 +149,15 @@ impl Turn {
         self.wait_for_look()
     }
 
-    /// Another service's webhook must be gone at two looks in a row: that service comes first in setting it again.
+    /// Another service's webhook must be gone at two checks in a row, so that that service can set it again first.
     fn still_superseded(&mut self, seen: &WebhookInfo, was_gone: bool) -> Request {
-        let gone = match drift(&self.state.wanted, seen).into_iter().next() {
-            Some(Drift::Foreign { host }) => {
+        let gone = match judge(&self.state.wanted, seen, None) {
+            Judgement::Foreign { host } => {
                 self.publish_if_new(Status::Superseded { host }, Level::WARN);
                 false
             }
-            Some(Drift::Empty) if !was_gone => true,
-            Some(Drift::Empty) => {
+            Judgement::Wrong(Drift::Empty) if !was_gone => true,
+            Judgement::Wrong(Drift::Empty) => {
                 self.log(
                     Level::INFO,
                     "The webhook of the other service was removed. Doorbell registers its own again.",
@@ -168,9 +165,7 @@ impl Turn {
                 return self.register();
             }
             // It leads here. The other service's secret token may still be set, and cannot be seen.
-            Some(Drift::Url | Drift::AllowedUpdates { .. } | Drift::MaxConnections { .. }) | None => {
-                return self.register();
-            }
+            Judgement::Wrong(_) | Judgement::Right => return self.register(),
         };
         self.state.phase = Phase::Watching(Owner::Newer { gone });
         self.wait_for_look()
@@ -178,16 +173,14 @@ impl Turn {
 
     /// A protected webhook is left alone until it leads here: then the operator has set it on purpose.
     fn still_protected(&mut self, seen: &WebhookInfo) -> Request {
-        match drift(&self.state.wanted, seen).into_iter().next() {
-            Some(Drift::Foreign { host }) => {
+        match judge(&self.state.wanted, seen, None) {
+            Judgement::Foreign { host } => {
                 if let Some(status) = Status::left_alone(self.state.wanted.takeover, &host) {
                     self.publish_if_new(status, Level::ERROR);
                 }
             }
-            Some(Drift::Empty) => self.publish_if_new(Status::removed_elsewhere(), Level::WARN),
-            Some(Drift::Url | Drift::AllowedUpdates { .. } | Drift::MaxConnections { .. }) | None => {
-                return self.register();
-            }
+            Judgement::Wrong(Drift::Empty) => self.publish_if_new(Status::removed_elsewhere(), Level::WARN),
+            Judgement::Wrong(_) | Judgement::Right => return self.register(),
         }
         self.wait_for_look()
     }
@@ -196,7 +189,6 @@ impl Turn {
 /// Whether Telegram reports a 401 of our webhook, recently and since the webhook was set at `since`.
 fn telegram_was_refused(seen: &WebhookInfo, since: Timestamp, now: Timestamp) -> bool {
     let is_401 = |message: &String| message.contains("response from the webhook: 401");
-    let at = seen.last_error_date.and_then(|second| Timestamp::from_second(second).ok());
     seen.last_error_message.as_ref().is_some_and(is_401)
-        && at.is_some_and(|at| at.as_second() >= since.as_second() && elapsed(at, now) < FRESH)
+        && seen.last_error_at().is_some_and(|at| at.as_second() >= since.as_second() && elapsed(at, now) < FRESH)
 }

@@ -1,4 +1,4 @@
-//! The control API, `/sandbox/...`: a person with curl or a test acts as a user, reads what happened, and
+//! The control API, `/sandbox/...`: with it, a person or a test acts as a user, reads what happened, and
 //! makes calls fail.
 
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ Make calls fail:
                              {\"slow\": 1500}, \"hang\", \"close\", \"lost\", \"garbage\"
                              Faults wait in a queue: the oldest that matches a call applies, and times is the number
                              of calls that it still applies to. Without times it applies until all are deleted.
-  GET    /sandbox/faults     the faults in force
+  GET    /sandbox/faults     the active faults
   DELETE /sandbox/faults
 
 Run a scenario:
@@ -114,7 +114,7 @@ trait Body: DeserializeOwned {
     const EXPECTED: &str;
 }
 
-/// A body read as JSON, whatever its content type is: `curl -d` claims to send a form.
+/// Reads a body as JSON and ignores its content type, because `curl -d` sends the type of a form.
 struct AnyJson<T>(T);
 
 impl<T: Body, S: Send + Sync> FromRequest<S> for AnyJson<T> {

@@ -136,7 +136,7 @@ impl Sandbox {
         self.shared.change(|state, _| state.faults.add(fault));
     }
 
-    /// The faults in force, oldest first.
+    /// The active faults, oldest first.
     #[must_use]
     pub fn faults(&self) -> Vec<Fault> {
         self.shared.lock().faults.list()

@@ -6,7 +6,7 @@
 //! webhooks over http, on loopback and on any port, and messages to chats that never wrote to the bot.
 //! [`Sandbox::set_strict`] turns this off.
 //!
-//! It differs from Telegram in these points. It does not speak TLS; a [route](Sandbox::route) stands for the
+//! It differs from Telegram in these points. It does not support TLS; a [route](Sandbox::route) stands for the
 //! platform that ends TLS before a service. It does not decompress responses. It resolves a host name once
 //! and keeps the address. It has no flood limits of its own. It keeps the latest [`HISTORY_LIMIT`] messages,
 //! calls and delivery attempts, in memory only.

@@ -1,4 +1,4 @@
-//! Scenarios: what other programs with the same token do to a service that relies on its webhook.
+//! Scenarios: the effects of other programs with the same token on a service that needs its webhook.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};

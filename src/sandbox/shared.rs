@@ -1,4 +1,4 @@
-//! The state of a sandbox behind its lock, with what its tasks need to wait for a change or a time.
+//! The state of a sandbox behind its lock. Its tasks can wait for a change or a time.
 
 use std::future;
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ impl Shared {
         Self { state: Mutex::default(), changed: Notify::new(), clock, shutdown, addr }
     }
 
-    /// Locks the state for reading. Changes go through [`Self::change`], which notifies those who wait.
+    /// Locks the state for reading. Changes go through [`Self::change`], which notifies the waiting tasks.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }

@@ -1,16 +1,17 @@
-//! Describes values in problems: enough to find the mistake, and for a secret only its length and the
-//! kinds of its characters.
+//! Describes values in problems. The description of a secret contains only its length and the kinds of its
+//! characters.
 
 use toml::Value;
 use toml::de::DeValue;
 use url::Url;
 
 use super::problem::Refusal;
+use crate::humanize::{self, shortened};
 
 /// At most this many characters of a value are shown.
 const SHOWN: usize = 80;
 
-/// A value that is no secret. It is masked when it looks like one.
+/// Describes a value that is not a secret. It is masked if it looks like one.
 pub(super) fn value(value: &Value) -> String {
     match value {
         Value::String(string) if string.is_empty() => "nothing".to_owned(),
@@ -22,19 +23,16 @@ pub(super) fn value(value: &Value) -> String {
     }
 }
 
-/// A text that is no secret. It is masked when it looks like one.
+/// Describes a text that is not a secret. It is masked if it looks like one.
 pub(super) fn text(text: &str) -> String {
     if looks_secret(text) {
         return format!("{}, not shown because they look like a secret", secret(text));
     }
-    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
+    let shown: String = shortened(text, SHOWN).chars().flat_map(char::escape_debug).collect();
     shown.replace("\\\"", "\"").replace("\\'", "'")
 }
 
-/// The type of a value, in the words of a settings file.
+/// The type of a value, as a settings file calls it.
 pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
@@ -47,7 +45,7 @@ pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// A secret: its length, and those of its characters that are likely to be the mistake.
+/// Describes a secret by its length and by the characters that are probably the mistake.
 pub(super) fn secret(secret: &str) -> String {
     let count = |belongs: fn(char) -> bool| secret.chars().filter(|c| belongs(*c)).count();
     let classes = [
@@ -57,10 +55,7 @@ pub(super) fn secret(secret: &str) -> String {
         ("a control character", "control characters", count(|c| c.is_control() && !c.is_whitespace())),
         ("not ASCII", "not ASCII", count(|c| !c.is_ascii() && !c.is_whitespace() && !c.is_control())),
     ];
-    let length = match secret.chars().count() {
-        1 => "1 character".to_owned(),
-        count => format!("{count} characters"),
-    };
+    let length = humanize::count(secret.chars().count() as u64, "character", "characters");
     let remarks = classes.into_iter().filter_map(|(one, many, count)| match count {
         0 => None,
         1 => Some(format!("one of them {one}")),
@@ -93,11 +88,11 @@ pub(super) fn url(url: &Url) -> String {
     }
 }
 
-/// Whether a URL cannot mean what was written.
+/// Whether a URL parses to a host that was not meant.
 ///
 /// A parser ends the host at the first `/`, `?` or `#`, and drops tabs and line breaks. If a password contains one of
 /// these, the parser takes the user name for the host, and the rest of the password for a port, a path or a query:
-/// parts that are shown, resolved by DNS and passed to libraries. The sign is an `@` after the host, or two before.
+/// parts that are logged, resolved by DNS and passed to libraries. Such a URL has an `@` after the host, or two before.
 pub(super) fn is_misleading(url: &str) -> bool {
     let url = url.trim();
     let Some((_, rest)) = url.split_once("://") else { return false };
@@ -106,7 +101,7 @@ pub(super) fn is_misleading(url: &str) -> bool {
     rest.contains('@') || authority.matches('@').count() > 1 || url.contains(char::is_control)
 }
 
-/// The refusal of such a URL. No part of it is shown.
+/// Refuses a misleading URL. The text contains no part of it.
 pub(super) fn misleading() -> Refusal {
     Refusal::new(
         "a URL that does not mean what was written; it is not shown",

@@ -19,7 +19,7 @@ pub(super) const SECRETS: [&str; 7] = [
     "traces.headers",
 ];
 
-/// The lists of tables, `[[command]]` and `[[button]]`. They have no line in the defaults: there it would
+/// The lists of tables, `[[command]]` and `[[button]]`. They have no line in the defaults, where it would
 /// prevent the first `[[command]]` that is added to a copy.
 pub(super) const LISTS: [&str; 2] = ["command", "button"];
 
@@ -44,12 +44,12 @@ fn flatten(section: &str, table: toml::Table, into: &mut BTreeMap<String, Value>
     }
 }
 
-/// The key of a name in a section.
+/// Joins a section and a name to a key.
 pub(super) fn join(section: &str, name: &str) -> String {
     if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
 }
 
-/// Every key with its default, in the order of the alphabet.
+/// Every key with its default, in alphabetical order.
 pub(super) fn known() -> &'static BTreeMap<String, Value> {
     &KNOWN
 }
@@ -64,7 +64,7 @@ pub(super) fn is_secret(key: &str) -> bool {
     SECRETS.contains(&key)
 }
 
-/// The known key or section that was most likely meant.
+/// The known key or section that is nearest to a mistyped one.
 pub(super) fn nearest_key(unknown: &str) -> Option<&'static str> {
     let sections = KNOWN.keys().filter_map(|key| key.rsplit_once('.')).map(|(section, _)| section);
     let name = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
@@ -73,14 +73,19 @@ pub(super) fn nearest_key(unknown: &str) -> Option<&'static str> {
     nearest(unknown, KNOWN.keys().map(String::as_str).chain(sections)).or_else(same_name)
 }
 
-/// The nearest of `names`, if one is near enough to have been meant.
+/// The name that is nearest to a mistyped one, if any is similar enough.
 pub(super) fn nearest<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let near_enough = (unknown.chars().count() / 3).max(2);
+    let most = (unknown.chars().count() / 3).max(2);
+    nearest_of(&unknown.to_lowercase(), most, names.map(|name| (name.to_lowercase(), name)))
+}
+
+/// What the nearest name stands for, if one is at most `most` edits away.
+pub(super) fn nearest_of<T>(unknown: &str, most: usize, names: impl Iterator<Item = (String, T)>) -> Option<T> {
     names
-        .map(|name| (strsim::damerau_levenshtein(&unknown.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(distance, _)| *distance <= near_enough)
+        .map(|(name, of)| (strsim::damerau_levenshtein(unknown, &name), of))
+        .filter(|(distance, _)| *distance <= most)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .map(|(_, of)| of)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What one source sets: a `config::Source`.
+//! A layer: the values that one source sets. It is a `config::Source`.
 //!
 //! A secret never enters a `config::Value`, whose `Debug` prints its content. Its text is in a map of
 //! its own; the value has no content (`Nil`), only the origin.
@@ -11,13 +11,13 @@ use secrecy::{ExposeSecret, SecretString};
 use super::problem::Problem;
 use super::{describe, keys, toml_value};
 
-/// What one source sets, and what is wrong with the source itself.
+/// The values that one source sets, and the problems of the source itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layer {
     values: Map<String, Value>,
     pub(super) secrets: BTreeMap<String, SecretString>,
     pub(super) problems: Vec<Problem>,
-    /// Whether the source could not be read, so that a key that seems missing may be in it.
+    /// Whether the source could not be read. A key that seems to be missing may be in it.
     pub(super) is_unreadable: bool,
 }
 
@@ -32,12 +32,12 @@ impl Source for Layer {
 }
 
 impl Layer {
-    /// A source that sets nothing and has a problem.
+    /// A layer without values and with one problem.
     pub(super) fn with_problem(problem: Problem) -> Self {
         Self { problems: vec![problem], ..Self::default() }
     }
 
-    /// Sets a key that is no secret.
+    /// Sets a key that is not a secret.
     pub(super) fn set(&mut self, key: &str, mut value: Value) {
         // `config` would merge tables, and drop their origin. A table is never the value of a key.
         if matches!(value.kind, ValueKind::Table(_)) {
@@ -51,7 +51,7 @@ impl Layer {
         }
     }
 
-    /// Sets a key to a text from outside a file, which gets the type of the key's default if it can.
+    /// Sets a key to a text that is not from a file. The text is parsed as the type of the key's default, if possible.
     pub(super) fn set_text(&mut self, key: &str, text: &SecretString, origin: &str) {
         let new = |kind: ValueKind| Value::new(Some(&origin.to_owned()), kind);
         if keys::is_secret(key) {

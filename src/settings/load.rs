@@ -1,21 +1,19 @@
-//! The settings as a whole.
+//! Loads and validates all settings.
 
 use config::Value;
 use schemars::JsonSchema;
 
-use super::in_force::{Entry, Shown};
+use super::effective::{Entry, Shown};
 use super::merged::{Merged, find};
 use super::platform::{self, Platform};
 use super::problem::{Problem, Refusal, SettingsError};
 use super::reader::Reader;
-use super::sections::button::{self, ButtonSettings};
-use super::sections::command::{self, CommandSettings};
 use super::sections::console::{self, ConsoleSettings};
 use super::sections::dispatch::DispatchSettings;
 use super::sections::inbox::InboxSettings;
 use super::sections::log::LogSettings;
 use super::sections::outbound::OutboundSettings;
-use super::sections::reply::{self, ReplySettings};
+use super::sections::replies::{self, ButtonSettings, CommandSettings, ReplySettings};
 use super::sections::server::ServerSettings;
 use super::sections::telegram::{BOT_TOKEN, TelegramSettings};
 use super::sections::traces::TracesSettings;
@@ -57,15 +55,15 @@ pub struct Settings {
     /// The platform on which the service runs, as the environment shows it.
     #[schemars(skip)]
     pub platform: Platform,
-    /// Variables that begin with `DOORBELL_` and set nothing: those of another program, or a mistake.
+    /// Variables that begin with `DOORBELL_` and set nothing. They belong to another program or are mistyped.
     #[schemars(skip)]
     unread_variables: Vec<String>,
-    /// Values with which the service starts, although they are probably not meant.
+    /// Valid values that are probably a mistake. The service starts with them.
     #[schemars(skip)]
     pub warnings: Vec<Problem>,
-    /// Each key with its value and where that came from.
+    /// Each key with its value and source.
     #[schemars(skip)]
-    in_force: Vec<Entry>,
+    effective: Vec<Entry>,
     /// The merged values, each with its origin; without secrets.
     #[schemars(skip)]
     merged: Value,
@@ -85,7 +83,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Everything that is not valid, or missing although it is needed, at once.
+    /// Every value that is invalid, or required and missing.
     pub fn load(sources: &Sources, need: Need) -> Result<Self, SettingsError> {
         let platform = platform::detect(&sources.environment);
         let mut from = Reader::new(Merged::new(sources));
@@ -101,13 +99,13 @@ impl Settings {
             console: ConsoleSettings::read(&mut from),
             log: LogSettings::read(&mut from, sources.may_colour()),
             traces: TracesSettings::read(&mut from),
-            commands: command::read(&mut from),
-            buttons: button::read(&mut from),
-            fallback: reply::fallback(&mut from),
+            commands: replies::commands(&mut from),
+            buttons: replies::buttons(&mut from),
+            fallback: replies::fallback(&mut from),
             platform,
             unread_variables: variables::unread(&sources.environment),
             warnings: Vec::new(),
-            in_force: Vec::new(),
+            effective: Vec::new(),
             merged: Value::default(),
         };
         let others = [
@@ -121,20 +119,20 @@ impl Settings {
         }
         let Reader { merged, entries, problems, warnings } = from;
         let merged = merged.into_root();
-        let settings = Self { in_force: entries, warnings, merged, ..settings };
+        let settings = Self { effective: entries, warnings, merged, ..settings };
         if problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems }) }
     }
 
-    /// Each key with its value, as far as it may be shown, and where that came from.
+    /// Each key with its value and source. Secrets are described.
     #[must_use]
-    pub fn in_force(&self) -> &[Entry] {
-        &self.in_force
+    pub fn effective(&self) -> &[Entry] {
+        &self.effective
     }
 
     /// A sentence about the proxy for calls to the Bot API, if one is set: host, port and origin.
     #[must_use]
     pub fn proxy_in_words(&self) -> Option<String> {
-        let entry = self.in_force.iter().find(|entry| entry.key == keys::PROXY && entry.value != Shown::NotSet)?;
+        let entry = self.effective.iter().find(|entry| entry.key == keys::PROXY && entry.value != Shown::NotSet)?;
         let source = &entry.source;
         Some(match &self.telegram.proxy {
             Some(proxy) => format!("calls to the Bot API go through the proxy at {} ({source})", proxy.address()),
@@ -146,19 +144,19 @@ impl Settings {
     #[must_use]
     pub fn remark(&self) -> Option<String> {
         let unread = self.unread_variables.join(", ");
-        let remark = "A setting is written DOORBELL__SECTION__KEY, with two underscores; `doorbell settings` prints those \
-                      in force";
+        let remark = "A setting is written DOORBELL__SECTION__KEY, with two underscores; `doorbell settings` prints the \
+                      effective ones";
         (!unread.is_empty()).then(|| format!("nothing reads these variables of the environment: {unread}. {remark}"))
     }
 
-    /// Where the value of a key came from; of a field of a command, such as `command[0].reply`, its line.
+    /// The source of a key's value. For a field of a command, such as `command[0].reply`, it includes the line.
     #[must_use]
     pub fn source(&self, key: &str) -> Option<&str> {
         find(&self.merged, key).1
     }
 }
 
-/// Reports that the bot token is missing, unless it can be in a file that could not be read.
+/// Reports a missing bot token, unless the token may be in a file that could not be read.
 fn require_token(from: &mut Reader) {
     let key = "telegram.bot_token";
     let is_missing = from.entries.iter().any(|entry| entry.key == key && entry.value == Shown::NotSet);

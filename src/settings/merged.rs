@@ -1,4 +1,4 @@
-//! Merges the sources with `config`: the last source that sets a key wins, and each value knows its
+//! Merges the sources with `config`. The last source that sets a key wins, and each value keeps its
 //! origin.
 
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ impl Merged {
         merged.with(detected)
     }
 
-    /// These values, and a layer that wins over them.
+    /// Adds a layer, whose values replace these.
     fn with(mut self, mut layer: Layer) -> Self {
         self.problems.append(&mut layer.problems);
         self.secrets.append(&mut layer.secrets);
@@ -50,7 +50,7 @@ impl Merged {
         Self { config: config.expect("no source of ours fails to collect"), ..self }
     }
 
-    /// What the environment shows where no source has set it: the platform's public URL, and the proxy
+    /// The values that the environment provides if no source sets them: the platform's public URL, and the proxy
     /// for Telegram's own Bot API.
     fn detected(&self, sources: &Sources) -> Layer {
         let mut layer = Layer::default();
@@ -77,14 +77,14 @@ impl Merged {
         self.config.cache
     }
 
-    /// The value at a path, and a table without content where none is. Not for secrets.
+    /// The value at a path, or an empty table if there is none. Secrets are not included.
     pub(super) fn value(&self, path: &str) -> toml::Value {
         find(self.root(), path)
             .0
             .map_or_else(|| toml_value::plain(ValueKind::Nil), |value| toml_value::plain(value.kind.clone()))
     }
 
-    /// The text of a secret, or what was found instead of a text.
+    /// The text of a secret, or a description of the value that is not a text.
     pub(super) fn secret(&self, key: &str) -> Result<&SecretString, String> {
         match find(self.root(), key).0.map(|value| &value.kind) {
             Some(ValueKind::String(kind)) => Err(kind.clone()),

@@ -1,11 +1,11 @@
 //! The operator's settings: plain data, merged from their sources, with every problem reported at once.
 //!
 //! [`Settings::load`] merges the sources with `config` (`merged`), reads each key by its type (`reader`,
-//! `sections`), and returns settings that are all valid, or an error that lists everything that is not.
-//! No other module reads the environment, or files of settings.
+//! `sections`), and returns valid settings or an error that lists every problem.
+//! No other module reads the environment or settings files.
 
 mod describe;
-mod in_force;
+mod effective;
 mod keys;
 mod layer;
 mod load;
@@ -25,20 +25,18 @@ mod toml_file;
 mod toml_value;
 mod variables;
 
-pub use in_force::{Entry, Shown};
+pub use effective::{Entry, Shown};
 pub use load::{Need, Settings};
 pub use platform::{Platform, Stage};
 pub use problem::{Problem, SettingsError};
 pub use proxy::Proxy;
 pub use schema::json_schema;
-pub use sections::button::ButtonSettings;
-pub use sections::command::CommandSettings;
 pub use sections::console::ConsoleSettings;
 pub use sections::dispatch::{BackoffSettings, DispatchSettings};
 pub use sections::inbox::{InboxSettings, InboxUrl};
 pub use sections::log::{LogFormat, LogSettings};
 pub use sections::outbound::OutboundSettings;
-pub use sections::reply::ReplySettings;
+pub use sections::replies::{ButtonSettings, CommandSettings, ReplySettings};
 pub use sections::server::ServerSettings;
 pub use sections::telegram::TelegramSettings;
 pub use sections::traces::TracesSettings;

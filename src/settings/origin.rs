@@ -1,4 +1,4 @@
-//! Names where a value came from. These texts are the origins of `config::Value`, and problems and
+//! Texts that name the source of a value. They are the origins of `config::Value`, and problems and
 //! `doorbell settings` print them unchanged.
 
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(super) fn profile(name: &str) -> String {
     format!("profile {name}")
 }
 
-/// The operator's file and, where it is known, the line.
+/// The operator's file and, if known, the line.
 pub(super) fn file(path: &Path, line: Option<usize>) -> String {
     let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
     format!("file {}{line}", path.display())
@@ -33,7 +33,7 @@ pub(super) fn secret_file(variable: &str, path: &Path) -> String {
     format!("file {}, named by {variable}", describe::text(&path.display().to_string()))
 }
 
-/// Variables that a platform sets by itself.
+/// Variables that a platform sets.
 pub(super) fn platform(name: &str, variables: &[&str]) -> String {
     let plural = if variables.len() == 1 { "" } else { "s" };
     format!("environment variable{plural} {}, set by {name}", variables.join(" and "))

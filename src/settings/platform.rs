@@ -3,7 +3,7 @@
 use super::origin;
 use super::sources::Environment;
 
-/// Where the service runs, as the environment shows it.
+/// The platform, as the environment variables show it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Platform {
     /// The platform's name, such as `Render`; none on an unknown machine.
@@ -18,11 +18,11 @@ pub struct Platform {
 /// Whether a service is production.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
-    /// The platform says that it is production, or has nothing else.
+    /// The platform reports production, or has no other kind of service.
     Production,
-    /// A preview or a test environment, which may have production's token; the text says what shows it.
+    /// A preview or a test environment, which may have production's token. The text names the variable that shows it.
     Preview(&'static str),
-    /// A development environment, a platform that does not tell, or no platform. Not production.
+    /// A development environment, a platform that does not report the kind, or no platform. It is not production.
     #[default]
     Unsure,
 }
@@ -41,12 +41,12 @@ impl Platform {
     }
 }
 
-/// How a platform is detected, and what its variables tell.
+/// How a platform is detected, and how its variables are used.
 struct Marks {
     name: &'static str,
     /// Any of these variables shows the platform.
     shown_by: &'static [&'static str],
-    /// How the public URL is made. The first way whose variables are all set counts.
+    /// How the public URL is built. The first rule whose variables are all set is used.
     public: &'static [PublicUrl],
     /// What shows a preview or a test environment.
     preview: &'static [Sign],
@@ -61,13 +61,13 @@ enum Production {
     Always,
     /// If this variable is set.
     IfSet(&'static str),
-    /// The platform does not tell.
+    /// The platform does not report it.
     Unknown,
 }
 
 use Production::{Always, IfSet, Unknown};
 
-/// One way to make the public URL from variables. `https://` is added where there is no scheme.
+/// A rule that builds the public URL from variables. `https://` is added if the scheme is missing.
 enum PublicUrl {
     /// The value of a variable, followed by this text.
     Value(&'static str, &'static str),
@@ -81,11 +81,11 @@ enum PublicUrl {
 
 use PublicUrl::{First, Joined, Value, WithPort};
 
-/// A variable with a value that shows something. One that is not set, or empty, shows nothing.
+/// A condition on a variable. A variable that is empty or not set does not meet it.
 struct Sign {
     variable: &'static str,
     shows: fn(&str) -> bool,
-    /// The same in words.
+    /// The condition as a text for people.
     says: &'static str,
 }
 
@@ -93,7 +93,7 @@ const fn sign(variable: &'static str, shows: fn(&str) -> bool, says: &'static st
     Sign { variable, shows, says }
 }
 
-/// Render's sign of a preview, which counts on every platform.
+/// Render's variable for a preview. It is honoured on every platform.
 const PULL_REQUEST: Sign =
     sign("IS_PULL_REQUEST", |value| value.eq_ignore_ascii_case("true"), "IS_PULL_REQUEST is true");
 
@@ -120,7 +120,7 @@ const PLATFORMS: &[Marks] = &[
         sign("HEROKU_PR_NUMBER", |_| true, "HEROKU_PR_NUMBER is set"),
         sign("HEROKU_BRANCH", |_| true, "HEROKU_BRANCH is set"),
     ]),
-    // It depends on Coolify's version which of the two has the scheme.
+    // Coolify's version decides which of the two has the scheme.
     marks(
         "Coolify",
         &["COOLIFY_URL", "COOLIFY_FQDN"],
@@ -128,7 +128,7 @@ const PLATFORMS: &[Marks] = &[
         IfSet("COOLIFY_BRANCH"),
     )
     .preview(&[sign("COOLIFY_BRANCH", |value| value.starts_with("pull/"), "COOLIFY_BRANCH begins with \"pull/\"")]),
-    // Only Google's metadata server tells its URL, and nothing uses the network before the start.
+    // Only Google's metadata server knows the URL, and the program does not use the network before the start.
     marks("Cloud Run", &["K_SERVICE"], &[], Unknown),
     // CONTAINER_APP_HOSTNAME is the revision's own name, which ends with it.
     marks(
@@ -200,7 +200,7 @@ fn stage(environment: &Environment, marks: Option<&Marks>) -> Stage {
     if is_production { Stage::Production } else { Stage::Unsure }
 }
 
-/// The public URL that the platform's variables tell, and its origin. `port` is the service's own.
+/// The public URL from the platform's variables, and its origin. `port` is the service's own.
 pub(super) fn public_url(environment: &Environment, port: &str) -> Option<(String, String)> {
     let marks = shown(environment)?;
     marks.public.iter().find_map(|way| {

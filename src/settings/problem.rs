@@ -1,8 +1,8 @@
-//! What is wrong with the settings, as it is reported to the operator.
+//! Problems of the settings, as they are reported to the operator.
 
 use std::fmt;
 
-/// Everything that is wrong with the settings, reported at once. It never contains a secret.
+/// All problems of the settings. It never contains a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct SettingsError {
     /// The problems, in the order in which the settings are read; at least one.
@@ -14,13 +14,13 @@ pub struct SettingsError {
 pub struct Problem {
     /// The key, such as `webhook.max_connections`.
     pub key: String,
-    /// Where the value came from, such as `file my.toml, line 14`.
+    /// The source of the value, such as `file my.toml, line 14`.
     pub source: String,
-    /// What was found there; a secret is described, not shown.
+    /// The value found; a secret is only described.
     pub found: String,
     /// What is valid.
     pub wanted: String,
-    /// What to do about it, where that is not obvious.
+    /// What to do, if that is not obvious.
     pub hint: Option<String>,
 }
 
@@ -48,10 +48,10 @@ pub(super) fn is_quoted(text: &str) -> bool {
     text.len() > 1 && ['"', '\''].iter().any(|mark| text.starts_with(*mark) && text.ends_with(*mark))
 }
 
-/// Why a value is refused, beside what is wanted.
+/// Why a value is refused. The valid values are added elsewhere.
 #[derive(Debug, Default)]
 pub(super) struct Refusal {
-    /// What was found, where the value itself must not be shown.
+    /// A description of the value, if the value itself must not be shown.
     pub(super) found: Option<String>,
     pub(super) hint: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The proxy for calls to the Bot API: that of the settings, else the environment's, which counts for
+//! The proxy for calls to the Bot API. The settings come first. The environment's proxy is used for
 //! Telegram's own Bot API only. A Bot API on this machine is never called through a proxy.
 
 use std::net::IpAddr;
@@ -7,21 +7,21 @@ use http::Uri;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use super::in_force::Shown;
+use super::effective::Shown;
 use super::problem::Refusal;
 use super::sources::{Environment, Variable};
 use super::{describe, origin};
 
-/// What a proxy looks like.
+/// The valid form of a proxy URL.
 pub(super) const WANTED: &str =
     "the URL of a proxy, such as http://proxy.example.org:3128, https://…, socks5://… or socks5h://…";
 
 const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
-/// The variables that name a proxy; the first that is set counts. `HTTP_PROXY` is for plain http.
+/// The variables that name a proxy; the first one that is set is used. `HTTP_PROXY` is for plain http.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The variables that list hosts which are called without a proxy.
+/// The variables that list the hosts to call without a proxy.
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// A proxy with a valid URL. Its user name and password are never shown.
@@ -49,7 +49,7 @@ impl Proxy {
     }
 }
 
-/// Reads the URL of a proxy; `None` when it is empty. Without a scheme it is http, as in other programs.
+/// Reads the URL of a proxy. `None` if it is empty. The default scheme is http, as in other programs.
 pub(super) fn read(text: &SecretString) -> Result<Option<Proxy>, Refusal> {
     let text = text.expose_secret().trim();
     if text.is_empty() {
@@ -61,7 +61,7 @@ pub(super) fn read(text: &SecretString) -> Result<Option<Proxy>, Refusal> {
     if !SCHEMES.contains(&url.scheme()) {
         return Err(refused("it begins with http://, https://, socks5:// or socks5h://"));
     }
-    // Such a character in a password makes the user name the host.
+    // With such a character in the password, the user name is parsed as the host.
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
         return Err(refused(ENCODE));
     }
@@ -89,7 +89,7 @@ pub(super) fn of_environment(environment: &Environment, api_host: &str) -> Optio
     let text = |variable: &&'static str| match environment.value(variable) {
         Variable::Text(text) if !text.expose_secret().trim().is_empty() => Some(text.clone()),
         Variable::Text(_) | Variable::NotSet => None,
-        // Not the URL of a proxy, so that it is reported.
+        // An invalid proxy URL, which must be reported.
         Variable::NotText => Some("\u{fffd}:".into()),
     };
     if EXCEPTIONS.iter().find_map(text).is_some_and(|list| excepts(list.expose_secret(), api_host)) {
@@ -159,8 +159,8 @@ mod tests {
             "http://",
         ] {
             let refusal = read(&text.into()).expect_err(text);
-            let told = format!("{refusal:?}");
-            assert!(!told.contains("S3cret") && !told.contains("user:") && refusal.hint.is_some(), "{told}");
+            let shown = format!("{refusal:?}");
+            assert!(!shown.contains("S3cret") && !shown.contains("user:") && refusal.hint.is_some(), "{shown}");
         }
     }
 

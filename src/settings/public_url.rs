@@ -1,5 +1,5 @@
-//! Which public URLs are valid. This is decided before Telegram is asked, because a `setWebhook` that
-//! Telegram refuses leaves the bot without a webhook.
+//! The rules for public URLs. They are checked before Telegram is called, because a refused
+//! `setWebhook` leaves the bot without a webhook.
 
 use url::Url;
 
@@ -55,7 +55,7 @@ fn is_plain(path: &str) -> bool {
     path.split('/').skip(1).all(|segment| !segment.is_empty() && segment.bytes().all(plain))
 }
 
-/// Refuses a base URL that Telegram's own Bot API cannot reach, as far as this can be told without the network.
+/// Refuses a base URL that Telegram's own Bot API cannot reach, as far as this can be decided without the network.
 pub(super) fn reachable(base: &str) -> Result<(), Refusal> {
     let url = Url::parse(base).or(Err(Refusal::default()))?;
     UrlFault::of(&url).first().map_or(Ok(()), |fault| Err(Refusal::hint(fault.hint())))

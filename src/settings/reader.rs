@@ -1,4 +1,4 @@
-//! Reads the merged values, each by its key and its type. A value that is not valid becomes a problem, and
+//! Reads the merged values by key and type. An invalid value becomes a problem, and
 //! its default is read instead, so that every problem is found in one pass.
 
 use std::net::IpAddr;
@@ -8,21 +8,21 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use toml::Value;
 
-use super::in_force::{Entry, Shown};
+use super::effective::{Entry, Shown};
 use super::merged::{Merged, find};
 use super::problem::{Problem, Refusal};
 use super::{describe, keys, origin};
-use crate::wording;
+use crate::humanize;
 
 /// No setting waits longer than a year.
 pub(super) const YEAR: Duration = Duration::from_hours(365 * 24);
 
-/// Reads values, and collects what is in force and what is wrong.
+/// Reads values, and collects the effective values and the problems.
 pub(super) struct Reader {
     pub(super) merged: Merged,
     pub(super) entries: Vec<Entry>,
     pub(super) problems: Vec<Problem>,
-    /// Values with which the service starts, although they are probably not meant.
+    /// Valid values that are probably a mistake. The service starts with them.
     pub(super) warnings: Vec<Problem>,
 }
 
@@ -32,13 +32,13 @@ impl Reader {
         Self { merged, entries: Vec::new(), problems, warnings: Vec::new() }
     }
 
-    /// Reports a value that is not valid. `path` is a key, or leads to a field of a list's table.
+    /// Reports an invalid value. `path` is a key or the path of a field in a list.
     pub(super) fn refuse(&mut self, path: &str, wanted: impl Into<String>, refusal: Refusal) {
         let problem = self.problem(path, wanted, refusal);
         self.problems.push(problem);
     }
 
-    /// Reports a value that is probably not what was meant.
+    /// Reports a valid value that is probably a mistake.
     pub(super) fn warn(&mut self, path: &str, wanted: impl Into<String>, refusal: Refusal) {
         let problem = self.problem(path, wanted, refusal);
         self.warnings.push(problem);
@@ -62,11 +62,11 @@ impl Reader {
         self.entries.push(Entry { key: key.to_owned(), value, source: self.origin(key) });
     }
 
-    /// A value that is no secret.
+    /// Reads a value that is not a secret.
     pub(super) fn value<T>(&mut self, key: &str, wanted: &str, read: impl Fn(&Value) -> Result<T, Refusal>) -> T {
         let default = &keys::known()[key];
         let value = match (self.merged.value(key), default) {
-            // A whole number is valid where a number is wanted.
+            // A whole number is also valid for a key of the type number.
             (Value::Integer(whole), Value::Float(_)) => {
                 i32::try_from(whole).map_or(Value::Integer(whole), |whole| Value::Float(whole.into()))
             }
@@ -86,7 +86,7 @@ impl Reader {
         }
     }
 
-    /// Something made of a secret; `None` when that will not do.
+    /// Parses a secret. `None` if it is invalid.
     pub(super) fn secret<T>(
         &mut self,
         key: &str,
@@ -110,7 +110,7 @@ impl Reader {
         }
     }
 
-    /// A secret that stays as it is and is never shown; `None` when it is not set.
+    /// Reads a secret unchanged. `None` if it is not set.
     pub(super) fn token(
         &mut self,
         key: &str,
@@ -128,12 +128,12 @@ impl Reader {
         self.secret(key, wanted, read, show).flatten()
     }
 
-    /// A text that something is made of.
+    /// Parses a text.
     pub(super) fn text<T>(&mut self, key: &str, wanted: &str, read: impl Fn(&str) -> Result<T, Refusal>) -> T {
         self.value(key, wanted, |value| read(value.as_str().unwrap_or_default()))
     }
 
-    /// A text that something is made of; `None` when it is not set.
+    /// Parses a text. `None` if it is not set.
     pub(super) fn optional<T>(
         &mut self,
         key: &str,
@@ -143,7 +143,7 @@ impl Reader {
         self.text(key, wanted, |text| if text.is_empty() { Ok(None) } else { read(text).map(Some) })
     }
 
-    /// One of a few words.
+    /// Reads one of the listed values.
     pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
         let words = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
         self.text(key, &format!("one of {words}"), |text| {
@@ -152,12 +152,12 @@ impl Reader {
         })
     }
 
-    /// True or false.
+    /// Reads a boolean.
     pub(super) fn flag(&mut self, key: &str) -> bool {
         self.value(key, "true or false", |value| Ok(value.as_bool().unwrap_or_default()))
     }
 
-    /// A whole number within bounds.
+    /// Reads a whole number within bounds.
     pub(super) fn whole<T: TryFrom<i64>>(&mut self, key: &str, bounds: RangeInclusive<i64>) -> T {
         let wanted = format!("a whole number from {} to {}", bounds.start(), bounds.end());
         self.value(key, &wanted, |value| {
@@ -166,7 +166,7 @@ impl Reader {
         })
     }
 
-    /// A cap on how much happens in a second; 0 is none.
+    /// Reads a limit per second; 0 means no limit.
     pub(super) fn rate(&mut self, key: &str) -> Option<f64> {
         self.value(key, "a number from 0.01 to 10000, or 0 for no cap", |value| match value.as_float() {
             Some(0.0) => Ok(None),
@@ -175,9 +175,9 @@ impl Reader {
         })
     }
 
-    /// A duration within bounds.
+    /// Reads a duration within bounds.
     pub(super) fn duration(&mut self, key: &str, bounds: RangeInclusive<Duration>) -> Duration {
-        let [shortest, longest] = [bounds.start(), bounds.end()].map(|bound| wording::duration(*bound));
+        let [shortest, longest] = [bounds.start(), bounds.end()].map(|bound| humanize::duration(*bound));
         let wanted = format!("a duration with its unit, such as 30s, from {shortest} to {longest}");
         self.text(key, &wanted, |text| {
             let duration = humantime::parse_duration(text.trim()).or(Err(Refusal::default()))?;
@@ -185,7 +185,7 @@ impl Reader {
         })
     }
 
-    /// An address to listen on.
+    /// Reads an address to listen on.
     pub(super) fn address(&mut self, key: &str) -> IpAddr {
         let by_shell = self.origin(key) == origin::variable("HOST");
         let hint = "some shells set HOST to the name of the machine; DOORBELL__SERVER__HOST wins over it";

@@ -1,4 +1,4 @@
-//! Where settings come from.
+//! The sources of settings.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Everything that settings are read from, beside what is compiled in. It is an argument, so that a
-/// test chooses the environment.
+/// All sources of settings except the compiled-in files. It is an argument, so that a
+/// test can choose the environment.
 #[derive(Clone, Default)]
 pub struct Sources {
     /// The variables of the environment.
@@ -44,7 +44,7 @@ impl Sources {
         !self.environment.is_set("NO_COLOR")
     }
 
-    /// These sources, and one more key set by the command.
+    /// Adds a key that the command sets.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
         self.overrides.push((key.to_owned(), value.to_string()));

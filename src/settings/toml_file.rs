@@ -120,7 +120,7 @@ impl File<'_> {
         if keys::is_secret(key) {
             match value.get_ref().as_str() {
                 Some(secret) => self.layer.set_text(key, &secret.into(), &origin),
-                // Not a valid secret, but it can contain one: only its type is kept.
+                // This is not a valid secret, but it may contain one. Only its type is stored.
                 None => self.layer.set(key, Value::new(Some(&origin), describe::kind(value.get_ref()))),
             }
             return;

@@ -25,7 +25,7 @@ pub(super) fn read(value: Spanned<DeValue<'_>>, origin: &dyn Fn(usize) -> String
     Ok(Value::new(Some(&at), kind))
 }
 
-/// The one TOML value in a text from outside a file; `None` when it is not one.
+/// Parses a text that is not from a file as one TOML value. `None` if it is not one.
 pub(super) fn parse(text: &str, origin: &str) -> Option<Value> {
     read(DeValue::parse(text).ok()?, &|_| origin.to_owned()).ok()
 }

@@ -29,23 +29,23 @@ const WELL_KNOWN: [(&str, &str); 14] = [
     ("OTEL_SERVICE_NAME", "traces.service"),
 ];
 
-/// Variables that begin with this can set any key.
+/// The prefix of the variables that can set any key.
 const ANY_KEY: &str = "DOORBELL__";
 
-/// All variables for this program begin with this.
+/// The prefix of all variables of this program.
 const OURS: &str = "DOORBELL_";
 
-/// Those of them that do not set a key.
+/// The variables with this prefix that set no key.
 const OTHERS: [&str; 3] = ["DOORBELL_PROFILE", "DOORBELL_CONFIG", "DOORBELL_FAIL_POINT"];
 
-/// A text that may begin and end with quotation marks on purpose.
+/// The key of a text that may have quotation marks on purpose.
 const FREE_TEXT: &str = "fallback.reply";
 
-/// No secret is longer.
+/// The longest secret, in bytes.
 const LONGEST_SECRET: u64 = 64 * 1024;
 
-/// Reads the well-known variables, then those that name their key. A variable that is nearly one of ours is a
-/// mistake, and a problem.
+/// Reads the well-known variables, then those that name their key. A variable whose name is nearly one of these is
+/// reported as a problem.
 pub(super) fn read(environment: &Environment) -> Layer {
     let mut layer = Layer::default();
     for (variable, key) in WELL_KNOWN {
@@ -73,7 +73,7 @@ pub(super) fn read(environment: &Environment) -> Layer {
     layer
 }
 
-/// The variables that begin as ours do, set nothing, and may belong to another program.
+/// The variables with our prefix that set nothing and may belong to another program.
 pub(super) fn unread(environment: &Environment) -> Vec<String> {
     unknown(environment).filter(|name| nearest_variable(name).is_none()).map(str::to_owned).collect()
 }
@@ -90,7 +90,7 @@ fn is_of_kubernetes(environment: &Environment, name: &str) -> bool {
     is_address || ["_SERVICE_HOST", "_SERVICE_PORT", "_TCP_", "_UDP_"].iter().any(|part| name.contains(part))
 }
 
-/// The variable that was most likely meant. One underscore and two count as the same.
+/// The variable that is nearest to a mistyped one. One underscore and two are equal here.
 fn nearest_variable(unknown: &str) -> Option<String> {
     let plain = |name: &str| {
         let words: Vec<_> = name.split('_').filter(|word| !word.is_empty()).collect();
@@ -104,14 +104,8 @@ fn nearest_variable(unknown: &str) -> Option<String> {
     let by_key = keys::known().keys().map(|key| (key.replace('.', "_"), variable_of(key)));
     let well_known = WELL_KNOWN.iter().map(|(name, _)| (plain(name), (*name).to_owned()));
     let others = OTHERS.iter().map(|name| (plain(name.strip_prefix(OURS).unwrap_or(name)), (*name).to_owned()));
-    let near_enough = (unknown.len() / 6).min(2);
-    by_key
-        .chain(well_known)
-        .chain(others)
-        .map(|(name, variable)| (strsim::damerau_levenshtein(&unknown, &name), variable))
-        .filter(|(distance, _)| *distance <= near_enough)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, variable)| format!("{variable}{suffix}"))
+    let variable = keys::nearest_of(&unknown, (unknown.len() / 6).min(2), by_key.chain(well_known).chain(others))?;
+    Some(format!("{variable}{suffix}"))
 }
 
 fn key_of(variable: &str) -> String {

@@ -243,7 +243,7 @@ mod tests {
         let mut other = Box::pin(breaker.permit());
         assert!(other.as_mut().now_or_never().is_none());
         clock.advance(PROBE_PATIENCE);
-        other.await.expect("it probes beside the first").report(&Ok(()));
+        other.await.expect("it probes at the same time as the first").report(&Ok(()));
         assert!(!breaker.permit().await.unwrap().is_probe);
         hanging.report(&GONE());
         assert!(breaker.retry_at().is_none(), "that call failed alone");

@@ -60,16 +60,11 @@ fn through(proxy: &Proxy) -> reqwest::Proxy {
     reqwest::Proxy::all(proxy.url().expose_secret()).expect("the settings have checked the URL")
 }
 
-/// The TLS configuration towards public servers, for every HTTP client of the program.
+/// The TLS configuration towards public servers.
 ///
 /// Mozilla's root certificates are part of the program. So an empty container image needs no bundle of certificates, and
 /// nothing is read from disk at the start.
-///
-/// # Panics
-///
-/// Never: the versions and ciphers are constant and valid.
-#[must_use]
-pub fn tls_config() -> ClientConfig {
+fn tls_config() -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring supports TLS 1.2 and 1.3")

@@ -6,13 +6,13 @@ use rustls::CertificateError;
 
 use super::client::Deadlines;
 use super::refusal;
-use crate::wording;
+use crate::humanize;
 
 /// Why a call was not carried out, named for what happens next. It never holds the bot token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     /// Telegram asks to wait. Call again after `retry_after`.
-    #[error("Telegram asks to wait {}", wording::duration(*retry_after))]
+    #[error("Telegram asks to wait {}", humanize::duration(*retry_after))]
     Throttled {
         /// How long to wait, 1 s to 24 h.
         retry_after: Duration,
@@ -58,7 +58,7 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Whether this refusal is ordinary, so that nobody has to correct anything: the person blocked the bot or left the
+    /// Whether this refusal is ordinary, so that no correction is necessary: the person blocked the bot or left the
     /// chat (403), the call came too late, or its effect is there already.
     ///
     /// Telegram has no code for the last two, so they are recognised by the description.

@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -37,6 +38,14 @@ pub struct WebhookInfo {
     pub allowed_updates: Option<Vec<String>>,
     /// Whether a certificate was uploaded.
     pub has_custom_certificate: bool,
+}
+
+impl WebhookInfo {
+    /// When the last delivery failed.
+    #[must_use]
+    pub fn last_error_at(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.last_error_date?).ok()
+    }
 }
 
 /// The parameters of `setWebhook`.

@@ -53,7 +53,7 @@ impl Reservation {
     }
 }
 
-/// A hash that tells calls apart.
+/// A hash that distinguishes calls.
 fn fingerprint(call: &Call) -> u64 {
     let mut hasher = DefaultHasher::new();
     call.method.hash(&mut hasher);

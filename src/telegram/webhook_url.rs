@@ -60,7 +60,7 @@ pub enum UrlFault {
 }
 
 impl UrlFault {
-    /// Everything that keeps Telegram from reaching `url`, as far as this can be told without the
+    /// Everything that keeps Telegram from reaching `url`, as far as this can be decided without the
     /// network. Empty when nothing does.
     #[must_use]
     pub fn of(url: &Url) -> Vec<Self> {

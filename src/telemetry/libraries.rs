@@ -136,9 +136,9 @@ mod tests {
                 tracing::trace!("an event of ours");
                 tracing::debug!(target: "a_bot::handler", "an event of the bot's");
             });
-            let said = String::from_utf8(lines.0.lock().clone()).unwrap();
-            assert!(said.contains("an event of ours") && said.contains("an event of the bot's"), "{said}");
-            assert!(!said.contains("MARKED") && !said.contains("a_span"), "{said}");
+            let log = String::from_utf8(lines.0.lock().clone()).unwrap();
+            assert!(log.contains("an event of ours") && log.contains("an event of the bot's"), "{log}");
+            assert!(!log.contains("MARKED") && !log.contains("a_span"), "{log}");
         }
     }
 }

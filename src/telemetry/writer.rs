@@ -99,7 +99,7 @@ struct WriterThread {
 }
 
 impl WriterThread {
-    /// Logs the number of lost lines, now that the queue has room again.
+    /// Logs the number of lost lines, once the queue has free space again.
     fn report_loss(&mut self) {
         let lost = lost_lines();
         if self.last_succeeded && lost > self.reported {

@@ -10,10 +10,10 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use parking_lot::Mutex;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, Url};
 
 use crate::settings::TracesSettings;
-use crate::telegram::tls_config;
+use crate::telegram::http_client;
 use crate::telemetry::chain;
 
 /// The time limit of an export: the default of OpenTelemetry's exporters.
@@ -82,24 +82,14 @@ impl LastError {
 #[derive(Debug)]
 struct CollectorClient {
     client: Client,
+    headers: HeaderMap,
     last_error: LastError,
 }
 
 impl CollectorClient {
     fn new(headers: HeaderMap, last_error: LastError) -> Self {
-        // A redirect would carry the headers to another host. Only `settings` reads the environment, so no proxy is
-        // taken from it.
-        let client = Client::builder()
-            .user_agent(concat!("doorbell/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
-            .tls_backend_preconfigured(tls_config())
-            .http1_only()
-            .timeout(TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .expect("the client's settings are constant and valid");
-        Self { client, last_error }
+        // It follows no redirect, which would carry the headers to another host.
+        Self { client: http_client(TIMEOUT), headers, last_error }
     }
 }
 
@@ -107,10 +97,11 @@ impl CollectorClient {
 impl HttpClient for CollectorClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (head, body) = request.into_parts();
-        let mut post = self.client.post(head.uri.to_string()).body(body);
+        let mut headers = self.headers.clone();
         if let Some(content_type) = head.headers.get(CONTENT_TYPE) {
-            post = post.header(CONTENT_TYPE, content_type);
+            headers.insert(CONTENT_TYPE, content_type.clone());
         }
+        let post = self.client.post(head.uri.to_string()).headers(headers).body(body);
         let failed = |error: reqwest::Error| {
             let error = error.without_url();
             self.last_error.set(chain(&error).to_string());

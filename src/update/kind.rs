@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The kind of an update: the name of its one field beside `update_id`, such as `message`.
+/// The kind of an update: the name of its one field other than `update_id`, such as `message`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Kind(Cow<'static, str>);
@@ -73,7 +73,7 @@ impl Kind {
         }
     }
 
-    /// The kind of an update without a field beside its id.
+    /// The kind of an update that has no field but its id.
     #[must_use]
     pub fn none() -> Self {
         Self(Cow::Borrowed("none"))

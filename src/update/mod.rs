@@ -148,8 +148,8 @@ impl Update {
         Ok(Self { id: UpdateId(id), kind, chat_key, received_at, expires_at, sent_at, body })
     }
 
-    /// The content of the update, which is the value of its one field beside `update_id`, as a type of your own. Bytes that
-    /// are not UTF-8 are replaced by U+FFFD.
+    /// The content of the update, which is the value of its one field other than `update_id`, as a type of your own.
+    /// Bytes that are not UTF-8 are replaced by U+FFFD.
     ///
     /// # Errors
     ///

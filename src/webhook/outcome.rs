@@ -67,7 +67,7 @@ label! {
 }
 
 impl Reason {
-    /// What the response says.
+    /// The outcome that the response states.
     #[must_use]
     pub fn outcome(self) -> Outcome {
         match self {

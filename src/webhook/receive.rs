@@ -115,7 +115,8 @@ impl WebhookState {
         Ok(accepted)
     }
 
-    /// The secret token decides; the address is a second check, which refuses a request only if the operator wants so.
+    /// The secret token is decisive. The address is a second check, which refuses a request only if the operator
+    /// enables that.
     fn check_source(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let source = self.deps.sources.source(headers);
         if let Source::Foreign(address) = source
@@ -123,8 +124,8 @@ impl WebhookState {
         {
             tracing::warn!(
                 %address,
-                "an update with the right secret token came from an address that is not Telegram's: somebody else knows \
-                 the secret token, or Telegram has new addresses. From now on such updates are only counted. If it was \
+                "an update with the right secret token came from an address that is not Telegram's: another program \
+                 knows the secret token, or Telegram has new addresses. From now on such updates are only counted. If it was \
                  not you, change webhook.secret_token; if Telegram has new addresses, add them to webhook.source_ranges"
             );
         }

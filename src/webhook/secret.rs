@@ -4,12 +4,12 @@ use secrecy::SecretString;
 use crate::http::{TokenDigests, single_value};
 use crate::telegram::SECRET_HEADER;
 
-/// The secret tokens that are valid: the one in force and, while it is being changed, the previous one.
+/// The secret tokens that are valid: the current one and, during a change, the previous one.
 #[derive(Clone)]
 pub struct Secrets(TokenDigests);
 
 impl Secrets {
-    /// Accepts the secret in force and the previous one.
+    /// Accepts the current secret and the previous one.
     #[must_use]
     pub fn new(current: &SecretString, previous: Option<&SecretString>) -> Self {
         Self(TokenDigests::new(std::iter::once(current).chain(previous)))

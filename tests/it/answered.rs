@@ -1,4 +1,4 @@
-//! `/start` is answered.
+//! The bot answers `/start` and the press of a button.
 
 use std::time::Duration;
 

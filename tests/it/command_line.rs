@@ -1,5 +1,5 @@
-//! The command line: each command through the real program, as a person runs it, with what it says
-//! and how it ends.
+//! The command line: runs each command of the real program as a person would, and checks its output and
+//! exit status.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -76,8 +76,8 @@ fn a_reader_that_goes_away_is_not_an_error() {
             command.envs(token).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         drop(child.stdout.take());
         let ended = child.wait_with_output().expect("it ends");
-        let said = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!((ended.status.code(), said.as_ref()), (Some(0), ""), "{arguments:?}");
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), stderr.as_ref()), (Some(0), ""), "{arguments:?}");
     }
 }
 
@@ -148,12 +148,12 @@ fn the_schema_knows_each_key_of_the_defaults_and_no_other() {
 }
 
 #[test]
-fn ring_at_the_sandbox_is_answered_and_the_conversation_shows_the_reply() {
+fn ring_with_the_sandbox_is_answered_and_the_conversation_shows_the_reply() {
     let playground = SandboxProcess::start();
     let url = playground.url();
-    let rung = run(&["ring", "/start", "--url", &url], &[], in_no_folder());
-    assert_eq!(rung.code, 0, "{}", rung.stderr);
-    assert!(rung.stdout.contains("answered 200"), "{}", rung.stdout);
+    let sent = run(&["ring", "/start", "--url", &url], &[], in_no_folder());
+    assert_eq!(sent.code, 0, "{}", sent.stderr);
+    assert!(sent.stdout.contains("answered 200"), "{}", sent.stdout);
     assert!(playground.replies(1, 1)[0].starts_with("Hello, Ann."));
 
     let echo = run(&["ring", "/echo good day", "--chat", "7", "--url", &url, "--json"], &[], in_no_folder());
@@ -169,8 +169,8 @@ fn ring_at_the_sandbox_is_answered_and_the_conversation_shows_the_reply() {
 fn an_update_that_is_sent_twice_is_known_the_second_time() {
     let playground = SandboxProcess::start();
     for _ in 0..2 {
-        let rung = run(&["ring", "--update-id", "5", "--url", &playground.url()], &[], in_no_folder());
-        assert_eq!(rung.code, 0, "{}", rung.stderr);
+        let sent = run(&["ring", "--update-id", "5", "--url", &playground.url()], &[], in_no_folder());
+        assert_eq!(sent.code, 0, "{}", sent.stderr);
     }
     let updates = &get(playground.program.addr, "/healthz").json()["updates"];
     assert_eq!((&updates["stored"], &updates["known"]), (&1.into(), &1.into()));
@@ -211,7 +211,7 @@ fn the_curl_command_that_ring_prints_does_the_same() {
     assert_eq!(playground.replies(1, 1), ["You said: it's \"quoted\" & $more"]);
 }
 
-/// Runs a line in a shell and returns its output; none if curl is not installed.
+/// Runs a line in a shell and returns its output; `None` if curl is not installed.
 fn in_a_shell(line: &str) -> Option<String> {
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
         crate::harness::skip_without("curl", "the command that `doorbell ring --curl` prints");
@@ -247,8 +247,8 @@ fn the_printed_secret_is_the_accepted_one() {
     let derived = playground.run_openly(&["webhook", "secret"]);
     let secret = derived.stdout.trim();
     assert!(secret.len() == 43 && derived.stderr.is_empty());
-    let rung = run(&["ring", "--url", &playground.url()], &[("WEBHOOK_SECRET", secret)], in_no_folder());
-    assert_eq!(rung.code, 0, "{}", rung.stdout);
+    let sent = run(&["ring", "--url", &playground.url()], &[("WEBHOOK_SECRET", secret)], in_no_folder());
+    assert_eq!(sent.code, 0, "{}", sent.stdout);
     let json = playground.run_openly(&["webhook", "secret", "--json"]);
     assert_eq!(serde_json::from_str::<Value>(&json.stdout).unwrap()["secret_token"], secret);
 }

@@ -5,11 +5,11 @@ use std::process::Command;
 
 use crate::harness::{run, skip_without};
 
-/// The completions of bash for these words; the last word is incomplete.
+/// The completions of bash for these arguments; the last one is incomplete.
 fn bash_offers(words: &[&str]) -> Vec<String> {
     let script = run(&["completions", "bash"], &[], Path::new("/"));
     assert_eq!(script.code, 0, "{}", script.stderr);
-    // As bash itself calls the function that the script registers with `complete`.
+    // Calls the function as bash does that the script registers with `complete`.
     let ask = r#"
         [[ $(complete -p doorbell) =~ -F\ ([^ ]+) ]] || exit 3
         COMP_WORDS=("$@")

@@ -1,5 +1,5 @@
 //! A response to a request whose body was not read says `Connection: close` and ends the connection. After every other
-//! response the connection takes the next request.
+//! response the connection accepts the next request.
 
 use std::future::pending;
 
@@ -37,7 +37,7 @@ async fn outcome(app: &TestApp, request: &str, body: &str) -> (Answer, Then) {
     (answer, tried(&mut wire).await)
 }
 
-/// Whether the connection takes another request.
+/// Whether the connection accepts another request.
 async fn tried(wire: &mut RawConnection) -> Then {
     wire.send(HEALTH).await;
     let rest = timeout(Duration::from_millis(500), wire.read_some()).await;
@@ -96,11 +96,11 @@ async fn a_response_to_an_unread_body_says_close_and_every_other_keeps_the_conne
         let mut wire = RawConnection::connect(app.addr).await;
         wire.send(format!("HEAD {path} HTTP/1.1\r\nHost: a\r\n\r\n{HEALTH}")).await;
         let both = timeout(Duration::from_secs(5), async {
-            let mut heard = String::new();
-            while heard.matches("HTTP/1.1 ").count() < 2 {
-                heard += &wire.read_some().await;
+            let mut received = String::new();
+            while received.matches("HTTP/1.1 ").count() < 2 {
+                received += &wire.read_some().await;
             }
-            heard
+            received
         });
         let both = both.await.expect("two answers on one connection");
         assert!(both.starts_with("HTTP/1.1 200") && both.matches("HTTP/1.1 200").count() == 2, "{path}: {both}");

@@ -43,8 +43,8 @@ impl Waiting {
         let mut line = KeepAliveClient::connect(waiting.program.addr).await.unwrap();
         let refused = line.deliver(&message(1, 7, "/echo 1")).await.unwrap();
         assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true));
-        let said = waiting.said();
-        assert!(said.len() == 1 && said[0].contains(reason) && said[0].contains(hint), "{said:#?}");
+        let lines = waiting.reasons_logged();
+        assert!(lines.len() == 1 && lines[0].contains(reason) && lines[0].contains(hint), "{lines:#?}");
         waiting
     }
 
@@ -53,7 +53,7 @@ impl Waiting {
     }
 
     /// The log lines about the database.
-    fn said(&self) -> Vec<String> {
+    fn reasons_logged(&self) -> Vec<String> {
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
         assert!(!log.contains("wrong-word"), "{log}");
         let about = log.lines().filter(|line| line.contains("the database of the inbox cannot be used"));
@@ -65,7 +65,7 @@ impl Waiting {
         until("it is ready", async || (self.ask("/readyz").status == 200).then_some(())).await;
         let mut line = KeepAliveClient::connect(self.program.addr).await.unwrap();
         assert_eq!(line.deliver(&message(1, 7, "/echo 1")).await.unwrap().status, 200);
-        assert_eq!(self.said().len(), 1);
+        assert_eq!(self.reasons_logged().len(), 1);
     }
 }
 
@@ -128,7 +128,7 @@ async fn an_error_of_a_running_service_is_in_the_log_and_the_public_text_names_n
     let program = serve_echo(&telegram, &database.url, folder.path(), &[]);
     until("it is ready", async || (get(program.addr, "/readyz").status == 200).then_some(())).await;
     database.run("ALTER FUNCTION doorbell.survey_1() RENAME TO hidden_name").await;
-    let told = until("it is not ready", async || {
+    let body = until("it is not ready", async || {
         let (ready, live) = (get(program.addr, "/readyz"), get(program.addr, "/healthz"));
         for body in [&ready.body, &live.body] {
             assert!(!body.contains("survey_1") && !body.contains("function") && !body.contains("doorbell."), "{body}");
@@ -136,7 +136,7 @@ async fn an_error_of_a_running_service_is_in_the_log_and_the_public_text_names_n
         (ready.status == 503).then_some(ready.body)
     })
     .await;
-    assert!(told.contains("the inbox cannot be used now"), "{told}");
+    assert!(body.contains("the inbox cannot be used now"), "{body}");
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
     assert!(log.contains("survey_1") && log.contains("does not exist"), "the log names the function");
     database.run("ALTER FUNCTION doorbell.hidden_name() RENAME TO survey_1").await;

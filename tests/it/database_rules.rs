@@ -1,4 +1,4 @@
-//! Rules that hold on PostgreSQL whatever its defaults, its clock and its limit of connections are.
+//! Rules that hold on PostgreSQL for all of its defaults, clocks and connection limits.
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
 use std::sync::Arc;
@@ -225,7 +225,7 @@ async fn a_lease_that_lapses_while_its_process_runs_is_not_a_crash() {
     let instances = [Instance::ready(&database).await, Instance::ready(&database).await];
     instances[0].store([1]).await;
     let mut held = instances[0].next().await;
-    // In turn, each instance loses the database for longer than a lease, and then settles too late.
+    // Each instance in turn loses the database for longer than a lease, and then settles too late.
     for turn in 1..12 {
         lapse(&database).await;
         let next = instances[turn % 2].next().await;

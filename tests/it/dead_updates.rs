@@ -12,7 +12,7 @@ use doorbell::update::Update;
 use crate::harness::waiting::until;
 use crate::harness::{FakeBotApi, TestApp, TestAppBuilder, get, message, run, serve_echo};
 
-/// Rejects every update, until it is repaired.
+/// A handler that rejects every update until the test repairs it.
 struct Rejects(Arc<AtomicBool>);
 
 #[async_trait]
@@ -38,7 +38,7 @@ async fn with_dead(ids: &[i64]) -> (TestApp, Arc<AtomicBool>) {
     (app, repaired)
 }
 
-/// Runs `doorbell dead …` beside the service, on its file.
+/// Runs `doorbell dead …` on the file of a running service.
 async fn dead(app: &TestApp, arguments: &'static [&'static str]) -> (i32, String) {
     let folder = app.folder.path().to_owned();
     let url = format!("sqlite:{}", folder.join("inbox.db").display());
@@ -66,8 +66,8 @@ async fn dead_letter_updates_are_listed_and_shown_while_the_service_runs() {
 async fn a_retried_dead_letter_update_is_handled_by_the_running_service() {
     let (app, repaired) = with_dead(&[11, 12]).await;
     repaired.store(true, Ordering::SeqCst);
-    let (code, said) = dead(&app, &["retry", "12"]).await;
-    assert!(code == 0 && said.contains("1 dead-letter update was queued again"), "{said}");
+    let (code, output) = dead(&app, &["retry", "12"]).await;
+    assert!(code == 0 && output.contains("1 dead-letter update was queued again"), "{output}");
     let replied = app.sandbox.until(|sandbox| sandbox.messages(Some(7)).iter().any(|message| message.bot));
     tokio::time::timeout(Duration::from_secs(10), replied).await.expect("a reply in time");
     app.drain().await;

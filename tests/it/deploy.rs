@@ -40,7 +40,7 @@ fn filled_in(value: &str) -> String {
     value
 }
 
-/// The settings in force with these variables. Fails if the program refuses or ignores one of them.
+/// The effective settings with these variables. Fails if the program refuses or ignores one of them.
 fn settings_of(what: &str, variables: &Variables) -> BTreeMap<String, Value> {
     let given: Vec<_> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
     let shown = run(&["settings", "--json"], &given, Path::new("/"));

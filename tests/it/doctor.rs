@@ -242,7 +242,7 @@ async fn an_inbox_of_a_stopped_service_is_read_and_no_file_is_left_beside_it() {
         findings.into_iter().find(|finding| finding.check == "inbox").expect("it is there").seen
     };
     assert!(seen(&case).await.contains("in use by the running service (good); waiting: 0"));
-    case.app.stop().await.expect("it stops well");
+    case.app.stop().await.expect("it stops without an error");
     let Case { app, overrides, environment } = case;
     let (folder, sandbox) = (Arc::clone(&app.folder), app.sandbox.clone());
     drop(app);

@@ -180,14 +180,14 @@ async fn the_refusal_in_the_readme_is_the_answer_of_the_service() {
 fn the_sandbox_session_and_the_log_sentences_in_the_readme_are_real() {
     let sandbox = SandboxProcess::start();
     let (url, host) = (sandbox.url(), sandbox.program.addr.to_string());
-    let rung = sandbox.run(&["ring", "/start", "--url", &url]);
+    let sent = sandbox.run(&["ring", "/start", "--url", &url]);
     let reply = sandbox.replies(1, 1).remove(0);
     // The log and /healthz use the same sentences.
     let health = get(sandbox.program.addr, "/healthz").body;
     for page in PAGES {
         let text = read(page);
         let line = |words: &str| text.lines().find(|line| line.contains(words)).expect(words);
-        assert_eq!(rung.stdout.trim_end(), line(" answered 200").replace("http://127.0.0.1:10000", &url), "{page}");
+        assert_eq!(sent.stdout.trim_end(), line(" answered 200").replace("http://127.0.0.1:10000", &url), "{page}");
         let (_, shown) = line("\"bot\":true").split_once("\"text\":\"").unwrap();
         let shown = shown.trim_end_matches(" …");
         assert!(reply.starts_with(shown) && !shown.is_empty(), "{page}: {reply}");

@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz` and the responses of the webhook report the same, and each thing once.
+//! `/healthz`, `/readyz` and the responses of the webhook report the same facts, and each fact once.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -134,10 +134,10 @@ async fn readyz_says_how_much_a_full_inbox_holds_even_if_all_of_it_is_being_hand
 async fn without_a_store_the_webhook_and_readyz_say_that_handling_takes_too_long() {
     let clock = ManualClock::new(SystemClock.now());
     let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let (hold, tell) = (Arc::clone(&gate), Arc::clone(&begun));
+    let (hold, started) = (Arc::clone(&gate), Arc::clone(&begun));
     let handler = handler_fn(move |_| {
         let hold = Arc::clone(&hold);
-        tell.add_permits(1);
+        started.add_permits(1);
         async move {
             let _ = hold.acquire().await;
             Ok(Vec::<Call>::new())

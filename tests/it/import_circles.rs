@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::house::sources;
+use crate::module_rules::sources;
 
 /// A path such as `inbox::sqlite::writer`.
 type Path = Vec<String>;
@@ -122,7 +122,7 @@ fn expand(list: &str) -> Vec<Path> {
 }
 
 /// The modules that are part of a circle: what is left when modules without imports, and then those that import only
-/// such modules, are taken away, and the same for modules that nobody imports.
+/// such modules, are removed, and also modules that no module imports.
 fn in_a_circle(mut imports: BTreeMap<&Path, BTreeSet<Path>>) -> BTreeMap<&Path, BTreeSet<Path>> {
     loop {
         let before = imports.len();

@@ -54,12 +54,12 @@ async fn the_service_works_while_standard_error_is_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_late_reader_is_told_how_many_lines_were_lost() {
+async fn the_log_says_how_many_lines_a_late_reader_has_lost() {
     let folder = tempfile::tempdir().unwrap();
     let (mut program, reader) = serve_into_pipe("debug", &folder);
     // Known updates cause one line each, and no work.
     deliver(&program, std::iter::repeat_n(1, 12_000)).await;
-    let (found, told) = tokio::sync::oneshot::channel();
+    let (found, report) = tokio::sync::oneshot::channel();
     let mut log = std::fs::File::create(folder.path().join("log")).unwrap();
     let reading = std::thread::spawn(move || {
         let mut found = Some(found);
@@ -74,10 +74,10 @@ async fn a_late_reader_is_told_how_many_lines_were_lost() {
             }
         }
     });
-    let said =
-        tokio::time::timeout(Duration::from_secs(20), told).await.expect("in time").expect("the loss is reported");
-    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert!(said["lines"].as_u64().is_some_and(|lines| lines > 100), "{said}");
+    let line =
+        tokio::time::timeout(Duration::from_secs(20), report).await.expect("in time").expect("the loss is reported");
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(line["lines"].as_u64().is_some_and(|lines| lines > 100), "{line}");
     program.signal("TERM");
     assert_eq!(program.ended(Duration::from_secs(15)).code(), Some(0));
     reading.join().expect("the last line was read");

@@ -79,7 +79,7 @@ async fn the_count_of_sends_survives_a_restart() {
         app.drain().await;
         assert_eq!(count_calls(&telegram, "sendMessage"), sent);
         app.allow_unfinished_work = sent < 3;
-        app.stop().await.expect("it stops well");
+        app.stop().await.expect("it stops without an error");
     }
 }
 
@@ -112,7 +112,7 @@ async fn after_a_restart_the_calls_continue_with_the_one_that_failed() {
     app.drain().await;
     assert_eq!(app.replies(7), ["one"]);
     app.allow_unfinished_work = true;
-    app.stop().await.expect("it stops well");
+    app.stop().await.expect("it stops without an error");
     drop(app);
     clock.advance(Duration::from_secs(30));
     let app = service(&clock, &telegram, &folder, 3).await;
@@ -128,10 +128,10 @@ async fn a_call_in_flight_at_the_hard_stop_counts_as_sent_and_a_waiting_one_does
     app.deliver(&message(1, 7, "in-flight")).await;
     waiting::until("it is in flight", async || (count_calls(&telegram, "sendMessage") == 1).then_some(())).await;
     app.deliver(&message(2, 8, "waiting")).await;
-    waiting::until("both are in hand", async || (app.survey().await.held == 2).then_some(())).await;
+    waiting::until("both are in progress", async || (app.survey().await.held == 2).then_some(())).await;
     app.allow_unfinished_work = true;
     app.shutdown.stop_hard();
-    app.stop_by_itself().await.expect("it stops well");
+    app.stop_by_itself().await.expect("it stops without an error");
     drop(app);
     clock.advance(Duration::from_secs(30));
     let app = service(&clock, &telegram, &folder, 1).await;
@@ -190,7 +190,7 @@ async fn a_truncated_success_is_an_unknown_outcome_and_a_truncated_refusal_is_no
         (b"HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\n", 3),
         (success, 3),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"ok\":tr", 3),
-        // Certainly not carried out: sent again without a limit, here until the test ends.
+        // These calls were certainly not carried out, so they are sent again without a limit.
         (b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 40\r\n\r\n<html>", 7),
         (b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 9\r\ncontent-length: 40\r\n\r\n{", 7),
     ];

@@ -9,7 +9,7 @@ use proptest::sample::Index;
 
 use crate::promises;
 
-/// The inputs for one parser: whole inputs, and words that such inputs are made of.
+/// The inputs for one parser: whole inputs, and the dictionary of the fuzzer.
 struct Corpus {
     seeds: Vec<Vec<u8>>,
     words: Vec<Vec<u8>>,
@@ -33,7 +33,7 @@ impl Corpus {
         seeds.sort();
         let words = fs::read_to_string(fuzz.join("dictionaries").join(parser)).unwrap();
         let words = words.lines().map(|word| {
-            // A fuzzer's word is a JSON string, except that it writes bytes as \x.
+            // An entry of a dictionary is a JSON string, except that bytes are written as \x.
             let word: String = serde_json::from_str(&word.replace("\\x", "\\u00")).unwrap();
             word.chars().map(|byte| u8::try_from(byte).unwrap()).collect()
         });

@@ -174,7 +174,8 @@ async fn chats_run_side_by_side_and_the_updates_of_a_chat_one_after_another() {
     let handler = handler_fn(move |update| {
         let (meeting, order) = (Arc::clone(&meeting), Arc::clone(&noted));
         async move {
-            // Each waits here for an update of the other chat. One after another they would wait for ever.
+            // Each handler waits here for an update of the other chat. If they ran one after another, they would never
+            // end.
             meeting.wait().await;
             order.lock().expect("no panic").push((update.chat_key.chat_id(), update.id.0));
             Ok(vec![])

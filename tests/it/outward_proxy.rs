@@ -7,7 +7,7 @@ use doorbell::sandbox::{Sandbox, TOKEN};
 
 use crate::harness::{MARK, Program, Proxy, SECRET, fetch, run, start_sandbox, waiting};
 
-/// Starts the program with these variables, beside those that every bot needs.
+/// Starts the program with these variables and those that every bot needs.
 fn program(folder: &Path, variables: &[(&str, &str)]) -> Program {
     let inbox = format!("sqlite:{}", folder.join("inbox.db").display());
     let common = [("TELEGRAM_BOT_TOKEN", TOKEN), ("WEBHOOK_SECRET", SECRET), ("DATABASE_URL", &inbox[..])];
@@ -21,7 +21,7 @@ async fn registered(sandbox: &Sandbox, program: &Program) {
 }
 
 /// The lines of the log about a proxy.
-fn told(folder: &Path) -> Vec<String> {
+fn proxy_lines(folder: &Path) -> Vec<String> {
     let log = std::fs::read_to_string(folder.join("log")).expect("there is a log");
     log.lines().filter(|line| line.contains("proxy") && line.contains("doorbell")).map(str::to_owned).collect()
 }
@@ -38,10 +38,10 @@ async fn a_bot_api_on_another_host_is_called_through_the_proxy() {
     let heads = proxy.heads();
     assert!(heads[0].starts_with("POST http://bot-api.test/bot"), "{heads:?}");
     assert!(heads.iter().all(|head| head.to_lowercase().contains("\r\nproxy-authorization: basic ")), "{heads:?}");
-    let told = told(folder.path());
+    let lines = proxy_lines(folder.path());
     let words =
         format!("calls to the Bot API go through the proxy at {} (environment variable TELEGRAM_PROXY)", proxy.addr);
-    assert!(told.iter().any(|line| line.contains(&words)), "{told:?}");
+    assert!(lines.iter().any(|line| line.contains(&words)), "{lines:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,8 +72,8 @@ async fn telegrams_bot_api_is_called_through_a_tunnel_of_the_environments_proxy(
         health["webhook"]["says"].as_str().is_some_and(|says| says.contains(&words)).then_some(())
     };
     waiting::until("what went wrong is said with the proxy", says).await;
-    let told = told(folder.path());
-    assert!(told.iter().any(|line| line.contains("(environment variable HTTPS_PROXY)")), "{told:?}");
+    let lines = proxy_lines(folder.path());
+    assert!(lines.iter().any(|line| line.contains("(environment variable HTTPS_PROXY)")), "{lines:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +88,7 @@ async fn a_bot_api_on_this_machine_is_never_called_through_a_proxy() {
     let program = program(folder.path(), &variables);
     registered(&sandbox, &program).await;
     // The commands call the service without the proxy too.
-    let rung = {
+    let sent = {
         let (url, folder) = (format!("http://{}", program.addr), folder.path().to_owned());
         let variables: Vec<_> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -98,10 +98,10 @@ async fn a_bot_api_on_this_machine_is_never_called_through_a_proxy() {
             run(&["ring", "--url", &url], &variables, &folder)
         })
     };
-    assert_eq!(rung.await.expect("no panic").code, 0);
+    assert_eq!(sent.await.expect("no panic").code, 0);
     assert!(proxy.heads().is_empty(), "{:?}", proxy.heads());
-    let told = told(folder.path());
-    assert!(told.iter().any(|line| line.contains("is not used") && line.contains("on this machine")), "{told:?}");
+    let lines = proxy_lines(folder.path());
+    assert!(lines.iter().any(|line| line.contains("is not used") && line.contains("on this machine")), "{lines:?}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Who owns the webhook: the newest start wins, where the bot is meant to live, and nobody fights.
+//! Which service owns the webhook: the production service that started last. Services never take it from each other in
+//! turn.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ fn host(app: &TestApp) -> String {
     app.addr.to_string()
 }
 
-/// How a service stands, once that is as expected.
+/// The status of a service, once it is the expected one.
 async fn stands(app: &TestApp, expected: fn(&Status) -> bool) -> Status {
     let mut status = app.registration.clone();
     let reached = status.wait_for(expected);
@@ -46,12 +47,12 @@ async fn of_two_production_services_the_newest_keeps_the_webhook_and_the_older_s
     clock.advance(600, 2).await;
     assert_eq!(*older.registration.borrow(), Status::Superseded { host: host(&newer) });
     assert!(newer.registration.borrow().is_active());
-    assert_eq!(count_calls(&sandbox, "setWebhook"), 2, "nobody flaps");
+    assert_eq!(count_calls(&sandbox, "setWebhook"), 2, "the services do not take turns");
     assert_eq!(log.lines(&format!("Another service, at {}, has taken this bot's webhook", host(&newer))).len(), 1);
     let ready = fetch(older.addr, "/readyz").await;
     assert!(ready.status == 503 && ready.body.contains(&host(&newer)), "{ready:?}");
 
-    newer.stop().await.expect("it stops well");
+    newer.stop().await.expect("it stops without an error");
     clock.advance(300, 1).await;
     assert_eq!(count_calls(&sandbox, "setWebhook"), 2, "what leads to a service that is gone is still not ours");
     sandbox.start_polling_copy();
@@ -85,7 +86,7 @@ async fn a_laptop_leaves_productions_webhook_alone_and_says_how_to_take_it_on_pu
     assert_eq!(count_calls(&sandbox, "setWebhook"), 1);
     assert_eq!(log.lines("doorbell serve --takeover").len(), 1, "said once, not once a minute");
 
-    // Production has the first right to a webhook that is gone for a moment.
+    // Production may first set its webhook again if it is gone for a moment.
     sandbox.start_polling_copy();
     clock.advance(120, 2).await;
     assert!(production.registration.borrow().is_active());
@@ -130,7 +131,7 @@ async fn a_preview_never_registers_itself() {
     let app = TestAppBuilder::default().on_platform(PREVIEW).with_sandbox(&sandbox).with_clock(&clock).start().await;
     let sentence = stands(&app, is_refused).await.sentence();
     assert!(sentence.contains("preview") && sentence.contains("TAKEOVER=always"), "{sentence}");
-    // It waits for nothing any more.
+    // It no longer waits for anything.
     for _ in 0..600 {
         clock.manual.advance(Duration::from_secs(1));
         tokio::task::yield_now().await;
@@ -145,7 +146,7 @@ async fn a_preview_without_a_token_serves_its_health_and_says_so() {
     let log = Log::capture();
     let sandbox = start_sandbox(&SystemClock).await;
     let wanted = TestAppBuilder::default().on_platform(PREVIEW).with("telegram.bot_token", "").with_sandbox(&sandbox);
-    // The database of production is not there either.
+    // The preview cannot reach the database of production either.
     let mut app = wanted.with("inbox.url", "postgres://nobody@127.0.0.1:9/none").start().await;
     let health = fetch(app.addr, "/healthz").await;
     assert_eq!(health.status, 200);
@@ -154,7 +155,7 @@ async fn a_preview_without_a_token_serves_its_health_and_says_so() {
     assert!(webhook["says"].as_str().is_some_and(|says| says.contains("preview without a bot token")));
     assert_eq!(post(app.addr, Some("anything"), b"{\"update_id\": 1}").await.status, 404);
     assert_eq!(log.lines("preview without a bot token").len(), 1);
-    app.stop().await.expect("it stops well");
+    app.stop().await.expect("it stops without an error");
     assert!(sandbox.calls().is_empty());
 }
 
@@ -165,7 +166,7 @@ async fn ten_instances_that_start_together_agree_without_a_storm_or_noise() {
     let sandbox = start_sandbox(&clock.manual).await;
     let mut instances = Vec::new();
     for _ in 0..10 {
-        // One address for them all, and no secret but the one that follows from the token.
+        // All have one address, and the secret that is derived from the token.
         let wanted = TestAppBuilder::default().on_platform(PRODUCTION).with_sandbox(&sandbox).with_clock(&clock);
         let wanted = wanted.with("webhook.public_url", "http://bot.example.org").with("webhook.secret_token", "");
         sandbox.route("bot.example.org", ([127, 0, 0, 1], 9).into());
@@ -181,7 +182,7 @@ async fn ten_instances_that_start_together_agree_without_a_storm_or_noise() {
     assert_eq!(about_the_webhook(" WARN ") + about_the_webhook("ERROR"), 0);
 
     for instance in &mut instances {
-        instance.stop().await.expect("it stops well");
+        instance.stop().await.expect("it stops without an error");
     }
     assert!(sandbox.webhook().is_some());
     assert_eq!(count_calls(&sandbox, "deleteWebhook"), 0);

@@ -1,4 +1,4 @@
-//! For each platform: what its variables tell, and whether a service there takes over the webhook of another host.
+//! For each platform: what its variables report, and whether a service there takes over the webhook of another host.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use crate::harness::{Program, count_calls, run, start_sandbox, until};
 
-/// What a service does about the webhook of another host.
+/// The reaction of a service to the webhook of another host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Behaviour {
     TakesOver,
-    /// It leaves it alone, and would register its own where there is none.
+    /// It does not replace it, and would register its own if there were none.
     LeavesAlone,
-    /// It leaves it alone, and says that it is a preview and what shows that.
+    /// It does not replace it, and says that it is a preview and which variable shows that.
     IsPreview(&'static str),
 }
 use Behaviour::{IsPreview, LeavesAlone, TakesOver};
@@ -23,7 +23,7 @@ use Behaviour::{IsPreview, LeavesAlone, TakesOver};
 struct Deployment {
     name: Option<&'static str>,
     variables: &'static [(&'static str, &'static str)],
-    /// The public URL with the variables that tell it.
+    /// The public URL with the variables that contain it.
     url: Option<(&'static str, &'static str)>,
     behaviour: Behaviour,
 }
@@ -191,12 +191,12 @@ fn serve(sandbox: &Sandbox, variables: &[(&str, &str)]) -> (Program, String, boo
     let variables: Vec<_> = variables.iter().copied().filter(|(name, _)| *name != "PORT").chain(ours).collect();
     let program = Program::serve(&variables, &log);
     let took = until("it is decided", Duration::from_secs(20), || {
-        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        let log_text = std::fs::read_to_string(&log).unwrap_or_default();
         let foreign = sandbox.webhook().is_some_and(|webhook| webhook.url.contains(FOREIGN));
-        (!foreign).then_some(true).or_else(|| said.contains("The webhook is not registered").then_some(false))
+        (!foreign).then_some(true).or_else(|| log_text.contains("The webhook is not registered").then_some(false))
     });
-    let said = std::fs::read_to_string(&log).expect("there is a log");
-    (program, said, took)
+    let log_text = std::fs::read_to_string(&log).expect("there is a log");
+    (program, log_text, took)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,20 +204,20 @@ async fn only_a_production_service_of_a_platform_takes_over_the_webhook_of_anoth
     let started = DEPLOYMENTS.iter().map(async |deployment| {
         let sandbox = telegram_of_another().await;
         let theirs = sandbox.clone();
-        let (program, said, took) =
+        let (program, log_text, took) =
             tokio::task::spawn_blocking(move || serve(&theirs, deployment.variables)).await.expect("no panic");
-        assert_eq!(took, deployment.behaviour == TakesOver, "{:?}: {said}", deployment.variables);
+        assert_eq!(took, deployment.behaviour == TakesOver, "{:?}: {log_text}", deployment.variables);
         assert_eq!(count_calls(&sandbox, "deleteWebhook"), 0);
         match deployment.behaviour {
             TakesOver => {}
             LeavesAlone => {
                 assert_eq!(count_calls(&sandbox, "setWebhook"), 1, "the other service's");
-                assert!(said.contains(FOREIGN) && said.contains("doorbell serve --takeover"), "{said}");
+                assert!(log_text.contains(FOREIGN) && log_text.contains("doorbell serve --takeover"), "{log_text}");
             }
             IsPreview(sign) => {
                 assert_eq!(count_calls(&sandbox, "setWebhook"), 1, "the other service's");
                 let sign = format!("this is a preview or a test environment ({})", sign.replace('"', "\\\""));
-                assert!(said.contains(&sign), "{sign}: {said}");
+                assert!(log_text.contains(&sign), "{sign}: {log_text}");
             }
         }
         drop(program);
@@ -232,9 +232,9 @@ async fn a_preview_takes_over_the_webhook_when_takeover_is_always() {
     for deployment in DEPLOYMENTS.iter().filter(|deployment| matches!(deployment.behaviour, IsPreview(_))) {
         let sandbox = telegram_of_another().await;
         let variables = [deployment.variables, &[("DOORBELL__WEBHOOK__TAKEOVER", "always")]].concat();
-        let (_program, said, took) =
+        let (_program, log_text, took) =
             tokio::task::spawn_blocking(move || serve(&sandbox, &variables)).await.expect("no panic");
-        assert!(took, "{:?}: {said}", deployment.variables);
+        assert!(took, "{:?}: {log_text}", deployment.variables);
     }
 }
 

@@ -48,7 +48,7 @@ async fn a_reply_that_is_refused_makes_its_update_dead_and_names_its_command_and
     app.deliver(&message(1, 7, "/start")).await;
     app.deliver(&message(2, 7, "hello")).await;
     app.drain().await;
-    assert_eq!(app.replies(7), ["hello"], "its chat goes on");
+    assert_eq!(app.replies(7), ["hello"], "its chat continues");
     let [record] = &dead(&app).await[..] else { panic!("one is dead") };
     let reason = record.reason.as_deref().unwrap_or_default();
     assert!(reason.starts_with("/start, sendMessage: Telegram refused it: 400"), "{reason}");
@@ -145,7 +145,7 @@ async fn a_handler_can_neither_poll_nor_touch_the_registration() {
         app.deliver(&message(2, 7, "hello")).await;
         app.drain().await;
         let sent: Vec<_> = app.sandbox.calls()[before..].iter().map(|call| call.method.clone()).collect();
-        assert_eq!(sent, ["sendMessage"], "{method} is not sent, and its chat goes on");
+        assert_eq!(sent, ["sendMessage"], "{method} is not sent, and its chat continues");
         assert!(app.registration.borrow().is_active() && app.sandbox.webhook().is_some());
         let [record] = &dead(&app).await[..] else { panic!("one is dead") };
         let reason = record.reason.clone().unwrap_or_default();

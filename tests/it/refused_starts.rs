@@ -57,7 +57,7 @@ async fn a_damaged_file_is_refused_before_anything_is_sent() {
     let inbox = made_by_the_service(&telegram, folder.path());
     let file = std::fs::File::options().write(true).open(&inbox).expect("it can be written");
     let length = file.metadata().expect("it is there").len();
-    // All but the first page, which holds the header and the schema.
+    // Every page except the first, which holds the header and the schema.
     file.write_all_at(&vec![0xa5; usize::try_from(length - 4096).expect("small")], 4096).expect("it can be written");
     let before = telegram.methods();
     refused(&start(&telegram, &inbox, folder.path()), "is damaged or is not a SQLite database");
@@ -73,7 +73,7 @@ async fn a_read_only_file_is_refused_before_anything_is_sent() {
     let (api, url, settings) = (telegram.url(), format!("sqlite:{}", inbox.display()), echo_settings(folder.path()));
     let mut variables = echo_variables(&api, &url, &settings);
     variables.extend([("PORT", "0"), ("PUBLIC_URL", "http://127.0.0.1:1"), ("HOST", "127.0.0.1")]);
-    // Root may write every file, so it gives that right up here.
+    // Root may write every file, so the program drops that right here.
     let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     let program = env!("CARGO_BIN_EXE_doorbell");
     let (first, rest): (_, &[&str]) =

@@ -33,7 +33,7 @@ async fn a_public_url_with_a_path_is_registered_with_its_path() {
     app.registered().await;
     assert_eq!(sandbox.webhook().expect("it is set").url, "https://bots.example.org/shop/telegram/webhook");
     assert_eq!(*app.registration.borrow(), Status::Active { host: "bots.example.org".to_owned() });
-    // Another start of the same bot under another path of the host takes it.
+    // Another service of the same bot starts under another path of the host and takes over the webhook.
     let other = at("https://bots.example.org/other").await;
     other.registered().await;
     assert_eq!(sandbox.webhook().expect("it is set").url, "https://bots.example.org/other/telegram/webhook");
@@ -42,7 +42,7 @@ async fn a_public_url_with_a_path_is_registered_with_its_path() {
 #[tokio::test]
 async fn stopping_never_removes_the_webhook() {
     let mut app = TestApp::spawn().await;
-    app.stop().await.expect("it stops well");
+    app.stop().await.expect("it stops without an error");
     assert!(app.sandbox.webhook().is_some());
     assert!(app.sandbox.calls().iter().all(|call| call.method != "deleteWebhook"));
 }
@@ -84,9 +84,9 @@ async fn a_host_that_enters_the_dns_after_the_start_is_registered_within_15_seco
     sandbox.until(|sandbox| refused(sandbox) == 2).await;
     assert!(sandbox.webhook().is_none());
     sandbox.route("doorbell.invalid", program.addr);
-    let (healed, registered) = (Instant::now(), sandbox.until(|sandbox| sandbox.webhook().is_some()));
+    let (resolvable, registered) = (Instant::now(), sandbox.until(|sandbox| sandbox.webhook().is_some()));
     tokio::time::timeout(Duration::from_mins(1), registered).await.expect("it is registered at last");
-    assert!(healed.elapsed() <= Duration::from_secs(15), "it took {:?}", healed.elapsed());
+    assert!(resolvable.elapsed() <= Duration::from_secs(15), "it took {:?}", resolvable.elapsed());
     let log = std::fs::read_to_string(log).expect("there is a log");
     for words in ["certificate verify failed", "Failed to resolve host", "every few seconds"] {
         assert!(log.contains(words), "{words}: {log}");
@@ -108,7 +108,7 @@ async fn webhook_set_never_makes_a_running_service_report_that_it_is_not_registe
             ("TELEGRAM_API_URL", sandbox.api_url()),
             ("WEBHOOK_SECRET", SECRET.to_owned()),
             ("PUBLIC_URL", url.clone()),
-            // In every other round with other limits than the service has, which then sets its own again.
+            // Every other round sets other limits, and the service then sets its own again.
             ("DOORBELL__WEBHOOK__MAX_CONNECTIONS", (40 - round % 2 * 33).to_string()),
         ];
         let folder = Arc::clone(&folder);
@@ -157,7 +157,7 @@ async fn a_service_that_leaves_registration_to_others_is_ready() {
     let findings = findings["findings"].as_array().expect("a list");
     let service = findings.iter().find(|finding| finding["check"] == "service").expect("it was reached");
     assert_eq!(service["verdict"], "ok", "{service}");
-    // A missing public URL is not what the operator wants.
+    // The operator did not turn registration off: the public URL is missing.
     let app = TestAppBuilder::default().with("webhook.public_url", "").start().await;
     assert_eq!(fetch(app.addr, "/readyz").await.status, 503);
 }

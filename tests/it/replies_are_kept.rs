@@ -85,7 +85,7 @@ async fn a_throttled_chat_waits_and_other_chats_go_on() {
         app.deliver(&other).await;
     }
     app.drain().await;
-    assert_eq!(app.replies(9), ["me"], "another chat goes on");
+    assert_eq!(app.replies(9), ["me"], "another chat continues");
     clock.advance(Duration::from_secs(29));
     app.drain().await;
     assert_eq!(calls(&app, "sendMessage"), 2, "chat 7 was called once, and not again");

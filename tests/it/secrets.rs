@@ -24,7 +24,7 @@ use crate::harness::{
 /// answer, file and command line.
 const UNKNOWN_TOKEN: &str = "123456789:AAtest-CANARY-0123456789-CANARY";
 const ADMIN: &str = "the-operators-CANARY";
-/// A word in every text of a person and in every malformed request. It must not appear in the log.
+/// A text that every message of a person and every malformed request contains. It must not appear in the log.
 const PERSONAL: &str = "MARKED";
 
 /// A Bot API that answers each call with the next of these answers.
@@ -62,7 +62,7 @@ fn variables<'a>(api_url: &'a str, inbox: &'a str) -> Vec<(&'a str, &'a str)> {
 
 /// Waits until the log contains `words`, and returns the log.
 fn logged(log: &Path, words: &str) -> String {
-    until(words, Duration::from_secs(20), || fs::read_to_string(log).ok().filter(|said| said.contains(words)))
+    until(words, Duration::from_secs(20), || fs::read_to_string(log).ok().filter(|log_text| log_text.contains(words)))
 }
 
 #[test]
@@ -91,9 +91,9 @@ fn no_failure_of_telegram_puts_a_secret_into_the_log_the_health_or_a_command_lin
         assert_eq!(get(program.addr, "/readyz").status, 503);
         program.signal("TERM");
         assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0), "{words}");
-        let said = fs::read_to_string(&log).unwrap();
+        let log_text = fs::read_to_string(&log).unwrap();
         let ours = |line: &&str| line.contains("\"target\":\"doorbell");
-        assert_eq!(said.lines().find(|line| !ours(line)), None, "no library writes to the log, whatever the filter is");
+        assert_eq!(log_text.lines().find(|line| !ours(line)), None, "no library writes to the log, with any filter");
     }
 }
 
@@ -168,19 +168,19 @@ async fn updates_refused_requests_and_faults_put_no_secret_and_no_text_of_a_pers
         format!("GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {ADMIN}\r\nConnection: close\r\n\r\n");
     answers.push(raw(program.addr, metrics.as_bytes()).await.body);
     TcpStream::connect(program.addr).unwrap().write_all(b"MARKED, and no HTTP\r\n\r\n").unwrap();
-    assert!(answers.iter().all(|said| !said.contains(PERSONAL)), "{answers:#?}");
+    assert!(answers.iter().all(|body| !body.contains(PERSONAL)), "{answers:#?}");
     // A call hangs, so the second signal makes the stop a hard one.
     program.signal("TERM");
     logged(&log, "stopping");
     program.signal("TERM");
     assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
-    let said = fs::read_to_string(&log).unwrap();
-    assert!(said.contains("update acknowledged"), "each update is in the log");
+    let log_text = fs::read_to_string(&log).unwrap();
+    assert!(log_text.contains("update acknowledged"), "each update is in the log");
     assert!(
-        said.contains("Unsupported start tag \\\"…\\\" at byte offset 5"),
+        log_text.contains("Unsupported start tag \\\"…\\\" at byte offset 5"),
         "the structure of a refusal stays readable"
     );
-    let leaks: Vec<_> = said.lines().filter(|line| line.contains(PERSONAL)).collect();
+    let leaks: Vec<_> = log_text.lines().filter(|line| line.contains(PERSONAL)).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
 }
 
@@ -207,11 +207,11 @@ fn a_url_that_parses_to_the_wrong_host_is_refused_and_no_part_of_it_is_shown() {
                 settings.retain(|(name, _)| *name != variable);
                 settings.extend([("RENDER", "true"), ("RENDER_SERVICE_TYPE", "web"), (variable, &url)]);
                 let ended = run(command, &settings, folder.path());
-                let said = format!("{}{}", ended.stdout, ended.stderr);
-                assert_eq!(ended.code, 2, "{variable} {command:?}: {said}");
-                assert!(said.contains(key) && said.contains("/ as %2F"), "{variable} {command:?}: {said}");
+                let output = format!("{}{}", ended.stdout, ended.stderr);
+                assert_eq!(ended.code, 2, "{variable} {command:?}: {output}");
+                assert!(output.contains(key) && output.contains("/ as %2F"), "{variable} {command:?}: {output}");
                 let parts = ["ARY", "ss/", "2024", "wxyz", host.split('/').next().unwrap()];
-                assert!(parts.iter().all(|part| !said.contains(part)), "{variable} {command:?}: {said}");
+                assert!(parts.iter().all(|part| !output.contains(part)), "{variable} {command:?}: {output}");
             }
         }
     }
@@ -231,8 +231,8 @@ fn the_database_password_and_unknown_parameters_appear_in_no_log_page_or_command
     let url = format!("postgres://me:CA%4eARY%2FCANARY@127.0.0.1:{port}/bot?CANARY=1&target_session_attrs=CANARY");
     let settings = variables("http://127.0.0.1:1", &url);
     let mut program = Program::serve(&settings, &log);
-    let said = logged(&log, "the database of the inbox cannot be used");
-    assert!(said.contains("parameters that Doorbell does not use"), "{said}");
+    let log_text = logged(&log, "the database of the inbox cannot be used");
+    assert!(log_text.contains("parameters that Doorbell does not use"), "{log_text}");
     for path in ["/healthz", "/readyz"] {
         let answer = get(program.addr, path).body;
         crate::harness::assert_no_secret(path, &answer);
@@ -256,8 +256,8 @@ fn a_warning_of_a_library_is_logged_without_its_text() {
     let mut settings = variables("http://127.0.0.1:1", &url);
     settings.push(("PGPASSFILE", passwords.to_str().unwrap()));
     let mut program = Program::serve(&settings, &log);
-    let said = logged(&log, "a library reported a problem");
-    assert!(said.contains("\"library\":\"sqlx_postgres\""), "{said}");
+    let log_text = logged(&log, "a library reported a problem");
+    assert!(log_text.contains("\"library\":\"sqlx_postgres\""), "{log_text}");
     program.signal("TERM");
     assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
 }

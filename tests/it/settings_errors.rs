@@ -7,7 +7,7 @@ use doorbell::sandbox::TOKEN;
 
 use crate::harness::{CommandOutput, run};
 
-/// Tries to start the service in an empty folder. Returns its end and the names of the files that it left.
+/// Tries to start the service in an empty folder. Returns its exit and the names of the files that it left.
 fn serve(variables: &[(&str, &str)]) -> (CommandOutput, Vec<String>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let ended = run(&["serve"], variables, folder.path());

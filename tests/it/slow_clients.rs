@@ -58,8 +58,8 @@ async fn slow_connections_of_five_kinds_end_within_20_s_and_an_idle_one_lives_fo
         second(&app, &clock).await;
     }
     for wire in &mut slow {
-        let heard = wire.closed().await;
-        assert!(heard.is_empty() || heard.starts_with("HTTP/1.1 4"), "{heard}");
+        let received = wire.closed().await;
+        assert!(received.is_empty() || received.starts_with("HTTP/1.1 4"), "{received}");
     }
     for reader in &mut readers {
         reader.closed().await;
@@ -127,5 +127,5 @@ async fn a_connection_is_kept_and_its_last_response_says_close() {
         assert_eq!(wire.closed().await, "");
     }
     assert_eq!(idle.closed().await, "", "a connection that stays idle is closed");
-    app.stop_by_itself().await.expect("it stops well");
+    app.stop_by_itself().await.expect("it stops without an error");
 }

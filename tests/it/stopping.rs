@@ -89,7 +89,7 @@ async fn stopping(addr: std::net::SocketAddr) {
 }
 
 /// Delivers an update on an idle connection just after the stop signal. Returns the answer.
-async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (FakeBotApi, Answer) {
+async fn deliver_at_the_stop(inbox: &str, folder: &std::path::Path) -> (FakeBotApi, Answer) {
     let telegram = FakeBotApi::start().await;
     let mut program = serve_echo(&telegram, inbox, folder, &[]);
     let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
@@ -99,7 +99,7 @@ async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (FakeBotApi,
     program.signal("TERM");
     stopping(program.addr).await;
     let answer = line.deliver(&message(2, 7, "/echo 2")).await.expect("an idle connection is still open");
-    // A proxy that does not know of the stop opens connections for a moment.
+    // A proxy that does not know about the stop still opens connections for a moment.
     let mut new = KeepAliveClient::connect(program.addr).await.expect("new connections are still taken");
     for other in [&mut idle, &mut new] {
         let same = other.deliver(&message(2, 7, "/echo 2")).await.expect("it is answered");
@@ -114,7 +114,7 @@ async fn rung_at_the_stop(inbox: &str, folder: &std::path::Path) -> (FakeBotApi,
 async fn an_update_that_arrives_just_after_the_stop_signal_is_stored_and_handled_after_the_restart() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let inbox = format!("sqlite:{}", folder.path().join("inbox.db").display());
-    let (telegram, answer) = rung_at_the_stop(&inbox, folder.path()).await;
+    let (telegram, answer) = deliver_at_the_stop(&inbox, folder.path()).await;
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{}", answer.headers);
     assert_eq!(telegram.sent(7).len(), 1, "nothing new is begun");
     let program = serve_echo(&telegram, &inbox, folder.path(), &[]);
@@ -125,7 +125,7 @@ async fn an_update_that_arrives_just_after_the_stop_signal_is_stored_and_handled
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_storage_an_update_that_arrives_just_after_the_stop_signal_stays_at_telegram() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (telegram, answer) = rung_at_the_stop("memory:", folder.path()).await;
+    let (telegram, answer) = deliver_at_the_stop("memory:", folder.path()).await;
     assert_eq!((answer.status, answer.header("connection")), (503, Some("close")), "{}", answer.headers);
     assert_eq!(answer.header("retry-after"), Some("0"), "its successor may have it at once: {}", answer.headers);
     assert_eq!(telegram.sent(7).len(), 1, "it was not handled");
@@ -179,7 +179,7 @@ async fn a_hanging_handler_is_cancelled_after_the_grace_period_which_costs_no_at
         }
     };
     waiting::soon("the grace period is over", stopped).await;
-    app.stop_by_itself().await.expect("it stops well");
+    app.stop_by_itself().await.expect("it stops without an error");
     let file = folder.path().join("inbox.db");
     drop(app);
     assert_eq!(attempts(&file), [0]);

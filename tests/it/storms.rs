@@ -86,7 +86,7 @@ fn warnings(log: &FilePath) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_telegram_is_away_one_call_at_a_time_probes_it_and_few_lines_are_logged() {
     const CHATS: i64 = 200;
-    /// The default of `dispatch.concurrency`: so many calls are being made when the first one fails.
+    /// The default of `dispatch.concurrency`: the number of calls in progress when the first one fails.
     const AT_ONCE: usize = 64;
     let (telegram, url) = FakeApi::start().await;
     let folder = tempfile::tempdir().unwrap();
@@ -104,18 +104,18 @@ async fn while_telegram_is_away_one_call_at_a_time_probes_it_and_few_lines_are_l
     waiting::until("three more probes", async || (telegram.asked() >= before + 3).then_some(())).await;
     assert!(telegram.asked() <= before + 4, "{} calls", telegram.asked());
     assert!(telegram.sent.lock().unwrap().is_empty());
-    let said = warnings(&log);
-    assert!((1..=2).contains(&said.len()), "{said:#?}");
-    assert!(said.iter().any(|line| line.contains("Telegram does not carry out calls")), "{said:#?}");
+    let lines = warnings(&log);
+    assert!((1..=2).contains(&lines.len()), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("Telegram does not carry out calls")), "{lines:#?}");
     telegram.away.store(false, Ordering::SeqCst);
     let all = async || (telegram.sent.lock().unwrap().len() >= usize::try_from(CHATS).unwrap()).then_some(());
     waiting::until("all are answered", all).await;
     let mut answered = telegram.sent.lock().unwrap().clone();
     answered.sort_unstable();
     assert_eq!(answered, (1..=CHATS).collect::<Vec<_>>(), "each once");
-    assert_eq!(warnings(&log).len(), said.len());
-    let said = std::fs::read_to_string(&log).unwrap();
-    assert_eq!(said.matches("Telegram is available again").count(), 1);
+    assert_eq!(warnings(&log).len(), lines.len());
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(text.matches("Telegram is available again").count(), 1);
     program.signal("TERM");
     assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
 }
@@ -169,10 +169,10 @@ async fn a_full_inbox_is_logged_once_and_its_end_too() {
         id += 1;
         let update = message(id, id, "/echo 1").to_string();
         post(program.addr, Some(SECRET), update.as_bytes()).await;
-        let said = std::fs::read_to_string(&log).unwrap();
-        (said.matches("the inbox has room again").count() == 1).then_some(())
+        let text = std::fs::read_to_string(&log).unwrap();
+        (text.matches("the inbox has room again").count() == 1).then_some(())
     };
-    waiting::until("there is room", over).await;
+    waiting::until("there is free space", over).await;
     assert_eq!(logged(&log, "the inbox is full").await, 1);
 }
 
@@ -198,18 +198,18 @@ async fn a_lack_of_file_descriptors_is_logged_once_and_its_end_too() {
         held.push(TcpStream::connect(program.addr).await.unwrap());
     }
     logged(&log, "connections cannot be accepted").await;
-    // The listener tries ten times a second, and no new connection is served.
+    // The listener retries ten times a second, and serves no new connection.
     let served = tokio::time::timeout(Duration::from_secs(1), fetch(program.addr, "/healthz")).await;
     assert!(served.is_err(), "no descriptor is left: {served:?}");
     drop(held);
-    let told = async || {
+    let recovered = async || {
         let served = fetch(program.addr, "/healthz").await.status == 200;
-        let said = std::fs::read_to_string(&log).unwrap();
-        (served && said.contains("connections can be accepted again")).then_some(said)
+        let text = std::fs::read_to_string(&log).unwrap();
+        (served && text.contains("connections can be accepted again")).then_some(text)
     };
-    let said = waiting::until("it serves again", told).await;
-    assert_eq!(said.matches("connections cannot be accepted").count(), 1);
-    let over = said.lines().find(|line| line.contains("can be accepted again")).unwrap();
+    let text = waiting::until("it serves again", recovered).await;
+    assert_eq!(text.matches("connections cannot be accepted").count(), 1);
+    let over = text.lines().find(|line| line.contains("can be accepted again")).unwrap();
     let over: Value = serde_json::from_str(over).unwrap();
     assert!(over["times"].as_u64().is_some_and(|times| times >= 5), "{over}");
 }

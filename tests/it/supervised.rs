@@ -1,5 +1,5 @@
-//! A service with a failed task does not go on and report itself healthy: the program ends with exit status 1 and names
-//! the task. Every value of `Task` is killed once. Release builds have no points at which a task could be told to fail.
+//! A service with a failed task must not continue and report itself healthy: the program ends with exit status 1 and
+//! names the task. Every value of `Task` is killed once. Release builds have no fail points.
 #![cfg(debug_assertions)]
 
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::harness::{
 /// The platform restarts what has ended; each second before the end is a second without the bot.
 const SOON: Duration = Duration::from_secs(5);
 
-/// The command and the inbox with which a task runs. A new task does not compile here until it has them.
+/// The command and the inbox with which a task runs. A new task needs a line here, or the test does not compile.
 fn home(task: Task) -> Home {
     match task {
         Task::Listener
@@ -51,7 +51,7 @@ async fn ends_with_1_and_names(task: Task, command: Command, port: u16, folder: 
     // Some tasks start with the first update. Others have failed by then, and the port is closed.
     let mut update = 0;
     let failing = async {
-        while !said(&log).contains("panicked, and the service") {
+        while !read_log(&log).contains("panicked, and the service") {
             if let Ok(mut line) = KeepAliveClient::connect(program.addr).await {
                 update += 1;
                 let update = message(update, 7, "/echo 1");
@@ -63,11 +63,11 @@ async fn ends_with_1_and_names(task: Task, command: Command, port: u16, folder: 
     waiting::soon(&format!("{task} fails"), failing).await;
     let failed = Instant::now();
     assert_eq!(program.ended(SOON).code(), Some(1), "{task}");
-    let said = said(&log);
+    let text = read_log(&log);
     let line = format!("{task} panicked, and the service cannot work without it");
-    let named = |start: &str| said.lines().any(|said| said.contains(start) && said.contains(&line));
-    assert!(named("ERROR") && named("error: "), "{task}: the log and the last line name it:\n{said}");
-    assert!(said.lines().any(|line| line.starts_with("hint:  ")), "{task}: {said}");
+    let named = |start: &str| text.lines().any(|text| text.contains(start) && text.contains(&line));
+    assert!(named("ERROR") && named("error: "), "{task}: the log and the last line name it:\n{text}");
+    assert!(text.lines().any(|line| line.starts_with("hint:  ")), "{task}: {text}");
     print_line(&format!("{task} panicked: the program ended with 1 after {:?}", failed.elapsed()));
 }
 
@@ -84,7 +84,7 @@ async fn serve(task: Task, inbox: &str, folder: &Path) {
     ends_with_1_and_names(task, command, port, folder).await;
 }
 
-fn said(log: &Path) -> String {
+fn read_log(log: &Path) -> String {
     std::fs::read_to_string(log).unwrap_or_default()
 }
 
@@ -128,12 +128,12 @@ async fn a_panic_outside_the_handler_costs_an_attempt_and_delays_no_chat_and_no_
         let mut program = serve_echo(&telegram, url, folder.path(), &fails);
         let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
         for id in 1..=2 {
-            line.send(&message(id, 7, &format!("/echo {id}"))).await.expect("it is heard");
+            line.send(&message(id, 7, &format!("/echo {id}"))).await.expect("it is sent");
             assert_eq!(line.answer().await.expect("an answer").status, 200);
         }
         telegram.until("both are handled", |telegram| telegram.last(7).as_deref() == Some("2")).await;
         assert_eq!(telegram.sent(7).len(), 2);
-        assert!(said(&folder.path().join("log")).contains("panicked while it handled the update"));
+        assert!(read_log(&folder.path().join("log")).contains("panicked while it handled the update"));
         let begun = Instant::now();
         program.signal("TERM");
         assert_eq!(program.ended(Duration::from_secs(10)).code(), Some(0));
@@ -150,7 +150,8 @@ async fn a_third_signal_ends_a_hanging_stop_and_each_log_line_says_what_the_next
         let hangs = [("DOORBELL_FAIL_POINT", "hang task the SQLite writer:1")];
         let mut program = serve_echo(&telegram, &inbox, folder.path(), &hangs);
         let log = folder.path().join("log");
-        let logged = async |words: &str| waiting::until(words, async || said(&log).contains(words).then_some(())).await;
+        let logged =
+            async |words: &str| waiting::until(words, async || read_log(&log).contains(words).then_some(())).await;
         logged("a thread hangs").await;
         program.signal(name);
         logged(again).await;
@@ -171,7 +172,7 @@ async fn a_panic_in_a_route_is_answered_with_500_and_logged_once() {
     let answer = line.deliver(&message(1, 7, "/echo 1")).await.expect("an answer");
     assert_eq!((answer.status, answer.header("content-type")), (500, Some("application/problem+json")), "{answer:?}");
     assert_eq!(line.deliver(&message(1, 7, "/echo 1")).await.expect("the same connection").status, 200);
-    let log = said(&folder.path().join("log"));
+    let log = read_log(&folder.path().join("log"));
     assert_eq!(log.lines().filter(|line| line.contains("\"ERROR\"") && line.contains("panicked")).count(), 1, "{log}");
     drop(program);
 }

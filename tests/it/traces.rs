@@ -42,7 +42,7 @@ async fn one_trace_connects_the_request_with_the_reply() {
     let before = SystemClock.now().as_nanosecond();
     app.deliver(&message(5, 7, "a private thought")).await;
     app.drain().await;
-    app.stop().await.expect("it stops well");
+    app.stop().await.expect("it stops without an error");
 
     let spans = collector.spans();
     let names: Vec<_> = [POST, ATTEMPT, "sendMessage"].map(|name| collector.named(name).len()).to_vec();
@@ -88,16 +88,16 @@ async fn no_trace_contains_what_people_or_bots_write() {
     let mut app = traced(TestAppBuilder::default().with_handler(answers()), collector.endpoint()).await;
     app.deliver(&message(5, 7, "a private thought")).await;
     app.drain().await;
-    app.stop().await.expect("it stops well");
-    assert!(collector.was_told("sendMessage") && collector.was_told("doorbell"));
+    app.stop().await.expect("it stops without an error");
+    assert!(collector.received_text("sendMessage") && collector.received_text("doorbell"));
     for text in ["private", "Ann", "127.0.0.1", "/bot"] {
-        assert!(!collector.was_told(text), "{text}");
+        assert!(!collector.received_text(text), "{text}");
     }
     let spans = collector.spans();
-    let told: BTreeSet<_> = spans.iter().flat_map(|it| &it.span.attributes).map(|fact| fact.key.as_str()).collect();
+    let found: BTreeSet<_> = spans.iter().flat_map(|it| &it.span.attributes).map(|fact| fact.key.as_str()).collect();
     let http = ["http.request.method", "http.response.status_code", "http.route"];
     let ours = ["attempt", "outcome", "rpc.method", "update.id", "update.kind"];
-    assert_eq!(told, http.into_iter().chain(ours).collect(), "no chat and no person");
+    assert_eq!(found, http.into_iter().chain(ours).collect(), "no chat and no person");
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn only_the_collector_gets_the_headers_of_the_settings() {
     let mut app = traced(wanted, collector.endpoint()).await;
     app.deliver(&message(5, 7, "a")).await;
     app.drain().await;
-    app.stop().await.expect("it stops well");
+    app.stop().await.expect("it stops without an error");
     assert_eq!(collector.header("authorization"), Some(format!("Basic {MARK}")));
     assert_eq!(collector.spans().len(), 3);
 }
@@ -148,7 +148,7 @@ async fn a_redelivered_update_stays_in_its_trace() {
         app.deliver(&message(5, 7, "a")).await;
         app.drain().await;
     }
-    app.stop().await.expect("it stops well");
+    app.stop().await.expect("it stops without an error");
     let [stored, known] = collector.named(POST).try_into().expect("two requests");
     assert_eq!(known.fact("outcome").as_deref(), Some("known"));
     assert_eq!((&known.span.trace_id, &known.span.parent_span_id), (&stored.span.trace_id, &stored.span.span_id));
@@ -168,28 +168,28 @@ async fn an_attempt_after_a_restart_belongs_to_the_trace_of_the_first_attempt() 
     let mut first = Box::pin(life("first", Arc::new(fails))).await;
     first.deliver(&message(5, 7, "a")).await;
     first.drain().await;
-    first.stop().await.expect("it stops well");
+    first.stop().await.expect("it stops without an error");
     drop(first);
     clock.advance(Duration::from_secs(5));
     let mut second = Box::pin(life("second", Arc::new(answers()))).await;
     second.drain().await;
-    second.stop().await.expect("it stops well");
+    second.stop().await.expect("it stops without an error");
 
     let attempts = collector.named(ATTEMPT);
-    let told: Vec<_> = attempts
+    let found: Vec<_> = attempts
         .iter()
         .map(|attempt| (attempt.service.as_str(), attempt.fact("attempt"), attempt.fact("outcome"), attempt.failed()))
         .collect();
     let fact = |text: &str| Some(text.to_owned());
     assert_eq!(
-        told,
+        found,
         [("first", fact("1"), fact("retry"), true), ("second", fact("2"), fact("done"), false)],
         "each in a process of its own"
     );
     let post = collector.named(POST).remove(0).span;
     assert!(collector.spans().iter().all(|exported| exported.span.trace_id == post.trace_id));
     assert!(attempts.iter().all(|attempt| attempt.span.parent_span_id == post.span_id));
-    assert!(!collector.was_told("not today"), "a reason may contain what a person wrote");
+    assert!(!collector.received_text("not today"), "a reason may contain what a person wrote");
 }
 
 #[tokio::test]
@@ -201,11 +201,11 @@ async fn the_span_of_a_refused_call_has_the_status_and_not_the_description() {
     app.sandbox.add_fault(Fault { method: Some("sendMessage".to_owned()), times: Some(1), what });
     app.deliver(&message(5, 7, "a")).await;
     app.drain().await;
-    app.stop().await.expect("it stops well");
+    app.stop().await.expect("it stops without an error");
     let call = collector.named("sendMessage").remove(0);
-    let told = (call.fact("http.response.status_code"), call.fact("outcome"), call.failed());
-    assert_eq!(told, (Some("403".to_owned()), Some("refused".to_owned()), true));
-    assert!(!collector.was_told("blocked"));
+    let found = (call.fact("http.response.status_code"), call.fact("outcome"), call.failed());
+    assert_eq!(found, (Some("403".to_owned()), Some("refused".to_owned()), true));
+    assert!(!collector.received_text("blocked"));
     assert!(!collector.named(ATTEMPT).remove(0).failed(), "the update was handled");
 }
 
@@ -222,7 +222,7 @@ async fn updates_are_answered_while_the_collector_is_away_and_one_line_reports_i
     app.deliver(&message(2, 7, "a")).await;
     app.drain().await;
     assert_eq!(app.replies(7).len(), 2);
-    app.stop().await.expect("it stops well");
+    app.stop().await.expect("it stops without an error");
     assert_eq!(log.lines("the collector of traces does not accept them").len(), 1, "not one line for each request");
 }
 
@@ -235,6 +235,6 @@ async fn a_collector_that_does_not_answer_delays_neither_updates_nor_the_stop() 
     app.drain().await;
     assert_eq!(app.replies(7).len(), 1);
     let asked = Instant::now();
-    app.stop().await.expect("it stops well");
+    app.stop().await.expect("it stops without an error");
     assert!(asked.elapsed() < Duration::from_secs(8), "less than the time limit of an export, 10 s");
 }

@@ -1,5 +1,5 @@
-//! The responses of the webhook and the health routes: the statuses of the contract, each with a body that tells a person
-//! with curl what to do.
+//! The responses of the webhook and the health routes: the statuses of the contract, each with a body that says
+//! what to do.
 
 use std::future::pending;
 

@@ -31,7 +31,7 @@ pub(super) struct Message<'a> {
     thread_id: Option<i64>,
     is_in_topic: bool,
     direct_messages_topic: Option<DirectMessagesTopic>,
-    /// Whether a person sent some content. A service message, such as that somebody joined the chat, has none.
+    /// Whether a person sent some content. A service message, such as "Ann joined the chat", has none.
     pub(super) has_content: bool,
 }
 

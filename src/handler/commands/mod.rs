@@ -49,7 +49,7 @@ impl Commands {
     /// Compiles all replies.
     ///
     /// The case of a command's name does not matter. Of two commands or buttons with the same name, the first one is
-    /// used. `identity` says which bot `/start@bot` addresses. While it is unknown, a command that names a bot is
+    /// used. `identity` has the bot's name, for `/start@bot`. While it is unknown, a command that names a bot is
     /// answered only in private chats, where there is no other bot.
     ///
     /// # Errors

@@ -99,7 +99,7 @@ impl Template {
     }
 }
 
-/// The variable that `name` was probably meant to be, else all of them.
+/// The known variable that is nearest to `name`, otherwise all of them.
 fn wanted(name: &str) -> String {
     let likeness = |known: &str| {
         let last = known.rsplit('.').next().unwrap_or(known);

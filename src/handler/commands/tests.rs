@@ -63,7 +63,7 @@ fn problems(template: &str) -> Vec<TemplateProblem> {
 #[test]
 fn a_command_is_answered_where_it_is_meant_for_this_bot() {
     let commands = service(known("My_Bot"));
-    for (chat, said, answer) in [
+    for (chat, written, answer) in [
         ("private", "/start", Some("start []")),
         ("private", "/Start payload", Some("start [payload]")),
         ("private", "/start\npayload  x ", Some("start [payload  x]")),
@@ -79,7 +79,7 @@ fn a_command_is_answered_where_it_is_meant_for_this_bot() {
         ("group", "hello", None),
         ("", "hello", None),
     ] {
-        assert_eq!(text(&commands, &message(chat, said)).as_deref(), answer, "{said:?} in {chat:?}");
+        assert_eq!(text(&commands, &message(chat, written)).as_deref(), answer, "{written:?} in {chat:?}");
     }
 }
 
@@ -94,7 +94,7 @@ fn until_the_bots_name_is_known_a_command_that_names_a_bot_is_answered_in_privat
 }
 
 #[test]
-fn what_is_no_message_of_the_known_shape_gets_no_answer() {
+fn a_body_of_unknown_shape_gets_no_answer() {
     let commands = service(known("my_bot"));
     let start = message("private", "/start");
     for update in [
@@ -118,17 +118,22 @@ fn a_command_in_a_caption_is_answered_as_one_in_a_text() {
 }
 
 #[test]
-fn the_fallback_answers_whatever_a_person_says_in_private_and_no_service_message() {
+fn the_fallback_answers_every_private_message_and_no_service_message() {
     let commands = service(known("my_bot"));
     let in_chat = |kind: &str, name: &str, value: Value| {
         let mut message = json!({ "message_id": 1, "date": 1, "chat": { "id": 5, "type": kind }, "from": { "id": 5 } });
         message[name] = value;
         message
     };
-    for said in ["sticker", "photo", "voice", "location", "contact", "video_note", "document", "dice", "poll", "story"]
+    for written in
+        ["sticker", "photo", "voice", "location", "contact", "video_note", "document", "dice", "poll", "story"]
     {
-        assert_eq!(text(&commands, &in_chat("private", said, json!({}))).as_deref(), Some("fallback []"), "{said}");
-        assert_eq!(text(&commands, &in_chat("group", said, json!({}))), None, "{said} in a group");
+        assert_eq!(
+            text(&commands, &in_chat("private", written, json!({}))).as_deref(),
+            Some("fallback []"),
+            "{written}"
+        );
+        assert_eq!(text(&commands, &in_chat("group", written, json!({}))), None, "{written} in a group");
     }
     let captioned = in_chat("private", "caption", json!("look"));
     assert_eq!(text(&commands, &captioned).as_deref(), Some("fallback [look]"));
@@ -191,9 +196,9 @@ fn a_press_is_acknowledged_also_where_its_reply_cannot_be_rendered() {
 #[test]
 fn a_reply_in_a_channels_direct_messages_names_their_topic() {
     let commands = service(known("my_bot"));
-    let said = json!({ "chat": { "id": -100, "type": "supergroup", "is_direct_messages": true }, "text": "/start",
+    let update = json!({ "chat": { "id": -100, "type": "supergroup", "is_direct_messages": true }, "text": "/start",
         "direct_messages_topic": { "topic_id": 4_294_967_297_i64 } });
-    assert_eq!(call(&commands, &said).unwrap().params["direct_messages_topic_id"], 4_294_967_297_i64);
+    assert_eq!(call(&commands, &update).unwrap().params["direct_messages_topic_id"], 4_294_967_297_i64);
 }
 
 #[test]
@@ -210,22 +215,22 @@ fn a_renamed_bot_answers_to_its_new_name() {
 fn a_message_without_a_sender_is_answered_with_empty_values() {
     let commands =
         Commands::new(&[command("start", None, "[{{ user.first_name }}{{ user.id }}]")], &[], None, known("b"));
-    let from_nobody = json!({ "chat": { "id": 5, "type": "supergroup" }, "text": "/start" });
-    assert_eq!(text(&commands.unwrap(), &from_nobody).unwrap(), "[]");
+    let without_sender = json!({ "chat": { "id": 5, "type": "supergroup" }, "text": "/start" });
+    assert_eq!(text(&commands.unwrap(), &without_sender).unwrap(), "[]");
 }
 
 #[test]
 fn the_fallback_does_not_talk_to_bots() {
     let commands = service(known("my_bot"));
-    let mut said = message("private", "hello");
-    said["from"]["is_bot"] = json!(true);
-    assert_eq!(text(&commands, &said), None);
-    said["text"] = json!("/start");
-    assert_eq!(text(&commands, &said).unwrap(), "start []");
+    let mut update = message("private", "hello");
+    update["from"]["is_bot"] = json!(true);
+    assert_eq!(text(&commands, &update), None);
+    update["text"] = json!("/start");
+    assert_eq!(text(&commands, &update).unwrap(), "start []");
 }
 
 #[test]
-fn a_template_that_takes_without_end_is_found_at_the_start_or_its_update_is_rejected() {
+fn an_endless_template_is_found_at_the_start_or_its_update_is_rejected() {
     let nested = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a }}{% endfor %}{% endfor %}";
     for template in [nested, "{{ 'x' * 90000000 }}"] {
         let [problem] = &problems(template)[..] else { panic!("{template}") };
@@ -233,10 +238,10 @@ fn a_template_that_takes_without_end_is_found_at_the_start_or_its_update_is_reje
     }
     let square = command("start", None, "{% for a in args %}{% for b in args %}{{ b }}{% endfor %}{% endfor %}");
     let commands = Commands::new(&[square], &[], None, Identity::default()).unwrap();
-    let said =
+    let update =
         |length| json!({ "update_id": 1, "message": message("private", &format!("/start {}", "y".repeat(length))) });
-    assert_eq!(handled(&commands, &said(50)).unwrap().len(), 1);
-    let Err(HandlerError::Reject(reason)) = handled(&commands, &said(4000)) else { panic!("it was rendered") };
+    assert_eq!(handled(&commands, &update(50)).unwrap().len(), 1);
+    let Err(HandlerError::Reject(reason)) = handled(&commands, &update(4000)) else { panic!("it was rendered") };
     assert!(reason.contains("fuel") && !reason.contains("yy"), "{reason}");
 }
 
@@ -258,16 +263,16 @@ fn a_reply_goes_to_the_topic_it_was_asked_in_with_its_buttons() {
         vec![BTreeMap::from([("text".to_owned(), "Site".to_owned()), ("url".to_owned(), "https://e.org".to_owned())])];
     let fallback = ReplySettings { buttons: vec![row], ..reply("<b>hi</b>", Some("html")) };
     let commands = Commands::new(&[], &[], Some(&fallback), Identity::default()).unwrap();
-    let mut said = message("private", "x");
-    said["message_thread_id"] = json!(9);
+    let mut update = message("private", "x");
+    update["message_thread_id"] = json!(9);
     let expected = json!({
         "chat_id": 5, "text": "<b>hi</b>", "parse_mode": "HTML",
         "reply_markup": { "inline_keyboard": [[{ "text": "Site", "url": "https://e.org" }]] },
     });
-    let plain = call(&commands, &said).unwrap();
+    let plain = call(&commands, &update).unwrap();
     assert_eq!((plain.method.as_str(), Value::from(plain.params)), ("sendMessage", expected));
-    said["is_topic_message"] = json!(true);
-    assert_eq!(call(&commands, &said).unwrap().params["message_thread_id"], 9);
+    update["is_topic_message"] = json!(true);
+    assert_eq!(call(&commands, &update).unwrap().params["message_thread_id"], 9);
 }
 
 #[test]
@@ -280,8 +285,8 @@ fn what_a_person_wrote_is_escaped_and_the_template_is_not() {
         ("MarkdownV2", "*{{ args | e }}* {{ chat.id * -1 }}", r"*\<i\> \& \_x\_* \-5"),
         ("Markdown", "*x* {{ args }}", r"*x* <i> & \_x\_"),
     ] {
-        let said = message("private", "<i> & _x_");
-        assert_eq!(text(&with_markup(template, parse_mode), &said).unwrap(), answer, "{template}");
+        let written = message("private", "<i> & _x_");
+        assert_eq!(text(&with_markup(template, parse_mode), &written).unwrap(), answer, "{template}");
     }
 }
 
@@ -299,7 +304,7 @@ fn a_reply_that_shows_nothing_is_not_sent() {
 }
 
 #[test]
-fn every_problem_of_every_template_is_told_at_once() {
+fn every_problem_of_every_template_is_reported_at_once() {
     let declared = [
         command("start", None, "{{ user.frist_name }} {{ name }} {{ args }}"),
         command("fine", None, "{% for i in range(2) %}{{ loop.index }}{% endfor %}{{ bot.username }}"),
@@ -307,7 +312,7 @@ fn every_problem_of_every_template_is_told_at_once() {
     ];
     let fallback = reply("{{ args | shout }}", Some("BBCode"));
     let problems = Commands::new(&declared, &[], Some(&fallback), Identity::default()).unwrap_err();
-    let told: Vec<_> = problems.iter().map(|problem| (problem.key.as_str(), problem.to_string())).collect();
+    let shown: Vec<_> = problems.iter().map(|problem| (problem.key.as_str(), problem.to_string())).collect();
     for (at, key, words) in [
         (0, "command[0].reply", "`name` is unknown"),
         (1, "command[0].reply", "`user.frist_name` is unknown; wanted: `user.first_name` is the nearest"),
@@ -315,9 +320,9 @@ fn every_problem_of_every_template_is_told_at_once() {
         (3, "fallback.parse_mode", "`BBCode` is unknown; wanted: one of HTML, MarkdownV2, Markdown"),
         (4, "fallback.reply", "unknown filter"),
     ] {
-        assert!(told[at].0 == key && told[at].1.contains(words), "{:?}", told[at]);
+        assert!(shown[at].0 == key && shown[at].1.contains(words), "{:?}", shown[at]);
     }
-    assert_eq!(told.len(), 5);
+    assert_eq!(shown.len(), 5);
 }
 
 #[test]
@@ -372,7 +377,7 @@ fn a_template_that_names_something_unknown_is_a_problem() {
 }
 
 #[test]
-fn a_template_that_fails_on_a_message_rejects_it_and_tells_nothing_of_it() {
+fn a_template_that_fails_on_a_message_rejects_it_and_does_not_quote_it() {
     let commands =
         Commands::new(&[command("roll", None, "{{ 6 // (args | length - 3) }}")], &[], None, Identity::default())
             .unwrap();
@@ -417,11 +422,11 @@ fn a_long_text_is_cut_to_one_message_and_its_markup_stays_whole() {
 
 proptest! {
     #[test]
-    fn no_text_of_a_person_does_harm(said in any::<String>(), name in any::<String>(), known_bot in any::<bool>()) {
+    fn no_text_of_a_person_does_harm(written in any::<String>(), name in any::<String>(), known_bot in any::<bool>()) {
         let commands = service(if known_bot { known(&name) } else { Identity::default() });
         for chat in ["private", "group"] {
-            for said in [said.clone(), format!("/start{said}"), format!("/start@{said}"), format!("/{said}")] {
-                let mut message = message(chat, &said);
+            for written in [written.clone(), format!("/start{written}"), format!("/start@{written}"), format!("/{written}")] {
+                let mut message = message(chat, &written);
                 message["from"]["first_name"] = json!(name);
                 call(&commands, &message);
             }
@@ -429,27 +434,27 @@ proptest! {
     }
 
     #[test]
-    fn whatever_a_person_writes_telegram_takes_the_reply(name in "\\PC*", said in "\\PC+") {
+    fn telegram_accepts_the_reply_to_any_text(name in "\\PC*", written in "\\PC+") {
         for (mode, template) in [
             ("HTML", "<b>{{ args }}</b> <i>{{ user.first_name }}.</i>"),
             ("MarkdownV2", r"*{{ args }}* \- __{{ user.first_name }}\.__"),
             ("Markdown", "*x* {{ args }} {{ user.first_name }}."),
         ] {
-            let mut message = message("private", &said);
+            let mut message = message("private", &written);
             message["from"]["first_name"] = json!(name);
             if let Some(text) = text(&with_markup(template, mode), &message) {
                 // A backslash at the end of a value is the one thing that Markdown cannot write.
-                let cannot_be_written = mode == "Markdown" && [&said, &name].iter().any(|value| value.contains('\\'));
+                let cannot_be_written = mode == "Markdown" && [&written, &name].iter().any(|value| value.contains('\\'));
                 prop_assert!(cannot_be_written || crate::telegram::markup::visible_text(mode, &text).is_ok(), "{}", text);
             }
         }
     }
 
     #[test]
-    fn with_parse_mode_html_a_name_can_never_open_a_tag(name in any::<String>(), said in "\\PC+") {
+    fn with_parse_mode_html_a_name_can_never_open_a_tag(name in any::<String>(), written in "\\PC+") {
         let template = "<a href=\"https://e.org/{{ args }}\">{{ user.first_name }}</a>{{ user.first_name | title | e }}";
         let commands = with_markup(template, "HTML");
-        let mut message = message("private", &said);
+        let mut message = message("private", &written);
         message["from"]["first_name"] = json!(name);
         let answer = text(&commands, &message).unwrap_or_else(|| "<></>".to_owned());
         prop_assert_eq!(answer.matches('<').count(), 2);

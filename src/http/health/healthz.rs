@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::state::{Health, InboxDepth};
+use super::inbox_depth::InboxDepth;
+use super::state::ServiceState;
 use crate::clock::elapsed;
 use crate::registrar::{Status, WebhookHealth};
 use crate::webhook::{Acknowledged, Counts, Reason};
@@ -44,23 +45,23 @@ struct Updates {
 
 /// `GET /healthz`: 200 while the process can serve, and 503 while it stops. Telegram or a database that is away does
 /// not change that, because a restart would not help.
-pub(super) async fn show(State(health): State<Arc<Health>>) -> Response {
+pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Response {
     let (status, word) =
-        if health.is_stopping() { (StatusCode::SERVICE_UNAVAILABLE, "stopping") } else { (StatusCode::OK, "ok") };
-    let inbox = health.inbox().await;
-    let registration = health.registration.borrow().clone();
+        if service.is_stopping() { (StatusCode::SERVICE_UNAVAILABLE, "stopping") } else { (StatusCode::OK, "ok") };
+    let inbox = InboxDepth::read(&service).await;
+    let registration = service.registration.borrow().clone();
     let body = Body {
         status: word,
         version: env!("CARGO_PKG_VERSION"),
-        uptime_s: elapsed(health.started_at, health.clock.now()).as_secs(),
+        uptime_s: elapsed(service.started_at, service.clock.now()).as_secs(),
         webhook: Webhook {
             registration: &registration,
             says: registration.sentence(),
-            health: &health.webhook_health.borrow(),
+            health: &service.webhook_health.borrow(),
         },
         inbox,
-        updates: Updates::from(&*health.counts),
-        advice: health.advice.as_deref(),
+        updates: Updates::from(&*service.webhook_counts),
+        advice: service.advice.as_deref(),
     };
     (status, Json(body)).into_response()
 }

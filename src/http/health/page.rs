@@ -4,14 +4,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Html;
 
-use super::state::{Health, InboxDepth};
+use super::inbox_depth::InboxDepth;
+use super::state::ServiceState;
 
-/// `GET /`: tells a person with a browser what this is and what its status is. It shows nothing that `/healthz` does not
+/// `GET /`: a page for people that shows what this service is and its status. It shows nothing that `/healthz` does not
 /// show. The status is always 200, because `/healthz` is for programs.
-pub(super) async fn show(State(health): State<Arc<Health>>) -> Html<String> {
-    let status = if health.is_stopping() { "The service is stopping." } else { "The service is running." };
-    let registration = health.registration.borrow().sentence();
-    let updates = match health.inbox().await {
+pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Html<String> {
+    let status = if service.is_stopping() { "The service is stopping." } else { "The service is running." };
+    let registration = service.registration.borrow().sentence();
+    let updates = match InboxDepth::read(&service).await {
         InboxDepth::Known { survey, .. } => format!(
             "{} waiting, {} being handled, {} given up (dead-letter updates)",
             survey.waiting, survey.held, survey.dead
@@ -23,7 +24,7 @@ pub(super) async fn show(State(health): State<Arc<Health>>) -> Html<String> {
         ("Status", Some(status)),
         ("Webhook", Some(&registration)),
         ("Updates", Some(&updates)),
-        ("Advice", health.advice.as_deref()),
+        ("Advice", service.advice.as_deref()),
     ] {
         if let Some(text) = text {
             // Writing to a string does not fail.

@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::state::Health;
+use super::state::ServiceState;
+use crate::humanize::count;
 use crate::inbox::Survey;
-use crate::wording::count;
 
 #[derive(Serialize)]
 struct Body {
@@ -18,24 +18,24 @@ struct Body {
 
 /// `GET /readyz`: 200 only if an update that arrived now would be stored, and the webhook leads to this service or is
 /// another program's task. Otherwise 503 with every reason.
-pub(super) async fn show(State(health): State<Arc<Health>>) -> Response {
+pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Response {
     let mut reasons = Vec::new();
-    if health.is_stopping() {
+    if service.is_stopping() {
         reasons.push("the service is stopping".to_owned());
     }
-    match health.survey_cache.survey().await {
-        Ok(survey) if survey.full => reasons.push(full_inbox(&survey, health.capacity)),
+    match service.survey_cache.survey().await {
+        Ok(survey) if survey.full => reasons.push(full_inbox(&survey, service.capacity)),
         Ok(_) => {}
         Err(reason) => reasons.push(reason),
     }
-    if health.counts.is_late(health.clock.steady()) {
+    if service.webhook_counts.is_late(service.clock.steady()) {
         reasons.push(
             "the last update was not handled in time, and so not acknowledged: the handler or the Bot API is slow or \
              does not answer; the log says which"
                 .to_owned(),
         );
     }
-    let registration = health.registration.borrow().clone();
+    let registration = service.registration.borrow().clone();
     if !registration.is_ready() {
         reasons.push(registration.sentence());
     }

@@ -1,17 +1,17 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::clock::{SharedClock, elapsed};
-use crate::inbox::{Survey, SurveyCache};
+use crate::clock::SharedClock;
+use crate::http::listener;
+use crate::inbox::SurveyCache;
 use crate::lifecycle::Shutdown;
 use crate::registrar::{Status, WebhookHealth};
-use crate::webhook::Counts;
+use crate::webhook;
 
-/// What the health routes report.
-pub struct Health {
+/// What the health routes and `/metrics` report.
+pub struct ServiceState {
     /// What is in the inbox.
     pub survey_cache: Arc<SurveyCache>,
     /// The most updates that may wait.
@@ -21,7 +21,11 @@ pub struct Health {
     /// What the registrar has observed about the webhook.
     pub webhook_health: watch::Receiver<WebhookHealth>,
     /// The counts of requests to the webhook.
-    pub counts: Arc<Counts>,
+    pub webhook_counts: Arc<webhook::Counts>,
+    /// The connections that were opened and closed.
+    pub connections: Arc<listener::Counts>,
+    /// The most connections at once.
+    pub connections_limit: usize,
     /// When the service started.
     pub started_at: Timestamp,
     /// Advice for the operator about the platform.
@@ -32,32 +36,8 @@ pub struct Health {
     pub shutdown: Shutdown,
 }
 
-/// What is in the inbox, if it answers.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum InboxDepth {
-    Known {
-        #[serde(flatten)]
-        survey: Survey,
-        oldest_s: Option<u64>,
-    },
-    Unknown {
-        error: String,
-    },
-}
-
-impl Health {
+impl ServiceState {
     pub(super) fn is_stopping(&self) -> bool {
         self.shutdown.soft.is_cancelled()
-    }
-
-    pub(super) async fn inbox(&self) -> InboxDepth {
-        match self.survey_cache.survey().await {
-            Ok(survey) => {
-                let oldest_s = survey.oldest.map(|oldest| elapsed(oldest, self.clock.steady()).as_secs());
-                InboxDepth::Known { survey, oldest_s }
-            }
-            Err(error) => InboxDepth::Unknown { error },
-        }
     }
 }

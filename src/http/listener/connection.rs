@@ -38,7 +38,7 @@ pub(super) async fn serve_connection(stream: TcpStream, routes: LayeredRoutes, p
                 progress.body_ended();
             }
             progress.enter(Phase::Idle);
-            // No request can follow a body that was not read. A client that is not told so would send one.
+            // No request can follow a body that was not read, so the response must say `close`.
             if progress.is_last_response() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

@@ -81,7 +81,7 @@ impl Connections {
         }
     }
 
-    /// From now on, the next response of each connection is its last, and says so.
+    /// Makes the next response of each connection its last one, with `Connection: close`.
     pub(super) fn announce_end(&self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
     }
@@ -115,7 +115,7 @@ impl Table {
     }
 }
 
-/// Removes a connection from the table when its task ends, in whatever way.
+/// Removes a connection from the table when its task ends, also by a panic or an abort.
 struct TableGuard {
     id: u64,
     table: Arc<Mutex<Table>>,

@@ -1,4 +1,4 @@
-//! The listener: accepts connections, speaks HTTP/1.1 on them, and bounds their number and the time that each may take.
+//! The listener: accepts connections, serves HTTP/1.1, and limits the number of connections and the time of each step.
 //! When the service stops, every request that has begun is answered first.
 //!
 //! A connection has no timer of its own. It records in its `Progress` what it is doing and since which tick; once a
@@ -38,7 +38,7 @@ const BACKLOG: u32 = 4096;
 /// which a platform counts as the service's memory.
 const SEND_BUFFER: u32 = 64 * 1024;
 
-/// What [`serve`] needs beside the socket and the routes.
+/// What [`serve`] needs in addition to the socket and the routes.
 pub struct Deps {
     /// The bounds of connections.
     pub limits: Limits,

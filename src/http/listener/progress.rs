@@ -72,13 +72,13 @@ impl Progress {
         Self { closing: shared.closing.child_token(), shared, state: Mutex::new(state) }
     }
 
-    /// Another phase begins.
+    /// Begins another phase.
     pub(super) fn enter(&self, phase: Phase) {
         let mut state = self.state.lock();
         (state.phase, state.since) = (phase, self.now());
     }
 
-    /// Bytes have arrived. On an idle connection, the next request begins.
+    /// Records that bytes have arrived. On an idle connection, the next request begins.
     pub(super) fn received(&self) {
         let mut state = self.state.lock();
         if state.phase == Phase::Idle {
@@ -86,23 +86,23 @@ impl Progress {
         }
     }
 
-    /// The client reads nothing now.
+    /// Records that the client has stopped reading.
     pub(super) fn blocked(&self) {
         let mut state = self.state.lock();
         state.blocked_since = state.blocked_since.or_else(|| Some(self.now()));
     }
 
-    /// The client has read everything that there was.
+    /// Records that the client has read everything sent so far.
     pub(super) fn flushed(&self) {
         self.state.lock().blocked_since = None;
     }
 
-    /// A request begins, whose body may be empty.
+    /// Records the start of a request, whose body may be empty.
     pub(super) fn body_begins(&self, is_empty: bool) {
         self.state.lock().body = if is_empty { RequestBody::Read } else { RequestBody::Unread };
     }
 
-    /// The body of the current request has been read to its end.
+    /// Records that the body of the current request has been read to its end.
     pub(super) fn body_ended(&self) {
         self.state.lock().body = RequestBody::Read;
     }

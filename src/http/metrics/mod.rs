@@ -17,6 +17,7 @@ use http::header::CONTENT_TYPE;
 use prometheus_client::encoding::prometheus_text;
 use secrecy::SecretString;
 
+use super::health::ServiceState;
 use super::layers::no_store;
 use super::listener;
 use super::operator::require_operator_token;
@@ -24,7 +25,12 @@ use crate::telemetry::Registry;
 use crate::{dispatch, inbox, telegram, webhook};
 use scrape::Scrape;
 
-pub use scrape::Metrics;
+/// What `/metrics` shows.
+struct Metrics {
+    /// The metrics that the modules update as they work.
+    registry: Registry,
+    service: Arc<ServiceState>,
+}
 
 /// Registers the metrics of all modules.
 #[must_use]
@@ -45,14 +51,15 @@ pub fn registry(
 }
 
 /// The route `/metrics`, for the operator's token. Without a token in the settings there is no route.
-pub fn router(metrics: Metrics, token: Option<&SecretString>) -> Router {
-    let routes = Router::new().route("/metrics", get(show)).with_state(Arc::new(metrics));
+pub fn router(registry: Registry, service: Arc<ServiceState>, token: Option<&SecretString>) -> Router {
+    let metrics = Arc::new(Metrics { registry, service });
+    let routes = Router::new().route("/metrics", get(show)).with_state(metrics);
     no_store(require_operator_token(routes, token))
 }
 
 async fn show(State(metrics): State<Arc<Metrics>>) -> Response {
     let mut scraped = Registry::default();
-    scraped.register_collector(Box::new(Scrape::read(&metrics).await));
+    scraped.register_collector(Box::new(Scrape::read(&metrics.service).await));
     let mut text = String::with_capacity(32 * 1024);
     for registry in [&metrics.registry, &scraped] {
         prometheus_text::encode(&mut text, registry).expect("a String accepts every write");

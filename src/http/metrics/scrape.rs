@@ -1,40 +1,16 @@
 use std::fmt;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
-use tokio::sync::watch;
 
 use super::process::Process;
 use super::samples::Samples;
-use crate::clock::{SharedClock, elapsed};
-use crate::http::listener;
-use crate::inbox::{Survey, SurveyCache};
-use crate::registrar::{Status, StatusName, WebhookHealth};
-use crate::telemetry::{self, Label, Registry, Unit};
-
-/// What `/metrics` shows.
-pub struct Metrics {
-    /// The metrics that the modules update as they work.
-    pub registry: Registry,
-    /// What is in the inbox.
-    pub survey_cache: Arc<SurveyCache>,
-    /// The most updates that may wait.
-    pub capacity: usize,
-    /// The status of the registration.
-    pub registration: watch::Receiver<Status>,
-    /// What the registrar has observed about the webhook.
-    pub webhook_health: watch::Receiver<WebhookHealth>,
-    /// The connections that were opened and closed.
-    pub connections: Arc<listener::Counts>,
-    /// The most connections at once.
-    pub connections_limit: usize,
-    /// When the service started.
-    pub started_at: Timestamp,
-    /// The time.
-    pub clock: SharedClock,
-}
+use crate::clock::elapsed;
+use crate::http::health::ServiceState;
+use crate::inbox::Survey;
+use crate::registrar::{StatusName, WebhookHealth};
+use crate::telemetry::{self, Label, Unit};
 
 /// The values that are read at one scrape. An unknown value has no sample.
 #[derive(Debug)]
@@ -52,17 +28,17 @@ pub(super) struct Scrape {
 }
 
 impl Scrape {
-    pub(super) async fn read(metrics: &Metrics) -> Self {
+    pub(super) async fn read(service: &ServiceState) -> Self {
         Self {
-            survey: metrics.survey_cache.survey().await.ok(),
-            now: metrics.clock.now(),
-            steady: metrics.clock.steady(),
-            started_at: metrics.started_at,
-            capacity: metrics.capacity,
-            registration: metrics.registration.borrow().name(),
-            webhook_health: metrics.webhook_health.borrow().clone(),
-            connections: metrics.connections.open(),
-            connections_limit: metrics.connections_limit,
+            survey: service.survey_cache.survey().await.ok(),
+            now: service.clock.now(),
+            steady: service.clock.steady(),
+            started_at: service.started_at,
+            capacity: service.capacity,
+            registration: service.registration.borrow().name(),
+            webhook_health: service.webhook_health.borrow().clone(),
+            connections: service.connections.open(),
+            connections_limit: service.connections_limit,
             process: Process::read(),
         }
     }

@@ -22,7 +22,7 @@ pub(in crate::inbox) struct Stored {
 pub(super) struct Item {
     pub(super) id: UpdateId,
     pub(super) received_at: Timestamp,
-    /// The update itself, until its first claim, if there was room for it in memory.
+    /// The update itself, until its first claim, if it fitted into the cache.
     pub(super) cached: Option<Box<Update>>,
     /// How many times the process died while it handled this update. `None` means that the update was accepted by
     /// this process, which lives. If there is a number, even 0, the store records the claim before the update is

@@ -1,4 +1,4 @@
-//! The order of work, in memory: one lane per chat, and which lanes can be claimed now.
+//! The order of work, in memory: one lane per chat, and the lanes that can be claimed now.
 //!
 //! Pure: no I/O, and the time is an argument. At most one update of a chat is claimed. Only the first update of a lane
 //! is ever claimed, so an update that waits for its retry delays its own chat alone.
@@ -86,7 +86,7 @@ impl Lanes {
         }
     }
 
-    /// Makes the lanes ready whose time has come.
+    /// Makes the lanes ready that are due.
     fn promote_due(&mut self, now: Timestamp) {
         while let Some((at, key)) = self.schedule.pop_due(now) {
             if let Some(lane) = self.by_chat.get_mut(&key)
@@ -129,7 +129,7 @@ impl Lanes {
         claimed
     }
 
-    /// Whether the lease stands and no verdict is being recorded for it. If so, the lease cannot end until
+    /// Whether the lease is valid and no verdict is being recorded for it. If so, the lease cannot end until
     /// [`Lanes::settle`] or [`Lanes::abort_settling`].
     pub(super) fn begin_settling(&mut self, lease: Lease) -> bool {
         self.held_by(lease).is_some_and(|held| held.until.take().is_some())
@@ -142,7 +142,7 @@ impl Lanes {
         }
     }
 
-    /// Extends a lease, if it stands.
+    /// Extends a lease, if it is valid.
     pub(super) fn extend(&mut self, lease: Lease, until: Timestamp) {
         if let Some(held) = self.held_by(lease)
             && held.until.is_some()
@@ -155,7 +155,7 @@ impl Lanes {
         self.by_chat.get_mut(&lease.chat_key)?.held.as_mut().filter(|held| held.token == lease.token)
     }
 
-    /// Ends the claim of this lease; `None` if the lease does not stand.
+    /// Ends the claim of this lease; `None` if the lease is not valid.
     fn end_claim(&mut self, lease: Lease) -> Option<&mut Lane> {
         let lane = self.by_chat.get_mut(&lease.chat_key)?;
         lane.held.take_if(|held| held.token == lease.token)?;
@@ -164,7 +164,8 @@ impl Lanes {
         Some(lane)
     }
 
-    /// Ends a lease, if it stands. The update can be claimed again from `retry_at` on; without one it leaves its lane.
+    /// Ends a lease, if it is valid. The update can be claimed again from `retry_at` on; without one it leaves its
+    /// lane.
     pub(super) fn settle(&mut self, lease: Lease, retry_at: Option<Timestamp>) {
         let key = lease.chat_key;
         let Some(lane) = self.end_claim(lease) else { return };
@@ -187,7 +188,7 @@ impl Lanes {
         }
     }
 
-    /// Puts a claimed update back as it was before the claim. Whether the lease stood.
+    /// Puts a claimed update back as it was before the claim. Returns whether the lease was valid.
     pub(super) fn release(&mut self, lease: Lease) -> bool {
         if self.end_claim(lease).is_none() {
             return false;
@@ -196,7 +197,7 @@ impl Lanes {
         true
     }
 
-    /// Puts every update back whose lease has ended. How many there were.
+    /// Puts every update back whose lease has ended. Returns their number.
     pub(super) fn release_lapsed(&mut self, now: Timestamp) -> usize {
         let lapsed: Vec<_> = self
             .by_chat
@@ -209,12 +210,12 @@ impl Lanes {
         lapsed.iter().filter(|lease| self.release(**lease)).count()
     }
 
-    /// How many updates wait or are claimed.
+    /// The number of updates that wait or are claimed.
     pub(super) fn open(&self) -> usize {
         self.open
     }
 
-    /// How many updates are claimed.
+    /// The number of claimed updates.
     pub(super) fn held(&self) -> usize {
         self.held
     }
@@ -224,7 +225,7 @@ impl Lanes {
         self.arrivals.oldest()
     }
 
-    /// Takes an update out of its lane, unless it is claimed. Whether it was taken out.
+    /// Removes an update from its lane, unless it is claimed. Returns whether it was removed.
     pub(super) fn withdraw(&mut self, key: ChatKey, id: UpdateId) -> bool {
         let Some(lane) = self.by_chat.get_mut(&key) else { return false };
         let Some(index) = lane.items.iter().position(|item| item.id == id) else { return false };
@@ -240,7 +241,7 @@ impl Lanes {
             self.by_chat.remove(&key);
             self.schedule.remove(key);
         } else if waited {
-            // Another update is first now, and waits for nothing.
+            // Another update is first now, and is ready.
             self.schedule.push_back(key, lane);
         }
         true

@@ -1,4 +1,4 @@
-//! Which lanes can be claimed now, in which order, and which later.
+//! The order in which lanes can be claimed, now and later.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
@@ -58,7 +58,7 @@ impl Schedule {
         }
     }
 
-    /// Takes the next lane whose time has come at `now`, with that time.
+    /// Removes and returns the next lane that is due at `now`, with its time.
     pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, ChatKey)> {
         let Reverse((at, _)) = self.later.peek()?;
         if *at > now {
@@ -67,7 +67,7 @@ impl Schedule {
         self.later.pop().map(|Reverse(due)| due)
     }
 
-    /// Takes out a lane that is ready and has become empty.
+    /// Removes a lane that is ready and has become empty.
     pub(super) fn remove(&mut self, key: ChatKey) {
         self.ready.retain(|ready| *ready != key);
     }

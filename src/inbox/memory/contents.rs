@@ -11,7 +11,7 @@ use super::super::verdict::{Verdict, VerdictKind};
 use crate::telegram::Call;
 use crate::update::{Update, UpdateId};
 
-/// How many ids of updates that ended are remembered at most, the latest: 32 bytes each.
+/// The limit of stored ids of ended updates. The latest are stored, at 32 bytes each.
 const REMEMBERED: usize = 1_000_000;
 /// The most dead-letter updates. No operator's command reaches this process, so they must not fill its memory: the
 /// oldest is dropped. The log says what happened to each.
@@ -30,10 +30,10 @@ pub(super) struct OpenUpdate {
 }
 
 impl OpenUpdate {
-    /// Tells all requests that the update has been handled.
+    /// Reports to all requests that the update has been handled.
     pub(super) fn acknowledge(&mut self) {
         for request in self.requests.drain(..) {
-            // A request whose client has gone away is not waiting any more.
+            // A request whose client has disconnected no longer waits.
             let _ = request.send(());
         }
     }
@@ -137,7 +137,7 @@ pub(super) struct DeadLetters {
 type Age = (Timestamp, u64);
 
 impl DeadLetters {
-    /// Adds an update. Returns those that were dropped to make room.
+    /// Adds an update. Returns those that were dropped in exchange.
     pub(super) fn add(&mut self, update: OpenUpdate) -> Vec<UpdateId> {
         self.added += 1;
         let (id, age) = (update.update.id, (update.update.received_at, self.added));

@@ -1,5 +1,5 @@
-//! Stores updates in memory only, for places without a disk. An update is acknowledged when it has been *handled*, so
-//! Telegram's own queue, which keeps an unacknowledged update for 24 h, is the durable store.
+//! Stores updates in memory only, for platforms without a disk. An update is acknowledged when it has been *handled*,
+//! so Telegram's own queue, which keeps an unacknowledged update for 24 h, is the durable store.
 
 mod contents;
 
@@ -22,13 +22,13 @@ use super::record::{Record, Selection};
 use super::survey::Survey;
 use super::verdict::Verdict;
 use crate::clock::{SharedClock, earlier, elapsed, later};
-use crate::fail;
+use crate::fail_points;
 use crate::settings::InboxSettings;
 use crate::update::{Update, UpdateId};
 use contents::{Contents, OpenUpdate};
 
 /// How long a request waits until its update has been handled. Telegram waits 60 s, proxies often 30 s. A request that
-/// comes later finds the update still in work, or done.
+/// comes later finds the update still in progress, or done.
 const PATIENCE: Duration = Duration::from_secs(25);
 
 /// An inbox whose contents end with the process.
@@ -75,7 +75,7 @@ impl MemoryInbox {
         Ok((Accepted::Stored, Some(handled)))
     }
 
-    /// Removes an update that is not claimed. Whether it was removed.
+    /// Removes an update that is not claimed. Returns whether it was removed.
     fn withdraw(&self, update: &Update) -> bool {
         let mut contents = self.contents.lock();
         let withdrawn = self.queue.lanes().withdraw(update.chat_key, update.id);
@@ -98,7 +98,7 @@ fn not_handled(why: Unhandled) -> InboxError {
 #[async_trait]
 impl Inbox for MemoryInbox {
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
-        fail::point("received");
+        fail_points::point("received");
         let (accepted, handled) = self.add(update.clone())?;
         let Some(mut handled) = handled else { return Ok(accepted) };
         self.queue.notify();
@@ -129,7 +129,7 @@ impl Inbox for MemoryInbox {
         let delivery = |lease: Lease| {
             let open = contents.open.get(&lease.update_id)?;
             let (update, calls_left) = (open.update.clone(), open.calls_left.clone());
-            // A crash loses this inbox, so no update has been through one.
+            // A crash loses this inbox, so no update has survived one.
             Some(Delivery { update, attempt: open.attempts + 1, lease, calls_left, crash_count: 0 })
         };
         Ok(self.queue.claim(limit).into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())
@@ -141,7 +141,7 @@ impl Inbox for MemoryInbox {
         if !lanes.begin_settling(lease) {
             return Err(InboxError::LeaseLost(lease));
         }
-        fail::point("before the outcome is recorded");
+        fail_points::point("before the outcome is recorded");
         if verdict == Verdict::Released {
             lanes.release(lease);
         } else {

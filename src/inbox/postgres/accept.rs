@@ -55,8 +55,8 @@ impl Acceptor {
         }
     }
 
-    /// Stores updates with different ids. Returns the ids of those that are new, and of those for which there is no
-    /// room.
+    /// Stores updates with different ids. Returns the ids of those that are new, and of those that did not
+    /// fit.
     async fn store(&self, updates: &[&Update]) -> Result<(HashSet<UpdateId>, HashSet<UpdateId>), InboxError> {
         let room = (self.capacity as u64).saturating_sub(self.shared.dead.load(Ordering::Relaxed));
         let accept = sqlx::query("SELECT stored, refused FROM accept_1($1, $2, $3, $4, $5, $6, $7, $8, $9)")
@@ -78,7 +78,7 @@ impl Acceptor {
         Ok((ids(0)?, ids(1)?))
     }
 
-    /// The name of this instance, if other instances are to be notified with this commit.
+    /// The name of this instance, if this commit must notify other instances.
     fn notifier(&self) -> Option<&str> {
         let now = self.shared.database.clock.steady();
         let mut from = self.notify_from.lock();

@@ -1,4 +1,4 @@
-//! What the operator does with dead-letter updates.
+//! The operator's operations on dead-letter updates.
 
 use jiff::Timestamp;
 use sqlx::Row;
@@ -43,7 +43,7 @@ pub(super) async fn list(
     rows.iter().map(record).collect::<Result<_, _>>().map_err(unreadable)
 }
 
-/// Makes the updates wait again that are dead now, but not those that die again meanwhile. Returns their ids.
+/// Puts the updates that are dead now back to waiting, but not those that fail again meanwhile. Returns their ids.
 pub(super) async fn revive(
     connection: &Connection,
     selection: &Selection,

@@ -1,4 +1,4 @@
-//! What an error of the database means, and what the operator can do about it.
+//! Classifies errors of the database, and says what the operator can do.
 
 use sqlx::error::DatabaseError;
 

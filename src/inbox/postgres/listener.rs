@@ -1,4 +1,4 @@
-//! When to look for updates to claim: after a change by this instance, after a notification of another one, and at
+//! Decides when to claim updates: after a change by this instance, after a notification of another one, and at
 //! regular intervals.
 //!
 //! A notification (`NOTIFY`) may get lost, so it only makes an instance faster. Behind a transaction pooler Doorbell must
@@ -29,12 +29,12 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(30);
 const DIRECT: &str = "doorbell.direct";
 const IS_DIRECT: &str = "SELECT coalesce(current_setting('doorbell.direct', true), '')";
 
-/// Says when there may be an update to claim.
+/// Signals that there may be an update to claim.
 pub(super) struct Listener {
     database: Arc<Database>,
     /// The name of this instance in notifications, so that it ignores its own.
     name: String,
-    /// Whether there may be something to claim, as far as this instance was told.
+    /// Whether there may be something to claim, as far as this instance was notified.
     signalled: AtomicBool,
     changed: Notify,
     next: Mutex<NextPoll>,
@@ -73,7 +73,7 @@ impl Listener {
         &self.name
     }
 
-    /// Says that there may be something to claim.
+    /// Signals that there may be something to claim.
     pub(super) fn signal(&self) {
         self.signalled.store(true, Ordering::SeqCst);
         self.changed.notify_waiters();

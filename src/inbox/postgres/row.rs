@@ -59,7 +59,7 @@ pub(super) struct Unreadable {
     pub(super) token: i64,
 }
 
-/// Reads from a claimed row what it takes to settle it.
+/// Reads the fields of a claimed row that its settlement needs.
 pub(super) fn unreadable_update(row: &PgRow) -> Result<Unreadable, sqlx::Error> {
     Ok(Unreadable { id: UpdateId(row.try_get(0)?), chat_key: row.try_get(1)?, token: row.try_get(2)? })
 }

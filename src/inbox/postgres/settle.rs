@@ -18,7 +18,7 @@ use crate::inbox::verdict::{Verdict, VerdictKind};
 use crate::telemetry::Label;
 use crate::update::UpdateId;
 
-/// A verdict on one claimed update, as the database takes it.
+/// A verdict on one claimed update, as the database expects it.
 pub(super) struct Settlement {
     id: UpdateId,
     chat_key: String,

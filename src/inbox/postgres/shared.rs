@@ -1,4 +1,4 @@
-//! What the parts of one instance's inbox share.
+//! The state that the parts of one instance's inbox share.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

@@ -19,7 +19,7 @@ pub(super) struct ClockLag {
 }
 
 impl ClockLag {
-    /// Takes note of Telegram's date of an update that was accepted at `now`.
+    /// Records Telegram's date of an update that was accepted at `now`.
     pub(super) fn observe(&mut self, sent_at: Timestamp, now: Timestamp) {
         self.shown_by_telegram = self.shown_by_telegram.max(unix_millis(sent_at) - unix_millis(now));
     }

@@ -1,4 +1,4 @@
-//! Which update killed the process: claims that are recorded, and counted at the next start if they were not settled.
+//! Finds the update that crashes the process: it records claims, and the next start counts those that were not settled.
 //!
 //! An ordinary claim is not recorded, because that would cost a commit. After an unclean end, each update that waited
 //! then is recorded before it is claimed. If the process crashes again, one of those was the cause.

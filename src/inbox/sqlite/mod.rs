@@ -1,7 +1,7 @@
 //! Stores updates in one SQLite file that this process alone owns.
 //!
 //! The order of work is in memory, in [`Lanes`]; the file is the durable record from which a restart restores it. One
-//! thread writes: it commits whatever arrived during the last commit, so that one fsync serves many updates.
+//! thread writes: it commits everything that arrived during the last commit, so that one fsync serves many updates.
 
 mod clock_lag;
 mod crash_suspects;
@@ -35,7 +35,7 @@ use super::survey::Survey;
 use super::sweeping::Sweeping;
 use super::verdict::Verdict;
 use crate::clock::{SharedClock, earlier};
-use crate::fail;
+use crate::fail_points;
 use crate::settings::InboxSettings;
 use crate::telegram::BotId;
 use crate::update::{Update, UpdateId};
@@ -77,7 +77,7 @@ impl SqliteInbox {
         Ok(Self::start(store, lanes, settings, deps))
     }
 
-    /// Opens the file beside the process that owns it, to list, revive or discard dead-letter updates. Nothing can be
+    /// Opens the file while another process owns it, to list, revive or discard dead-letter updates. Nothing can be
     /// claimed here.
     ///
     /// # Errors
@@ -114,7 +114,7 @@ impl SqliteInbox {
     ) -> Result<T, InboxError> {
         let (reply, answer) = oneshot::channel();
         self.shared.run(Box::new(move |store, shared| {
-            // The caller may have gone away, and needs no answer then.
+            // The caller may have been dropped, and needs no answer then.
             let _ = reply.send(work(store, shared));
         }))?;
         answer.await.or(Err(closed()))?.map_err(|error| InboxError::Unavailable(Arc::new(error)))
@@ -155,9 +155,9 @@ impl SqliteInbox {
 #[async_trait]
 impl Inbox for SqliteInbox {
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
-        fail::point("received");
+        fail_points::point("received");
         let recorded = self.commit(Change::Accept(update)).await?;
-        fail::point("acknowledged");
+        fail_points::point("acknowledged");
         match recorded {
             Recorded::Stored => Ok(Accepted::Stored),
             Recorded::Known => Ok(Accepted::Known),

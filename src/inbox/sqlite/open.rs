@@ -37,7 +37,7 @@ pub(super) fn for_service(path: &Path, bot: BotId, now: Timestamp) -> Result<Sto
     Store::new(connection, Some(ownership)).map_err(|error| unusable(path, error))
 }
 
-/// Opens an existing file, beside the process that owns it.
+/// Opens an existing file while another process owns it.
 pub(super) fn for_operator(path: &Path) -> Result<Store, InboxError> {
     if !path.exists() {
         return Err(InboxError::unusable(
@@ -62,8 +62,8 @@ pub(super) fn for_operator(path: &Path) -> Result<Store, InboxError> {
     Store::new(connection, None).map_err(|error| unusable(path, error))
 }
 
-/// Whether the inbox is on the system disk, which a platform creates anew at every deploy. A persistent disk is mounted
-/// and has another device number.
+/// Whether the inbox is on the system disk, which a platform creates again at every deploy. A persistent disk is
+/// mounted and has another device number.
 pub(in crate::inbox) fn is_on_system_disk(path: &Path) -> bool {
     let folder = path.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     match (fs::metadata(folder), fs::metadata("/")) {

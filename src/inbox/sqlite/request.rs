@@ -27,6 +27,6 @@ pub(super) enum Recorded {
     Stored,
     /// The file has an update of that id already.
     Known,
-    /// There was no room.
+    /// The inbox was full.
     Full,
 }

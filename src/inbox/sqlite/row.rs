@@ -29,7 +29,7 @@ pub(super) fn unreadable_reason(error: &rusqlite::Error) -> Option<String> {
 }
 
 /// An update that waits: its id, chat key, acceptance, next attempt, crash count and wait. It waits no longer than
-/// the wait that was written, whatever the clock shows now.
+/// the delay that was written, independent of the clock's time now.
 pub(super) fn waiting(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Stored> {
     let (ready_at, wait): (i64, u64) = (row.get(3)?, row.get::<_, i64>(5)?.cast_unsigned());
     let latest = later(now, Duration::from_millis(wait));

@@ -14,11 +14,11 @@ use super::queue::{Batch, Shared};
 use super::request::{Change, Recorded, Request};
 use super::store::Store;
 use crate::clock::{SharedClock, elapsed};
-use crate::fail;
+use crate::fail_points;
 use crate::lifecycle::{Shutdown, Task, TaskEnd};
 use crate::telemetry::Storm;
 
-/// How often the writer tidies up and looks for changes that other processes made.
+/// How often the writer cleans up and checks for changes by other processes.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// Starts the writer's thread.
@@ -32,7 +32,7 @@ pub(super) fn start(store: Store, shared: Arc<Shared>, clock: SharedClock, shutd
         let mut writer = Writer { store, shared: &shared, clock, tidied_at, failing, untidy };
         let mut batch = Batch::default();
         while let Some(next) = shared.next_batch(mem::take(&mut batch), TIDY_EVERY) {
-            fail::point_of("task", &Task::SqliteWriter);
+            fail_points::point_of("task", &Task::SqliteWriter);
             batch = writer.process(next);
             writer.tidy_up();
         }
@@ -116,10 +116,10 @@ impl Writer<'_> {
     fn commit(&mut self, requests: &mut Vec<Request>) {
         let room = self.shared.capacity.saturating_sub(self.shared.queue.lanes().open() + self.store.dead());
         if requests.iter().any(|request| matches!(request.change, Change::Accept(_))) {
-            fail::point("before the commit");
+            fail_points::point("before the commit");
         }
         if requests.iter().any(|request| matches!(request.change, Change::Settle(..))) {
-            fail::point("before the outcome is recorded");
+            fail_points::point("before the outcome is recorded");
         }
         let begun = self.clock.steady();
         let committed = self.store.commit(requests, room, &*self.clock, &self.shared.counts);
@@ -148,14 +148,14 @@ impl Writer<'_> {
                     }
                 }
                 Change::Settle(lease, verdict) => {
-                    fail::point("after the outcome is recorded");
+                    fail_points::point("after the outcome is recorded");
                     lanes.settle(lease, verdict.retry_at());
                 }
             }
             replies.push((reply, recorded));
         }
         drop(lanes);
-        fail::point("after the commit");
+        fail_points::point("after the commit");
         self.shared.queue.notify();
         for (reply, recorded) in replies {
             // A caller that has gone away needs no answer: the change is in the file.
@@ -163,7 +163,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Tells all requests that the commit failed. What was claimed stays claimed.
+    /// Reports to all requests that the commit failed. What was claimed stays claimed.
     fn refuse(&mut self, requests: &mut Vec<Request>, error: rusqlite::Error) {
         if let Some(batches) = self.failing.event() {
             tracing::error!(%error, batches, "the inbox could not be written; nothing in these batches was acknowledged");

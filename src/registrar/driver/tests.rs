@@ -15,7 +15,7 @@ use crate::telegram::BotToken;
 
 const OURS: &str = "https://a.example.org/telegram/webhook";
 
-/// The answers of Telegram to come, and what it was asked.
+/// The next answers of Telegram, and the calls that it received.
 #[derive(Default)]
 struct Telegram {
     answers: Vec<(&'static str, u16, Value)>,
@@ -101,7 +101,7 @@ impl Scene {
         Self { telegram, clock, registrar, soft, _wrong_secrets: wrong_secrets, _server: server }
     }
 
-    /// Runs the registrar beside a test, and stops it softly after the test.
+    /// Runs the registrar during a test, and stops it softly after the test.
     async fn play(&self, test: impl Future<Output = ()>) {
         let stopping = async {
             test.await;
@@ -128,14 +128,7 @@ impl Scene {
 }
 
 fn wanted() -> WantedWebhook {
-    WantedWebhook {
-        url: OURS.to_owned(),
-        secret_token: "secret".to_owned().into(),
-        allowed_updates: vec!["message".to_owned()],
-        max_connections: 40,
-        drop_pending_updates: false,
-        takeover: TakeoverPolicy::Any,
-    }
+    WantedWebhook { allowed_updates: vec!["message".to_owned()], ..WantedWebhook::for_test(OURS) }
 }
 
 fn trouble() -> (&'static str, u16, Value) {

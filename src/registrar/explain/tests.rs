@@ -55,7 +55,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("409", "code_409"),
     ("409 Conflict", "code_409"),
     ("{\"ok\":false,\"error_code\":409}", "code_409"),
-    // The token, the method, Telegram's limits and trouble.
+    // The token, the method, Telegram's limits and failures.
     ("Unauthorized", "token_refused"),
     ("{\"ok\":false,\"error_code\":401,\"description\":\"Unauthorized\"}", "token_refused"),
     ("Telegram refuses the bot token: 401 Unauthorized: invalid token specified", "token_refused"),

@@ -1,4 +1,4 @@
-//! What the function behind a method gets and returns.
+//! The arguments and the result of the function of a method.
 
 use jiff::Timestamp;
 use serde_json::Value;

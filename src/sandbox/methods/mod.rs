@@ -31,9 +31,9 @@ pub(crate) enum Method {
     Accept,
     /// Removes the webhook.
     DeleteWebhook,
-    /// Sets a webhook, which may wait for a name server: [`webhook`].
+    /// Sets a webhook. This may wait for a name server: [`webhook`].
     SetWebhook,
-    /// Returns updates, which may wait for them: [`updates`].
+    /// Returns updates. This may wait for them: [`updates`].
     GetUpdates,
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn execute(state: &mut State, now: Timestamp, method: &str, params: &
     result.map_or_else(|error| error, ApiResponse::ok)
 }
 
-/// Executes and records a call that the webhook's response contains. Telegram reports its result to nobody.
+/// Executes and records a call that the webhook's response contains. Telegram does not report its result.
 pub(crate) fn execute_from_webhook(state: &mut State, now: Timestamp, mut params: Params) {
     let Some(Value::String(method)) = params.0.remove("method") else { return };
     let name = method.to_ascii_lowercase();

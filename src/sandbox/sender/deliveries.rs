@@ -38,7 +38,7 @@ pub(crate) struct Plan {
     pub(crate) next_at: Option<Timestamp>,
 }
 
-/// What the sender has to do now. None if it no longer belongs to the webhook.
+/// What the sender has to do now. `None` if it no longer belongs to the webhook.
 pub(crate) fn plan(state: &mut State, sender: &Arc<SenderHandle>, now: Timestamp) -> Option<Plan> {
     let max = state.webhook_of(sender)?.request.max_connections as usize;
     if sender.target.addr.is_none() {

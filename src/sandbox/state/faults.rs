@@ -14,11 +14,11 @@ pub struct Fault {
     /// How many calls fail, or none for all calls until the faults are cleared.
     #[serde(default)]
     pub times: Option<u32>,
-    /// What happens to such a call.
+    /// The effect on such a call.
     pub what: FaultKind,
 }
 
-/// What happens to a call that fails.
+/// The effect on a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
@@ -60,7 +60,7 @@ mod milliseconds {
     }
 }
 
-/// The faults in force, oldest first. The oldest that matches a call applies.
+/// The active faults, oldest first. The oldest that matches a call applies.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Fault>);
 

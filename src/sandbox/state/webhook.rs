@@ -56,7 +56,8 @@ impl Webhook {
         Self { request, sender, connections: ConnectionRamp::new(), last_error: None, gone_since: None }
     }
 
-    /// Whether `setWebhook` with these parameters changes nothing. A certificate is uploaded anew each time.
+    /// Whether `setWebhook` with these parameters changes nothing. A certificate counts as a change, because it is
+    /// uploaded each time.
     pub(crate) fn is_set_by(&self, request: &WebhookRequest) -> bool {
         !request.has_certificate && self.request == *request
     }

@@ -24,7 +24,7 @@ impl ConsoleSettings {
     }
 }
 
-/// A token travels in a header, which holds only visible ASCII, and must not be guessed.
+/// A token is sent in a header, which allows only visible ASCII, and must be hard to guess.
 fn token(token: &str) -> Result<(), Refusal> {
     if token.len() > 512 || !token.bytes().all(|c| c.is_ascii_graphic()) {
         return Err(Refusal::default());
@@ -35,7 +35,7 @@ fn token(token: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Refuses a token that is also another secret: those who know one would have the other.
+/// Refuses a token that equals another secret, because a reader of one would know both.
 pub(in crate::settings) fn compare(
     console: &ConsoleSettings,
     others: [(&str, &Option<SecretString>); 3],

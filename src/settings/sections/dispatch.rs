@@ -2,35 +2,35 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 
+use crate::humanize;
 use crate::settings::problem::Refusal;
 use crate::settings::reader::{Reader, YEAR};
-use crate::wording;
 
 /// `[dispatch]`: how updates are handled.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct DispatchSettings {
-    /// How many updates are handled at once, each of another chat.
+    /// How many updates are handled at once, at most one per chat.
     #[schemars(range(min = 1, max = 10_000))]
     pub concurrency: usize,
     /// The time limit of one run of the handler.
     #[schemars(with = "String")]
     pub handler_timeout: Duration,
-    /// How often an update is tried before it is dead.
+    /// How many attempts an update has before it becomes a dead-letter update.
     #[schemars(range(min = 1, max = 1000))]
     pub attempts: u32,
-    /// The waits between the attempts.
+    /// The delays between the attempts.
     pub backoff: BackoffSettings,
 }
 
-/// `[dispatch.backoff]`: the wait before the next attempt, doubled each time.
+/// `[dispatch.backoff]`: the delay before the next attempt, doubled each time.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct BackoffSettings {
-    /// The wait after the first failure.
+    /// The delay after the first failure.
     #[schemars(with = "String")]
     pub first: Duration,
-    /// The longest wait.
+    /// The longest delay.
     #[schemars(with = "String")]
     pub longest: Duration,
 }
@@ -53,7 +53,7 @@ impl BackoffSettings {
         let first = from.duration("dispatch.backoff.first", MILLISECOND..=YEAR);
         let longest = from.duration("dispatch.backoff.longest", MILLISECOND..=YEAR);
         if longest < first {
-            let wanted = format!("no less than dispatch.backoff.first, {}", wording::duration(first));
+            let wanted = format!("no less than dispatch.backoff.first, {}", humanize::duration(first));
             from.refuse("dispatch.backoff.longest", wanted, Refusal::default());
         }
         Self { first, longest }

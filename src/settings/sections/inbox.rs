@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::settings::describe;
-use crate::settings::in_force::Shown;
+use crate::settings::effective::Shown;
 use crate::settings::problem::Refusal;
 use crate::settings::reader::{Reader, YEAR};
 
@@ -17,13 +17,13 @@ pub struct InboxSettings {
     /// The store: `sqlite:PATH`, `postgres://…`, or `memory:`.
     #[schemars(with = "String")]
     pub url: InboxUrl,
-    /// The most updates that may wait or be dead.
+    /// The limit of waiting and dead-letter updates together.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub capacity: usize,
-    /// How long the id of a handled update is stored, 48 h at least.
+    /// How long the id of a handled update is stored, at least 48 h.
     #[schemars(with = "String")]
     pub keep_done: Duration,
-    /// The most connections that one instance opens to PostgreSQL, 2 at least.
+    /// The limit of connections to PostgreSQL per instance, at least 2.
     #[schemars(range(min = 2, max = 100))]
     pub max_connections: usize,
 }
@@ -60,7 +60,7 @@ impl InboxSettings {
     }
 }
 
-/// One accepts updates while another does all other work: a long clean-up must not delay the 200.
+/// One connection accepts updates while the other does all other work, because a long clean-up must not delay the 200.
 const LEAST_CONNECTIONS: i64 = 2;
 
 fn connections(value: &toml::Value) -> Result<usize, Refusal> {

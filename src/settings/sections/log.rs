@@ -6,7 +6,7 @@ use crate::settings::describe;
 use crate::settings::problem::Refusal;
 use crate::settings::reader::Reader;
 
-/// The target of every event of ours begins with this.
+/// The target of every event of this crate begins with this.
 const OUR_TARGET: &str = "doorbell";
 
 /// `[log]`: the log.
@@ -20,8 +20,8 @@ pub struct LogSettings {
     /// Whether text on a terminal may be coloured. `NO_COLOR` forbids it.
     #[schemars(skip)]
     pub colour: bool,
-    /// Crates beside `doorbell` whose events are logged as they are. The author of a bot that is linked to this
-    /// library names the bot's own crate here; events of other crates are withheld.
+    /// Further crates whose events are logged unchanged, such as the crate of a bot that uses this library. Events of
+    /// other crates are not logged.
     #[schemars(skip)]
     pub own: Vec<String>,
 }

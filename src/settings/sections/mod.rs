@@ -1,15 +1,12 @@
 //! The sections: what each contains, and which values are valid.
 
-pub(super) mod button;
-pub(super) mod command;
 pub(super) mod console;
 pub(super) mod dispatch;
 pub(super) mod inbox;
 pub(super) mod log;
 pub(super) mod outbound;
-pub(super) mod reply;
+pub(super) mod replies;
 pub(super) mod server;
-mod table;
 pub(super) mod telegram;
 pub(super) mod traces;
 pub(super) mod webhook;

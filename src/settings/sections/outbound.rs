@@ -2,20 +2,20 @@ use schemars::JsonSchema;
 
 use crate::settings::reader::Reader;
 
-/// `[outbound]`: how fast calls go to the Bot API, beside what Telegram itself asks for.
+/// `[outbound]`: limits of calls to the Bot API, in addition to the delays that Telegram asks for.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct OutboundSettings {
-    /// The most calls under way at once.
+    /// The limit of concurrent calls.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_in_flight: usize,
-    /// The most calls a second; none for no cap.
+    /// The limit of calls per second; `None` means no limit.
     #[schemars(with = "f64")]
     pub per_second: Option<f64>,
-    /// The most calls a second that go to one chat; none for no cap.
+    /// The limit of calls per second to one chat; `None` means no limit.
     #[schemars(with = "f64")]
     pub per_chat_per_second: Option<f64>,
-    /// How often one call is sent at most, while its answers get lost.
+    /// How often a call is sent at most while its outcome is unknown.
     #[schemars(range(min = 1, max = 100))]
     pub unknown_outcome_attempts: u32,
 }

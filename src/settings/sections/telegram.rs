@@ -3,7 +3,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::settings::describe;
-use crate::settings::in_force::Shown;
+use crate::settings::effective::Shown;
 use crate::settings::problem::Refusal;
 use crate::settings::proxy::{self, Proxy};
 use crate::settings::reader::Reader;
@@ -49,7 +49,7 @@ impl TelegramSettings {
     }
 }
 
-/// What a bot token looks like.
+/// The valid form of a bot token.
 pub(in crate::settings) const BOT_TOKEN: &str =
     "the token from @BotFather: digits, a colon, and 24 or more of A-Z a-z 0-9 _ -, 80 characters at most";
 

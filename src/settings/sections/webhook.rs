@@ -18,17 +18,17 @@ use crate::update::Kind;
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct WebhookSettings {
-    /// The service's public base URL, without a slash at its end; the platform's when not set. A path
-    /// in it is the one below which a proxy forwards to this service.
+    /// The service's public base URL, without a slash at its end. If it is not set, the platform's is used. A proxy may
+    /// forward requests below a path of it.
     #[schemars(with = "String")]
     pub public_url: Option<String>,
-    /// The secret token; derived from the bot token when not set.
+    /// The secret token. If it is not set, it is derived from the bot token.
     #[schemars(with = "String")]
     pub secret_token: Option<SecretString>,
     /// A former secret token that is still accepted.
     #[schemars(with = "String")]
     pub previous_secret_token: Option<SecretString>,
-    /// The kinds of updates wanted; empty for Telegram's default.
+    /// The types of updates to receive; empty means Telegram's default.
     pub allowed_updates: Vec<String>,
     /// The most connections Telegram opens at once, 1 to 100.
     #[schemars(range(min = 1, max = 100))]
@@ -112,8 +112,8 @@ impl WebhookSettings {
             // A later version of the Bot API may have a kind of this name.
             from.warn("webhook.allowed_updates", ALLOWED_UPDATES, unknown_kind(unknown));
         }
-        let source_is_told = settings.source_header.is_some() || platform.client_address.is_some();
-        if settings.source_check == SourceMode::Enforce && !source_is_told {
+        let source_is_known = settings.source_header.is_some() || platform.client_address.is_some();
+        if settings.source_check == SourceMode::Enforce && !source_is_known {
             from.refuse(
                 "webhook.source_check",
                 "\"off\" or \"report\", where no header tells the client's address",
@@ -142,7 +142,7 @@ fn ranges(value: &Value) -> Result<Vec<IpNet>, Refusal> {
 }
 
 /// The names of kinds, in Telegram's spelling. Telegram ignores unknown names, and sends its default when it knows
-/// none of them: that is never meant.
+/// none of them. That is always a mistake.
 fn kinds(value: &Value) -> Result<Vec<String>, Refusal> {
     let kinds = value.as_array().into_iter().flatten();
     let kinds = kinds.map(|kind| Some(kind.as_str()?.to_ascii_lowercase())).collect::<Option<Vec<_>>>();

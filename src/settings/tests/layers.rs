@@ -5,7 +5,7 @@ use super::*;
 use crate::settings::{InboxUrl, LogFormat, Takeover};
 
 #[test]
-fn without_any_source_the_defaults_are_in_force() {
+fn without_any_source_the_defaults_are_effective() {
     let settings = load(&[]);
     assert_eq!(settings.telegram.api_url, "https://api.telegram.org");
     assert!(settings.telegram.bot_token.is_none() && settings.telegram.is_public_api());
@@ -24,7 +24,7 @@ fn without_any_source_the_defaults_are_in_force() {
 }
 
 #[test]
-fn later_layers_win_and_each_value_knows_its_source() {
+fn later_layers_win_and_each_value_has_its_source() {
     let (_directory, mut sources) =
         file("[log]\nformat = 'text'\n[server]\nport = 1\nhost = '127.0.0.1'\nbody_limit = '2 MiB'");
     sources.profile = Some("production".to_owned());
@@ -39,7 +39,7 @@ fn later_layers_win_and_each_value_knows_its_source() {
         ("server.port", "4", "command line".to_owned()),
         ("dispatch.attempts", "8", "default".to_owned()),
     ] {
-        let entry = settings.in_force().iter().find(|entry| entry.key == key).unwrap();
+        let entry = settings.effective().iter().find(|entry| entry.key == key).unwrap();
         assert_eq!((entry.value.to_string().as_str(), entry.source.clone()), (value, source), "{key}");
     }
     assert_eq!(settings.server.port, 4);
@@ -73,7 +73,7 @@ fn an_empty_well_known_variable_counts_as_not_set() {
     let names = ["TELEGRAM_BOT_TOKEN", "TELEGRAM_API_URL", "PORT", "HOST", "PUBLIC_URL", "WEBHOOK_SECRET"];
     let more = ["DATABASE_URL", "ADMIN_TOKEN", "LOG_FORMAT", "RUST_LOG", "DOORBELL_PROFILE", "DOORBELL_CONFIG"];
     let empty: Vec<_> = names.into_iter().chain(more).map(|name| (name, "")).collect();
-    assert_eq!(load(&empty).in_force(), load(&[]).in_force());
+    assert_eq!(load(&empty).effective(), load(&[]).effective());
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn the_profiles_are_compiled_in_and_valid() {
 }
 
 #[test]
-fn the_platform_tells_the_public_url_and_an_explicit_one_wins() {
+fn the_platform_provides_the_public_url_and_an_explicit_one_wins() {
     let render = [("RENDER", "true"), ("RENDER_EXTERNAL_URL", "https://bot.onrender.com")];
     let settings = load(&render);
     assert_eq!(settings.webhook.public_url.as_deref(), Some("https://bot.onrender.com"));
@@ -142,7 +142,7 @@ fn the_proxy_of_the_settings_wins_and_that_of_the_environment_is_for_telegrams_o
         assert_eq!(words.is_empty(), source.is_empty(), "{words}");
         assert!(words.contains(source) && words.contains(used.unwrap_or_default()), "{words}");
         assert_eq!(words.contains("is not used"), used.is_none() && !source.is_empty(), "{words}");
-        let shown = settings.in_force().iter().map(|entry| entry.value.to_string()).collect::<String>();
+        let shown = settings.effective().iter().map(|entry| entry.value.to_string()).collect::<String>();
         assert!(!format!("{settings:?}{words}{shown}").contains("word@"), "{words}");
     }
 }
@@ -151,8 +151,11 @@ fn the_proxy_of_the_settings_wins_and_that_of_the_environment_is_for_telegrams_o
 fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_with_its_variable() {
     for value in ["socks4://a:1", "http://user:2024/S3cret@a:1"] {
         let problem = problem(&[("HTTPS_PROXY", value)]);
-        let told = problem.to_string();
-        assert!(told.contains("HTTPS_PROXY") && problem.key == "telegram.proxy" && !told.contains("S3cret"), "{told}");
+        let shown = problem.to_string();
+        assert!(
+            shown.contains("HTTPS_PROXY") && problem.key == "telegram.proxy" && !shown.contains("S3cret"),
+            "{shown}"
+        );
     }
 }
 

@@ -6,7 +6,7 @@ fn on(variables: &[(&str, &str)]) -> (Platform, Option<String>) {
 }
 
 #[test]
-fn platforms_are_detected_and_tell_the_public_url() {
+fn platforms_are_detected_and_provide_the_public_url() {
     for (variables, name, url) in [
         (
             &[("RENDER", "true"), ("RENDER_EXTERNAL_URL", "https://a.onrender.com")][..],

@@ -16,16 +16,16 @@ fn every_problem_is_reported_at_once() {
         "telegram.bot_token",
     ];
     assert_eq!(keys, expected);
-    let said = error.to_string();
+    let text = error.to_string();
     assert!(
-        said.starts_with("the settings have 6 problems\n\nserver.prot (file ") && said.contains(", line 2)"),
-        "{said}"
+        text.starts_with("the settings have 6 problems\n\nserver.prot (file ") && text.contains(", line 2)"),
+        "{text}"
     );
     assert!(
-        said.contains("the nearest is server.port") && said.contains("the nearest is DOORBELL__SERVER__HOST"),
-        "{said}"
+        text.contains("the nearest is server.port") && text.contains("the nearest is DOORBELL__SERVER__HOST"),
+        "{text}"
     );
-    assert!(!said.contains('!'), "{said}");
+    assert!(!text.contains('!'), "{text}");
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn hints_say_what_to_do() {
         ("TELEGRAM_BOT_TOKEN", &format!("{TOKEN}\n"), "remove the white space or line break"),
         ("TELEGRAM_BOT_TOKEN", &format!("\"{TOKEN}\""), "remove the quotation marks"),
     ] {
-        let said = problem(&[(variable, value)]).hint.unwrap();
-        assert!(said.contains(hint), "{variable}: {said}");
+        let shown = problem(&[(variable, value)]).hint.unwrap();
+        assert!(shown.contains(hint), "{variable}: {shown}");
     }
     let reserved = problem(&[("RENDER", "true"), ("PORT", "18012")]);
     assert!(reserved.hint.unwrap().contains("10000"));
@@ -167,8 +167,8 @@ fn quotation_marks_around_the_name_of_a_profile_or_a_file_are_reported() {
         ("DOORBELL_CONFIG", "'/nowhere/my.toml'"),
         ("ADMIN_TOKEN_FILE", "\"/nowhere/token\""),
     ] {
-        let said = problem(&[(variable, value)]).hint.unwrap_or_default();
-        assert!(said.contains("remove the quotation marks"), "{variable}: {said}");
+        let shown = problem(&[(variable, value)]).hint.unwrap_or_default();
+        assert!(shown.contains("remove the quotation marks"), "{variable}: {shown}");
     }
     // A reply may begin and end with quotation marks on purpose.
     let reply = load(&[("DOORBELL__FALLBACK__REPLY", "'What?'")]).fallback.unwrap().reply;
@@ -268,12 +268,12 @@ fn an_unknown_kind_of_update_is_a_warning_with_the_nearest_name_unless_none_is_k
     let kinds = |list: &'static str| sources(&[("DOORBELL__WEBHOOK__ALLOWED_UPDATES", list)]);
     let settings = Settings::load(&kinds("['Message', 'callback_qery', 'from_tomorrow']"), Need::Nothing).unwrap();
     assert_eq!(settings.webhook.allowed_updates, ["message", "callback_qery", "from_tomorrow"]);
-    let told: Vec<_> = settings.warnings.iter().map(|warning| (&*warning.found, warning.hint.as_deref())).collect();
+    let shown: Vec<_> = settings.warnings.iter().map(|warning| (&*warning.found, warning.hint.as_deref())).collect();
     let expected = [
         ("the unknown kind \"callback_qery\"", Some("the nearest is \"callback_query\"")),
         ("the unknown kind \"from_tomorrow\"", None),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(shown, expected);
     assert_eq!(problems(&kinds("['mesage', 'from_tomorrow']")).len(), 1);
     let known = Settings::load(&kinds("['subscription', 'stopped_message_generation']"), Need::Nothing).unwrap();
     assert_eq!(known.warnings, []);

@@ -22,7 +22,7 @@ fn the_schema_has_every_key_with_its_meaning_and_no_other() {
 }
 
 #[test]
-fn the_schema_refuses_unknown_keys_and_asks_of_a_command_its_name_and_reply() {
+fn the_schema_refuses_unknown_keys_and_requires_name_and_reply_of_a_command() {
     let schema = json_schema();
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["properties"]["webhook"]["additionalProperties"], false);
@@ -33,9 +33,9 @@ fn the_schema_refuses_unknown_keys_and_asks_of_a_command_its_name_and_reply() {
 }
 
 #[test]
-fn every_key_is_read_and_listed_in_force() {
+fn every_key_is_read_and_listed_as_effective() {
     let settings = Settings::load(&Sources::default(), Need::Nothing).unwrap();
-    let mut listed: Vec<_> = settings.in_force().iter().map(|entry| entry.key.as_str()).collect();
+    let mut listed: Vec<_> = settings.effective().iter().map(|entry| entry.key.as_str()).collect();
     listed.sort_unstable();
     assert!(listed.iter().copied().eq(keys::known().keys().map(String::as_str)), "{listed:?}");
 }

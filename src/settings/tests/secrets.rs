@@ -7,7 +7,7 @@ use crate::settings::keys;
 #[test]
 fn a_malformed_token_is_described_and_not_shown() {
     let hash = "AAE-abcdefghijklmnopqrstuvwxyz012345";
-    for (token, said) in [
+    for (token, description) in [
         (format!("123456789:{hash}\n"), "47 characters, one of them a line break"),
         (format!("0123:{hash}"), "before the colon is not the number of a bot"),
         (format!("bot123456789:{hash}"), "before the colon is not the number of a bot"),
@@ -16,7 +16,7 @@ fn a_malformed_token_is_described_and_not_shown() {
         (format!("123456789:{}", "A".repeat(80)), "90 characters"),
     ] {
         let problem = problem(&[("TELEGRAM_BOT_TOKEN", &token)]);
-        assert!(problem.found.contains(said), "{problem}");
+        assert!(problem.found.contains(description), "{problem}");
         assert!(!format!("{problem:?}{problem}").contains("AAE"), "{problem}");
     }
 }
@@ -64,7 +64,7 @@ fn a_secret_in_a_file_that_is_not_toml_or_has_a_wrong_key_is_not_shown() {
 fn the_password_of_the_database_is_never_shown() {
     let settings = load(&[("DATABASE_URL", "postgres://me:pass-word@db.example.org/bot")]);
     assert!(!format!("{settings:?}").contains("pass-word"));
-    let entry = settings.in_force().iter().find(|entry| entry.key == "inbox.url").unwrap();
+    let entry = settings.effective().iter().find(|entry| entry.key == "inbox.url").unwrap();
     assert_eq!(entry.value.to_string(), "(secret, PostgreSQL on db.example.org)");
 }
 
@@ -144,14 +144,14 @@ proptest! {
     fn no_environment_causes_a_panic_or_shows_a_secret(variables in environment()) {
         let sources = Sources { environment: variables.into_iter().collect(), ..Sources::default() };
         for need in [Need::Nothing, Need::Token] {
-            let told = match Settings::load(&sources, need) {
+            let output = match Settings::load(&sources, need) {
                 Ok(settings) => {
-                    let shown = settings.in_force().iter().map(|entry| format!("{entry:?} {}", entry.value));
+                    let shown = settings.effective().iter().map(|entry| format!("{entry:?} {}", entry.value));
                     format!("{settings:?} {}", shown.collect::<String>())
                 }
                 Err(error) => format!("{error} {error:?}"),
             };
-            prop_assert!(!told.contains(MARK), "{told}");
+            prop_assert!(!output.contains(MARK), "{output}");
         }
     }
 

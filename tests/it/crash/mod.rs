@@ -1,5 +1,5 @@
 //! Nothing acknowledged is lost: the program is killed repeatedly, at random moments and at each step, and an oracle
-//! outside counts.
+//! outside it counts updates and replies.
 
 pub(crate) mod oracle;
 #[cfg(debug_assertions)]
@@ -61,7 +61,7 @@ async fn crash_cycles(store: StoreUnderTest, cycles: usize) {
     assert!(findings.updates > cycles * 10, "there was load: {findings:?}");
 }
 
-/// The number of kills that the environment asks for.
+/// The number of kills, which the environment can set.
 fn wanted_cycles() -> Option<usize> {
     number("DOORBELL_CRASH_CYCLES").and_then(|cycles| usize::try_from(cycles).ok())
 }
@@ -91,7 +91,7 @@ async fn without_storage_every_update_is_replied_to_although_the_service_is_kill
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_at_any_moment_loses_no_acknowledged_update_in_postgresql() {
     let Some(cycles) = wanted_cycles() else {
-        // What a killed instance held is free only after its lease of a minute.
+        // The claims of a killed instance are free only after their lease of a minute.
         print_line("left out, for it takes minutes: kill -9 on PostgreSQL (DOORBELL_CRASH_CYCLES=N)");
         return;
     };

@@ -25,19 +25,19 @@ pub(crate) struct Load {
     pub(crate) per_chat: usize,
 }
 
-/// Delivers until it is told to finish, and writes the journal.
+/// Delivers until the test ends it, and writes the journal.
 pub(crate) struct Oracle {
     pub(crate) telegram: FakeBotApi,
     chats: i64,
     journal: Arc<Journal>,
-    /// Where the service is now; counts how often it was moved.
+    /// The address of the service now, and how often it has changed.
     service: watch::Sender<(usize, Option<SocketAddr>)>,
     kills: Vec<Instant>,
     lines: Vec<JoinHandle<()>>,
 }
 
 struct Journal {
-    /// Of each chat, when its updates were acknowledged: the first is number 1.
+    /// For each chat, the times at which its updates were acknowledged; the first is number 1.
     acknowledged: Vec<Mutex<Vec<Instant>>>,
     update_ids: AtomicI64,
     finishing: AtomicBool,
@@ -50,13 +50,13 @@ pub(crate) struct Findings {
     pub(crate) updates: usize,
     pub(crate) lost: usize,
     pub(crate) out_of_order: usize,
-    /// Replies that came twice, each with a kill between the first and the second.
+    /// Repeated replies with a kill between the first and the second.
     pub(crate) twice: usize,
-    /// Replies that came twice without one.
+    /// Repeated replies without a kill in between.
     pub(crate) twice_without_a_kill: usize,
-    /// Replies that came again although the update had been acknowledged.
+    /// Replies repeated after the outcome of the update had been acknowledged.
     pub twice_after_the_200: usize,
-    /// The most replies that one kill made come twice.
+    /// The largest number of replies that one kill repeated.
     pub(crate) most_twice: usize,
     /// How long before the kill the first of them had been sent, at most.
     pub(crate) longest_open: Duration,
@@ -83,7 +83,7 @@ impl Oracle {
 
     /// Starts the service on this inbox, and delivers to it.
     pub(crate) fn serve(&self, inbox: &str, folder: &Path, more: &[(&str, &str)]) -> Program {
-        // Its life is part of the URL it calls: so what it had sent before a kill is known as that,
+        // The number of the run is part of the URL it calls, so a message sent before a kill is recognised as such,
         // whenever it arrives.
         let api = self.telegram.url_of(self.kills.len());
         let program = serve_echo_at(&api, inbox, folder, more);
@@ -177,7 +177,7 @@ impl Findings {
     }
 }
 
-/// One connection: an update is offered until it is acknowledged, then the next chat has its turn.
+/// One connection: it offers an update until that is acknowledged, then one of the next chat.
 async fn deliver(journal: Arc<Journal>, chats: Vec<i64>, mut service: watch::Receiver<(usize, Option<SocketAddr>)>) {
     let mut line: Option<(usize, KeepAliveClient)> = None;
     for round in 0..journal.per_chat {
@@ -204,7 +204,7 @@ async fn deliver(journal: Arc<Journal>, chats: Vec<i64>, mut service: watch::Rec
                     Some(status) => assert_eq!(status, 503, "the service stores it or says that it cannot"),
                     None => {
                         line = None;
-                        // The service has ended: until it is elsewhere.
+                        // The service has ended: wait for its next address.
                         let moving = service.wait_for(|(now, addr)| *now != moved && addr.is_some());
                         if moving.await.is_err() {
                             return;

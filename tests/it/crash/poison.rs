@@ -1,4 +1,4 @@
-//! An update that kills the process that handles it. Release builds have no fail points, so these tests are left out
+//! An update whose handling kills the process. Release builds have no fail points, so these tests are left out
 //! there.
 
 use std::path::Path;
@@ -68,7 +68,7 @@ async fn is_dead_lettered(store: &str, inbox: &str, telegram: &FakeBotApi, folde
     print_line(&format!(
         "an update that kills the process, {store}: {crashes} crashes, no other reply came more than {most} times"
     ));
-    assert!(most <= 4, "updates that were claimed beside it are retried one at a time");
+    assert!(most <= 4, "updates that were claimed at the same time are retried one at a time");
     let variables = [("DATABASE_URL", inbox)];
     let listed = run(&["dead", "list", "--json"], &variables, folder);
     let dead: Value = serde_json::from_str(&listed.stdout).expect("JSON");
@@ -94,7 +94,7 @@ async fn only_the_update_that_kills_the_process_is_dead_lettered_in_sqlite() {
 async fn only_the_update_that_kills_the_process_is_dead_lettered_in_postgresql() {
     let Some(database) = Database::fresh().await else { return };
     let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().expect("a temporary folder"));
-    // Claims of a crashed instance are free when their leases have lapsed: let that much time pass.
+    // Claims of a crashed instance are free when their leases have lapsed, so that time must pass.
     let lapse = "UPDATE doorbell.chats SET due_at = due_at - interval '61 s' WHERE token <> 0";
     is_dead_lettered("postgresql", &database.url, &telegram, folder.path(), async || database.run(lapse).await).await;
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use super::oracle::{Load, Oracle};
 use crate::harness::{print_line, until};
 
-/// Where the kill interrupts the update.
+/// The phase of the update at the kill.
 #[derive(Clone, Copy, PartialEq)]
 enum Stretch {
     /// While it is accepted. Meanwhile another update, or this one once it is committed, may be handled.
     In,
-    /// While it is handled, and no other update is.
+    /// While it is handled, and no other update is handled.
     Out,
-    /// Its reply was sent, and this is not recorded: the only stretch that repeats a reply.
+    /// Its reply was sent and not yet recorded. Only here does a kill repeat a reply.
     Window,
 }
 
@@ -39,7 +39,7 @@ async fn kill_at(step: &str, pass: usize, stretch: Stretch, store: &str) {
     let one_at_a_time = Load { chats: 3, lines: 1, per_chat: 4 };
     let mut oracle = Oracle::start(one_at_a_time).await;
     let order = format!("{step}:{pass}");
-    // One slot: an update that is handled beside the killed one would change the count.
+    // One slot: a second update in progress would change the count.
     let alone = ("DOORBELL__DISPATCH__CONCURRENCY", "1");
     let mut program = oracle.serve(&url, folder.path(), &[("DOORBELL_FAIL_POINT", &order), alone]);
     until("the service to end", Duration::from_secs(20), || program.child.try_wait().expect("a child"));

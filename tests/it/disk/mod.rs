@@ -1,7 +1,7 @@
-//! The 200 follows the disk: it waits for a slow disk, is not given on a failing or full disk, and comes back without
-//! help when the disk works again.
+//! A 200 depends on the disk: it waits for a slow disk, and is not sent on a failing or full disk. When the disk works
+//! again, so does the service, without a restart.
 
-mod trouble;
+mod faulty_disk;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::{Answer, FakeBotApi, KeepAliveClient, Program, message, print_line, serve_echo, until};
-use trouble::Trouble;
+use faulty_disk::FaultyDisk;
 
 /// A service that echoes, and the updates that were offered to it.
 struct Service {
@@ -78,40 +78,40 @@ impl Service {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_200_waits_until_a_slow_disk_has_the_update() {
-    let Some(trouble) = Trouble::build("a slow disk") else { return };
-    let mut service = Service::start(None, &trouble.variables()).await;
-    trouble.set(Some("slow"));
+    let Some(faulty_disk) = FaultyDisk::build("a slow disk") else { return };
+    let mut service = Service::start(None, &faulty_disk.variables()).await;
+    faulty_disk.set(Some("slow"));
     let began = Instant::now();
     assert_eq!(service.offer(0).await.status, 200);
     assert!(began.elapsed() >= Duration::from_millis(200), "acknowledged after {:?}", began.elapsed());
-    trouble.set(None);
+    faulty_disk.set(None);
     service.nothing_is_lost().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_disk_gives_503_and_no_false_200_and_the_service_recovers() {
-    let Some(trouble) = Trouble::build("a failing disk") else { return };
-    let mut service = Service::start(None, &trouble.variables()).await;
+    let Some(faulty_disk) = FaultyDisk::build("a failing disk") else { return };
+    let mut service = Service::start(None, &faulty_disk.variables()).await;
     for _ in 0..20 {
         assert_eq!(service.offer(0).await.status, 200);
     }
     for round in 0..2 {
-        trouble.set(Some("eio"));
+        faulty_disk.set(Some("eio"));
         for _ in 0..100 {
             assert_eq!(service.offer(0).await.status, 503, "round {round}");
         }
-        trouble.set(None);
+        faulty_disk.set(None);
         let took = service.recovers().await;
         print_line(&format!("a failing disk: 100 offers, no 200; working again after {took:?}"));
     }
     let log = service.folder.path().join("log");
-    let said = |line: &str| std::fs::read_to_string(&log).expect("it has a log").matches(line).count();
+    let count = |line: &str| std::fs::read_to_string(&log).expect("it has a log").matches(line).count();
     let began = Instant::now();
-    while said("the inbox can be written again") == 0 {
+    while count("the inbox can be written again") == 0 {
         assert!(began.elapsed() < Duration::from_secs(10), "it logs the recovery");
         assert_eq!(service.offer(0).await.status, 200);
     }
-    let lines = ["the inbox could not be written", "the inbox can be written again"].map(said);
+    let lines = ["the inbox could not be written", "the inbox can be written again"].map(count);
     assert_eq!(lines, [1, 1], "200 failures, a line a minute");
     service.nothing_is_lost().await;
 }
@@ -119,16 +119,16 @@ async fn a_failing_disk_gives_503_and_no_false_200_and_the_service_recovers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_gives_503_corrupts_nothing_and_the_service_recovers() {
     let small = SmallDisk::mount();
-    // Where nothing may be mounted, the writes are made to fail.
-    let trouble = if small.is_none() { Trouble::build("a full disk") } else { None };
-    let mut service = match (&small, &trouble) {
+    // Without the right to mount a disk, the test makes the writes fail.
+    let faulty_disk = if small.is_none() { FaultyDisk::build("a full disk") } else { None };
+    let mut service = match (&small, &faulty_disk) {
         (Some(disk), _) => Service::start(Some(disk.0.path()), &[]).await,
-        (None, Some(trouble)) => Service::start(None, &trouble.variables()).await,
+        (None, Some(faulty_disk)) => Service::start(None, &faulty_disk.variables()).await,
         (None, None) => return,
     };
-    let fill = |full: bool| match (&small, &trouble) {
+    let fill = |full: bool| match (&small, &faulty_disk) {
         (Some(disk), _) => disk.fill(full),
-        (None, Some(trouble)) => trouble.set(full.then_some("full")),
+        (None, Some(faulty_disk)) => faulty_disk.set(full.then_some("full")),
         (None, None) => {}
     };
     for round in 0..2 {
@@ -158,7 +158,7 @@ async fn a_full_disk_gives_503_corrupts_nothing_and_the_service_recovers() {
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// None where nothing may be mounted.
+    /// `None` without the right to mount it.
     fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut mount = Command::new("mount");
@@ -166,11 +166,11 @@ impl SmallDisk {
         mounted.is_ok_and(|mounted| mounted.status.success()).then(|| Self(folder))
     }
 
-    /// Fills what is left of it, or makes room again.
+    /// Fills the rest of the disk, or frees it again.
     fn fill(&self, full: bool) {
         let filler = self.0.path().join("filler");
         if full {
-            let full = std::fs::write(filler, vec![0; 5 << 20]).expect_err("there is less room");
+            let full = std::fs::write(filler, vec![0; 5 << 20]).expect_err("there is less free space");
             assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
         } else {
             std::fs::remove_file(filler).expect("it is there");

@@ -80,7 +80,7 @@ impl Program {
     }
 }
 
-/// Calls `look` until it returns a value: another process sends no events to await.
+/// Calls `look` until it returns a value, because another process sends no events to await.
 #[expect(clippy::disallowed_methods, reason = "other processes send no events")]
 pub fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + within;

@@ -24,26 +24,26 @@ static SECRETS: LazyLock<[String; 3]> = LazyLock::new(|| {
 });
 
 /// Whether the bytes contain a secret.
-fn has_secret(said: &[u8]) -> bool {
-    let said = String::from_utf8_lossy(said);
-    SECRETS.iter().any(|secret| said.contains(secret))
+fn has_secret(output: &[u8]) -> bool {
+    let output = String::from_utf8_lossy(output);
+    SECRETS.iter().any(|secret| output.contains(secret))
 }
 
 /// Fails the test when an output contains a secret.
-pub fn assert_no_secret(what: &str, said: impl AsRef<[u8]>) {
-    let said = said.as_ref();
-    if !std::thread::panicking() && has_secret(said) {
-        let lines: Vec<_> = said.split(|byte| *byte == b'\n').filter(|line| has_secret(line)).take(5).collect();
+pub fn assert_no_secret(what: &str, output: impl AsRef<[u8]>) {
+    let output = output.as_ref();
+    if !std::thread::panicking() && has_secret(output) {
+        let lines: Vec<_> = output.split(|byte| *byte == b'\n').filter(|line| has_secret(line)).take(5).collect();
         let lines: Vec<_> = lines.into_iter().map(String::from_utf8_lossy).collect();
         panic!("{what} contains a secret: {lines:#?}");
     }
 }
 
-/// Fails the test when an SQLite inbox or a file beside it contains a secret.
+/// Fails the test when an SQLite inbox or one of its journal files contains a secret.
 pub fn assert_no_secret_in_inbox(path: &Path) {
     for file in ["", "-wal", "-shm"].map(|ending| format!("{}{ending}", path.display())) {
-        if let Ok(said) = std::fs::read(&file) {
-            assert_no_secret(&file, said);
+        if let Ok(output) = std::fs::read(&file) {
+            assert_no_secret(&file, output);
         }
     }
 }
@@ -76,8 +76,8 @@ impl Watch {
 
     /// Fails the test when a line of any service contained a secret.
     pub fn assert_no_secret(&self) {
-        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(std::thread::panicking() || told.is_empty(), "the log contains a secret: {told:#?}");
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(std::thread::panicking() || lines.is_empty(), "the log contains a secret: {lines:#?}");
     }
 }
 

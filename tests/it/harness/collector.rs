@@ -93,7 +93,7 @@ impl Collector {
     }
 
     /// Whether any request contained this text.
-    pub(crate) fn was_told(&self, text: &str) -> bool {
+    pub(crate) fn received_text(&self, text: &str) -> bool {
         let seen = self.seen.lock().expect("no panic");
         seen.bytes.windows(text.len()).any(|window| window == text.as_bytes())
     }

@@ -59,7 +59,7 @@ impl FakeBotApi {
         self.url_of(0)
     }
 
-    /// The URL for one run of a service, which tells its calls from those of other runs.
+    /// The URL for one run of a service. It separates its calls from those of other runs.
     pub(crate) fn url_of(&self, life: usize) -> String {
         format!("http://{}/{life}", self.addr)
     }

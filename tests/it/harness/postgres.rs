@@ -42,7 +42,7 @@ impl Database {
         Self::direct_and_pooled().await.map(|(_, pooled)| pooled)
     }
 
-    /// Both ways to the same database: without the pooler and through it.
+    /// The URLs of the same database without the pooler and through it.
     pub(crate) async fn direct_and_pooled() -> Option<(Self, Self)> {
         static SHARED: OnceLock<Option<Pooler>> = OnceLock::new();
         let database = Self::fresh().await?;
@@ -99,9 +99,9 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .expect("a shell");
-        let said = BufReader::new(script.stdout.take().expect("it is piped"));
-        let server = Self { port, script: Mutex::new((script, said)) };
-        server.hear("started");
+        let output = BufReader::new(script.stdout.take().expect("it is piped"));
+        let server = Self { port, script: Mutex::new((script, output)) };
+        server.expect_line("started");
         Some(server)
     }
 
@@ -143,14 +143,14 @@ impl Server {
         let stdin = script.0.stdin.as_mut().expect("it is piped");
         writeln!(stdin, "{order}").expect("the script reads its standard input");
         drop(script);
-        self.hear(order);
+        self.expect_line(order);
     }
 
-    fn hear(&self, expected: &str) {
-        let mut said = String::new();
+    fn expect_line(&self, expected: &str) {
+        let mut line = String::new();
         let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
-        script.1.read_line(&mut said).expect("the script writes to its standard output");
-        assert_eq!(said.trim(), expected, "the script's standard error has the reason");
+        script.1.read_line(&mut line).expect("the script writes to its standard output");
+        assert_eq!(line.trim(), expected, "the script's standard error has the reason");
     }
 }
 
@@ -191,10 +191,10 @@ impl Pooler {
             .stdout(Stdio::piped())
             .spawn()
             .expect("a shell");
-        let mut said = String::new();
+        let mut line = String::new();
         let mut stdout = BufReader::new(script.stdout.take().expect("it is piped"));
-        stdout.read_line(&mut said).expect("the script writes to its standard output");
-        assert_eq!(said.trim(), "started", "the script's standard error has the reason");
+        stdout.read_line(&mut line).expect("the script writes to its standard output");
+        assert_eq!(line.trim(), "started", "the script's standard error has the reason");
         Some(Self { port, _script: script })
     }
 }
@@ -210,7 +210,7 @@ fn programs() -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "this finds a program as a shell does")]
     let path = std::env::var_os("PATH").unwrap_or_default();
     let complete = |folder: &Path| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file();
-    // The PATH may have a link; the other programs are beside its target.
+    // The PATH may contain a link; the other programs are in the directory of its target.
     let on_path = std::env::split_paths(&path).find(|folder| complete(folder));
     let on_path = on_path.and_then(|folder| Some(fs::canonicalize(folder.join("initdb")).ok()?.parent()?.to_owned()));
     let versions = || fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

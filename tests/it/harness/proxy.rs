@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A proxy on loopback. It sends every plain HTTP request to one server, whatever host the request names, and
+/// A proxy on loopback. It sends every plain HTTP request to one server, for any host in the request, and
 /// refuses tunnels. It records the head of the first request of each connection.
 #[derive(Clone)]
 pub(crate) struct Proxy {

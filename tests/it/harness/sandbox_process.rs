@@ -76,7 +76,7 @@ impl SandboxProcess {
     }
 }
 
-/// The names of what lies in a folder.
+/// The names of the files in a folder.
 fn files(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("the folder is there");
     entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()

@@ -92,7 +92,7 @@ pub(super) async fn a_discarded_update_stays_known(f: &mut Fixture) {
     for id in [1, 2] {
         assert_eq!(f.offer(f.message(id, id)).await.answer().await.unwrap(), Accepted::Known);
     }
-    assert_eq!(f.inbox().revive(&Selection::All).await.unwrap(), [], "it is gone for good");
+    assert_eq!(f.inbox().revive(&Selection::All).await.unwrap(), [], "it is erased");
 }
 
 pub(super) async fn only_dead_letter_updates_are_revived_or_discarded(f: &mut Fixture) {
@@ -120,7 +120,7 @@ pub(super) async fn dead_letter_updates_are_listed_oldest_first_up_to_the_limit(
     let revived = f.inbox().revive(&Selection::All).await.unwrap();
     assert_eq!(numbers(revived), [30, 10, 20]);
     assert_eq!([f.work_one().await, f.work_one().await, f.work_one().await], [30, 10, 20]);
-    // Whichever is dead-lettered first.
+    // Either one may be dead-lettered first.
     f.store(&[(2, 2)]).await;
     f.pass(std::time::Duration::from_secs(1)).await;
     f.store(&[(3, 3)]).await;
@@ -231,7 +231,7 @@ pub(super) async fn an_unreadable_row_affects_no_other_update(f: &mut Fixture) {
     }
     let mut served = [f.work_one().await, f.work_one().await, f.work_one().await];
     served.sort_unstable();
-    assert_eq!(served, [1, 3, 4], "its chat goes on too");
+    assert_eq!(served, [1, 3, 4], "its chat continues too");
     let listed = f.inbox().list(&Selection::All, 10).await.unwrap().remove(0);
     assert_eq!((listed.id.0, listed.state), (2, UpdateState::Dead));
     assert!(listed.reason.unwrap().contains("cannot be read"));

@@ -157,7 +157,7 @@ impl Fixture {
         self.open().await;
     }
 
-    /// The inbox as an operator's command opens it beside the service. With `memory:` it is the service's own.
+    /// The inbox as an operator's command opens it while the service runs. With `memory:` it is the service's own.
     pub(super) async fn for_operator(&self) -> Arc<dyn Inbox> {
         if !self.survives_a_restart() {
             return self.inbox();
@@ -254,7 +254,7 @@ impl Fixture {
     /// An update with a lifetime of a day.
     pub(super) fn update(&self, id: i64, kind: &str, chat_key: ChatKey, body: Bytes) -> Update {
         // Stores write milliseconds.
-        let now = Timestamp::from_millisecond(self.now().as_millisecond()).expect("a moment of today");
+        let now = Timestamp::from_millisecond(self.now().as_millisecond()).expect("a valid time");
         let expires_at = later(now, Duration::from_hours(24));
         Update {
             id: UpdateId(id),

@@ -81,7 +81,7 @@ pub(super) async fn refused_calls_are_stored_with_the_dead_letter_update_and_del
     let refused = Verdict::Refused { calls: calls.clone(), reason: "/start, sendMessage: 400".to_owned() };
     f.settle(f.next().await.lease, refused).await;
     assert_eq!(f.counts().await, (1, 0, 1));
-    assert_eq!(f.work_one().await, 2, "its chat goes on");
+    assert_eq!(f.work_one().await, 2, "its chat continues");
     let all = doorbell::inbox::Selection::All;
     let record = f.inbox().list(&all, 1).await.unwrap().remove(0);
     assert_eq!((record.reason.as_deref(), record.calls_left), (Some("/start, sendMessage: 400"), Some(calls)));

@@ -1,4 +1,4 @@
-//! Who can read the metrics, and what they contain.
+//! Only the operator can read the metrics, and they contain no secret and no text of a person.
 
 use std::collections::BTreeSet;
 

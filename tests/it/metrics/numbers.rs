@@ -29,7 +29,7 @@ async fn the_metrics_report_what_happened() {
     let handler = handler_fn(|update| async move {
         match text(&update).as_str() {
             "poison" => Err(HandlerError::Reject("poison".to_owned())),
-            said => Ok(vec![Call::send_message(update.chat_key.chat_id().unwrap(), said)]),
+            text => Ok(vec![Call::send_message(update.chat_key.chat_id().unwrap(), text)]),
         }
     });
     let mut app = shown().with("inbox.capacity", 4).with_handler(handler).with_clock(&clock).start().await;

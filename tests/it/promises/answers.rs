@@ -32,14 +32,14 @@ pub fn answers(input: &[u8]) {
             assert_eq!(answer.get("result").unwrap_or_default(), &result, "{answer}");
         }
         Err(error) => {
-            let told = format!("{error} {error:?}");
+            let shown = format!("{error} {error:?}");
             let (_, secret) = TOKEN.split_once(':').expect("it has two parts");
-            assert!(!told.contains(secret), "{told}");
+            assert!(!shown.contains(secret), "{shown}");
             match error {
                 ApiError::Throttled { retry_after } => {
                     assert!((Duration::from_secs(1)..=Duration::from_hours(24)).contains(&retry_after));
                 }
-                ApiError::Refused { code, .. } => assert!((400..500).contains(&code) && code != 429, "{told}"),
+                ApiError::Refused { code, .. } => assert!((400..500).contains(&code) && code != 429, "{shown}"),
                 ApiError::Unreachable { reason } | ApiError::Unreadable { reason } | ApiError::Unknown { reason } => {
                     assert!(!reason.is_empty() && !reason.contains(char::is_control), "{reason:?}");
                 }

@@ -101,7 +101,7 @@ struct TestRequest {
 }
 
 impl TestRequest {
-    /// None if no client could send such a request.
+    /// `None` if no client can send that request.
     fn read(input: &[u8]) -> Option<Self> {
         let end = input.windows(2).position(|window| window == b"\n\n").unwrap_or(input.len());
         let (head, body) = (&input[..end], input.get(end + 2..).unwrap_or_default());

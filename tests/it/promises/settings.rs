@@ -41,7 +41,7 @@ pub fn settings(input: &[u8]) {
                 assert!(
                     need == Need::Nothing || settings.platform.is_preview() || settings.telegram.bot_token.is_some()
                 );
-                let shown = settings.in_force().iter().map(|entry| format!("{entry:?} {}", entry.value));
+                let shown = settings.effective().iter().map(|entry| format!("{entry:?} {}", entry.value));
                 format!("{settings:?} {}", shown.collect::<String>())
             }
             Err(error) => {

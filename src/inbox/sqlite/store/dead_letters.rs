@@ -1,4 +1,4 @@
-//! The dead-letter updates in the file, used by the service and by an operator's command beside it.
+//! The dead-letter updates in the file, used by the service and by operators' commands at the same time.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};

@@ -1,28 +1,28 @@
-//! The settings in force, as they may be shown.
+//! The effective settings, without secrets.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// A key as it is in force.
+/// The effective value of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// The key, such as `webhook.max_connections`.
     pub key: String,
-    /// Its value, as far as it may be shown.
+    /// Its value; a secret is only described.
     pub value: Shown,
-    /// Where that came from.
+    /// The source of the value.
     pub source: String,
 }
 
-/// What may be shown of a value.
+/// A value without its secret.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shown {
-    /// It is not set.
+    /// The key is not set.
     NotSet,
-    /// It is a secret; this describes it.
+    /// The value is a secret; this text describes it.
     Secret(String),
-    /// It is no secret.
+    /// The value is not a secret.
     Value(Value),
 }
 

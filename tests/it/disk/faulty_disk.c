@@ -1,5 +1,5 @@
 /* Preloaded into the service (LD_PRELOAD): makes its disk slow, failing or full while the file that
-   DOORBELL_TEST_TROUBLE names begins with s, e or f. */
+   DOORBELL_TEST_DISK_FAULT names begins with s, e or f. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -9,18 +9,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static char trouble(void) {
-    const char *path = getenv("DOORBELL_TEST_TROUBLE");
-    char word = 0;
+static char fault(void) {
+    const char *path = getenv("DOORBELL_TEST_DISK_FAULT");
+    char mode = 0;
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0) return 0;
-    if (read(fd, &word, 1) != 1) word = 0;
+    if (read(fd, &mode, 1) != 1) mode = 0;
     close(fd);
-    return word;
+    return mode;
 }
 
 static int sync_with(long call, int fd) {
-    switch (trouble()) {
+    switch (fault()) {
     case 's': usleep(200000); break;
     case 'e': errno = EIO; return -1;
     }
@@ -30,23 +30,23 @@ static int sync_with(long call, int fd) {
 int fsync(int fd) { return sync_with(SYS_fsync, fd); }
 int fdatasync(int fd) { return sync_with(SYS_fdatasync, fd); }
 
-static int has_no_room(int fd) {
+static int is_full(int fd) {
     char link[64], path[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length < 0) return 0;
     path[length] = 0;
-    if (!strstr(path, "inbox.db") || trouble() != 'f') return 0;
+    if (!strstr(path, "inbox.db") || fault() != 'f') return 0;
     errno = ENOSPC;
     return 1;
 }
 
 ssize_t write(int fd, const void *bytes, size_t count) {
-    return has_no_room(fd) ? -1 : syscall(SYS_write, fd, bytes, count);
+    return is_full(fd) ? -1 : syscall(SYS_write, fd, bytes, count);
 }
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) {
-    return has_no_room(fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, count, at);
+    return is_full(fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, count, at);
 }
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
-    return has_no_room(fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, count, at);
+    return is_full(fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, count, at);
 }

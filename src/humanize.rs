@@ -45,6 +45,15 @@ pub fn age(age: Duration) -> String {
     duration(Duration::from_secs(age.as_secs() / step * step))
 }
 
+/// The first `most` characters of a text, with `…` after them if there are more.
+#[must_use]
+pub fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +63,11 @@ mod tests {
         let updates = [0_u32, 1, 2].map(|number| count(number, "update", "updates"));
         assert_eq!(updates, ["0 updates", "1 update", "2 updates"]);
         assert_eq!([1_u32, 2, 3].map(times), ["once", "twice", "3 times"]);
+    }
+
+    #[test]
+    fn a_text_that_was_cut_ends_in_an_ellipsis() {
+        assert_eq!(["", "äöü", "äöüß"].map(|text| shortened(text, 3)), ["", "äöü", "äöü…"]);
     }
 
     #[test]

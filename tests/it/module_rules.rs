@@ -5,34 +5,45 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may import.
-const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
-    // Below everybody: the points of death that tests choose from lie in several rooms.
-    ("fail", &[]),
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    // `fail_points` is below all others, because several modules contain points at which a test ends the process.
+    ("fail_points", &[]),
     ("clock", &[]),
-    ("wording", &[]),
+    ("humanize", &[]),
     ("update", &["clock"]),
-    ("lifecycle", &["fail"]),
-    // Of telegram, settings ask only for the rules of a webhook (`telegram/webhook_url.rs`).
-    ("settings", &["telegram", "update", "wording"]),
+    ("lifecycle", &["fail_points"]),
+    // `settings` imports only the rules of a webhook URL from `telegram` (`telegram/webhook_url.rs`).
+    ("settings", &["telegram", "update", "humanize"]),
     ("telemetry", &["clock", "settings"]),
-    // Telemetry is ground: who counts takes its counters from there, and keeps them.
-    ("telegram", &["update", "clock", "settings", "telemetry", "wording"]),
-    ("inbox", &["update", "clock", "fail", "lifecycle", "settings", "telegram", "telemetry"]),
+    // `telemetry` is below the modules that count: each takes its counter types from there and owns its counters.
+    ("telegram", &["update", "clock", "settings", "telemetry", "humanize"]),
+    ("inbox", &["update", "clock", "fail_points", "lifecycle", "settings", "telegram", "telemetry"]),
     ("handler", &["update", "clock", "settings", "telegram"]),
     ("webhook", &["update", "clock", "settings", "http", "inbox", "telegram", "telemetry"]),
     (
         "dispatch",
-        &["update", "clock", "fail", "settings", "inbox", "handler", "telegram", "lifecycle", "telemetry", "wording"],
+        &[
+            "update",
+            "clock",
+            "fail_points",
+            "settings",
+            "inbox",
+            "handler",
+            "telegram",
+            "lifecycle",
+            "telemetry",
+            "humanize",
+        ],
     ),
-    ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry", "wording"]),
+    ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry", "humanize"]),
     // What all routes share. The folders that report on other modules have lines of their own.
     ("http", &["clock", "lifecycle", "telegram", "telemetry"]),
-    ("http/health", &["clock", "inbox", "lifecycle", "registrar", "webhook", "wording"]),
+    ("http/health", &["clock", "inbox", "lifecycle", "registrar", "webhook", "humanize"]),
     ("http/metrics", &["clock", "dispatch", "inbox", "registrar", "telegram", "telemetry", "webhook"]),
-    // Engines tell telemetry of spans; this room alone knows where they go. It takes its TLS from telegram.
+    // Engines record spans through `telemetry`; only `traces` knows the collector. It takes its HTTP client from `telegram`.
     ("traces", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
-    ("doctor", &["clock", "settings", "http", "inbox", "telegram", "registrar", "wording"]),
+    ("doctor", &["clock", "settings", "http", "inbox", "telegram", "registrar", "humanize"]),
     (
         "app",
         &[
@@ -56,7 +67,7 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
         &[
             "app",
             "clock",
-            "fail",
+            "fail_points",
             "doctor",
             "http",
             "inbox",
@@ -68,7 +79,7 @@ const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
             "telemetry",
             "update",
             "webhook",
-            "wording",
+            "humanize",
         ],
     ),
 ];
@@ -99,7 +110,7 @@ const ONLY_HERE: &[(&str, &[&str])] = &[
 ];
 
 /// The files that read a secret, and how often each does.
-const LOOK_INTO_SECRETS: &[(&str, usize)] = &[
+const READ_SECRETS: &[(&str, usize)] = &[
     ("cli/ring.rs", 1),
     ("cli/webhook.rs", 1),
     ("http/probe.rs", 1),
@@ -158,63 +169,63 @@ fn is_test_module(path: &Path) -> bool {
     parents.iter().any(|parent| fs::read_to_string(parent).is_ok_and(|text| text.contains(&declared)))
 }
 
-fn room(path: &str) -> &str {
+fn module(path: &str) -> &str {
     path.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-/// The modules that a file may import: those of its folder, if there is a line for it, or else of its module.
-fn may_look_into(path: &str) -> Option<&'static [&'static str]> {
-    let line = |of: &str| MAY_LOOK_INTO.iter().find(|(name, _)| *name == of).map(|(_, allowed)| *allowed);
+/// The modules that a file may import: the line of its folder applies, otherwise the line of its module.
+fn may_import(path: &str) -> Option<&'static [&'static str]> {
+    let line = |of: &str| MAY_IMPORT.iter().find(|(name, _)| *name == of).map(|(_, allowed)| *allowed);
     let folder = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
-    line(folder).or_else(|| line(room(path)))
+    line(folder).or_else(|| line(module(path)))
 }
 
 /// The modules that a source imports by `crate::module`, also in lists.
-fn looks_into(code: &str) -> Vec<String> {
+fn imports(code: &str) -> Vec<String> {
     let flat: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
     let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
-    let mut rooms = Vec::new();
+    let mut modules = Vec::new();
     for piece in flat.split("crate::").skip(1) {
         match piece.strip_prefix('{') {
-            Some(list) => rooms.extend(list.split('}').next().unwrap().split(',').map(|item| word(item.trim()))),
-            None => rooms.push(word(piece)),
+            Some(list) => modules.extend(list.split('}').next().unwrap().split(',').map(|item| word(item.trim()))),
+            None => modules.push(word(piece)),
         }
     }
-    rooms
+    modules
 }
 
 #[test]
-fn a_room_looks_only_into_the_rooms_it_may() {
-    let mut offences = Vec::new();
+fn a_module_imports_only_the_modules_it_may() {
+    let mut violations = Vec::new();
     for (path, code) in sources() {
-        let room = room(&path);
-        if matches!(room, "lib" | "main") {
+        let module = module(&path);
+        if matches!(module, "lib" | "main") {
             continue;
         }
-        let Some(allowed) = may_look_into(&path) else {
-            offences.push(format!("{path}: the house has no room of this name"));
+        let Some(allowed) = may_import(&path) else {
+            violations.push(format!("{path}: this module is not in the list"));
             continue;
         };
-        for seen in looks_into(&code) {
-            if seen != room && !allowed.contains(&seen.as_str()) {
-                offences.push(format!("{path} looks into {seen}"));
+        for seen in imports(&code) {
+            if seen != module && !allowed.contains(&seen.as_str()) {
+                violations.push(format!("{path} imports {seen}"));
             }
         }
     }
-    assert!(offences.is_empty(), "{offences:#?}");
+    assert!(violations.is_empty(), "{violations:#?}");
 }
 
 #[test]
 fn restricted_names_occur_only_in_the_files_that_may_contain_them() {
-    let mut offences = Vec::new();
+    let mut violations = Vec::new();
     for (path, code) in sources() {
         for (name, paths) in ONLY_HERE {
             if code.contains(name) && !paths.iter().any(|allowed| path.starts_with(allowed)) {
-                offences.push(format!("{path} names {name}"));
+                violations.push(format!("{path} names {name}"));
             }
         }
     }
-    assert!(offences.is_empty(), "{offences:#?}");
+    assert!(violations.is_empty(), "{violations:#?}");
 }
 
 #[test]
@@ -222,7 +233,7 @@ fn the_files_that_read_a_secret_are_known() {
     let count = |(path, code): (String, String)| (path, code.matches("expose_secret(").count());
     let mut seen: Vec<_> = sources().into_iter().map(count).filter(|(_, times)| *times > 0).collect();
     seen.sort();
-    let known: Vec<_> = LOOK_INTO_SECRETS.iter().map(|(path, times)| ((*path).to_owned(), *times)).collect();
+    let known: Vec<_> = READ_SECRETS.iter().map(|(path, times)| ((*path).to_owned(), *times)).collect();
     assert_eq!(seen, known, "each further file can leak a secret: is there another way?");
 }
 
