@@ -10,7 +10,6 @@ mod open;
 mod ownership;
 mod permissions;
 mod queue;
-mod replies;
 mod request;
 mod row;
 mod settle;
@@ -43,7 +42,7 @@ use crate::update::{Update, UpdateId};
 pub(super) use inspect::inspect;
 pub(super) use open::is_on_system_disk;
 use queue::{Shared, closed};
-use request::Request;
+use request::{Change, Recorded, Request};
 use store::{Loaded, Store};
 
 /// The bytes of update bodies that stay in memory until their first claim. Bodies beyond that are read from the file.
@@ -101,6 +100,13 @@ impl SqliteInbox {
         Self { shared, settings: settings.clone(), clock, writer: Some(writer), sweeping: Sweeping::new() }
     }
 
+    /// Returns once the change is durable, or could not be made so.
+    async fn commit(&self, change: Change) -> Result<Recorded, InboxError> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.request(Request { change, reply })?;
+        answer.await.or(Err(closed()))?
+    }
+
     /// Runs `work` on the writer's thread, between two commits.
     async fn run<T: Send + 'static>(
         &self,
@@ -150,11 +156,13 @@ impl SqliteInbox {
 impl Inbox for SqliteInbox {
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
         fail_points::point("received");
-        let (reply, answer) = oneshot::channel();
-        self.shared.request(Request::Accept { update, reply })?;
-        let accepted = answer.await.or(Err(closed()))?.outcome();
+        let recorded = self.commit(Change::Accept(update)).await?;
         fail_points::point("acknowledged");
-        accepted
+        match recorded {
+            Recorded::Stored => Ok(Accepted::Stored),
+            Recorded::Known => Ok(Accepted::Known),
+            Recorded::Full => Err(InboxError::Full { capacity: self.settings.capacity }),
+        }
     }
 
     async fn ready(&self) {
@@ -181,9 +189,7 @@ impl Inbox for SqliteInbox {
         if !self.shared.queue.lanes().begin_settling(lease) {
             return Err(InboxError::LeaseLost(lease));
         }
-        let (reply, answer) = oneshot::channel();
-        self.shared.request(Request::Settle { lease, verdict, reply })?;
-        answer.await.or(Err(closed()))?.outcome()
+        self.commit(Change::Settle(lease, verdict)).await.map(drop)
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {

@@ -1,16 +1,23 @@
 //! What the writer is asked to commit.
 
-use super::super::delivery::{Accepted, Lease};
+use tokio::sync::oneshot;
+
+use super::super::delivery::Lease;
+use super::super::error::InboxError;
 use super::super::verdict::Verdict;
-use super::replies::PendingReply;
 use crate::update::Update;
 
 /// A change that must be durable before it is answered.
-pub(super) enum Request {
+pub(super) struct Request {
+    pub(super) change: Change,
+    pub(super) reply: oneshot::Sender<Result<Recorded, InboxError>>,
+}
+
+pub(super) enum Change {
     /// Store an update.
-    Accept { update: Update, reply: PendingReply<Accepted> },
+    Accept(Update),
     /// Record how an attempt ended.
-    Settle { lease: Lease, verdict: Verdict, reply: PendingReply<()> },
+    Settle(Lease, Verdict),
 }
 
 /// What a commit did with a request.

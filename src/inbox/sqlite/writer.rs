@@ -9,11 +9,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::super::delivery::Accepted;
 use super::super::error::InboxError;
 use super::queue::{Batch, Shared};
-use super::replies::Replies;
-use super::request::{Recorded, Request};
+use super::request::{Change, Recorded, Request};
 use super::store::Store;
 use crate::clock::{SharedClock, elapsed};
 use crate::fail_points;
@@ -117,10 +115,10 @@ impl Writer<'_> {
     /// Commits the requests, and answers and removes them.
     fn commit(&mut self, requests: &mut Vec<Request>) {
         let room = self.shared.capacity.saturating_sub(self.shared.queue.lanes().open() + self.store.dead());
-        if requests.iter().any(|request| matches!(request, Request::Accept { .. })) {
+        if requests.iter().any(|request| matches!(request.change, Change::Accept(_))) {
             fail_points::point("before the commit");
         }
-        if requests.iter().any(|request| matches!(request, Request::Settle { .. })) {
+        if requests.iter().any(|request| matches!(request.change, Change::Settle(..))) {
             fail_points::point("before the outcome is recorded");
         }
         let begun = self.clock.steady();
@@ -140,32 +138,29 @@ impl Writer<'_> {
             let (batches, failing_s) = (over.times, over.lasted.as_secs());
             tracing::info!(batches, failing_s, "the inbox can be written again");
         }
-        let mut replies = Replies::with_capacity(requests.len());
+        let mut replies = Vec::with_capacity(requests.len());
         let mut lanes = self.shared.queue.lanes();
-        for (request, recorded) in requests.drain(..).zip(results) {
-            match request {
-                Request::Accept { update, reply } => {
-                    let accepted = match recorded {
-                        Recorded::Stored => {
-                            lanes.push(update);
-                            Ok(Accepted::Stored)
-                        }
-                        Recorded::Known => Ok(Accepted::Known),
-                        Recorded::Full => Err(InboxError::Full { capacity: self.shared.capacity }),
-                    };
-                    replies.accepted(reply, accepted);
+        for (Request { change, reply }, recorded) in requests.drain(..).zip(results) {
+            match change {
+                Change::Accept(update) => {
+                    if recorded == Recorded::Stored {
+                        lanes.push(update);
+                    }
                 }
-                Request::Settle { lease, verdict, reply } => {
+                Change::Settle(lease, verdict) => {
                     fail_points::point("after the outcome is recorded");
                     lanes.settle(lease, verdict.retry_at());
-                    replies.settled(reply, Ok(()));
                 }
             }
+            replies.push((reply, recorded));
         }
         drop(lanes);
         fail_points::point("after the commit");
         self.shared.queue.notify();
-        replies.send();
+        for (reply, recorded) in replies {
+            // A caller that has gone away needs no answer: the change is in the file.
+            let _ = reply.send(Ok(recorded));
+        }
     }
 
     /// Reports to all requests that the commit failed. What was claimed stays claimed.
@@ -174,16 +169,11 @@ impl Writer<'_> {
             tracing::error!(%error, batches, "the inbox could not be written; nothing in these batches was acknowledged");
         }
         let (error, until) = (Arc::new(error), self.shared.queue.lease_end());
-        let mut replies = Replies::with_capacity(requests.len());
-        for request in requests.drain(..) {
-            match request {
-                Request::Accept { reply, .. } => replies.accepted(reply, Err(InboxError::Unavailable(error.clone()))),
-                Request::Settle { lease, reply, .. } => {
-                    self.shared.queue.lanes().abort_settling(lease, until);
-                    replies.settled(reply, Err(InboxError::Unavailable(error.clone())));
-                }
+        for Request { change, reply } in requests.drain(..) {
+            if let Change::Settle(lease, _) = change {
+                self.shared.queue.lanes().abort_settling(lease, until);
             }
+            let _ = reply.send(Err(InboxError::Unavailable(error.clone())));
         }
-        replies.send();
     }
 }

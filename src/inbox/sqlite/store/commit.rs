@@ -4,7 +4,7 @@ use rusqlite::{CachedStatement, Connection, Statement, TransactionBehavior, para
 
 use super::super::super::counts::Counts;
 use super::super::super::millis::unix_millis;
-use super::super::request::{Recorded, Request};
+use super::super::request::{Change, Recorded, Request};
 use super::super::settle::{Settling, erase_ended};
 use super::Store;
 use crate::clock::{Clock, elapsed};
@@ -41,14 +41,14 @@ impl Store {
             let mut accepting = Accepting::prepare(&transaction, room, self.last_seq, self.highest_id)?;
             let mut settling = Settling::prepare(&transaction, now)?;
             for request in requests {
-                results.push(match request {
-                    Request::Accept { update, .. } => {
+                results.push(match &request.change {
+                    Change::Accept(update) => {
                         if let Some(sent_at) = update.sent_at {
                             lag.observe(sent_at, now);
                         }
                         accepting.accept(update)?
                     }
-                    Request::Settle { lease, verdict, .. } => {
+                    Change::Settle(lease, verdict) => {
                         settling.record(lease.update_id, verdict)?;
                         self.suspects.delete(&transaction, lease.update_id)?;
                         Recorded::Stored
@@ -69,7 +69,7 @@ impl Store {
         self.ended = if erases { 0 } else { self.ended + ended };
         self.dead += died;
         for request in requests {
-            if let Request::Settle { lease, .. } = request {
+            if let Change::Settle(lease, _) = &request.change {
                 self.suspects.forget(lease.update_id);
             }
         }
