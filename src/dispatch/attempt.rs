@@ -19,12 +19,14 @@ use crate::telemetry;
 use crate::update::Update;
 
 impl Dispatch {
-    /// Makes one attempt at a delivery. Returns the verdict with which it must be settled.
-    pub(super) async fn attempt(&self, delivery: Delivery) -> (Lease, Verdict) {
+    /// Makes one attempt at a delivery. Returns the verdict with which it must be settled, and whether there were calls
+    /// to make.
+    pub(super) async fn attempt(&self, delivery: Delivery) -> (Lease, Verdict, bool) {
         let Delivery { update, attempt, lease, calls_left, crash_count } = delivery;
         let began = Moment::of(&*self.clock);
         let span = self.traces.of(update.id.0).map(|trace| spans::start_attempt(&trace, &update, attempt, began.now));
         fail_points::point("claimed");
+        let mut has_calls = false;
         let verdict = if update.expires_at <= began.steady {
             Verdict::Expired
         } else if crash_count >= self.settings.attempts {
@@ -35,7 +37,10 @@ impl Dispatch {
                 None => self.handle(&update, attempt, began.steady).await.map(PendingCalls::new),
             };
             match calls {
-                Ok(calls) => self.make_calls(calls, &update, began, span.as_ref()).await,
+                Ok(calls) => {
+                    has_calls = !calls.is_empty();
+                    self.make_calls(calls, &update, began, span.as_ref()).await
+                }
                 Err(verdict) => verdict,
             }
         };
@@ -43,7 +48,7 @@ impl Dispatch {
         if let Some(span) = span {
             spans::end_attempt(span, &verdict, self.clock.now());
         }
-        (lease, verdict)
+        (lease, verdict, has_calls)
     }
 
     /// Runs the handler within its time limit, and catches a panic.

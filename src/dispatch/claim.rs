@@ -76,10 +76,13 @@ impl Dispatch {
             // The future of an attempt is large, and a task is moved several times while it starts: so it is boxed.
             let attempt_once = Box::pin(dispatch.attempt(delivery));
             let attempted = AssertUnwindSafe(attempt_once).catch_unwind().await;
-            let (lease, verdict) =
-                attempted.unwrap_or_else(|_| (lease, dispatch.after_panic(lease, attempt, expires_at)));
+            let (lease, verdict, has_calls) =
+                attempted.unwrap_or_else(|_| (lease, dispatch.after_panic(lease, attempt, expires_at), true));
+            // An attempt without calls has sent nothing that a crash could repeat: its slot is free for another update.
+            let recording = dispatch.recording.try_acquire().ok().filter(|_| !has_calls);
+            let slot = slot.filter(|_| recording.is_none());
             dispatch.settle(lease, verdict).await;
-            drop(slot);
+            drop((slot, recording));
         });
     }
 

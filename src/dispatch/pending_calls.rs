@@ -18,6 +18,11 @@ pub(super) struct PendingCalls {
 }
 
 impl PendingCalls {
+    /// Whether there is no call to make.
+    pub(super) fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
     /// The calls that the handler has just returned.
     pub(super) fn new(calls: Vec<Call>) -> Self {
         Self { left: calls.into(), refused: Vec::new(), nothing_done: true, has_migrated: false }
