@@ -19,14 +19,14 @@ use crate::telemetry;
 use crate::update::Update;
 
 impl Dispatch {
-    /// Makes one attempt at a delivery. Returns the verdict with which it must be settled, and whether there were calls
-    /// to make.
-    pub(super) async fn attempt(&self, delivery: Delivery) -> (Lease, Verdict, bool) {
-        let Delivery { update, attempt, lease, calls_left, crash_count } = delivery;
+    /// Makes one attempt at a delivery. Returns the verdict with which it must be settled, and whether the attempt could
+    /// have an effect that a crash repeats.
+    pub(super) async fn attempt(&self, delivery: Delivery) -> (Verdict, bool) {
+        let Delivery { update, attempt, calls_left, crash_count, lease: _ } = delivery;
         let began = Moment::of(&*self.clock);
         let span = self.traces.of(update.id.0).map(|trace| spans::start_attempt(&trace, &update, attempt, began.now));
         fail_points::point("claimed");
-        let mut has_calls = false;
+        let mut has_effects = self.handler.has_side_effects();
         let verdict = if update.expires_at <= began.steady {
             Verdict::Expired
         } else if crash_count >= self.settings.attempts {
@@ -38,7 +38,7 @@ impl Dispatch {
             };
             match calls {
                 Ok(calls) => {
-                    has_calls = !calls.is_empty();
+                    has_effects |= !calls.is_empty();
                     self.make_calls(calls, &update, began, span.as_ref()).await
                 }
                 Err(verdict) => verdict,
@@ -48,7 +48,7 @@ impl Dispatch {
         if let Some(span) = span {
             spans::end_attempt(span, &verdict, self.clock.now());
         }
-        (lease, verdict, has_calls)
+        (verdict, has_effects)
     }
 
     /// Runs the handler within its time limit, and catches a panic.

@@ -17,7 +17,7 @@ use crate::telemetry::{Storm, Traces};
 /// How long dispatch waits after the inbox failed, before it asks again.
 pub(super) const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
-/// How many outcomes of attempts without calls may be on their way into the inbox, for each slot but the first. It is
+/// How many outcomes of attempts without effects may be on their way into the inbox, for each slot but the first. It is
 /// enough for those of one commit. With one slot, an update is over when the next one begins.
 const RECORDING: usize = 4;
 
@@ -50,10 +50,10 @@ pub struct Dispatch {
     pub(super) backoff: Backoff,
     pub(super) clock: SharedClock,
     pub(super) shutdown: Shutdown,
-    /// A slot for each update that may be in progress at once. An attempt with calls holds its slot until its outcome is
+    /// A slot for each update that may be in progress at once. An attempt with effects holds its slot until its outcome is
     /// recorded, so that a `kill -9` repeats no more replies than there are slots.
     pub(super) slots: Arc<Semaphore>,
-    /// A permit for each outcome of an attempt without calls that may be on its way into the inbox.
+    /// A permit for each outcome of an attempt without effects that may be on its way into the inbox.
     pub(super) recording: Semaphore,
     pub(super) running: Arc<Running>,
     pub(super) leases: LeaseClock,

@@ -11,6 +11,15 @@ use crate::update::Update;
 pub trait Handler: Send + Sync {
     /// Returns the calls to make for this update, in order. An empty list is valid.
     async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError>;
+
+    /// Whether [`Handler::handle`] can have effects in addition to the calls that it returns, for example a request to
+    /// another service.
+    ///
+    /// A crash repeats the effects of at most `dispatch.concurrency` updates. A handler without side effects is faster:
+    /// its updates without calls have nothing to repeat, so they do not count.
+    fn has_side_effects(&self) -> bool {
+        true
+    }
 }
 
 /// Why a handler returned no calls, named for what happens next. A panic and a time-out count as

@@ -1,5 +1,5 @@
-//! No more updates with calls are in progress than `dispatch.concurrency`, from the claim until the outcome is recorded.
-//! So a `kill -9` repeats no more replies than that.
+//! No more updates with an effect are in progress than `dispatch.concurrency`, from the claim until the outcome is
+//! recorded. So a `kill -9` repeats no more replies than that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use doorbell::clock::{Clock, SystemClock};
 use doorbell::dispatch::{self, Dispatch};
+use doorbell::handler::{Handler, HandlerError};
 use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
@@ -16,7 +17,7 @@ use doorbell::update::{Update, UpdateId};
 use tokio::sync::Semaphore;
 
 use crate::harness::waiting::until;
-use crate::harness::{handler_fn, message};
+use crate::harness::{HandlerFn, handler_fn, message};
 
 /// The number of updates, each of another chat.
 const UPDATES: usize = 20;
@@ -88,9 +89,34 @@ impl Inbox for ThrottledInbox {
     }
 }
 
-/// Handles all updates with this concurrency. No outcome is recorded before all slots are in use, and then one at a
-/// time. Returns the largest number of updates that were handled and not yet recorded.
-async fn most_in_progress(concurrency: usize) -> usize {
+/// A handler whose only effects are the calls that it returns, as of the commands in the settings.
+struct WithoutSideEffects(HandlerFn);
+
+#[async_trait]
+impl Handler for WithoutSideEffects {
+    async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
+        self.0.handle(update).await
+    }
+
+    fn has_side_effects(&self) -> bool {
+        false
+    }
+}
+
+/// What the handler does.
+#[derive(Clone, Copy, PartialEq)]
+enum Effects {
+    /// It returns no calls, and may have effects that dispatch does not see.
+    Unknown,
+    /// It returns a call.
+    Call,
+    /// Nothing.
+    None,
+}
+
+/// Handles all updates with this concurrency. No outcome is recorded before `expected` updates are handled, and then one
+/// at a time. Returns the largest number of updates that were handled and not yet recorded.
+async fn most_in_progress(effects: Effects, concurrency: usize, expected: usize) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let token = "123456789:AAtestTheTokenOfTheSlotsTests01234567";
     let sources = Sources::default()
@@ -111,12 +137,15 @@ async fn most_in_progress(concurrency: usize) -> usize {
     let handling = Arc::clone(&progress);
     let handler = handler_fn(move |_| {
         handling.handle();
-        // The call is refused without being sent, so the test needs no Bot API.
-        async { Ok(vec![Call::new("close")]) }
+        // This call is refused without being sent, so the test needs no Bot API.
+        let calls = if effects == Effects::Call { vec![Call::new("close")] } else { Vec::new() };
+        async { Ok(calls) }
     });
+    let handler: Arc<dyn Handler> =
+        if effects == Effects::Unknown { Arc::new(handler) } else { Arc::new(WithoutSideEffects(handler)) };
     let deps = dispatch::Deps {
         inbox: inbox.clone(),
-        handler: Arc::new(handler),
+        handler,
         api,
         traces: Traces::default(),
         clock,
@@ -125,7 +154,7 @@ async fn most_in_progress(concurrency: usize) -> usize {
     let dispatch = Dispatch::new(deps, settings.dispatch);
     let running = shutdown.tasks.spawn(async move { dispatch.run().await });
     let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
-    until("all slots are in use", async || (count(&progress.handled) == concurrency).then_some(())).await;
+    until("all slots are in use", async || (count(&progress.handled) == expected).then_some(())).await;
     for written in 1..=UPDATES {
         inbox.may_write.add_permits(1);
         until("an outcome is written", async || (count(&progress.written) == written).then_some(())).await;
@@ -140,6 +169,16 @@ async fn most_in_progress(concurrency: usize) -> usize {
 #[tokio::test]
 async fn no_more_updates_are_in_progress_than_the_concurrency() {
     for concurrency in [1, 2, 5] {
-        assert_eq!(most_in_progress(concurrency).await, concurrency);
+        for effects in [Effects::Unknown, Effects::Call] {
+            assert_eq!(most_in_progress(effects, concurrency, concurrency).await, concurrency);
+        }
     }
+}
+
+#[tokio::test]
+async fn updates_without_an_effect_free_their_slots_and_are_bounded_too() {
+    // With one slot, an update is over when the next one begins.
+    assert_eq!(most_in_progress(Effects::None, 1, 1).await, 1);
+    // At most five for each slot but the first, which has one.
+    assert_eq!(most_in_progress(Effects::None, 2, 6).await, 6);
 }

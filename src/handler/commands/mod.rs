@@ -184,6 +184,10 @@ impl Handler for Commands {
             _ => Ok(Vec::new()),
         }
     }
+
+    fn has_side_effects(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub use clock::SteppedClock;
 pub(crate) use collector::{Collector, Exported};
 pub(crate) use echo::{echo_settings, echo_variables, serve_echo, serve_echo_at};
 pub(crate) use fake_bot_api::{FakeBotApi, SentMessage};
-pub(crate) use handler_fn::{handler_fn, text};
+pub(crate) use handler_fn::{HandlerFn, handler_fn, text};
 pub use http::{Answer, fetch, get, post, raw};
 pub(crate) use keep_alive_client::KeepAliveClient;
 pub use log::Log;
