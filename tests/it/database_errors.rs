@@ -15,18 +15,19 @@ use crate::harness::{
 struct Waiting {
     program: Program,
     folder: TempDir,
+    reason: &'static str,
     _telegram: FakeBotApi,
 }
 
 impl Waiting {
     /// Starts the service on a database that it cannot use. Checks that it says why, and what to do.
-    async fn on(url: &str, reason: &str, hint: &str) -> Self {
+    async fn on(url: &str, reason: &'static str, hint: &str) -> Self {
         let (telegram, folder) = (FakeBotApi::start().await, tempfile::tempdir().unwrap());
         let (api, settings) = (telegram.url(), echo_settings(folder.path()));
         let mut variables = echo_variables(&api, url, &settings);
         variables.push(("RUST_LOG", "info"));
         let program = Program::serve(&variables, &folder.path().join("log"));
-        let waiting = Self { program, folder, _telegram: telegram };
+        let waiting = Self { program, folder, reason, _telegram: telegram };
         let not_ready = until("it says why it is not ready", async || {
             let ready = waiting.ask("/readyz");
             ready.body.contains(hint).then_some(ready)
@@ -44,7 +45,7 @@ impl Waiting {
         let refused = line.deliver(&message(1, 7, "/echo 1")).await.unwrap();
         assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true));
         let lines = waiting.reasons_logged();
-        assert!(lines.len() == 1 && lines[0].contains(reason) && lines[0].contains(hint), "{lines:#?}");
+        assert!(lines.len() == 1 && lines[0].contains(hint), "{lines:#?}");
         waiting
     }
 
@@ -52,12 +53,13 @@ impl Waiting {
         get(self.program.addr, path)
     }
 
-    /// The log lines about the database.
+    /// The log lines that give the reason. A slow server, or one whose schema is just being changed, may give another
+    /// reason in addition.
     fn reasons_logged(&self) -> Vec<String> {
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
         assert!(!log.contains("wrong-word"), "{log}");
         let about = log.lines().filter(|line| line.contains("the database of the inbox cannot be used"));
-        about.map(str::to_owned).collect()
+        about.filter(|line| line.contains(self.reason)).map(str::to_owned).collect()
     }
 
     /// Checks that the service works without a restart once the cause is gone, and that it logged the cause once.

@@ -32,6 +32,21 @@ impl SteppedClock {
         }
     }
 
+    /// Advances as [`advance`](Self::advance) until the condition holds.
+    ///
+    /// # Panics
+    ///
+    /// When it does not hold within this number of seconds.
+    pub async fn advance_until(&self, seconds: u64, services: usize, condition: impl Fn() -> bool) {
+        for _ in 0..seconds {
+            if condition() {
+                return;
+            }
+            self.advance(1, services).await;
+        }
+        assert!(condition(), "this took more than {seconds} s");
+    }
+
     /// Returns once this number of services is idle: the registrar, both upkeep tasks and the listener of each sleep.
     pub async fn settle(&self, services: usize) {
         let mut changed = self.changed.subscribe();
