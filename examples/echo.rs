@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use doorbell::app::{App, Dependencies};
-use doorbell::handler::{Handler, HandlerError};
+use doorbell::handler::{Context, Handler, HandlerError};
 use doorbell::lifecycle::{Shutdown, stop_on_signals};
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::Call;
@@ -46,7 +46,7 @@ struct Echo;
 
 #[async_trait::async_trait]
 impl Handler for Echo {
-    async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
+    async fn handle(&self, update: &Update, _: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
         // The bot ignores updates of other kinds; they are not errors.
         let Ok(message) = update.decode::<Message>() else { return Ok(Vec::new()) };
         Ok(message.text.map(|text| Call::send_message(message.chat.id, text)).into_iter().collect())

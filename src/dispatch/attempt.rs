@@ -1,6 +1,7 @@
 //! One attempt: the handler runs once, its calls are made in order, and a verdict results.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -11,12 +12,15 @@ use super::pending_calls::PendingCalls;
 use super::{schedule, spans};
 use crate::clock::{elapsed, later};
 use crate::fail_points;
-use crate::handler::HandlerError;
+use crate::handler::{Context, HandlerError, Trigger};
 use crate::humanize::times;
 use crate::inbox::{Delivery, Lease, Verdict};
 use crate::telegram::Call;
-use crate::telemetry;
+use crate::telemetry::{self, Span};
 use crate::update::Update;
+
+/// An update that lives longer than its kind allows by more than this has been revived.
+const AFTER_A_REVIVAL: Duration = Duration::from_secs(1);
 
 impl Dispatch {
     /// Makes one attempt at a delivery. Returns the verdict with which it must be settled, and whether the attempt could
@@ -32,9 +36,11 @@ impl Dispatch {
         } else if crash_count >= self.settings.attempts {
             Verdict::Dead { reason: format!("the process died while handling it, {}", times(crash_count)) }
         } else {
-            let calls = match calls_left {
-                Some(calls) => Ok(PendingCalls::stored(calls)),
-                None => self.handle(&update, attempt, began.steady).await.map(PendingCalls::new),
+            let calls = if let Some(calls) = calls_left {
+                Ok(PendingCalls::stored(calls))
+            } else {
+                let context = self.context(&update, attempt, span.as_ref());
+                self.handle(&update, &context, began.steady).await.map(PendingCalls::new)
             };
             match calls {
                 Ok(calls) => {
@@ -51,11 +57,22 @@ impl Dispatch {
         (verdict, has_effects)
     }
 
+    fn context(&self, update: &Update, attempt: u32, span: Option<&Span>) -> Context<'_> {
+        // Only a revived update may live longer than its kind allows.
+        let is_revived = update.expires_at > later(update.received_at, update.kind.lifetime() + AFTER_A_REVIVAL);
+        let trigger = match attempt {
+            _ if is_revived => Trigger::Replay,
+            0 | 1 => Trigger::First,
+            _ => Trigger::Retry,
+        };
+        Context { attempt, trigger, traceparent: span.map(Span::traceparent), api: &self.api }
+    }
+
     /// Runs the handler within its time limit, and catches a panic.
-    async fn handle(&self, update: &Update, attempt: u32, began: Timestamp) -> Result<Vec<Call>, Verdict> {
+    async fn handle(&self, update: &Update, context: &Context<'_>, began: Timestamp) -> Result<Vec<Call>, Verdict> {
         fail_points::point_of("handling", &update.id);
-        let limit = self.settings.handler_timeout;
-        let handled = AssertUnwindSafe(self.handler.handle(update)).catch_unwind();
+        let limit = self.handler.time_limit().unwrap_or(self.settings.handler_timeout);
+        let handled = AssertUnwindSafe(self.handler.handle(update, context)).catch_unwind();
         let duration = || elapsed(began, self.clock.steady()).as_secs_f64();
         let handled = handled.inspect(|_| self.counts.handler.observe(duration()));
         let error = tokio::select! {
@@ -74,7 +91,7 @@ impl Dispatch {
             }
             () = self.shutdown.hard.cancelled() => return Err(Verdict::Released),
         };
-        Err(self.after_handler_error(&error, update, attempt))
+        Err(self.after_handler_error(&error, update, context.attempt))
     }
 
     fn after_handler_error(&self, error: &HandlerError, update: &Update, attempt: u32) -> Verdict {

@@ -1,6 +1,9 @@
-use async_trait::async_trait;
+use std::time::Duration;
 
-use crate::telegram::Call;
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::telegram::{Call, RateLimitedApi};
 use crate::update::Update;
 
 /// Turns an update into calls.
@@ -10,7 +13,7 @@ use crate::update::Update;
 #[async_trait]
 pub trait Handler: Send + Sync {
     /// Returns the calls to make for this update, in order. An empty list is valid.
-    async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError>;
+    async fn handle(&self, update: &Update, context: &Context<'_>) -> Result<Vec<Call>, HandlerError>;
 
     /// Whether [`Handler::handle`] can have effects in addition to the calls that it returns, for example a request to
     /// another service.
@@ -20,6 +23,41 @@ pub trait Handler: Send + Sync {
     fn has_side_effects(&self) -> bool {
         true
     }
+
+    /// How many updates the handler takes at the same time, now and whenever that changes; 0 while it is away. Dispatch
+    /// claims no more than that, so updates wait in the inbox and cost no attempt. `None` means any number.
+    fn capacity(&self) -> Option<watch::Receiver<usize>> {
+        None
+    }
+
+    /// The time limit of one run. `None` means `dispatch.handler_timeout`.
+    fn time_limit(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// What a handler may know and use in addition to the update.
+pub struct Context<'a> {
+    /// The number of this attempt, from 1.
+    pub attempt: u32,
+    /// Why this attempt is made.
+    pub trigger: Trigger,
+    /// The W3C `traceparent` of this attempt, where traces are exported.
+    pub traceparent: Option<String>,
+    /// The Bot API, for calls whose result the handler needs. A call that is only to be made belongs into the returned
+    /// list: only those are kept over a crash.
+    pub api: &'a RateLimitedApi,
+}
+
+/// Why an attempt is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// The update is new.
+    First,
+    /// An earlier attempt failed.
+    Retry,
+    /// The operator has revived the update.
+    Replay,
 }
 
 /// Why a handler returned no calls, named for what happens next. A panic and a time-out count as

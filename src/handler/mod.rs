@@ -2,6 +2,7 @@
 
 mod commands;
 mod contract;
+pub mod forward;
 
 pub use commands::{Commands, TemplateProblem};
-pub use contract::{Handler, HandlerError};
+pub use contract::{Context, Handler, HandlerError, Trigger};

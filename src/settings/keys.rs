@@ -9,12 +9,14 @@ use toml::Value;
 pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// The keys whose values are `SecretString` from the moment they are read.
-pub(super) const SECRETS: [&str; 7] = [
+pub(super) const SECRETS: [&str; 9] = [
     "telegram.bot_token",
     PROXY,
     "webhook.secret_token",
     "webhook.previous_secret_token",
     "inbox.url",
+    "forward.url",
+    "forward.headers",
     "console.token",
     "traces.headers",
 ];

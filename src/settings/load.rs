@@ -10,9 +10,12 @@ use super::problem::{Problem, Refusal, SettingsError};
 use super::reader::Reader;
 use super::sections::console::{self, ConsoleSettings};
 use super::sections::dispatch::DispatchSettings;
+use super::sections::forward::ForwardSettings;
+use super::sections::gateway::GatewaySettings;
 use super::sections::inbox::InboxSettings;
 use super::sections::log::LogSettings;
 use super::sections::outbound::OutboundSettings;
+use super::sections::process::ProcessSettings;
 use super::sections::replies::{self, ButtonSettings, CommandSettings, ReplySettings};
 use super::sections::server::ServerSettings;
 use super::sections::telegram::{BOT_TOKEN, TelegramSettings};
@@ -37,6 +40,12 @@ pub struct Settings {
     pub dispatch: DispatchSettings,
     /// `[outbound]`: how fast calls go to the Bot API.
     pub outbound: OutboundSettings,
+    /// `[forward]`: your own bot, which receives updates over HTTP.
+    pub forward: ForwardSettings,
+    /// `[gateway]`: the Bot API for your own bot.
+    pub gateway: GatewaySettings,
+    /// `[process]`: your own bot as a child process.
+    pub process: ProcessSettings,
     /// `[console]`: what only the operator may see.
     pub console: ConsoleSettings,
     /// `[log]`: the log.
@@ -96,6 +105,9 @@ impl Settings {
             inbox: InboxSettings::read(&mut from),
             dispatch: DispatchSettings::read(&mut from),
             outbound: OutboundSettings::read(&mut from),
+            forward: ForwardSettings::read(&mut from),
+            gateway: GatewaySettings::read(&mut from),
+            process: ProcessSettings::read(&mut from),
             console: ConsoleSettings::read(&mut from),
             log: LogSettings::read(&mut from, sources.may_colour()),
             traces: TracesSettings::read(&mut from),

@@ -12,7 +12,7 @@ use super::sources::{Environment, Variable};
 use super::{keys, origin};
 
 /// The well-known variables, and the keys that they set. An empty one counts as not set.
-const WELL_KNOWN: [(&str, &str); 14] = [
+const WELL_KNOWN: [(&str, &str); 15] = [
     ("TELEGRAM_BOT_TOKEN", "telegram.bot_token"),
     ("TELEGRAM_API_URL", "telegram.api_url"),
     ("TELEGRAM_PROXY", "telegram.proxy"),
@@ -21,6 +21,7 @@ const WELL_KNOWN: [(&str, &str); 14] = [
     ("PUBLIC_URL", "webhook.public_url"),
     ("WEBHOOK_SECRET", "webhook.secret_token"),
     ("DATABASE_URL", "inbox.url"),
+    ("FORWARD_URL", "forward.url"),
     ("ADMIN_TOKEN", "console.token"),
     ("LOG_FORMAT", "log.format"),
     ("RUST_LOG", "log.filter"),

@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value, json};
 use url::ParseError;
 
-use super::call::Call;
+use super::call::{Call, RawBody};
 use super::client::{self, Deadlines};
 use super::counts::Counts;
 use super::error::ApiError;
@@ -41,6 +41,20 @@ impl Inner {
     /// Removes the token from an error. Every error leaves this module through here.
     fn without_token<T>(&self, result: Result<T, ApiError>) -> Result<T, ApiError> {
         result.map_err(|error| error.map_text(|text| self.token.sanitized(text)))
+    }
+}
+
+/// What a call sends.
+enum Params<'a, T> {
+    /// Parameters, as JSON.
+    Json(&'a T),
+    /// A body that is passed on.
+    Raw(&'a RawBody),
+}
+
+impl<'a> Params<'a, Map<String, Value>> {
+    fn of(call: &'a Call) -> Self {
+        call.body.as_ref().map_or(Self::Json(&call.params), Self::Raw)
     }
 }
 
@@ -87,7 +101,7 @@ impl BotApi {
     /// See [`ApiError`]: each variant says what happens next.
     pub async fn call(&self, call: &Call) -> Result<Value, ApiError> {
         forbidden::check(&call.method)?;
-        Ok(self.ask(&call.method, &call.params).await?.result.unwrap_or_default())
+        Ok(self.ask(&call.method, Params::of(call)).await?.result.unwrap_or_default())
     }
 
     /// Makes one call and skips the `result` of the response.
@@ -97,7 +111,7 @@ impl BotApi {
     /// See [`ApiError`]: each variant says what happens next.
     pub async fn perform(&self, call: &Call) -> Result<(), ApiError> {
         forbidden::check(&call.method)?;
-        self.ask::<IgnoredAny>(&call.method, &call.params).await.map(drop)
+        self.ask::<IgnoredAny>(&call.method, Params::of(call)).await.map(drop)
     }
 
     /// Calls `getMe`. Success means that the token is valid.
@@ -153,16 +167,20 @@ impl BotApi {
 
     /// Makes a call of which only Telegram's remark matters.
     async fn remark(&self, method: &str, params: &Value) -> Result<String, ApiError> {
-        let success: Success<IgnoredAny> = self.ask(method, params).await?;
+        let success: Success<IgnoredAny> = self.ask(method, Params::Json(params)).await?;
         Ok(success.description.map(|text| self.0.token.sanitized(&text)).unwrap_or_default())
     }
 
     async fn value<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<T, ApiError> {
-        let success = self.ask(method, params).await?;
+        let success = self.ask(method, Params::Json(params)).await?;
         success.result.ok_or_else(|| ApiError::Unreadable { reason: "an answer without a result".to_owned() })
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<Success<T>, ApiError> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: Params<'_, impl Serialize>,
+    ) -> Result<Success<T>, ApiError> {
         let began = self.0.clock.steady();
         let result = self.exchange(method, params).await;
         self.0.counts.note(method, &result, elapsed(began, self.0.clock.steady()));
@@ -172,9 +190,9 @@ impl BotApi {
     async fn exchange<T: DeserializeOwned>(
         &self,
         method: &str,
-        params: &impl Serialize,
+        params: Params<'_, impl Serialize>,
     ) -> Result<Success<T>, ApiError> {
-        let request = self.request(method, params)?;
+        let request = self.request(method, &params)?;
         let unanswered =
             |error| ApiError::without_answer(error, self.0.deadlines).through_proxy(self.0.proxy.as_deref());
         let response = self.0.client.execute(request).await.map_err(unanswered)?;
@@ -187,7 +205,7 @@ impl BotApi {
         }
     }
 
-    fn request(&self, method: &str, params: &impl Serialize) -> Result<Request, ApiError> {
+    fn request(&self, method: &str, params: &Params<'_, impl Serialize>) -> Result<Request, ApiError> {
         // A handler can return any name, and it must not change the path of the URL.
         if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             let description = "Not Found: a method's name is made of letters and digits".to_owned();
@@ -199,12 +217,22 @@ impl BotApi {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push(method);
         }
-        let body = serde_json::to_vec(params).map_err(|error| ApiError::Unreachable {
-            reason: format!("the call cannot be written as JSON: {error}"),
-        })?;
+        let unwritable = |error: &dyn fmt::Display| ApiError::Unreachable {
+            reason: format!("the call cannot be written as a request: {error}"),
+        };
+        let (content_type, body) = match params {
+            Params::Json(params) => (
+                HeaderValue::from_static("application/json"),
+                Body::from(serde_json::to_vec(params).map_err(|error| unwritable(&error))?),
+            ),
+            Params::Raw(raw) => (
+                HeaderValue::from_str(&raw.content_type).map_err(|error| unwritable(&error))?,
+                Body::from(raw.bytes.clone()),
+            ),
+        };
         let mut request = Request::new(Method::POST, url);
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        *request.body_mut() = Some(Body::from(body));
+        request.headers_mut().insert(CONTENT_TYPE, content_type);
+        *request.body_mut() = Some(body);
         Ok(request)
     }
 

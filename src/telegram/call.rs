@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -14,6 +15,10 @@ pub struct Call {
     /// Its parameters.
     #[serde(default)]
     pub params: Map<String, Value>,
+    /// The body to send instead of `params`, byte for byte. `params` then holds only what this program reads of it: the
+    /// `chat_id`, for the rate limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) body: Option<RawBody>,
     /// What the call answers, such as `/start` or `fallback`. It is for the log, and is not sent to Telegram.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) origin: Option<Cow<'static, str>>,
@@ -23,6 +28,34 @@ pub struct Call {
     /// Why Telegram refused the call. It is not made again, and is stored until the other calls of its update are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) refused: Option<String>,
+}
+
+/// The body of a call as a bot of another framework wrote it: JSON, a form or multipart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawBody {
+    /// The value of `Content-Type`.
+    pub content_type: String,
+    /// The bytes, in base64 where the call is stored.
+    #[serde(with = "base64_bytes")]
+    pub bytes: Bytes,
+}
+
+/// Bytes as base64 in JSON.
+mod base64_bytes {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use bytes::Bytes;
+    use serde::de::{Deserializer, Error};
+    use serde::{Deserialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map(Bytes::from).map_err(D::Error::custom)
+    }
 }
 
 /// The names of the Bot API's methods are shorter than this.
@@ -37,7 +70,7 @@ impl Call {
     /// A call of `method` without parameters.
     #[must_use]
     pub fn new(method: impl Into<String>) -> Self {
-        Self { method: method.into(), params: Map::new(), origin: None, unknown_outcomes: 0, refused: None }
+        Self { method: method.into(), params: Map::new(), body: None, origin: None, unknown_outcomes: 0, refused: None }
     }
 
     /// Adds what the call answers. Log lines and dead-letter updates name it.
@@ -51,6 +84,13 @@ impl Call {
     #[must_use]
     pub fn origin(&self) -> &str {
         self.origin.as_deref().unwrap_or("handler")
+    }
+
+    /// Sends this body instead of the parameters.
+    #[must_use]
+    pub fn with_body(mut self, body: RawBody) -> Self {
+        self.body = Some(body);
+        self
     }
 
     /// Adds a parameter.

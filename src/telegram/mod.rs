@@ -26,7 +26,7 @@ mod webhook_url;
 
 pub use api::BotApi;
 pub use button_url::check_button_url;
-pub use call::Call;
+pub use call::{Call, RawBody};
 pub use circuit_breaker::Permit;
 pub(crate) use client::http_client;
 pub use command::{command_length, is_word_char};

@@ -131,6 +131,13 @@ impl Span {
         Self::start(&self.queue, ids, name.into(), SpanKind::Client, start)
     }
 
+    /// The W3C `traceparent` header with which another service continues this span.
+    #[must_use]
+    pub fn traceparent(&self) -> String {
+        let context = &self.data.span_context;
+        format!("00-{}-{}-01", context.trace_id(), context.span_id())
+    }
+
     /// Adds an attribute. It must not hold a secret, or what a person wrote.
     pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
         self.data.attributes.push(KeyValue::new(key, value));

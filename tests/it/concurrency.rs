@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use doorbell::clock::{Clock, SystemClock};
 use doorbell::dispatch::{self, Dispatch};
-use doorbell::handler::{Handler, HandlerError};
+use doorbell::handler::{Context, Handler, HandlerError};
 use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
@@ -94,8 +94,8 @@ struct WithoutSideEffects(HandlerFn);
 
 #[async_trait]
 impl Handler for WithoutSideEffects {
-    async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
-        self.0.handle(update).await
+    async fn handle(&self, update: &Update, context: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
+        self.0.handle(update, context).await
     }
 
     fn has_side_effects(&self) -> bool {

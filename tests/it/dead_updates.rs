@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use doorbell::handler::{Handler, HandlerError};
+use doorbell::handler::{Context, Handler, HandlerError};
 use doorbell::telegram::Call;
 use doorbell::update::Update;
 
@@ -17,7 +17,7 @@ struct Rejects(Arc<AtomicBool>);
 
 #[async_trait]
 impl Handler for Rejects {
-    async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
+    async fn handle(&self, update: &Update, _: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
         if self.0.load(Ordering::SeqCst) {
             return Ok(vec![Call::send_message(7, format!("handled {}", update.id))]);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use doorbell::clock::SystemClock;
 use doorbell::doctor::{Finding, Ring, Verdict, examine};
-use doorbell::handler::{Handler, HandlerError};
+use doorbell::handler::{Context, Handler, HandlerError};
 use doorbell::sandbox::{DeliveryOutcome, Fault, FaultKind, Sandbox, TOKEN};
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::Call;
@@ -76,7 +76,7 @@ struct Rejects;
 
 #[async_trait::async_trait]
 impl Handler for Rejects {
-    async fn handle(&self, _: &Update) -> Result<Vec<Call>, HandlerError> {
+    async fn handle(&self, _: &Update, _: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
         Err(HandlerError::Reject("not for me".into()))
     }
 }

@@ -19,6 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("telegram", &["update", "clock", "settings", "telemetry", "humanize"]),
     ("inbox", &["update", "clock", "fail_points", "lifecycle", "settings", "telegram", "telemetry"]),
     ("handler", &["update", "clock", "settings", "telegram"]),
+    ("handler/forward", &["update", "clock", "lifecycle", "settings", "telegram", "telemetry"]),
     ("webhook", &["update", "clock", "settings", "http", "inbox", "telegram", "telemetry"]),
     (
         "dispatch",
@@ -36,6 +37,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry", "humanize"]),
+    // The Bot API for the bot behind the service. It reads the target of the forward, and waits as the telegram client does.
+    ("gateway", &["clock", "handler", "http", "inbox", "lifecycle", "settings", "telegram", "telemetry"]),
+    ("process", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     // What all routes share. The folders that report on other modules have lines of their own.
     ("http", &["clock", "lifecycle", "telegram", "telemetry"]),
     ("http/health", &["clock", "inbox", "lifecycle", "registrar", "webhook", "humanize"]),
@@ -122,8 +126,9 @@ const READ_SECRETS: &[(&str, usize)] = &[
     ("settings/proxy.rs", 3),
     ("settings/reader.rs", 3),
     ("settings/sections/console.rs", 2),
+    ("settings/sections/forward.rs", 1),
+    ("settings/sections/headers.rs", 1),
     ("settings/sections/inbox.rs", 2),
-    ("settings/sections/traces.rs", 1),
     ("settings/sources.rs", 1),
     ("settings/toml_file.rs", 1),
     ("settings/variables.rs", 5),

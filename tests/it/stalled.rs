@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use doorbell::clock::{Clock, ManualClock};
 use doorbell::dispatch::{self, Dispatch};
-use doorbell::handler::{Handler, HandlerError};
+use doorbell::handler::{Context, Handler, HandlerError};
 use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
@@ -101,7 +101,7 @@ struct Slow {
 
 #[async_trait::async_trait]
 impl Handler for Slow {
-    async fn handle(&self, _: &Update) -> Result<Vec<Call>, HandlerError> {
+    async fn handle(&self, _: &Update, _: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
         self.begun.add_permits(1);
         self.may_go_on.acquire().await.unwrap().forget();
         Ok(vec![Call::send_message(7, "once".to_owned())])

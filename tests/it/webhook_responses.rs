@@ -4,7 +4,7 @@
 use std::future::pending;
 
 use async_trait::async_trait;
-use doorbell::handler::{Handler, HandlerError};
+use doorbell::handler::{Context, Handler, HandlerError};
 use doorbell::telegram::Call;
 use doorbell::update::Update;
 use serde_json::Value;
@@ -159,7 +159,7 @@ struct Hangs;
 
 #[async_trait]
 impl Handler for Hangs {
-    async fn handle(&self, _: &Update) -> Result<Vec<Call>, HandlerError> {
+    async fn handle(&self, _: &Update, _: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
         pending().await
     }
 }

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use minijinja::value::Value as TemplateValue;
 
-use super::contract::{Handler, HandlerError};
+use super::contract::{Context, Handler, HandlerError};
 use crate::settings::{ButtonSettings, CommandSettings, ReplySettings};
 use crate::telegram::{Call, Identity};
 use crate::update::Update;
@@ -111,6 +111,19 @@ impl Commands {
         Some(Call::set_my_commands(described.map(|(name, description)| (name.as_str(), description.as_str()))))
     }
 
+    /// The calls for an update.
+    ///
+    /// # Errors
+    ///
+    /// [`HandlerError::Reject`] when the reply cannot be rendered.
+    pub fn answer(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
+        match update.kind.name() {
+            "message" => self.answer_message(update),
+            "callback_query" => Ok(self.answer_press(update)),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// The calls for an update with a message.
     fn answer_message(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
         if self.fallback.is_none() && !command::may_be_in(&update.body) {
@@ -177,12 +190,8 @@ impl Commands {
 
 #[async_trait]
 impl Handler for Commands {
-    async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
-        match update.kind.name() {
-            "message" => self.answer_message(update),
-            "callback_query" => Ok(self.answer_press(update)),
-            _ => Ok(Vec::new()),
-        }
+    async fn handle(&self, update: &Update, _: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
+        self.answer(update)
     }
 
     fn has_side_effects(&self) -> bool {

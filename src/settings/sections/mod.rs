@@ -2,9 +2,13 @@
 
 pub(super) mod console;
 pub(super) mod dispatch;
+pub(super) mod forward;
+pub(super) mod gateway;
+mod headers;
 pub(super) mod inbox;
 pub(super) mod log;
 pub(super) mod outbound;
+pub(super) mod process;
 pub(super) mod replies;
 pub(super) mod server;
 pub(super) mod telegram;

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use doorbell::handler::{Handler, HandlerError};
+use doorbell::handler::{Context, Handler, HandlerError};
 use doorbell::telegram::Call;
 use doorbell::update::Update;
 use futures_util::future::BoxFuture;
@@ -19,7 +19,7 @@ where
 
 #[async_trait]
 impl Handler for HandlerFn {
-    async fn handle(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
+    async fn handle(&self, update: &Update, _: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
         (self.0)(update.clone()).await
     }
 }

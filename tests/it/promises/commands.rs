@@ -1,11 +1,10 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use doorbell::handler::{Commands, Handler, HandlerError};
+use doorbell::handler::{Commands, HandlerError};
 use doorbell::settings::{ButtonSettings, CommandSettings, ReplySettings};
 use doorbell::telegram::{Call, Identity};
 use doorbell::update::Update;
-use futures_util::FutureExt;
 use jiff::Timestamp;
 
 /// Commands whose templates contain exactly the markup that is counted here.
@@ -56,7 +55,7 @@ fn answer(commands: &Commands, update: &Update) -> Vec<Call> {
         let of_press = if is_press { update.get_mut("callback_query")? } else { &mut update };
         Some(of_press.get_mut("message")?.take())
     });
-    let mut calls = match commands.handle(update).now_or_never().expect("it waits for nothing") {
+    let mut calls = match commands.answer(update) {
         Ok(calls) => calls,
         Err(HandlerError::Reject(reason)) => {
             let text = message.as_ref().and_then(|message| message["text"].as_str()).unwrap_or_default();

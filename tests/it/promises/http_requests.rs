@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::response::Response;
 use doorbell::app::{App, Dependencies};
-use doorbell::handler::{Handler, HandlerError};
+use doorbell::handler::{Context, Handler, HandlerError};
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::Call;
 use doorbell::update::Update;
@@ -22,7 +22,7 @@ struct IgnoreUpdates;
 
 #[async_trait]
 impl Handler for IgnoreUpdates {
-    async fn handle(&self, _: &Update) -> Result<Vec<Call>, HandlerError> {
+    async fn handle(&self, _: &Update, _: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
         Ok(Vec::new())
     }
 }
