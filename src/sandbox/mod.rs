@@ -11,11 +11,13 @@
 //! and keeps the address. It has no flood limits of its own. It keeps the latest [`HISTORY_LIMIT`] messages,
 //! calls and delivery attempts, in memory only.
 
+mod actions;
 mod api_response;
 mod ascii_json;
 mod bot;
 mod bot_api;
 mod control_api;
+mod control_help;
 mod handle;
 mod listener;
 mod methods;
