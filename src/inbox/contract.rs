@@ -57,15 +57,13 @@ pub trait Inbox: Send + Sync {
     /// Erases the selected dead-letter updates permanently and returns their ids. The ids stay known.
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError>;
 
-    /// Stores the target of the bot behind the gateway, durably: a short JSON text that the store does not read.
-    async fn save_target(&self, _target: &str) -> Result<(), InboxError> {
-        Ok(())
-    }
+    /// Stores the target of the bot behind the gateway, durably, in place of the one before: a short JSON text that the
+    /// store does not read.
+    async fn save_target(&self, target: &str) -> Result<(), InboxError>;
 
-    /// The target that was stored last, also by an earlier process or another instance. `None` if there is none.
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
-        Ok(None)
-    }
+    /// The target that was stored last, also by an earlier process or another instance. `None` if there is none. The
+    /// memory store has only that of its own process.
+    async fn load_target(&self) -> Result<Option<String>, InboxError>;
 
     /// Puts updates whose leases have ended back to waiting. Forgets, in bounded steps, the ids of updates that ended
     /// more than `keep_done` ago.

@@ -74,6 +74,14 @@ impl Inbox for Behaviour {
         Ok(Vec::new())
     }
 
+    async fn save_target(&self, _: &str) -> Result<(), InboxError> {
+        Ok(())
+    }
+
+    async fn load_target(&self) -> Result<Option<String>, InboxError> {
+        Ok(None)
+    }
+
     async fn sweep(&self) -> Result<(), InboxError> {
         Ok(())
     }

@@ -184,6 +184,30 @@ async fn a_newer_database_is_used_only_if_it_allows_this_version() {
 }
 
 #[tokio::test]
+async fn a_target_that_one_instance_saves_is_read_by_the_others() {
+    let Some(database) = Database::fresh().await else { return };
+    let [one, other] = [Instance::ready(&database).await, Instance::ready(&database).await];
+    for (from, to, target) in [(&one, &other, "{}"), (&other, &one, r#"{"is_paused":true}"#)] {
+        from.inbox.save_target(target).await.unwrap();
+        assert_eq!(to.inbox.load_target().await.unwrap().as_deref(), Some(target));
+    }
+    // Each saves its own at the same time: one of them stays, and it is whole.
+    let (saved, also) = tokio::join!(one.inbox.save_target("[1]"), other.inbox.save_target("[2]"));
+    assert!(saved.is_ok() && also.is_ok(), "{saved:?} {also:?}");
+    let kept = one.inbox.load_target().await.unwrap();
+    assert!(kept.as_deref().is_some_and(|kept| ["[1]", "[2]"].contains(&kept)), "{kept:?}");
+    assert_eq!(kept, other.inbox.load_target().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_database_of_this_version_can_be_used_by_programs_of_every_earlier_version() {
+    let Some(database) = Database::fresh().await else { return };
+    drop(Instance::ready(&database).await);
+    // A program of version 3 accepts a newer schema whose `oldest` is not greater than 3.
+    database.run("DO $$ BEGIN ASSERT (SELECT version > 3 AND oldest <= 3 FROM doorbell.schema_version); END $$").await;
+}
+
+#[tokio::test]
 async fn an_instance_waits_for_a_database_that_is_away() {
     let Some(server) = Server::start() else { return };
     let database = server.database().await;

@@ -208,6 +208,14 @@ impl Inbox for SweepsForEver {
         self.inbox.discard(which).await
     }
 
+    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
+        self.inbox.save_target(target).await
+    }
+
+    async fn load_target(&self) -> Result<Option<String>, InboxError> {
+        self.inbox.load_target().await
+    }
+
     async fn sweep(&self) -> Result<(), InboxError> {
         self.sweeping.add_permits(1);
         std::future::pending().await

@@ -87,7 +87,8 @@ async fn a_database_of_the_first_version_is_migrated_with_its_content() {
     let back = "ALTER TABLE doorbell.schema_version DROP COLUMN bot; ALTER TABLE doorbell.chats DROP COLUMN deaths;
                 ALTER TABLE doorbell.chats DROP COLUMN set_at; ALTER TABLE doorbell.updates DROP COLUMN accepted_at;
                 DROP FUNCTION doorbell.claim_2, doorbell.claim_3, doorbell.settle_2, doorbell.extend_2;
-                DROP FUNCTION doorbell.revive_2, doorbell.discard_2, doorbell.set_back_1; UPDATE doorbell.schema_version SET version = 1";
+                DROP FUNCTION doorbell.revive_2, doorbell.discard_2, doorbell.set_back_1; DROP TABLE doorbell.target;
+                UPDATE doorbell.schema_version SET version = 1";
     database.run(back).await;
     let new = inbox_of(1, &database, &shutdown).await;
     assert_eq!(new.accept(update(1, 1)).await.unwrap(), Accepted::Known);

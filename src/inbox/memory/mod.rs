@@ -35,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(25);
 pub(super) struct MemoryInbox {
     queue: ReadyQueue,
     contents: Mutex<Contents>,
+    /// The target of the bot. It ends with the process, and the bot sets it again.
+    target: Mutex<Option<String>>,
     settings: InboxSettings,
     clock: SharedClock,
     /// The soft stop: updates that are not yet claimed are left to Telegram then.
@@ -47,7 +49,8 @@ impl MemoryInbox {
         let Deps { clock, shutdown, counts } = deps;
         // The bodies are in `contents`, so the lanes cache none.
         let queue = ReadyQueue::new(Lanes::new(0), Arc::clone(&clock));
-        Self { queue, contents: Mutex::default(), settings: settings.clone(), clock, stopping: shutdown.soft, counts }
+        let (contents, target) = (Mutex::default(), Mutex::default());
+        Self { queue, contents, target, settings: settings.clone(), clock, stopping: shutdown.soft, counts }
     }
 
     /// Stores the update unless its id is known. The channel reports when the update has been handled; there is none if
@@ -190,6 +193,15 @@ impl Inbox for MemoryInbox {
             contents.end(*id, self.clock.steady());
         }
         Ok(discarded)
+    }
+
+    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
+        *self.target.lock() = Some(target.to_owned());
+        Ok(())
+    }
+
+    async fn load_target(&self) -> Result<Option<String>, InboxError> {
+        Ok(self.target.lock().clone())
     }
 
     async fn sweep(&self) -> Result<(), InboxError> {

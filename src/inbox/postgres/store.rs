@@ -17,7 +17,7 @@ use super::held_leases::HeldLeases;
 use super::schema::Access;
 use super::settle::Settler;
 use super::shared::Shared;
-use super::sql::{one_row, one_value, unreadable};
+use super::sql::{one_row, one_value, text, unreadable};
 use crate::inbox::contract::Inbox;
 use crate::inbox::delivery::{Accepted, Delivery, Lease};
 use crate::inbox::deps::Deps;
@@ -36,6 +36,10 @@ use crate::update::{Update, UpdateId};
 const SWEEP_STEP: i64 = 1_000;
 /// The steps of one sweep.
 const SWEEP_STEPS: usize = 40;
+
+/// The table has at most one row.
+const SAVE_TARGET: &str = "
+    INSERT INTO target (target) VALUES ($1) ON CONFLICT (is_only) DO UPDATE SET target = excluded.target";
 
 /// An inbox in a PostgreSQL database.
 pub(in crate::inbox) struct PostgresInbox {
@@ -186,6 +190,17 @@ impl Inbox for PostgresInbox {
         let discarded = dead_letters::discard(&self.background, which).await;
         self.count_dead().await?;
         discarded
+    }
+
+    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
+        self.database.wait_available().await?;
+        self.background.run(sqlx::query(SAVE_TARGET).bind(text(target))).await.map(drop)
+    }
+
+    async fn load_target(&self) -> Result<Option<String>, InboxError> {
+        self.database.wait_available().await?;
+        let rows = self.background.run(sqlx::query("SELECT target FROM target")).await?;
+        rows.first().map(|row| row.try_get(0)).transpose().map_err(unreadable)
     }
 
     /// Leases lapse without help. A sweep forgets updates that ended long ago, and corrects times that are too late

@@ -235,6 +235,15 @@ impl Inbox for SqliteInbox {
         self.run(move |store, _| store.discard(&which, now)).await
     }
 
+    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
+        let target = target.to_owned();
+        self.run(move |store, _| store.save_target(&target)).await
+    }
+
+    async fn load_target(&self) -> Result<Option<String>, InboxError> {
+        self.run(|store, _| store.load_target()).await
+    }
+
     async fn sweep(&self) -> Result<(), InboxError> {
         self.shared.counts.leases_lapsed.inc_by(self.shared.queue.release_lapsed());
         let before = earlier(self.clock.steady(), self.settings.keep_done);

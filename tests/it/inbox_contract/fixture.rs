@@ -162,10 +162,31 @@ impl Fixture {
         if !self.survives_a_restart() {
             return self.inbox();
         }
-        let bot = Some(BotId(self.bot));
-        let inbox = inbox::open_for_operator(&self.settings, bot, self.clock.shared()).expect("it exists");
+        let inbox = self.try_for_operator().expect("it exists");
         until("the operator's inbox to answer", async || inbox.survey().await.ok()).await;
         inbox
+    }
+
+    /// Opens the inbox as an operator's command does.
+    pub(super) fn try_for_operator(&self) -> Result<Arc<dyn Inbox>, InboxError> {
+        inbox::open_for_operator(&self.settings, Some(BotId(self.bot)), self.clock.shared())
+    }
+
+    /// Makes the closed inbox what version 3 of the schema left, which had no target. Whether the store is a file.
+    pub(super) async fn downgrade_to_version_3(&self) -> bool {
+        match &self.storage {
+            Storage::Memory => {}
+            Storage::File(folder) => {
+                let file = rusqlite::Connection::open(folder.path().join("inbox.db")).expect("it is a database");
+                let back = "ALTER TABLE service DROP COLUMN target; PRAGMA user_version = 3";
+                file.execute_batch(back).expect("it has this column");
+            }
+            Storage::Database(database) => {
+                let back = "DROP TABLE doorbell.target; UPDATE doorbell.schema_version SET version = 3";
+                database.run(back).await;
+            }
+        }
+        matches!(self.storage, Storage::File(_))
     }
 
     /// Sets the service's time of day, with no time passing. In a database, the times are changed to what a service with

@@ -8,6 +8,7 @@ mod leases;
 mod order;
 mod outcomes;
 mod storing;
+mod target;
 
 use fixture::{StoreKind, ids, run};
 
@@ -84,4 +85,11 @@ every_store! {
         a_lapsed_lease_counts_no_attempt
         an_attempt_is_settled_once
         an_update_in_work_here_is_not_claimed_here_again;
+    target:
+        a_saved_target_replaces_the_one_before
+        a_target_may_contain_any_text
+        a_target_is_read_by_another_process
+        a_target_survives_a_restart_except_in_memory
+        a_target_belongs_to_its_bot
+        an_inbox_of_the_version_before_targets_is_migrated;
 }

@@ -156,6 +156,16 @@ impl Store {
         transaction.commit()
     }
 
+    /// Stores the target of the bot. The write is durable when this returns.
+    pub(super) fn save_target(&self, target: &str) -> rusqlite::Result<()> {
+        self.connection.execute("UPDATE service SET target = ?1", [target]).map(drop)
+    }
+
+    /// The target that was stored last.
+    pub(super) fn load_target(&self) -> rusqlite::Result<Option<String>> {
+        self.connection.query_row("SELECT target FROM service", [], |row| row.get(0))
+    }
+
     /// Of the next `limit` known ids from `from` on, forgets those whose updates ended before `before`.
     pub(super) fn forget(&mut self, from: i64, before: Timestamp, limit: i64) -> rusqlite::Result<Step> {
         let found = "SELECT count(*), max(id) FROM (SELECT id FROM ended WHERE id >= ?1 ORDER BY id LIMIT ?2)";
