@@ -104,6 +104,7 @@ impl App {
                 clock: Arc::clone(&clock),
                 watch_interval: settings.webhook.watch_interval,
                 wrong_secrets: webhook_counts.unauthorized.subscribe(),
+                kinds: watch::Sender::default().subscribe(),
             },
         );
         let deps = dispatch::Deps {

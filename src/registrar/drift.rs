@@ -99,7 +99,8 @@ fn same_url(a: &str, b: &str) -> bool {
     a == b || matches!((Url::parse(a), Url::parse(b)), (Ok(a), Ok(b)) if a == b)
 }
 
-fn set(kinds: &[String]) -> BTreeSet<String> {
+/// Kinds are equal in any case and order.
+pub(super) fn set(kinds: &[String]) -> BTreeSet<String> {
     kinds.iter().map(|kind| kind.to_ascii_lowercase()).collect()
 }
 

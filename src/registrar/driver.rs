@@ -45,6 +45,9 @@ pub struct Deps {
     pub watch_interval: Duration,
     /// How many requests to our webhook had a wrong secret token. A burst of them causes an immediate check.
     pub wrong_secrets: watch::Receiver<u64>,
+    /// The kinds of updates that the bot behind the gateway asks for, now and whenever that changes. `None` means those
+    /// of the settings.
+    pub kinds: watch::Receiver<Option<Vec<String>>>,
 }
 
 impl Registrar {
@@ -99,18 +102,26 @@ impl Registrar {
         let mut state = State::new(wanted.clone(), self.deps.watch_interval, commands_due, &self.now());
         let mut observation = Observation::WaitOver;
         loop {
-            let (next, actions) = step(state, observation, self.now());
+            let now = self.now();
+            let known = now.kinds.clone();
+            let (next, actions) = step(state, observation, now);
             state = next;
             for (level, text) in &actions.log {
                 log(*level, text);
             }
             publish(&self.status, &state.status);
             publish(&self.health, &state.health);
-            observation = self.perform(actions.request, wanted).await?;
+            observation = self.perform(actions.request, &state.wanted, known.as_deref()).await?;
         }
     }
 
-    async fn perform(&self, request: Request, wanted: &WantedWebhook) -> Result<Observation, RefusedToken> {
+    /// Does what a step decided. `wanted` and `kinds` are what that step knew.
+    async fn perform(
+        &self,
+        request: Request,
+        wanted: &WantedWebhook,
+        kinds: Option<&[String]>,
+    ) -> Result<Observation, RefusedToken> {
         let api = &self.deps.api;
         Ok(match request {
             Request::Wait(wait) => {
@@ -118,7 +129,11 @@ impl Registrar {
                 Observation::WaitOver
             }
             Request::WaitForLook { at_most, wrong_secrets, earliest } => {
-                self.wait_for_look(at_most, wrong_secrets, earliest).await;
+                let mut asked = self.deps.kinds.clone();
+                tokio::select! {
+                    () = self.wait_for_look(at_most, wrong_secrets, earliest) => {}
+                    () = until(&mut asked, |asked| asked.as_deref() != kinds) => {}
+                }
                 Observation::WaitOver
             }
             Request::GetMe => Observation::Me(self.get_me().await),
@@ -145,11 +160,7 @@ impl Registrar {
 
     async fn wait_for_look(&self, at_most: Duration, wrong_secrets: u64, earliest: Timestamp) {
         let mut refusals = self.deps.wrong_secrets.clone();
-        let burst = async {
-            if refusals.wait_for(|count| *count >= wrong_secrets).await.is_err() {
-                future::pending::<()>().await;
-            }
-        };
+        let burst = until(&mut refusals, |count| *count >= wrong_secrets);
         let clock = &self.deps.clock;
         tokio::select! {
             () = clock.sleep(at_most) => {}
@@ -212,8 +223,15 @@ impl Registrar {
 
     fn now(&self) -> Now {
         let clock = &self.deps.clock;
-        let wrong_secrets = *self.deps.wrong_secrets.borrow();
-        Now { utc: clock.now(), steady: clock.steady(), jitter: rand::random(), wrong_secrets }
+        let (wrong_secrets, kinds) = (*self.deps.wrong_secrets.borrow(), self.deps.kinds.borrow().clone());
+        Now { utc: clock.now(), steady: clock.steady(), jitter: rand::random(), wrong_secrets, kinds }
+    }
+}
+
+/// Waits until a value meets a condition; for ever if it cannot change any more.
+async fn until<T>(value: &mut watch::Receiver<T>, condition: impl FnMut(&T) -> bool) {
+    if value.wait_for(condition).await.is_err() {
+        future::pending::<()>().await;
     }
 }
 

@@ -10,6 +10,7 @@ mod deliveries;
 mod drift;
 mod driver;
 mod explain;
+mod kinds;
 mod rate;
 mod register;
 mod registration;

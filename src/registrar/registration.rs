@@ -40,6 +40,7 @@ impl Turn {
 
     /// Begins an attempt, as soon as `setWebhook` may be called again.
     pub(super) fn begin_attempt(&mut self) -> Request {
+        self.adopt_kinds();
         let wait = self.state.rate.wait(self.now.steady);
         if !wait.is_zero() {
             Request::Wait(wait)
@@ -114,8 +115,8 @@ impl Turn {
     fn registered(&mut self, settled: WebhookInfo) -> Request {
         self.start_is_over();
         for drift in drift(&self.state.wanted, &settled) {
-            let sentence =
-                format!("Telegram changed a parameter of the webhook: {drift}. Check the [webhook] settings.");
+            let source = self.source_of_kinds();
+            let sentence = format!("Telegram changed a parameter of the webhook: {drift}. Check {source}.");
             self.log(Level::WARN, sentence);
         }
         self.state.health.record(&settled);

@@ -17,6 +17,7 @@ use crate::telegram::{ApiError, WebhookInfo};
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) wanted: WantedWebhook,
+    pub(super) kinds: Kinds,
     pub(super) watch_interval: Duration,
     /// Published after each step.
     pub(super) status: Status,
@@ -104,10 +105,25 @@ pub(super) struct Watch {
     pub(super) wrong_secrets_answered: u64,
     /// What was reported about failed checks.
     pub(super) failure: Option<Status>,
+    /// How much longer than the interval Telegram has asked to wait for the next check.
+    pub(super) throttle: Duration,
+}
+
+/// The kinds of updates that the bot behind the gateway asks for, as far as the registrar has acted on them.
+#[derive(Debug)]
+pub(super) struct Kinds {
+    /// The webhook that the settings ask for.
+    pub(super) settings: WantedWebhook,
+    /// What the bot asked for when that was last looked at. `None`: as in the settings.
+    pub(super) asked: Option<Vec<String>>,
+    /// Whether a change has been noticed, and further changes are awaited.
+    pub(super) settling: bool,
+    /// Whether the log says that the operator's list is used and not the bot's.
+    pub(super) overruled: bool,
 }
 
 /// The readings that belong to an observation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Now {
     /// The time of day, for comparisons with Telegram's dates.
     pub(super) utc: Timestamp,
@@ -117,6 +133,8 @@ pub(super) struct Now {
     pub(super) jitter: f64,
     /// How many requests with a wrong secret token there have been since the start.
     pub(super) wrong_secrets: u64,
+    /// The kinds of updates that the bot behind the gateway asks for. `None`: as in the settings.
+    pub(super) kinds: Option<Vec<String>>,
 }
 
 /// How the last request ended.
@@ -147,8 +165,9 @@ pub(super) struct Actions {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
     Wait(Duration),
-    /// Wait `at_most` this long, or until there have been `wrong_secrets` such requests, but then not before the
-    /// steady time `earliest`: strangers can cause a burst at will.
+    /// Wait `at_most` this long, or until the bot asks for other kinds of updates, or until there have been
+    /// `wrong_secrets` such requests, but then not before the steady time `earliest`: strangers can cause a burst at
+    /// will.
     WaitForLook {
         at_most: Duration,
         wrong_secrets: u64,
@@ -190,6 +209,7 @@ impl State {
             identified: false,
             named_at: now.steady,
             commands_due,
+            kinds: Kinds { settings: wanted.clone(), asked: None, settling: false, overruled: false },
             wanted,
         }
     }
@@ -198,7 +218,8 @@ impl State {
 impl Watch {
     pub(super) fn new(now: &Now) -> Self {
         let (last_look, wrong_secrets) = (now.steady, now.wrong_secrets);
-        Self { last_look, wrong_secrets, wrong_secrets_answered: wrong_secrets, failure: None }
+        let (failure, throttle) = (None, Duration::ZERO);
+        Self { last_look, wrong_secrets, wrong_secrets_answered: wrong_secrets, failure, throttle }
     }
 }
 
@@ -220,7 +241,7 @@ impl Turn {
     fn observe(&mut self, observation: Observation) -> Request {
         let watching = matches!(self.state.phase, Phase::Watching(_));
         match observation {
-            Observation::WaitOver if watching => self.look_due(),
+            Observation::WaitOver if watching => self.kinds_changed().unwrap_or_else(|| self.look_due()),
             Observation::WaitOver => self.begin_attempt(),
             Observation::Me(_) if watching => self.look(),
             Observation::Me(Ok(())) => {

@@ -1,5 +1,6 @@
 //! [`step`] against a simulated Telegram that has a webhook and fails as a test specifies.
 
+mod kinds;
 mod refusals;
 mod watch;
 
@@ -31,6 +32,7 @@ struct Scene {
     calls: Vec<&'static str>,
     drops: Vec<bool>,
     stopped: Option<RefusedToken>,
+    log: Vec<String>,
 }
 
 impl Scene {
@@ -47,7 +49,7 @@ impl Scene {
 
     fn prepare(wanted: WantedWebhook, faults: impl IntoIterator<Item = Fault>) -> Self {
         let start = Timestamp::UNIX_EPOCH;
-        let now = Now { utc: start, steady: start, jitter: 0.0, wrong_secrets: 0 };
+        let now = Now { utc: start, steady: start, jitter: 0.0, wrong_secrets: 0, kinds: None };
         Self {
             state: Some(State::new(wanted, Duration::from_mins(1), true, &now)),
             now,
@@ -58,6 +60,7 @@ impl Scene {
             calls: vec![],
             drops: vec![],
             stopped: None,
+            log: vec![],
         }
     }
 
@@ -65,7 +68,8 @@ impl Scene {
     fn run(&mut self) {
         let mut observation = Observation::WaitOver;
         loop {
-            let (state, actions) = step(self.state.take().unwrap(), observation, self.now);
+            let (state, actions) = step(self.state.take().unwrap(), observation, self.now.clone());
+            self.log.extend(actions.log.into_iter().map(|(_, text)| text));
             self.state = Some(state);
             observation = match actions.request {
                 Request::Wait(wait) => {
@@ -92,7 +96,8 @@ impl Scene {
                     self.drops.push(drop_pending_updates);
                     let answer = self.answer("setWebhook");
                     if answer.is_ok() {
-                        self.webhook = registered();
+                        let allowed_updates = self.state.as_ref().unwrap().wanted.allowed_updates.clone();
+                        self.webhook = WebhookInfo { allowed_updates: Some(allowed_updates), ..registered() };
                     }
                     Observation::Set(answer.map(|()| "Webhook was set".to_owned()))
                 }

@@ -14,6 +14,8 @@ pub struct WantedWebhook {
     pub secret_token: SecretString,
     /// The wanted kinds of updates; empty for Telegram's default.
     pub allowed_updates: Vec<String>,
+    /// Whether the operator has set them. Otherwise a bot behind the gateway may ask for others.
+    pub allowed_updates_are_set: bool,
     /// The most connections that Telegram opens at the same time, 1 to 100.
     pub max_connections: u32,
     /// Whether the first registration of a start discards the updates that wait at Telegram.
@@ -84,10 +86,21 @@ impl WantedWebhook {
             url: format!("{}{WEBHOOK_PATH}", public_url.trim_end_matches('/')),
             secret_token: token.effective_webhook_secret(settings),
             allowed_updates: settings.allowed_updates.clone(),
+            allowed_updates_are_set: settings.allowed_updates_are_set,
             max_connections: settings.max_connections,
             drop_pending_updates: settings.drop_pending_updates,
             takeover: TakeoverPolicy::of(settings.takeover, platform),
         })
+    }
+
+    /// The same webhook with the kinds of updates that the bot behind the gateway asks for, if it asks for any and the
+    /// operator has set none.
+    #[must_use]
+    pub fn with_kinds_of_bot(mut self, asked: Option<&[String]>) -> Self {
+        if let Some(asked) = asked.filter(|_| !self.allowed_updates_are_set) {
+            self.allowed_updates = asked.iter().map(|kind| kind.to_ascii_lowercase()).collect();
+        }
+        self
     }
 
     /// The host of the URL, with the port if it is not the default one.
@@ -151,6 +164,7 @@ impl WantedWebhook {
             url: url.to_owned(),
             secret_token: "Secret_1-".to_owned().into(),
             allowed_updates: vec![],
+            allowed_updates_are_set: false,
             max_connections: 40,
             drop_pending_updates: false,
             takeover: TakeoverPolicy::Any,

@@ -51,15 +51,11 @@ impl Turn {
     }
 
     pub(super) fn wait_for_look(&self) -> Request {
-        self.wait_for_look_after(Duration::ZERO)
-    }
-
-    fn wait_for_look_after(&self, throttle: Duration) -> Request {
         let (interval, watch) = (self.state.watch_interval, &self.state.watch);
         Request::WaitForLook {
-            at_most: throttle + interval,
+            at_most: elapsed(self.now.steady, later(watch.last_look, watch.throttle + interval)),
             wrong_secrets: watch.wrong_secrets + BURST,
-            earliest: later(watch.last_look, throttle + interval / FASTEST),
+            earliest: later(watch.last_look, watch.throttle + interval / FASTEST),
         }
     }
 
@@ -85,8 +81,8 @@ impl Turn {
         if self.state.watch.failure.replace(status.clone()).as_ref() != Some(&status) {
             self.report_failed_look(&error, status);
         }
-        let throttle = if let AttemptError::Throttled(wait) = error { wait } else { Duration::ZERO };
-        self.wait_for_look_after(throttle)
+        self.state.watch.throttle = if let AttemptError::Throttled(wait) = error { wait } else { Duration::ZERO };
+        self.wait_for_look()
     }
 
     fn report_failed_look(&mut self, error: &AttemptError, status: Status) {
@@ -103,7 +99,7 @@ impl Turn {
     /// Handles the result of a check.
     pub(super) fn looked(&mut self, seen: &WebhookInfo) -> Request {
         let watch = &mut self.state.watch;
-        (watch.last_look, watch.failure) = (self.now.steady, None);
+        (watch.last_look, watch.failure, watch.throttle) = (self.now.steady, None, Duration::ZERO);
         let burst = watch.wrong_secrets > watch.wrong_secrets_answered;
         watch.wrong_secrets_answered = watch.wrong_secrets;
         self.state.health.record(seen);

@@ -43,5 +43,5 @@ pub use sections::replies::{ButtonSettings, CommandSettings, ReplySettings};
 pub use sections::server::ServerSettings;
 pub use sections::telegram::TelegramSettings;
 pub use sections::traces::TracesSettings;
-pub use sections::webhook::{SourceMode, Takeover, WebhookSettings};
+pub use sections::webhook::{SourceMode, Takeover, WebhookSettings, unknown_kinds};
 pub use sources::{Environment, Sources};

@@ -58,6 +58,11 @@ impl Reader {
         find(self.merged.root(), path).1.unwrap_or(origin::DEFAULT).to_owned()
     }
 
+    /// Whether the value of a key is not that of the compiled-in defaults.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.origin(key) != origin::DEFAULT
+    }
+
     fn show(&mut self, key: &str, value: Shown) {
         self.entries.push(Entry { key: key.to_owned(), value, source: self.origin(key) });
     }

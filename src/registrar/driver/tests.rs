@@ -35,7 +35,9 @@ impl Telegram {
             "getMe" => json!({"id": 1, "username": "a_bot"}),
             "getWebhookInfo" => self.webhook.clone(),
             "setWebhook" => {
-                self.webhook = json!({"url": OURS, "max_connections": 40, "allowed_updates": ["message"]});
+                let wanted: Value = request.body_json().unwrap();
+                let kinds = &wanted["allowed_updates"];
+                self.webhook = json!({"url": OURS, "max_connections": 40, "allowed_updates": kinds});
                 json!(true)
             }
             _ => json!(true),
@@ -73,6 +75,7 @@ struct Scene {
     registrar: Registrar,
     soft: CancellationToken,
     _wrong_secrets: watch::Sender<u64>,
+    kinds: watch::Sender<Option<Vec<String>>>,
     _server: MockServer,
 }
 
@@ -87,7 +90,7 @@ impl Scene {
         let shared: SharedClock = Arc::new(clock.clone());
         let token = BotToken::new("1:a".to_owned().into());
         let api = BotApi::new(&TelegramSettings::at(&server.uri()), token, Arc::clone(&shared));
-        let wrong_secrets = watch::Sender::new(0);
+        let (wrong_secrets, kinds) = (watch::Sender::new(0), watch::Sender::new(None));
         let deps = Deps {
             api,
             announce: None,
@@ -95,10 +98,11 @@ impl Scene {
             clock: shared,
             watch_interval: Duration::from_mins(1),
             wrong_secrets: wrong_secrets.subscribe(),
+            kinds: kinds.subscribe(),
         };
         let registrar = Registrar::new(wanted, deps);
         let soft = CancellationToken::new();
-        Self { telegram, clock, registrar, soft, _wrong_secrets: wrong_secrets, _server: server }
+        Self { telegram, clock, registrar, soft, _wrong_secrets: wrong_secrets, kinds, _server: server }
     }
 
     /// Runs the registrar during a test, and stops it softly after the test.
@@ -199,4 +203,22 @@ async fn a_new_username_is_known_within_an_hour() {
         };
         scene.play(test).await;
     }
+}
+
+#[tokio::test]
+async fn kinds_that_the_bot_asks_for_end_the_wait_of_the_watch() {
+    let scene = Scene::new(Ok(wanted()), vec![]).await;
+    let test = async {
+        assert!(scene.wait(1).await.is_active());
+        assert_eq!(scene.telegram.lock().webhook["allowed_updates"], json!(["message"]));
+        // The registrar begins to wait for further changes, and then sets the webhook, which waits for Telegram's limit.
+        scene.advance(10);
+        scene.kinds.send_replace(Some(vec!["poll".to_owned()]));
+        scene.wait(2).await;
+        scene.advance(1);
+        assert!(scene.wait(3).await.is_active());
+        assert_eq!(scene.telegram.lock().webhook["allowed_updates"], json!(["poll"]));
+    };
+    scene.play(test).await;
+    assert_eq!(scene.asked().iter().filter(|method| *method == "setWebhook").count(), 2);
 }

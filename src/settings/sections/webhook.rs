@@ -30,6 +30,9 @@ pub struct WebhookSettings {
     pub previous_secret_token: Option<SecretString>,
     /// The types of updates to receive; empty means Telegram's default.
     pub allowed_updates: Vec<String>,
+    /// Whether the operator has set `allowed_updates`. Otherwise a bot behind the gateway chooses them.
+    #[schemars(skip)]
+    pub allowed_updates_are_set: bool,
     /// The most connections Telegram opens at once, 1 to 100.
     #[schemars(range(min = 1, max = 100))]
     pub max_connections: u32,
@@ -86,6 +89,7 @@ impl WebhookSettings {
             secret_token: from.token("webhook.secret_token", SECRET_TOKEN_FORM, secret_token),
             previous_secret_token: from.token("webhook.previous_secret_token", SECRET_TOKEN_FORM, secret_token),
             allowed_updates: from.value("webhook.allowed_updates", ALLOWED_UPDATES, kinds),
+            allowed_updates_are_set: from.is_set("webhook.allowed_updates"),
             max_connections: from.whole("webhook.max_connections", 1..=100),
             drop_pending_updates: from.flag("webhook.drop_pending_updates"),
             register: from.flag("webhook.register"),
@@ -151,6 +155,14 @@ fn kinds(value: &Value) -> Result<Vec<String>, Refusal> {
         Some(first) if !kinds.iter().any(|kind| is_known(kind)) => Err(unknown_kind(first)),
         Some(_) | None => Ok(kinds),
     }
+}
+
+/// Describes each name that is no known kind of update, with the nearest known one: such as `the unknown kind
+/// "mesage"; the nearest is "message"`.
+#[must_use]
+pub fn unknown_kinds(kinds: &[String]) -> Vec<String> {
+    let unknown = kinds.iter().filter(|kind| !is_known(kind)).map(|kind| unknown_kind(kind));
+    unknown.map(|Refusal { found, hint }| found.into_iter().chain(hint).collect::<Vec<_>>().join("; ")).collect()
 }
 
 fn is_known(kind: &str) -> bool {

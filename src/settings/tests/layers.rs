@@ -46,6 +46,14 @@ fn later_layers_win_and_each_value_has_its_source() {
 }
 
 #[test]
+fn an_operator_who_sets_the_kinds_of_updates_is_known_also_with_the_default_value() {
+    assert!(!load(&[]).webhook.allowed_updates_are_set);
+    for value in ["[]", "[\"message\"]"] {
+        assert!(load(&[("DOORBELL__WEBHOOK__ALLOWED_UPDATES", value)]).webhook.allowed_updates_are_set, "{value}");
+    }
+}
+
+#[test]
 fn any_key_can_be_set_in_the_environment() {
     let settings = load(&[
         ("DOORBELL__DISPATCH__BACKOFF__FIRST", "250ms"),
