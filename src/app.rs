@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{SharedClock, SystemClock};
 use crate::dispatch::{self, Dispatch};
 use crate::handler::Handler;
+use crate::handler::forward::Forward;
 use crate::http::health::ServiceState;
 use crate::http::listener::{self, Limits};
 use crate::http::metrics;
@@ -43,6 +44,7 @@ pub struct App {
     router: Router,
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
+    forward: Option<Arc<Forward>>,
     inbox: Arc<dyn Inbox>,
     clock: SharedClock,
     shutdown: Shutdown,
@@ -88,8 +90,13 @@ impl App {
         let Dependencies { handler, clock, shutdown, limits } = dependencies;
         let bot = Bot::from_settings(&mut settings)?;
         build::log_warnings(&settings);
-        let (handler, announcement) = build::handler(handler, &settings, &bot.identity)?;
         let (listener, addr) = build::bind(&settings)?;
+        let forward = match handler {
+            None => build::forward(&settings, bot.token.bot_id(), addr, &clock, &shutdown),
+            Some(_) => None,
+        };
+        let given = handler.or_else(|| forward.clone().map(|forward| -> Arc<dyn Handler> { forward }));
+        let (handler, announcement) = build::handler(given, &settings, &bot.identity)?;
         // The inbox comes after the port: if the port is taken, no file is left behind.
         let storage = Storage::open(&settings, bot.token.bot_id(), &clock, &shutdown)?;
         let traces = traces::open(&settings.traces, bot.token.bot_id(), Arc::clone(&clock), &shutdown);
@@ -117,8 +124,11 @@ impl App {
         };
         let dispatch = Dispatch::new(deps, settings.dispatch.clone());
         let connections = Arc::<listener::Counts>::default();
-        let registry =
+        let mut registry =
             metrics::registry(&webhook_counts, &storage.counts, dispatch.counts(), api.counts(), &connections);
+        if let Some(forward) = &forward {
+            forward.counts().register(&mut registry);
+        }
         // A preview without a token receives nothing.
         let receive = (!bot.is_absent()).then(|| webhook::Deps {
             inbox: Arc::clone(&storage.inbox),
@@ -155,6 +165,7 @@ impl App {
             router,
             dispatch,
             registrar,
+            forward,
             inbox,
             clock,
             shutdown,
@@ -183,6 +194,12 @@ impl App {
     #[must_use]
     pub fn inbox(&self) -> Arc<dyn Inbox> {
         Arc::clone(&self.inbox)
+    }
+
+    /// Your own bot behind the service, if there is one.
+    #[must_use]
+    pub fn forward(&self) -> Option<Arc<Forward>> {
+        self.forward.clone()
     }
 
     /// The dispatch.
@@ -235,7 +252,10 @@ impl App {
 
     /// Starts the supervised tasks. Each of them is a [`Task`].
     fn start_tasks(self) -> Tasks {
-        let Self { listener, router, limits, connections, clock, shutdown, without_bot, registrar, .. } = self;
+        let Self { listener, router, limits, connections, clock, shutdown, without_bot, registrar, forward, .. } = self;
+        if let Some(forward) = forward {
+            shutdown.supervise(Task::BotWatch, forward.watch());
+        }
         let deps = listener::Deps { limits, counts: connections, clock, shutdown: shutdown.clone() };
         let serve = listener::serve(listener, router, deps);
         let listener = shutdown.supervise(Task::Listener, serve);

@@ -98,6 +98,10 @@ impl Dispatch {
         let reason = error.to_string();
         match error {
             HandlerError::Retry(_) => self.retry(attempt, update.expires_at, reason),
+            // The capacity of the handler says when the update may be tried again.
+            HandlerError::Unavailable(_) if self.capacity.is_some() => {
+                Verdict::Postpone { at: self.clock.steady(), reason }
+            }
             HandlerError::Unavailable(_) => {
                 let at = schedule::when_away(update, self.clock.steady(), rand::random());
                 Verdict::Postpone { at: at.min(update.expires_at), reason }

@@ -23,12 +23,12 @@ impl Dispatch {
             };
             // The semaphore is never closed.
             let Ok(slot) = slot else { return };
-            tokio::select! {
+            let limit = tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
-                () = self.inbox.ready() => {}
-            }
-            if self.claim(slot).await.is_none() {
+                limit = self.ready() => limit,
+            };
+            if self.claim(slot, limit).await.is_none() {
                 tokio::select! {
                     () = self.shutdown.soft.cancelled() => return,
                     () = self.clock.sleep(AFTER_A_FAILURE) => {}
@@ -37,11 +37,12 @@ impl Dispatch {
         }
     }
 
-    /// Claims an update for `slot` and for every other free slot, and starts their attempts. Returns how many were
-    /// claimed, or `None` when the inbox failed.
-    async fn claim(self: &Arc<Self>, mut slots: OwnedSemaphorePermit) -> Option<usize> {
+    /// Claims an update for `slot` and for every other free slot, at most `limit`, and starts their attempts. Returns how
+    /// many were claimed, or `None` when the inbox failed.
+    async fn claim(self: &Arc<Self>, mut slots: OwnedSemaphorePermit, limit: usize) -> Option<usize> {
         let claim = Claim::begin(&self.running);
-        let free = u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX);
+        let free = self.slots.available_permits().min(limit.saturating_sub(1));
+        let free = u32::try_from(free).unwrap_or(u32::MAX);
         if let Ok(more) = Arc::clone(&self.slots).try_acquire_many_owned(free) {
             slots.merge(more);
         }
@@ -95,7 +96,8 @@ impl Dispatch {
             changed.as_mut().enable();
             let ended = self.running.state().ended;
             let Ok(slot) = self.slots.clone().acquire_owned().await else { return };
-            if self.claim(slot).await.is_none_or(|claimed| claimed > 0) {
+            let room = self.room();
+            if room > 0 && self.claim(slot, room).await.is_none_or(|claimed| claimed > 0) {
                 continue;
             }
             {

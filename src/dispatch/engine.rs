@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::counts::Counts;
 use super::lease_clock::{LeaseClock, Moment};
@@ -39,11 +39,13 @@ pub struct Deps {
 
 /// Claims ready updates, runs the handler, makes the calls and settles.
 ///
-/// The files of this module add its methods: `claim` starts attempts, `attempt` and `calls` make one, `settle` records
+/// The files of this module add its methods: `claim` starts attempts within the `capacity` of the handler, `attempt` and `calls` make one, `settle` records
 /// its outcome, and `maintenance` renews leases and sweeps the inbox.
 pub struct Dispatch {
     pub(super) inbox: Arc<dyn Inbox>,
     pub(super) handler: Arc<dyn Handler>,
+    /// How many updates the handler takes at the same time, if it says so.
+    pub(super) capacity: Option<watch::Receiver<usize>>,
     pub(super) api: RateLimitedApi,
     pub(super) settings: DispatchSettings,
     /// The wait after a failed attempt.
@@ -86,6 +88,7 @@ impl Dispatch {
             running: Arc::default(),
             counts: Arc::default(),
             inbox,
+            capacity: handler.capacity(),
             handler,
             api,
             settings,

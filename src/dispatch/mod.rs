@@ -3,6 +3,7 @@
 
 mod attempt;
 mod calls;
+mod capacity;
 mod claim;
 mod counts;
 mod engine;

@@ -63,8 +63,13 @@ impl Dispatch {
                     update.id = id, update.kind = kind, %chat, attempt, duration_ms = duration_ms(), %at, reason,
                     "update will be tried again"
                 );
-                // While Telegram is away, the circuit breaker logs one line for all updates.
-                let is_logged = matches!(verdict, Verdict::CallsLeft { .. }) && self.api.retry_at().is_some();
+                // While Telegram is away, the circuit breaker logs one line for all updates. So does a handler with a
+                // capacity while its bot is away.
+                let is_logged = if matches!(verdict, Verdict::Postpone { .. }) {
+                    self.capacity.is_some()
+                } else {
+                    matches!(verdict, Verdict::CallsLeft { .. }) && self.api.retry_at().is_some()
+                };
                 if !is_logged && let Some(times) = self.storms.again.event() {
                     tracing::warn!(
                         update.id = id, update.kind = kind, %chat, attempt, %at, reason, times,

@@ -35,6 +35,8 @@ tasks! {
     InboxSweep = "the inbox sweep",
     /// Registers the webhook and watches it.
     Registrar = "the registrar",
+    /// Watches whether the bot behind the service takes connections.
+    BotWatch = "the watch of your bot",
     /// Sends finished spans to the collector.
     TraceExport = "trace export",
     /// Waits for SIGTERM and SIGINT. It is a thread.

@@ -1,12 +1,16 @@
 //! The Bot API over HTTP: `/bot<token>/<method>`, with parameters in any form that Telegram accepts.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::Request;
+use axum::http::Method as Verb;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 
 use super::api_response::{ApiResponse, with_status};
 use super::bot::TOKEN;
@@ -14,6 +18,7 @@ use super::methods::updates::{self, GetUpdates};
 use super::methods::webhook::{self, PendingWebhook, SetWebhook};
 use super::methods::{self, Method};
 use super::params::Params;
+use super::percent;
 use super::records::ReceivedCall;
 use super::sender;
 use super::shared::Shared;
@@ -21,13 +26,19 @@ use super::state::faults::FaultKind;
 use super::state::polling::Conflict;
 use super::state::target::Target;
 
-/// The maximum size of a request body.
-const MAX_BODY: usize = 1 << 20;
+/// The maximum size of the parameters without files.
+const MAX_PARAMS: usize = 1 << 20;
+/// The maximum size of a multipart body, which may have files.
+const MAX_MULTIPART: usize = 50 << 20;
+const MAX_FILES: usize = 50;
 
 /// Answers one request. An error closes the connection without a response.
 pub(super) async fn answer(shared: &Arc<Shared>, request: Request) -> io::Result<Response> {
-    let path = request.uri().path().replace("%3A", ":");
-    let Some((token, method)) = path.strip_prefix("/bot").and_then(|path| path.split_once('/')) else {
+    let path = percent::decode(request.uri().path());
+    if let Some(path) = path.strip_prefix("/file") {
+        return Ok(download(shared, path));
+    }
+    let Some((token, method)) = token_and_rest(&path) else {
         return Ok(ApiResponse::error(404, "Not Found").into_response());
     };
     // Telegram's test environment has this prefix; the sandbox accepts it too.
@@ -35,14 +46,15 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request) -> io::Result
     if let Some(refusal) = check_token(token) {
         return Ok(refusal.into_response());
     }
-    let mut params = Params::default();
-    params.read_form(request.uri().query().unwrap_or_default().as_bytes());
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let content_type = content_type.to_owned();
-    let Ok(body) = axum::body::to_bytes(request.into_body(), MAX_BODY).await else {
-        return Ok(ApiResponse::error(413, "Request Entity Too Large: too many parameters").into_response());
+    if !matches!(*request.method(), Verb::GET | Verb::POST) {
+        return Ok(ApiResponse::error(501, "Unsupported method").into_response());
+    }
+    let params = match read_params(request).await {
+        Ok(params) => params,
+        Err(refusal) => return Ok(refusal.into_response()),
     };
-    params.read(&content_type, &body);
+    let named = params.text("method").filter(|_| method.is_empty()).map(Cow::into_owned);
+    let method = named.as_deref().unwrap_or(method);
 
     let (call, fault) = shared.change(|state, now| {
         let call = state.calls.push(ReceivedCall::new(now, method, &params, false));
@@ -58,6 +70,56 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request) -> io::Result
         }
     });
     Ok(response)
+}
+
+/// The token and what follows it in a path such as `/bot<token>/<method>`.
+fn token_and_rest(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix("/bot")?.split_once('/')
+}
+
+/// Reads the parameters: first those of the query, then those of the body, which a GET can have too.
+async fn read_params(request: Request) -> Result<Params, ApiResponse> {
+    let too_large = |what: &str| ApiResponse::error(413, format!("Request Entity Too Large: {what}"));
+    let mut params = Params::default();
+    params.read_form(request.uri().query().unwrap_or_default().as_bytes());
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = content_type.to_owned();
+    let is_multipart = content_type.to_ascii_lowercase().contains("multipart/form-data");
+    let (limit, what) =
+        if is_multipart { (MAX_MULTIPART, "file is too big") } else { (MAX_PARAMS, "too many parameters") };
+    let body = read_body(request.into_body(), limit).await.ok_or_else(|| too_large(what))?;
+    params.read(&content_type, &body);
+    match params.size() {
+        (files, _) if files > MAX_FILES => Err(too_large("too many files attached")),
+        (_, bytes) if bytes > MAX_PARAMS => Err(too_large("too many parameters")),
+        _ => Ok(params),
+    }
+}
+
+/// Reads a body, or returns none if it is larger than `limit` or cut. A body that is too large is read to its end,
+/// because most clients read no response before they have sent everything.
+async fn read_body(body: Body, limit: usize) -> Option<Vec<u8>> {
+    let mut chunks = body.into_data_stream();
+    let (mut read, mut fits) = (Vec::new(), true);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.ok()?;
+        fits &= read.len() + chunk.len() <= limit;
+        if fits {
+            read.extend_from_slice(&chunk);
+        }
+    }
+    fits.then_some(read)
+}
+
+/// Answers a request for a file, `/bot<token>/<path>`.
+fn download(shared: &Shared, path: &str) -> Response {
+    let not_found = || ApiResponse::error(404, "Not Found").into_response();
+    let Some((token, path)) = token_and_rest(path) else { return not_found() };
+    if let Some(refusal) = check_token(token) {
+        return refusal.into_response();
+    }
+    let content = shared.lock().files.at(path).map(|file| file.content.clone());
+    content.map_or_else(not_found, |content| with_status(200, "application/octet-stream", content))
 }
 
 /// Answers a call as the fault says.
@@ -97,13 +159,10 @@ async fn fail(shared: &Arc<Shared>, fault: FaultKind, method: &str, params: &Par
 }
 
 async fn execute(shared: &Arc<Shared>, method: &str, params: &Params) -> ApiResponse {
-    match methods::find(method) {
+    match methods::find(method).map(|row| row.method) {
         Some(Method::SetWebhook) => set_webhook(shared, params).await,
         Some(Method::GetUpdates) => get_updates(shared, params).await,
-        Some(
-            Method::Run(_) | Method::RunInfallible(_) | Method::SendMedia(_) | Method::Accept | Method::DeleteWebhook,
-        )
-        | None => shared.change(|state, now| methods::execute(state, now, method, params)),
+        _ => shared.change(|state, now| methods::execute(state, now, method, params)),
     }
 }
 

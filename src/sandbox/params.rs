@@ -3,12 +3,37 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bytes::Bytes;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::multipart;
+
+/// The value of a parameter whose part is a file.
+const A_FILE: &str = "(a file)";
+
 /// The parameters of a call. Of two with the same name, the first applies.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Params(pub(super) Map<String, Value>);
+pub(super) struct Params {
+    pub(super) values: Map<String, Value>,
+    files: Vec<UploadedFile>,
+}
+
+/// A file in a multipart body.
+#[derive(Clone, Debug)]
+pub(super) struct UploadedFile {
+    /// The name of its part.
+    pub(super) field: String,
+    /// The name that the client gave it. It may be empty.
+    pub(super) name: String,
+    pub(super) content: Bytes,
+}
+
+impl From<Map<String, Value>> for Params {
+    fn from(values: Map<String, Value>) -> Self {
+        Self { values, files: Vec::new() }
+    }
+}
 
 impl Params {
     /// Adds the parameters in a body of this content type. A body of another type adds none.
@@ -22,7 +47,9 @@ impl Params {
             (kind.contains("multipart/form-data"), content_type.split_once("boundary="))
         {
             let boundary = boundary.split(';').next().unwrap_or_default().trim().trim_matches('"');
-            self.read_multipart(&String::from_utf8_lossy(body), boundary);
+            for part in multipart::parts(body, boundary) {
+                self.add_part(part);
+            }
         }
     }
 
@@ -39,29 +66,49 @@ impl Params {
         Pairs(self).deserialize(&mut serde_json::Deserializer::from_str(&text)).ok();
     }
 
-    fn read_multipart(&mut self, body: &str, boundary: &str) {
-        for part in body.split(&format!("--{boundary}")) {
-            let Some((head, value)) = part.split_once("\r\n\r\n") else { continue };
-            let name = head.split_once("name=\"").and_then(|(_, rest)| rest.split_once('"'));
-            let Some((name, _)) = name else { continue };
-            let value = if head.contains("filename=") { "(a file)" } else { value.trim_end_matches("\r\n") };
-            self.add(name.to_owned(), Value::from(value));
+    fn add_part(&mut self, part: multipart::Part<'_>) {
+        let content = Bytes::copy_from_slice(part.content);
+        match part.file_name {
+            Some(name) => self.add_file(UploadedFile { field: part.name, name, content }),
+            None => self.add(part.name, Value::from(String::from_utf8_lossy(&content))),
         }
     }
 
+    /// Adds a file. Its parameter says only that it is one.
+    pub(super) fn add_file(&mut self, file: UploadedFile) {
+        self.add(file.field.clone(), Value::from(A_FILE));
+        self.files.push(file);
+    }
+
     fn add(&mut self, name: String, value: Value) {
-        self.0.entry(name).or_insert(value);
+        self.values.entry(name).or_insert(value);
     }
 
     /// The value as text. A JSON value that is not a string is returned as JSON.
     pub(super) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
-        match self.0.get(name)? {
+        match self.values.get(name)? {
             Value::Null => None,
             Value::String(text) => Some(Cow::Borrowed(text)),
             other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
                 Some(Cow::Owned(other.to_string()))
             }
         }
+    }
+
+    /// Other parameters with the same files.
+    pub(super) fn with_values(&self, values: Map<String, Value>) -> Self {
+        Self { values, files: self.files.clone() }
+    }
+
+    /// The uploaded file in the part of this name.
+    pub(super) fn file(&self, field: &str) -> Option<&UploadedFile> {
+        self.files.iter().find(|file| file.field == field)
+    }
+
+    /// The number of uploaded files and the bytes of all other parameters.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string().len(), str::len);
+        (self.files.len(), self.values.iter().map(|(name, value)| name.len() + text(value)).sum())
     }
 
     pub(super) fn integer(&self, name: &str) -> Option<i64> {
@@ -74,7 +121,7 @@ impl Params {
 
     /// The value as JSON: an object or array itself, or a string that contains JSON.
     pub(super) fn json(&self, name: &str) -> Option<Result<Value, serde_json::Error>> {
-        match self.0.get(name)? {
+        match self.values.get(name)? {
             Value::Null => None,
             Value::String(text) if text.is_empty() => None,
             Value::String(text) => Some(serde_json::from_str(text)),
@@ -118,7 +165,7 @@ mod tests {
     fn params(content_type: &str, body: &str) -> Value {
         let mut params = Params::default();
         params.read(content_type, body.as_bytes());
-        Value::Object(params.0)
+        Value::Object(params.values)
     }
 
     #[test]

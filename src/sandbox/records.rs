@@ -38,6 +38,9 @@ pub struct Message {
     /// The `reply_markup` of the message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buttons: Option<Value>,
+    /// Its fields in the Bot API in place of `text`, such as `photo` and `caption`; none if it is a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Value>,
     /// The texts that edits replaced, oldest first, at most the latest hundred.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub edits: Vec<Edit>,
@@ -70,7 +73,7 @@ pub struct ReceivedCall {
 
 impl ReceivedCall {
     pub(super) fn new(at: Timestamp, method: &str, params: &Params, in_webhook_answer: bool) -> Self {
-        let mut params = params.0.clone();
+        let mut params = params.values.clone();
         if let Some(secret) = params.get_mut("secret_token") {
             *secret = Value::from("(not shown)");
         }

@@ -77,5 +77,5 @@ fn record(state: &mut State, at: Timestamp, method: &str, params: &Params, code:
 }
 
 fn params(name: &str, value: impl Into<Value>) -> Params {
-    Params(Map::from_iter([(name.to_owned(), value.into())]))
+    Params::from(Map::from_iter([(name.to_owned(), value.into())]))
 }

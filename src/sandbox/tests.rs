@@ -58,15 +58,34 @@ impl TestSandbox {
 
     /// Sends one request on its own connection. Returns none if it is closed without a response.
     pub(super) async fn http(&self, verb: &str, path: &str, body: &str) -> Option<HttpResponse> {
+        self.typed(verb, path, "application/json", body.as_bytes()).await
+    }
+
+    /// The same with a content type.
+    pub(super) async fn typed(&self, verb: &str, path: &str, content_type: &str, body: &[u8]) -> Option<HttpResponse> {
+        let (head, body) = self.bytes(verb, path, content_type, body).await?;
+        let body = String::from_utf8(body).ok()?;
+        let body = serde_json::from_str(&body).unwrap_or_else(|_| Value::from(body));
+        Some(HttpResponse { code: head.split(' ').nth(1)?.parse().ok()?, head: head.to_ascii_lowercase(), body })
+    }
+
+    /// The same. Returns the head and the body as bytes.
+    pub(super) async fn bytes(
+        &self,
+        verb: &str,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Option<(String, Vec<u8>)> {
         let mut stream = TcpStream::connect(self.sandbox.addr()).await.unwrap();
         let length = body.len();
         let head = format!("{verb} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n");
-        stream.write_all(format!("{head}Content-Type: application/json\r\n\r\n{body}").as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        let body = serde_json::from_str(body).unwrap_or_else(|_| Value::from(body));
-        Some(HttpResponse { code: head.split(' ').nth(1)?.parse().ok()?, head: head.to_ascii_lowercase(), body })
+        let head = format!("{head}Content-Type: {content_type}\r\n\r\n");
+        stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.ok()?;
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+        Some((String::from_utf8(answer[..end].to_vec()).ok()?, answer[end + 4..].to_vec()))
     }
 
     /// Starts a receiver and sets it as the webhook.

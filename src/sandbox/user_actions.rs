@@ -4,12 +4,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::ascii_json;
 use super::handle::Sandbox;
+use super::methods::messages::to_json;
+use super::people::{UserJson, user};
 use super::records::{Message, NOT_RECEIVED};
 use super::state::State;
 use super::state::backlog::PendingUpdate;
 use super::state::conversations;
-use super::{ascii_json, bot};
 use crate::telegram::{command_length, is_word_char};
 use crate::update::UpdateId;
 
@@ -23,19 +25,6 @@ struct MessageJson<'a> {
     text: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     entities: Vec<Entity>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply_markup: Option<&'a Value>,
-}
-
-#[derive(Serialize)]
-struct UserJson<'a> {
-    id: i64,
-    is_bot: bool,
-    first_name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    username: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    language_code: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -43,7 +32,7 @@ struct QueryJson<'a> {
     id: &'a str,
     from: UserJson<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<MessageJson<'a>>,
+    message: Option<Value>,
     chat_instance: &'a str,
     data: &'a str,
 }
@@ -82,7 +71,6 @@ fn send_text(state: &mut State, now: Timestamp, chat_id: i64, first_name: &str, 
         date: now.as_second(),
         text,
         entities: commands(text),
-        reply_markup: None,
     };
     let decisive = serde_json::json!({"chat": {"id": chat_id}, "date": now.as_second()});
     let update_id = state.push_encoded(PendingUpdate::new(now, "message", &decisive, ascii_json::encode(&message)));
@@ -96,6 +84,7 @@ fn send_text(state: &mut State, now: Timestamp, chat_id: i64, first_name: &str, 
         message_id,
         update_id,
         buttons: None,
+        content: None,
         edits: Vec::new(),
     });
     update_id
@@ -110,38 +99,19 @@ fn press_button(
     data: &str,
 ) -> Option<UpdateId> {
     let message = state.conversations.message(chat_id, message_id).cloned();
-    let chat = state.conversations.chat_or_insert(chat_id, first_name).clone();
+    state.conversations.chat_or_insert(chat_id, first_name);
     let from = user(chat_id, first_name);
     let decisive = serde_json::json!({"from": {"id": from.id}, "message": {"chat": {"id": chat_id}}});
     let id = rand::random_range(1_u64 << 60..1 << 62).to_string();
     let query = QueryJson {
         id: &id,
         from,
-        message: message.as_ref().map(|message| MessageJson {
-            message_id,
-            from: bot_user(),
-            chat: &chat,
-            date: message.at.as_second(),
-            text: &message.text,
-            entities: Vec::new(),
-            reply_markup: message.buttons.as_ref(),
-        }),
+        message: message.map(|message| to_json(&state.conversations, &message)),
         chat_instance: "1",
         data,
     };
     state.callback_queries.add(&id, now);
     state.push_encoded(PendingUpdate::new(now, "callback_query", &decisive, ascii_json::encode(&query)))
-}
-
-/// The writer of a message. In a private chat the user's id is the chat's; in a group each first name is a user.
-fn user(chat: i64, first_name: &str) -> UserJson<'_> {
-    let hash = first_name.bytes().fold(7_i64, |hash, byte| (hash * 31 + i64::from(byte)) % 1_000_000_007);
-    let id = if chat > 0 { chat } else { 1_000_000_000 + hash };
-    UserJson { id, is_bot: false, first_name, username: None, language_code: Some("en") }
-}
-
-fn bot_user() -> UserJson<'static> {
-    UserJson { id: bot::id(), is_bot: true, first_name: bot::NAME, username: Some(bot::USERNAME), language_code: None }
 }
 
 /// The commands in a text as Telegram finds them: `/name` or `/name@bot`, not inside a word.

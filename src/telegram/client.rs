@@ -64,7 +64,7 @@ fn through(proxy: &Proxy) -> reqwest::Proxy {
 ///
 /// Mozilla's root certificates are part of the program. So an empty container image needs no bundle of certificates, and
 /// nothing is read from disk at the start.
-fn tls_config() -> ClientConfig {
+pub(crate) fn tls_config() -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring supports TLS 1.2 and 1.3")

@@ -28,7 +28,7 @@ pub use api::BotApi;
 pub use button_url::check_button_url;
 pub use call::{Call, RawBody};
 pub use circuit_breaker::Permit;
-pub(crate) use client::http_client;
+pub(crate) use client::{http_client, tls_config};
 pub use command::{command_length, is_word_char};
 pub use counts::{CallOutcome, Counts, MethodGroup};
 pub use error::ApiError;

@@ -31,6 +31,7 @@ fn home(task: Task) -> Home {
         Task::DatabaseConnection | Task::DatabaseWriter | Task::DatabaseListener | Task::LeaseRecovery => {
             Home::PostgreSql
         }
+        Task::BotWatch => Home::Forward,
         Task::SandboxListener | Task::SandboxSweep => Home::Sandbox,
     }
 }
@@ -39,6 +40,7 @@ fn home(task: Task) -> Home {
 enum Home {
     Sqlite,
     PostgreSql,
+    Forward,
     Sandbox,
 }
 
@@ -80,6 +82,7 @@ async fn serve(task: Task, inbox: &str, folder: &Path) {
         .env("PORT", port.to_string())
         .env("PUBLIC_URL", format!("http://127.0.0.1:{port}"))
         .env("DOORBELL__TRACES__ENDPOINT", "http://127.0.0.1:1")
+        .envs((home(task) == Home::Forward).then_some(("FORWARD_URL", "http://127.0.0.1:1")))
         .envs(echo_variables(&telegram.url(), inbox, &settings));
     ends_with_1_and_names(task, command, port, folder).await;
 }
@@ -90,7 +93,7 @@ fn read_log(log: &Path) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_task_of_the_service_that_panics_ends_it_with_1_and_is_named() {
-    for task in Task::ALL.iter().copied().filter(|task| home(*task) == Home::Sqlite) {
+    for task in Task::ALL.iter().copied().filter(|task| matches!(home(*task), Home::Sqlite | Home::Forward)) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         serve(task, &format!("sqlite:{}", folder.path().join("inbox.db").display()), folder.path()).await;
     }

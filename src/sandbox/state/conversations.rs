@@ -26,6 +26,8 @@ pub(crate) struct Conversations {
     positions: HashMap<i64, u64>,
     deleted: HashSet<i64>,
     last_message_id: i64,
+    /// The people who have blocked the bot.
+    pub(crate) blocked: HashSet<i64>,
 }
 
 impl Conversations {
@@ -50,6 +52,15 @@ impl Conversations {
     pub(crate) fn chat_or_insert(&mut self, id: i64, first_name: &str) -> &Value {
         self.make_room();
         self.chats.entry(id).or_insert_with(|| chat(id, first_name))
+    }
+
+    /// The id of the public channel with this name, without its `@`. It is added.
+    pub(crate) fn public_chat(&mut self, name: &str) -> i64 {
+        let hash =
+            name.bytes().fold(7_i64, |hash, byte| (hash * 31 + i64::from(byte.to_ascii_lowercase())) % 1_000_000_007);
+        let id = -1_001_000_000_000 - hash;
+        self.set_chat(id, json!({"id": id, "title": name, "username": name, "type": "channel"}));
+        id
     }
 
     fn make_room(&mut self) {

@@ -5,6 +5,7 @@ pub(crate) mod backlog;
 pub(crate) mod connection_ramp;
 pub(crate) mod conversations;
 pub(crate) mod faults;
+pub(crate) mod files;
 pub(crate) mod polling;
 pub(crate) mod queue;
 pub(crate) mod target;
@@ -24,6 +25,7 @@ use crate::update::UpdateId;
 use backlog::{Backlog, PendingUpdate};
 use conversations::{CallbackQueries, Conversations};
 use faults::Faults;
+use files::Files;
 use polling::Polling;
 use target::Target;
 use webhook::{SenderHandle, Webhook, WebhookRequest};
@@ -53,6 +55,9 @@ pub(crate) struct State {
     pub(crate) callback_queries: CallbackQueries,
     /// Bot commands by scope and language.
     pub(crate) commands: BTreeMap<String, Value>,
+    /// What the bot set about itself, such as its name.
+    pub(crate) profile: BTreeMap<&'static str, Value>,
+    pub(crate) files: Files,
     pub(crate) calls: History<ReceivedCall>,
     pub(crate) deliveries: History<DeliveryAttempt>,
 }

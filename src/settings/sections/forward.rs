@@ -37,7 +37,13 @@ impl ForwardSettings {
     /// The URL at which the bot listens.
     #[must_use]
     pub fn url(&self) -> Option<Url> {
-        self.url.as_ref().and_then(|url| Url::parse(url.expose_secret().trim()).ok())
+        Url::parse(self.written_url()?).ok()
+    }
+
+    /// The same URL as it is written. [`Url`] rewrites some paths, and a bot compares the path byte for byte.
+    #[must_use]
+    pub fn written_url(&self) -> Option<&str> {
+        self.url.as_ref().map(|url| url.expose_secret().trim())
     }
 
     /// The headers of each request. Their values are marked as sensitive, so that nothing prints them.

@@ -7,7 +7,7 @@ use crate::sandbox::state::State;
 
 fn call(state: &mut State, method: &str, params: Value) -> Value {
     let Value::Object(params) = params else { unreachable!() };
-    let response = execute(state, Timestamp::UNIX_EPOCH, method, &Params(params));
+    let response = execute(state, Timestamp::UNIX_EPOCH, method, &Params::from(params));
     serde_json::from_slice(&response.body).unwrap()
 }
 
@@ -65,8 +65,12 @@ fn copies_forwards_and_media_groups_write_messages() {
     let source = json!({"chat_id": 2, "from_chat_id": 1, "message_id": 1});
     assert_eq!(call(state, "copymessage", source.clone())["result"], json!({"message_id": 2}));
     assert_eq!(call(state, "forwardmessage", source)["result"]["text"], "a");
-    let album = json!({"chat_id": 2, "media": [{"type": "photo", "caption": "b"}, {"type": "video"}]});
-    assert_eq!(call(state, "sendmediagroup", album)["result"][1]["text"], "[video]");
+    let media = json!([{"type": "photo", "media": "a", "caption": "b"}, {"type": "video", "media": "c"}]);
+    let album = call(state, "sendmediagroup", json!({"chat_id": 2, "media": media}))["result"].clone();
+    assert_eq!((&album[0]["caption"], &album[1]["video"]["duration"]), (&json!("b"), &json!(1)));
+    assert_eq!(album[0]["media_group_id"], album[1]["media_group_id"]);
+    let texts: Vec<_> = state.conversations.messages().map(|message| message.text.as_str()).collect();
+    assert_eq!(texts[3..], ["[photo] b", "[video]"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn at(millis: i64) -> Timestamp {
 
 fn params(params: Value) -> Params {
     let Value::Object(params) = params else { unreachable!() };
-    Params(params)
+    Params::from(params)
 }
 
 /// One `setWebhook`; the description of its answer.

@@ -1,0 +1,352 @@
+//! Decides how many updates the bot gets at the same time. Pure: the time is an argument.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::destination::Destination;
+use super::status::BotStatus;
+use super::suspects::Suspects;
+use crate::clock::{Backoff, later};
+use crate::update::UpdateId;
+
+/// The time between two attempts to reach a bot that is away. With 1 s, its return is noticed within a second.
+const RETRY: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(1) };
+/// How often a bot that gets no updates is checked.
+const IDLE_CHECK: Duration = Duration::from_secs(10);
+/// How many updates are remembered to which the bot answered as one that is set up wrong.
+const MOST_REFUSED: usize = 1024;
+
+/// A moment: the time of day, for people, and the steady time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) now: Timestamp,
+    pub(super) steady: Timestamp,
+}
+
+/// What is known about the bot, and which updates are with it.
+pub(super) struct Availability {
+    phase: Phase,
+    status: BotStatus,
+    /// It changes with each change of the phase, the status or the destination.
+    revision: u64,
+    destination: Option<Arc<Destination>>,
+    /// The most updates at the same time while nothing is wrong.
+    full: usize,
+    /// How many updates are with the bot.
+    in_flight: usize,
+    /// How many of them, or of those that wait for their turn, are suspects. A suspect is with the bot alone.
+    suspects_here: usize,
+    suspects: Suspects,
+    /// Troubles since the bot last answered an update.
+    troubles: u32,
+    /// Whether the last trouble was an answer. Then a connection does not show that it is over.
+    trouble_was_answer: bool,
+    /// When the bot last answered or took a connection.
+    seen: Timestamp,
+    /// How many updates the bot has answered.
+    answers: u64,
+    /// The updates to which the bot answered as one that is set up wrong, with the number of answers at that time.
+    refused: HashMap<UpdateId, u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// There is no destination.
+    Off,
+    /// The bot takes no updates. The next attempt to reach it is at this time.
+    Away(Timestamp),
+    /// It takes connections, and has not answered an update since: it gets one at a time.
+    Returning,
+    /// It takes updates.
+    Available,
+}
+
+/// The right to give an update to the bot.
+pub(super) struct Ticket {
+    id: UpdateId,
+    is_suspect: bool,
+    pub(super) destination: Arc<Destination>,
+}
+
+/// Whether an update may go to the bot.
+pub(super) enum Entry {
+    /// It may. [`Availability::leave`] must follow.
+    Go(Ticket),
+    /// It is a suspect, and other updates are with the bot.
+    Wait,
+    /// Not now. It costs no attempt.
+    Refused(String),
+}
+
+/// How an update that was with the bot ended, as far as it says something about the bot.
+pub(super) enum Ended {
+    /// The bot answered it.
+    Answered,
+    /// The bot cut the connection.
+    Cut,
+    /// The bot takes no updates.
+    Trouble(Trouble),
+    /// Nothing is known: it took too long, or was interrupted.
+    Unknown,
+}
+
+/// Why the bot takes no updates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// It takes no connections.
+    Unreachable(String),
+    /// It answers that it is not available, and perhaps for how long.
+    Unavailable { reason: String, retry_after: Option<Duration> },
+    /// It asks to wait.
+    Throttled { reason: String, retry_after: Duration },
+    /// It is set up wrong.
+    Misconfigured(String),
+}
+
+impl Trouble {
+    /// What was seen.
+    pub(super) fn reason(&self) -> &str {
+        match self {
+            Self::Unreachable(reason)
+            | Self::Unavailable { reason, .. }
+            | Self::Throttled { reason, .. }
+            | Self::Misconfigured(reason) => reason,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after, .. } => Some(*retry_after),
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::Unreachable(_) | Self::Misconfigured(_) => None,
+        }
+    }
+}
+
+/// What caused a trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// The bot. The update loses no attempt.
+    Bot,
+    /// The update: the bot takes others and refuses this one again.
+    Update,
+}
+
+impl Availability {
+    pub(super) fn new(at: Moment) -> Self {
+        Self {
+            phase: Phase::Off,
+            status: not_reached(at.now),
+            revision: 0,
+            destination: None,
+            full: 1,
+            in_flight: 0,
+            suspects_here: 0,
+            suspects: Suspects::default(),
+            troubles: 0,
+            trouble_was_answer: false,
+            seen: at.steady,
+            answers: 0,
+            refused: HashMap::new(),
+        }
+    }
+
+    /// Whether the bot has not been tried since there is a destination.
+    pub(super) fn is_untried(&self) -> bool {
+        matches!(&self.status, BotStatus::Away { reason, .. } if reason == NOT_REACHED)
+    }
+
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub(super) fn status(&self) -> &BotStatus {
+        &self.status
+    }
+
+    pub(super) fn destination(&self) -> Option<&Arc<Destination>> {
+        self.destination.as_ref()
+    }
+
+    /// How many updates may be in progress.
+    pub(super) fn capacity(&self) -> usize {
+        match self.phase {
+            Phase::Off | Phase::Away(_) => 0,
+            Phase::Returning => 1,
+            Phase::Available if self.suspects_here > 0 => 1,
+            Phase::Available => self.full,
+        }
+    }
+
+    /// When the bot must be checked next. `None` while there is no destination.
+    pub(super) fn check_at(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Off => None,
+            Phase::Away(at) => Some(at),
+            Phase::Returning | Phase::Available => Some(later(self.seen, IDLE_CHECK)),
+        }
+    }
+
+    /// Replaces the destination, which is tried at once.
+    pub(super) fn redirect(&mut self, destination: Result<Destination, BotStatus>, full: usize, at: Moment) {
+        self.full = full.max(1);
+        (self.troubles, self.trouble_was_answer) = (0, false);
+        self.refused.clear();
+        match destination {
+            Ok(destination) => {
+                self.destination = Some(Arc::new(destination));
+                // A bot that takes updates keeps its status until it is checked, a moment later.
+                let status = if self.status.is_available() { BotStatus::Available } else { not_reached(at.now) };
+                self.change(Phase::Away(at.steady), status);
+            }
+            Err(status) => {
+                self.destination = None;
+                self.change(Phase::Off, status);
+            }
+        }
+    }
+
+    /// Whether an update may go to the bot now. `has_waited` says that [`Entry::Wait`] was the answer before.
+    pub(super) fn enter(&mut self, id: UpdateId, has_waited: bool, at: Moment) -> Entry {
+        let capacity = self.capacity();
+        let Some(destination) = self.destination.clone().filter(|_| capacity > 0) else {
+            return Entry::Refused("it takes no updates at the moment".to_owned());
+        };
+        let is_suspect = has_waited || self.suspects.contains(id, at.steady);
+        if is_suspect {
+            self.suspects_here += usize::from(!has_waited);
+            if self.in_flight > 0 {
+                return Entry::Wait;
+            }
+        } else if self.suspects_here > 0 || self.in_flight >= capacity {
+            return Entry::Refused("your bot gets one update at a time just now".to_owned());
+        }
+        self.in_flight += 1;
+        Entry::Go(Ticket { id, is_suspect, destination })
+    }
+
+    /// A suspect does not wait any longer.
+    pub(super) fn give_up_waiting(&mut self) {
+        self.suspects_here = self.suspects_here.saturating_sub(1);
+    }
+
+    /// An update is no longer with the bot.
+    pub(super) fn leave(&mut self, ticket: &Ticket, ended: Ended, at: Moment) -> Blame {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.suspects_here = self.suspects_here.saturating_sub(usize::from(ticket.is_suspect));
+        // An answer of an earlier destination says nothing about this one.
+        let is_current = self.destination.as_ref().is_some_and(|now| Arc::ptr_eq(now, &ticket.destination));
+        match ended {
+            Ended::Answered => {
+                self.suspects.clear(ticket.id);
+                if is_current {
+                    self.answered(at.steady);
+                }
+            }
+            Ended::Cut => {
+                self.suspects.add(ticket.id, at.steady);
+                if is_current {
+                    self.trouble(&Trouble::Unreachable(CUT.to_owned()), at);
+                }
+            }
+            Ended::Trouble(Trouble::Misconfigured(_)) if is_current && self.is_refused_alone(ticket.id) => {
+                self.answered(at.steady);
+                return Blame::Update;
+            }
+            Ended::Trouble(trouble) if is_current => self.trouble(&trouble, at),
+            Ended::Trouble(_) | Ended::Unknown => {}
+        }
+        Blame::Bot
+    }
+
+    /// Whether the bot has answered others since it refused this update before. Then the bot is set up right, and the
+    /// answer is about the update.
+    fn is_refused_alone(&mut self, id: UpdateId) -> bool {
+        if self.refused.len() >= MOST_REFUSED {
+            self.refused.clear();
+        }
+        let answers = self.answers;
+        *self.refused.entry(id).or_insert(answers) < answers
+    }
+
+    fn answered(&mut self, steady: Timestamp) {
+        self.seen = steady;
+        self.answers += 1;
+        (self.troubles, self.trouble_was_answer) = (0, false);
+        if self.phase == Phase::Returning {
+            self.change(Phase::Available, BotStatus::Available);
+        }
+    }
+
+    /// The bot of this destination was checked: it took a connection, or it did not.
+    pub(super) fn checked(&mut self, destination: &Arc<Destination>, taken: Result<(), String>, at: Moment) {
+        if self.destination.as_ref().is_none_or(|now| !Arc::ptr_eq(now, destination)) {
+            return;
+        }
+        match (taken, self.phase) {
+            (Ok(()), Phase::Away(due)) if due <= at.steady => {
+                self.seen = at.steady;
+                let status = if self.trouble_was_answer { self.status.clone() } else { BotStatus::Available };
+                self.change(Phase::Returning, status);
+            }
+            (Ok(()), _) => self.seen = at.steady,
+            (Err(_), Phase::Away(due)) if due > at.steady => {}
+            (Err(reason), _) => {
+                // A trouble that is known lasts.
+                if matches!(self.phase, Phase::Away(_)) {
+                    self.phase = Phase::Returning;
+                }
+                self.trouble(&Trouble::Unreachable(reason), at);
+            }
+        }
+    }
+
+    /// The bot takes no updates. Several updates can meet the same trouble at the same time: it counts once.
+    fn trouble(&mut self, trouble: &Trouble, at: Moment) {
+        let asked_for = trouble.retry_after().map(|wait| later(at.steady, wait));
+        let due = match self.phase {
+            Phase::Off => return,
+            Phase::Away(due) => asked_for.map_or(due, |asked_for| asked_for.max(due)),
+            Phase::Returning | Phase::Available => {
+                self.troubles = self.troubles.saturating_add(1);
+                // After the first cut, the bot may be running still: a check says so at once.
+                let is_first_cut = self.troubles == 1 && *trouble == Trouble::Unreachable(CUT.to_owned());
+                let wait = if is_first_cut { Duration::ZERO } else { RETRY.wait(self.troubles, 0.0) };
+                self.trouble_was_answer = !matches!(trouble, Trouble::Unreachable(_));
+                let due = later(at.steady, wait);
+                asked_for.map_or(due, |asked_for| asked_for.max(due))
+            }
+        };
+        let since = match &self.status {
+            BotStatus::Away { since, .. } => *since,
+            BotStatus::Available | BotStatus::NoTarget { .. } | BotStatus::Paused | BotStatus::Misconfigured { .. } => {
+                at.now
+            }
+        };
+        let status = match trouble {
+            Trouble::Misconfigured(sentence) => BotStatus::Misconfigured { sentence: sentence.clone() },
+            Trouble::Unreachable(reason) | Trouble::Unavailable { reason, .. } | Trouble::Throttled { reason, .. } => {
+                BotStatus::Away { since, reason: reason.clone() }
+            }
+        };
+        self.change(Phase::Away(due), status);
+    }
+
+    fn change(&mut self, phase: Phase, status: BotStatus) {
+        (self.phase, self.status) = (phase, status);
+        self.revision += 1;
+    }
+}
+
+/// What a cut connection says about the bot.
+const CUT: &str = "it closed the connection without an answer, as a process that ends does; the updates that were with it \
+                   are tried one at a time";
+
+const NOT_REACHED: &str = "it has not been reached yet";
+
+fn not_reached(now: Timestamp) -> BotStatus {
+    BotStatus::Away { since: now, reason: NOT_REACHED.to_owned() }
+}

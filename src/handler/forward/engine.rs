@@ -1,0 +1,367 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::HeaderMap;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use super::answer::{self, Answer};
+use super::availability::{Availability, Blame, Ended, Entry, Moment, Ticket, Trouble};
+use super::bot_url::BotUrl;
+use super::client::{Client, NoAnswer};
+use super::counts::{Counts, ForwardOutcome};
+use super::destination::Addresses;
+use super::request;
+use super::status::BotStatus;
+use super::target::Targets;
+use crate::clock::{SharedClock, elapsed};
+use crate::handler::{Context, Handler, HandlerError};
+use crate::lifecycle::Shutdown;
+use crate::settings::ForwardSettings;
+use crate::telegram::{BotId, Call};
+use crate::telemetry::Storm;
+use crate::update::{Update, UpdateId};
+
+/// What dispatch waits beyond the time limits of the forward, which end first.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// The dependencies of a [`Forward`], in addition to its settings.
+pub struct Deps {
+    /// The bot, for the header `Idempotency-Key`.
+    pub bot: BotId,
+    /// What the bot says with `setWebhook` at the gateway.
+    pub targets: Targets,
+    /// Where the bot listens, if this program has chosen its port. It comes before `forward.url`.
+    pub address: Option<SocketAddr>,
+    /// The public URL of this service. A request to it would come back.
+    pub public_url: Option<String>,
+    /// The ports on which this service listens. A request to them on this machine would come back.
+    pub own_ports: Vec<u16>,
+    /// The most updates at the same time, for a bot that does not say how many it wants: `dispatch.concurrency`.
+    pub concurrency: usize,
+    /// The time limit of one request. Telegram waits 60 s; with the memory inbox, Telegram waits for the bot, so it is 25 s.
+    pub time_limit: Duration,
+    /// The clock.
+    pub clock: SharedClock,
+    /// Ends the watch.
+    pub shutdown: Shutdown,
+}
+
+/// Forwards updates to your own bot.
+///
+/// [`Forward::watch`] must run beside it: without it, the bot stays away.
+pub struct Forward {
+    bot: BotId,
+    pub(super) targets: Targets,
+    addresses: Addresses,
+    headers: HeaderMap,
+    concurrency: usize,
+    time_limit: Duration,
+    pub(super) clock: SharedClock,
+    pub(super) shutdown: Shutdown,
+    client: Client,
+    state: Mutex<State>,
+    /// Notified when the availability has changed.
+    pub(super) changed: Notify,
+    /// Notified when an update is no longer with the bot, and when the availability has changed.
+    left: Notify,
+    capacity: watch::Sender<usize>,
+    status: watch::Sender<BotStatus>,
+    counts: Arc<Counts>,
+    storms: Storms,
+}
+
+/// Changes of the status that can follow each other quickly. They are logged in one line a minute.
+struct Storms {
+    away: Storm,
+    misconfigured: Storm,
+}
+
+struct State {
+    availability: Availability,
+    /// Until when the time away has been counted.
+    counted: Timestamp,
+    /// The last status in the log.
+    logged: Option<BotStatus>,
+    /// The last capacity that was published.
+    capacity: usize,
+}
+
+impl Forward {
+    /// Creates the forward.
+    #[must_use]
+    pub fn new(settings: &ForwardSettings, deps: Deps) -> Arc<Self> {
+        let Deps { bot, targets, address, public_url, own_ports, concurrency, time_limit, clock, shutdown } = deps;
+        let at = Moment { now: clock.now(), steady: clock.steady() };
+        let availability = Availability::new(at);
+        let storm = || Storm::new(Arc::clone(&clock));
+        let forward = Self {
+            bot,
+            targets,
+            addresses: Addresses {
+                own: address,
+                forward_url: settings.written_url().and_then(BotUrl::parse),
+                public_url: public_url.as_deref().and_then(BotUrl::parse),
+                own_ports,
+            },
+            headers: request::allowed(settings.headers()),
+            concurrency,
+            time_limit,
+            client: Client::new(),
+            capacity: watch::Sender::new(0),
+            status: watch::Sender::new(availability.status().clone()),
+            state: Mutex::new(State { availability, counted: at.steady, logged: None, capacity: 0 }),
+            changed: Notify::new(),
+            left: Notify::new(),
+            counts: Arc::default(),
+            storms: Storms { away: storm(), misconfigured: storm() },
+            clock,
+            shutdown,
+        };
+        forward.redirect();
+        Arc::new(forward)
+    }
+
+    /// Whether the bot takes updates, now and whenever that changes.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<BotStatus> {
+        self.status.subscribe()
+    }
+
+    /// What the forward counts.
+    #[must_use]
+    pub fn counts(&self) -> &Arc<Counts> {
+        &self.counts
+    }
+
+    /// Reads the target again and tries it at once.
+    pub(super) fn redirect(&self) {
+        let target = self.targets.current();
+        let destination = self.addresses.resolve(target.as_ref());
+        let wanted = target.and_then(|target| target.max_connections).and_then(|most| usize::try_from(most).ok());
+        let full = wanted.unwrap_or(self.concurrency);
+        self.update(|availability, at| availability.redirect(destination, full, at));
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment { now: self.clock.now(), steady: self.clock.steady() }
+    }
+
+    /// Changes the availability, publishes what follows from it and logs a new status.
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Availability, Moment) -> T) -> T {
+        let at = self.moment();
+        let mut state = self.state.lock();
+        let before = state.availability.revision();
+        let result = change(&mut state.availability, at);
+        let capacity = state.availability.capacity();
+        if state.capacity != capacity {
+            state.capacity = capacity;
+            self.capacity.send_replace(capacity);
+        }
+        if state.availability.revision() != before {
+            self.publish(&mut state, at);
+        }
+        result
+    }
+
+    /// Publishes a change of the availability.
+    fn publish(&self, state: &mut State, at: Moment) {
+        let status = state.availability.status();
+        if matches!(*self.status.borrow(), BotStatus::Away { .. } | BotStatus::Misconfigured { .. }) {
+            self.counts.away.inc_by(elapsed(state.counted, at.steady).as_secs_f64());
+        }
+        state.counted = at.steady;
+        self.status.send_if_modified(|current| {
+            let is_new = current != status;
+            if is_new {
+                current.clone_from(status);
+            }
+            is_new
+        });
+        if !state.availability.is_untried() && state.logged.as_ref().is_none_or(|logged| !is_same(logged, status)) {
+            let status = status.clone();
+            let address = state.availability.destination().map(|to| to.address());
+            if self.log(&status, address.as_deref()) {
+                state.logged = Some(status);
+            }
+        }
+        self.changed.notify_waiters();
+        self.left.notify_waiters();
+    }
+
+    /// Logs a new status. A bot that comes and goes has one line a minute. Returns whether there was a line.
+    fn log(&self, status: &BotStatus, address: Option<&str>) -> bool {
+        let sentence = status.sentence();
+        let times = match status {
+            BotStatus::Available | BotStatus::Paused | BotStatus::NoTarget { .. } => {
+                tracing::info!(address, "{sentence}");
+                return true;
+            }
+            BotStatus::Away { .. } => self.storms.away.event(),
+            BotStatus::Misconfigured { .. } => self.storms.misconfigured.event(),
+        };
+        if let Some(times) = times {
+            tracing::warn!(address, times, "{sentence}");
+        }
+        times.is_some()
+    }
+
+    /// Waits until this update may go to the bot. A suspect waits until no other update is there.
+    async fn admit(&self, id: UpdateId) -> Result<Visit<'_>, HandlerError> {
+        let mut waiting: Option<Waiting<'_>> = None;
+        let mut patience = None;
+        loop {
+            let left = self.left.notified();
+            tokio::pin!(left);
+            // Registered before the state is read, so that no change is missed.
+            left.as_mut().enable();
+            match self.update(|availability, at| availability.enter(id, waiting.is_some(), at)) {
+                Entry::Go(ticket) => {
+                    if let Some(waiting) = &mut waiting {
+                        waiting.has_ended = true;
+                    }
+                    return Ok(Visit { forward: self, ticket: Some(ticket) });
+                }
+                Entry::Wait => {
+                    waiting.get_or_insert(Waiting { forward: self, has_ended: false });
+                }
+                Entry::Refused(reason) => return Err(HandlerError::Unavailable(reason)),
+            }
+            tokio::select! {
+                () = left => {}
+                () = patience.get_or_insert_with(|| self.clock.sleep(self.time_limit)) => {
+                    return Err(HandlerError::Unavailable("it is tried alone, and other updates are with the bot".to_owned()));
+                }
+            }
+        }
+    }
+
+    async fn exchange(&self, visit: &Visit<'_>, update: &Update, context: &Context<'_>) -> Answer {
+        let Some(Ticket { destination: to, .. }) = &visit.ticket else { return Answer::Cut };
+        let request = request::request(to, self.bot, update, context, &self.headers);
+        let exchange = async {
+            match self.client.send(request).await {
+                Ok(response) => answer::read(response, to).await,
+                Err(NoAnswer::Unreachable(trouble)) => Answer::Trouble(trouble),
+                Err(NoAnswer::Cut) => Answer::Cut,
+            }
+        };
+        let began = self.clock.steady();
+        let answer = tokio::select! {
+            biased;
+            answer = exchange => answer,
+            () = self.clock.sleep(self.time_limit) => Answer::TimedOut,
+        };
+        self.counts.took.observe(elapsed(began, self.clock.steady()).as_secs_f64());
+        self.counts.requests.of(outcome(&answer)).inc();
+        answer
+    }
+}
+
+#[async_trait]
+impl Handler for Forward {
+    async fn handle(&self, update: &Update, context: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
+        let visit = self.admit(update.id).await?;
+        match self.exchange(&visit, update, context).await {
+            Answer::Taken(call) => {
+                visit.end(Ended::Answered);
+                Ok(call.map(|call| *call).into_iter().collect())
+            }
+            Answer::Failed(reason) => {
+                visit.end(Ended::Answered);
+                Err(HandlerError::Retry(reason))
+            }
+            Answer::Cut => {
+                visit.end(Ended::Cut);
+                Err(HandlerError::Retry("it closed the connection without an answer".to_owned()))
+            }
+            Answer::TimedOut => {
+                visit.end(Ended::Unknown);
+                Err(HandlerError::Retry(format!("it did not answer within {} s", self.time_limit.as_secs_f32())))
+            }
+            Answer::Trouble(trouble) => {
+                let reason = trouble.reason().to_owned();
+                Err(match visit.end(Ended::Trouble(trouble)) {
+                    Blame::Bot => HandlerError::Unavailable(reason),
+                    Blame::Update => HandlerError::Retry(reason),
+                })
+            }
+        }
+    }
+
+    fn capacity(&self) -> Option<watch::Receiver<usize>> {
+        Some(self.capacity.subscribe())
+    }
+
+    /// A request has a time limit of its own. A suspect may wait as long for its turn before.
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.time_limit * 2 + MARGIN)
+    }
+}
+
+/// An update that is with the bot. When it is dropped, also at a hard stop, the bot is free for another one.
+struct Visit<'a> {
+    forward: &'a Forward,
+    ticket: Option<Ticket>,
+}
+
+impl Visit<'_> {
+    fn end(mut self, ended: Ended) -> Blame {
+        self.leave(ended)
+    }
+
+    fn leave(&mut self, ended: Ended) -> Blame {
+        let Some(ticket) = self.ticket.take() else { return Blame::Bot };
+        let blame = self.forward.update(|availability, at| availability.leave(&ticket, ended, at));
+        self.forward.left.notify_waiters();
+        blame
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        self.leave(Ended::Unknown);
+    }
+}
+
+/// A suspect that waits for its turn. When it is dropped before that, it waits no longer.
+struct Waiting<'a> {
+    forward: &'a Forward,
+    has_ended: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.forward.update(|availability, _| availability.give_up_waiting());
+            self.forward.left.notify_waiters();
+        }
+    }
+}
+
+/// How the metrics name the end of an exchange.
+fn outcome(answer: &Answer) -> ForwardOutcome {
+    match answer {
+        Answer::Taken(None) => ForwardOutcome::Taken,
+        Answer::Taken(Some(_)) => ForwardOutcome::Call,
+        Answer::Failed(_) => ForwardOutcome::Failed,
+        Answer::Cut => ForwardOutcome::Cut,
+        Answer::TimedOut => ForwardOutcome::TimedOut,
+        Answer::Trouble(Trouble::Throttled { .. }) => ForwardOutcome::Throttled,
+        Answer::Trouble(Trouble::Unreachable(_) | Trouble::Unavailable { .. }) => ForwardOutcome::Away,
+        Answer::Trouble(Trouble::Misconfigured(_)) => ForwardOutcome::Misconfigured,
+    }
+}
+
+/// Whether two statuses are one for the log: the sentence of a bot that is away changes with each attempt.
+fn is_same(logged: &BotStatus, status: &BotStatus) -> bool {
+    match status {
+        BotStatus::Away { .. } => logged.name() == status.name(),
+        BotStatus::Available | BotStatus::NoTarget { .. } | BotStatus::Paused | BotStatus::Misconfigured { .. } => {
+            logged == status
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Builds the request for an update: what Telegram would send, and a few headers of this service.
+
+use bytes::Bytes;
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{HeaderMap, HeaderValue, Method, Request};
+use http_body_util::Full;
+
+use super::destination::Destination;
+use crate::handler::{Context, Trigger};
+use crate::telegram::{BotId, SECRET_HEADER};
+use crate::update::Update;
+
+/// Python frameworks compare the type byte by byte, without parameters.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const HTTPS: HeaderValue = HeaderValue::from_static("https");
+
+/// Headers that belong to the connection, which the operator's headers cannot change.
+const OF_THE_CONNECTION: [HeaderName; 7] =
+    [CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+
+/// The operator's headers that are sent.
+pub(super) fn allowed(mut headers: HeaderMap) -> HeaderMap {
+    for name in OF_THE_CONNECTION.into_iter().chain([HOST, CONTENT_TYPE]) {
+        headers.remove(name);
+    }
+    headers.remove(SECRET_HEADER);
+    headers
+}
+
+/// The request for one attempt at an update.
+pub(super) fn request(
+    to: &Destination,
+    bot: BotId,
+    update: &Update,
+    context: &Context<'_>,
+    operators: &HeaderMap,
+) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(update.body.clone()));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = to.uri.clone();
+    let headers = request.headers_mut();
+    headers.insert(HOST, to.host.clone());
+    for (name, value) in operators {
+        headers.append(name, value.clone());
+    }
+    if let Some(authorization) = &to.authorization {
+        headers.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
+    }
+    if let Some(secret) = &to.secret {
+        headers.insert(SECRET_HEADER, secret.clone());
+    }
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(update.body.len()));
+    headers.insert("x-forwarded-proto", HTTPS);
+    let trigger = match context.trigger {
+        Trigger::First => "first",
+        Trigger::Retry => "retry",
+        Trigger::Replay => "replay",
+    };
+    headers.insert("x-doorbell-attempt", HeaderValue::from(context.attempt));
+    headers.insert("x-doorbell-trigger", HeaderValue::from_static(trigger));
+    if let Ok(key) = HeaderValue::try_from(format!("{}-{}", bot.0, update.id.0)) {
+        headers.insert("idempotency-key", key);
+    }
+    if let Some(traceparent) = context.traceparent.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
+        headers.insert("traceparent", traceparent);
+    }
+    request
+}

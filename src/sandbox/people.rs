@@ -1,0 +1,31 @@
+//! Users as the Bot API shows them: people and the bot itself.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::bot;
+
+/// A user, with its fields in Telegram's order.
+#[derive(Serialize)]
+pub(super) struct UserJson<'a> {
+    pub(super) id: i64,
+    is_bot: bool,
+    first_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language_code: Option<&'a str>,
+}
+
+/// The person of this name in a chat. In a private chat the user's id is the chat's; in a group each first name
+/// is a user.
+pub(super) fn user(chat: i64, first_name: &str) -> UserJson<'_> {
+    let hash = first_name.bytes().fold(7_i64, |hash, byte| (hash * 31 + i64::from(byte)) % 1_000_000_007);
+    let id = if chat > 0 { chat } else { 1_000_000_000 + hash };
+    UserJson { id, is_bot: false, first_name, username: None, language_code: Some("en") }
+}
+
+/// The bot.
+pub(super) fn bot_user() -> Value {
+    json!({"id": bot::id(), "is_bot": true, "first_name": bot::NAME, "username": bot::USERNAME})
+}
