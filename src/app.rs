@@ -16,7 +16,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::dispatch::{self, Dispatch};
 use crate::handler::Handler;
 use crate::handler::forward::Forward;
-use crate::http::health::ServiceState;
+use crate::http::health::{BotHealth, ServiceState};
 use crate::http::listener::{self, Limits};
 use crate::http::metrics;
 use crate::inbox::{self, Inbox};
@@ -147,6 +147,7 @@ impl App {
             capacity: settings.inbox.capacity,
             registration: registrar.status(),
             webhook_health: registrar.health(),
+            bot: forward.as_ref().map(|forward| BotHealth { status: forward.status(), gateway: None }),
             webhook_counts,
             connections: Arc::clone(&connections),
             connections_limit: limits.connections,

@@ -11,6 +11,7 @@ mod harness;
 mod promises;
 
 mod answered;
+mod bot_seen;
 mod clocks;
 mod command_line;
 mod completions;

@@ -42,12 +42,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("process", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     // What all routes share. The folders that report on other modules have lines of their own.
     ("http", &["clock", "lifecycle", "telegram", "telemetry"]),
-    ("http/health", &["clock", "inbox", "lifecycle", "registrar", "webhook", "humanize"]),
+    ("http/health", &["clock", "handler", "inbox", "lifecycle", "registrar", "telemetry", "webhook", "humanize"]),
     ("http/metrics", &["clock", "dispatch", "inbox", "registrar", "telegram", "telemetry", "webhook"]),
     // Engines record spans through `telemetry`; only `traces` knows the collector. It takes its HTTP client from `telegram`.
     ("traces", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
-    ("doctor", &["clock", "settings", "http", "inbox", "telegram", "registrar", "humanize"]),
+    // From `handler` it takes what the forward knows of a bot's address and target.
+    ("doctor", &["clock", "settings", "handler", "http", "inbox", "telegram", "registrar", "humanize"]),
     (
         "app",
         &[

@@ -1,6 +1,7 @@
 //! Your own bot as a handler: it receives each update over HTTP, as Telegram would send it, and its answer decides what
 //! happens next. While it is away, updates wait in the inbox and lose no attempt.
 
+mod address;
 mod answer;
 mod availability;
 mod bot_url;
@@ -16,6 +17,7 @@ mod suspects;
 mod target;
 mod watch;
 
+pub use address::address_of;
 pub use counts::{Counts, ForwardOutcome};
 pub use engine::{Deps, Forward};
 pub use status::{BotStatus, BotStatusName};
