@@ -124,6 +124,12 @@ impl Forward {
         self.status.subscribe()
     }
 
+    /// What the bot says with `setWebhook`.
+    #[must_use]
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
     /// What the forward counts.
     #[must_use]
     pub fn counts(&self) -> &Arc<Counts> {

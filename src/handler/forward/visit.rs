@@ -28,7 +28,7 @@ impl Forward {
                     return Ok(Visit { forward: self, destination, ticket: Some(ticket) });
                 }
                 Entry::Wait => {
-                    waiting.get_or_insert(Waiting { forward: self, has_ended: false });
+                    waiting.get_or_insert_with(|| Waiting { forward: self, has_ended: false });
                 }
                 Entry::Refused(reason) => return Err(HandlerError::Unavailable(reason)),
             }
