@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{SharedClock, SystemClock};
 use crate::dispatch::{self, Dispatch};
 use crate::handler::Handler;
-use crate::handler::forward::Forward;
+use crate::handler::forward::{Forward, Targets};
 use crate::http::health::{BotHealth, ServiceState};
 use crate::http::listener::{self, Limits};
 use crate::http::metrics;
@@ -201,6 +201,12 @@ impl App {
     #[must_use]
     pub fn forward(&self) -> Option<Arc<Forward>> {
         self.forward.clone()
+    }
+
+    /// Where your own bot wants its updates.
+    #[must_use]
+    pub fn targets(&self) -> Option<Targets> {
+        self.forward.as_ref().map(|forward| forward.targets().clone())
     }
 
     /// The dispatch.

@@ -27,6 +27,7 @@ mod disk;
 mod doctor;
 mod documents;
 mod echo_example;
+mod forward;
 mod front_page;
 mod health;
 mod import_circles;

@@ -9,12 +9,15 @@ mod client;
 mod counts;
 mod destination;
 mod engine;
+mod handle;
 mod misconfigured;
 mod reply;
 mod request;
 mod status;
 mod suspects;
 mod target;
+mod trouble;
+mod visit;
 mod watch;
 
 pub use address::address_of;
