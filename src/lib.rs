@@ -6,6 +6,7 @@ pub mod clock;
 pub mod dispatch;
 pub mod doctor;
 pub mod fail_points;
+pub mod gateway;
 pub mod handler;
 pub mod http;
 pub mod humanize;

@@ -5,6 +5,7 @@ mod conversation;
 mod dead;
 mod doctor;
 mod error;
+mod gateway;
 mod print;
 mod ring;
 mod sandbox;
@@ -57,6 +58,9 @@ enum Command {
         after_help = "Examples:\n  doorbell webhook info\n  PUBLIC_URL=https://bot.example.org doorbell webhook set"
     )]
     Webhook(webhook::WebhookCommand),
+    /// Prints the stand-in token that your own bot holds at the gateway
+    #[command(subcommand, after_help = "Example: doorbell gateway token")]
+    Gateway(gateway::GatewayCommand),
     /// Shows updates that could not be handled; retries or discards them
     #[command(subcommand, after_help = "Examples:\n  doorbell dead list\n  doorbell dead retry --all")]
     Dead(dead::DeadCommand),
@@ -93,6 +97,7 @@ async fn execute(command: Command, sandbox_url: Option<&str>, sources: Sources) 
         Command::Ring(arguments) => ring::run(arguments, &sources).await,
         Command::Doctor(arguments) => doctor::run(arguments, &sources).await,
         Command::Webhook(command) => webhook::run(command, &sources).await,
+        Command::Gateway(command) => gateway::run(&command, &sources),
         Command::Dead(command) => dead::run(command, &sources).await,
         Command::Settings(arguments) => {
             settings::run(arguments, &sources, &mut io::stdout()).map(|()| ExitCode::SUCCESS)

@@ -27,6 +27,8 @@ macro_rules! tasks {
 tasks! {
     /// Accepts HTTP connections.
     Listener = "the listener",
+    /// Accepts HTTP connections of your own bot.
+    Gateway = "the gateway",
     /// Claims updates and starts attempts.
     Dispatch = "dispatch",
     /// Prolongs the leases of the updates that are being handled.

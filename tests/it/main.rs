@@ -27,6 +27,7 @@ mod doctor;
 mod documents;
 mod echo_example;
 mod front_page;
+mod gateway;
 mod health;
 mod import_circles;
 mod inbox_contract;

@@ -28,6 +28,7 @@ fn home(task: Task) -> Home {
         | Task::TraceExport
         | Task::SignalHandling
         | Task::SqliteWriter => Home::Sqlite,
+        Task::Gateway => Home::WithBot,
         Task::DatabaseConnection | Task::DatabaseWriter | Task::DatabaseListener | Task::LeaseRecovery => {
             Home::PostgreSql
         }
@@ -40,6 +41,7 @@ enum Home {
     Sqlite,
     PostgreSql,
     Sandbox,
+    WithBot,
 }
 
 /// Starts the program, lets the task panic, and checks how the program ends.
@@ -80,6 +82,7 @@ async fn serve(task: Task, inbox: &str, folder: &Path) {
         .env("PORT", port.to_string())
         .env("PUBLIC_URL", format!("http://127.0.0.1:{port}"))
         .env("DOORBELL__TRACES__ENDPOINT", "http://127.0.0.1:1")
+        .envs((home(task) == Home::WithBot).then_some(("DOORBELL__GATEWAY__LISTEN", "127.0.0.1:0")))
         .envs(echo_variables(&telegram.url(), inbox, &settings));
     ends_with_1_and_names(task, command, port, folder).await;
 }
@@ -91,6 +94,15 @@ fn read_log(log: &Path) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_task_of_the_service_that_panics_ends_it_with_1_and_is_named() {
     for task in Task::ALL.iter().copied().filter(|task| home(*task) == Home::Sqlite) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        serve(task, &format!("sqlite:{}", folder.path().join("inbox.db").display()), folder.path()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the service starts no gateway yet"]
+async fn each_task_for_a_bot_of_your_own_that_panics_ends_the_service_with_1_and_is_named() {
+    for task in Task::ALL.iter().copied().filter(|task| home(*task) == Home::WithBot) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         serve(task, &format!("sqlite:{}", folder.path().join("inbox.db").display()), folder.path()).await;
     }
