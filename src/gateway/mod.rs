@@ -46,7 +46,7 @@ pub fn limits() -> Limits {
         error_body: Some(refusal::protocol_error_body),
         // The gateway answers a standstill first, after one to two minutes.
         work: 3 * standstill::LONGEST,
-        answer: standstill::LONGEST,
+        answer: 3 * standstill::LONGEST,
         ..Limits::default()
     }
 }

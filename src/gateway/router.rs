@@ -126,7 +126,7 @@ impl Gateway {
             return self.answer_reserved(reserved, request).await;
         }
         if name.eq_ignore_ascii_case("getWebhookInfo") {
-            return self.webhook.info().await.map(|info| ok(&info));
+            return Ok(ok(&self.webhook.info().await));
         }
         self.passing.pass(Destination::Method(&name), request).await
     }

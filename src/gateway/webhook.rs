@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -111,15 +110,15 @@ impl BotWebhook {
     }
 
     /// Answers `getWebhookInfo` with what the bot has set here. Telegram is not asked.
-    pub(super) async fn info(&self) -> Result<Value, Refusal> {
-        let survey = self.survey.survey().await.map_err(|why| {
-            Refusal::new(StatusCode::BAD_GATEWAY, format!("Bad Gateway: the waiting updates cannot be counted: {why}"))
-        })?;
+    pub(super) async fn info(&self) -> Value {
+        // Some bots ask at their start, and end if it fails. The count is only for people, so a store that is away must not
+        // end them.
+        let waiting = self.survey.survey().await.map(|survey| survey.waiting + survey.held).unwrap_or_default();
         let target = self.targets.current().filter(|target| !target.is_paused);
         let mut info = json!({
             "url": target.as_ref().map(|target| target.url.as_str()).unwrap_or_default(),
             "has_custom_certificate": false,
-            "pending_update_count": survey.waiting + survey.held,
+            "pending_update_count": waiting,
         });
         if let Some(target) = target {
             info["max_connections"] = target.max_connections.unwrap_or(DEFAULT_CONNECTIONS).into();
@@ -131,7 +130,7 @@ impl BotWebhook {
             info["last_error_date"] = failure.at.as_second().into();
             info["last_error_message"] = failure.message.into();
         }
-        Ok(json!({ "ok": true, "result": info }))
+        json!({ "ok": true, "result": info })
     }
 
     /// Stores the target. If the store does not answer, the target is valid until the process ends.

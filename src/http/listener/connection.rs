@@ -15,7 +15,6 @@ use super::body::{self, TrackedBody};
 use super::connection_id::ConnectionId;
 use super::limits::Limits;
 use super::progress::{Phase, Progress};
-use super::protocol_errors::ProtocolErrors;
 use super::response_body::ResponseBody;
 use super::stream::TrackedStream;
 use crate::http::layers::LayeredRoutes;
@@ -60,7 +59,7 @@ pub(super) async fn serve_connection(
             Ok::<_, Infallible>(response)
         }
     });
-    let stream = TrackedStream::new(stream, Arc::clone(&progress), limits.error_body.map(ProtocolErrors::new));
+    let stream = TrackedStream::new(stream, Arc::clone(&progress), &limits);
     let connection = http1::Builder::new()
         // Hyper's own deadline of the head would also end idle connections.
         .header_read_timeout(None)

@@ -29,8 +29,8 @@ pub struct Limits {
     /// The longest head of a request in bytes; a longer one is answered with 431. All headers of Telegram's fit into
     /// 4 KiB, and a platform's edge adds its own.
     pub longest_head: usize,
-    /// Whether bodies are streamed. Then `work` begins again with each piece that passes, in either direction, so it
-    /// bounds a standstill and not the whole; a response counts as work until its body has ended; and each request has
+    /// Whether bodies are streamed. Then `work` and `answer` begin again with each piece that passes, so they bound a
+    /// standstill and not the whole; a response counts as work until its body has ended; and each request has
     /// a [`ConnectionId`](super::ConnectionId) among its extensions.
     pub streams: bool,
     /// The JSON body of the responses that the protocol itself gives, such as 414 and 431. `None`: they have no body.

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::limits::Limits;
 use super::progress::{Phase, Progress};
 use super::protocol_errors::ProtocolErrors;
 
@@ -17,6 +18,8 @@ const MOST_DISCARDED: usize = 1024 * 1024;
 pub(super) struct TrackedStream {
     stream: TcpStream,
     progress: Arc<Progress>,
+    /// Whether each piece that the client reads begins its deadline anew. Otherwise only a flush does.
+    streams: bool,
     /// `None` if hyper's own responses stay as they are.
     errors: Option<ProtocolErrors>,
     /// Whether the sending half is closed.
@@ -26,8 +29,9 @@ pub(super) struct TrackedStream {
 }
 
 impl TrackedStream {
-    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>, errors: Option<ProtocolErrors>) -> Self {
-        Self { stream, progress, errors, is_shut: false, discarded: 0 }
+    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>, limits: &Limits) -> Self {
+        let errors = limits.error_body.map(ProtocolErrors::new);
+        Self { stream, progress, streams: limits.streams, errors, is_shut: false, discarded: 0 }
     }
 
     /// Whether this is a response of hyper's own, which is replaced.
@@ -39,6 +43,10 @@ impl TrackedStream {
     fn track(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_pending() {
             self.progress.blocked();
+        } else if self.streams {
+            // Hyper fills its buffer again before it is flushed, so a slow download is flushed only at its end.
+            self.progress.flushed();
+            self.progress.work_goes_on();
         }
         written
     }

@@ -17,7 +17,7 @@ use doorbell::update::{Update, UpdateId};
 use secrecy::ExposeSecret;
 
 use super::upstream::Upstream;
-use crate::harness::{Answer, RawConnection};
+use crate::harness::{Answer, RawConnection, Watch};
 
 /// A running gateway.
 pub struct Gateway {
@@ -55,6 +55,7 @@ impl Options {
     }
 
     pub fn start(self) -> Gateway {
+        Watch::of_this_process();
         let Self { api_url, settings: keys, clock, last_failure } = self;
         let mut sources = Sources::default()
             .with("telegram.bot_token", TOKEN)
@@ -127,6 +128,7 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.stop.stop_hard();
+        Watch::of_this_process().assert_no_secret();
     }
 }
 

@@ -10,6 +10,7 @@ mod protocol;
 mod seeded;
 mod set_webhook;
 mod set_webhook_forms;
+mod slow_streams;
 mod streams;
 mod throttling;
 mod tokens;

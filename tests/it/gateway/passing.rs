@@ -182,6 +182,19 @@ async fn a_body_that_the_bot_breaks_off_is_not_a_whole_call() {
 }
 
 #[tokio::test]
+async fn a_client_that_waits_for_permission_to_send_gets_it() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::before(&upstream);
+    let mut wire = RawConnection::connect(gateway.addr).await;
+    let head = "POST /{bot}/sendMessage HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+    wire.send(with_stand_in(head.as_bytes())).await;
+    assert_eq!(wire.answer().await.status, 100);
+    wire.send("{}").await;
+    assert_passed(&wire.answer().await);
+    assert_eq!(&upstream.only().body[..], b"{}");
+}
+
+#[tokio::test]
 async fn calls_go_through_the_proxy_of_the_settings() {
     let upstream = Upstream::start().await;
     let proxy = Proxy::before(upstream.addr).await;

