@@ -11,6 +11,7 @@ pub mod http;
 pub mod humanize;
 pub mod inbox;
 pub mod lifecycle;
+pub mod process;
 pub mod registrar;
 pub mod sandbox;
 pub mod settings;

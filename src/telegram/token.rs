@@ -52,9 +52,24 @@ impl BotToken {
     /// Never: HMAC takes a key of any length.
     #[must_use]
     pub fn webhook_secret(&self) -> SecretString {
+        self.derived(b"doorbell webhook secret")
+    }
+
+    /// The secret token that your own bot, as a child process, expects with each update. It is not Telegram's, and is
+    /// derived in the same way.
+    ///
+    /// # Panics
+    ///
+    /// Never, as [`BotToken::webhook_secret`].
+    #[must_use]
+    pub fn child_webhook_secret(&self) -> SecretString {
+        self.derived(b"doorbell webhook secret of the child process")
+    }
+
+    fn derived(&self, purpose: &[u8]) -> SecretString {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.0.expose_secret().as_bytes()).expect("HMAC takes a key of any length");
-        mac.update(b"doorbell webhook secret");
+        mac.update(purpose);
         URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()).into()
     }
 
