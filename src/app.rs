@@ -11,6 +11,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::dispatch::{self, Dispatch};
@@ -20,6 +21,7 @@ use crate::http::listener::{self, Limits};
 use crate::http::metrics;
 use crate::inbox::{self, Inbox};
 use crate::lifecycle::{Shutdown, Task};
+use crate::process::{self, CannotStart, Child};
 use crate::registrar::{self, RefusedToken, Registrar, Status};
 use crate::settings::Settings;
 use crate::telegram::{BotApi, RateLimitedApi};
@@ -43,6 +45,9 @@ pub struct App {
     router: Router,
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
+    child: Option<Child>,
+    /// Cancelled at a stop, when running work has finished.
+    drained: CancellationToken,
     inbox: Arc<dyn Inbox>,
     clock: SharedClock,
     shutdown: Shutdown,
@@ -60,11 +65,19 @@ pub struct Dependencies {
     pub shutdown: Shutdown,
     /// The limits of the listener.
     pub limits: Limits,
+    /// The command of your own bot, which the service runs as a child process.
+    pub command: Option<process::Command>,
 }
 
 impl Default for Dependencies {
     fn default() -> Self {
-        Self { handler: None, clock: Arc::new(SystemClock), shutdown: Shutdown::new(), limits: Limits::default() }
+        Self {
+            handler: None,
+            clock: Arc::new(SystemClock),
+            shutdown: Shutdown::new(),
+            limits: Limits::default(),
+            command: None,
+        }
     }
 }
 
@@ -85,13 +98,17 @@ impl App {
     ///
     /// As [`App::build`].
     pub fn build_with(mut settings: Settings, dependencies: Dependencies) -> Result<Self, BuildError> {
-        let Dependencies { handler, clock, shutdown, limits } = dependencies;
+        let Dependencies { handler, clock, shutdown, limits, command } = dependencies;
         let bot = Bot::from_settings(&mut settings)?;
         build::log_warnings(&settings);
         let (handler, announcement) = build::handler(handler, &settings, &bot.identity)?;
         let (listener, addr) = build::bind(&settings)?;
         // The inbox comes after the port: if the port is taken, no file is left behind.
         let storage = Storage::open(&settings, bot.token.bot_id(), &clock, &shutdown)?;
+        let drained = CancellationToken::new();
+        let child_deps =
+            build::ChildDeps { drained: drained.clone(), clock: Arc::clone(&clock), shutdown: shutdown.clone() };
+        let child = build::child(command, &settings, &bot, child_deps)?;
         let traces = traces::open(&settings.traces, bot.token.bot_id(), Arc::clone(&clock), &shutdown);
         let api = BotApi::new(&settings.telegram, bot.token.clone(), Arc::clone(&clock));
         let webhook_counts = Arc::new(webhook::Counts::default());
@@ -154,6 +171,8 @@ impl App {
             router,
             dispatch,
             registrar,
+            child,
+            drained,
             inbox,
             clock,
             shutdown,
@@ -199,7 +218,7 @@ impl App {
     pub async fn run(self) -> Result<(), RunError> {
         tracing::info!(addr = %self.addr, "listening");
         let (inbox, dispatch) = (Arc::clone(&self.inbox), Arc::clone(&self.dispatch));
-        let (clock, shutdown) = (Arc::clone(&self.clock), self.shutdown.clone());
+        let (clock, shutdown, drained) = (Arc::clone(&self.clock), self.shutdown.clone(), self.drained.clone());
         let tasks = self.start_tasks();
         shutdown.soft.cancelled().await;
         shutdown.tasks.close();
@@ -217,6 +236,12 @@ impl App {
                 tracing::warn!("the grace period of 25 s is over: updates that still run go back to the inbox");
             }
         }
+        // The bot takes the rest of the grace period at most.
+        drained.cancel();
+        let child = match tasks.child {
+            Some(child) => child.await.ok().flatten().unwrap_or(Ok(())),
+            None => Ok(()),
+        };
         // The registrar ends at the soft stop and interrupts its waits.
         let registered = tasks.registrar.await.ok().flatten().unwrap_or(Ok(()));
         shutdown.hard.cancel();
@@ -228,13 +253,14 @@ impl App {
         }
         drop((dispatch, inbox));
         tracing::info!("stopped");
+        child?;
         registered?;
         shutdown.failure().map_or(Ok(()), |failed| Err(failed.into()))
     }
 
     /// Starts the supervised tasks. Each of them is a [`Task`].
     fn start_tasks(self) -> Tasks {
-        let Self { listener, router, limits, connections, clock, shutdown, without_bot, registrar, .. } = self;
+        let Self { listener, router, limits, connections, clock, shutdown, without_bot, registrar, child, .. } = self;
         let deps = listener::Deps { limits, counts: connections, clock, shutdown: shutdown.clone() };
         let serve = listener::serve(listener, router, deps);
         let listener = shutdown.supervise(Task::Listener, serve);
@@ -253,7 +279,16 @@ impl App {
             soft.cancel();
             registered
         });
-        Tasks { listener, dispatch, registrar }
+        let child = child.map(|child| {
+            let soft = shutdown.soft.clone();
+            shutdown.supervise(Task::ChildProcess, async move {
+                let ended = child.run().await;
+                // If the command cannot be run, it returns before the soft stop: then there is nothing to serve.
+                soft.cancel();
+                ended
+            })
+        });
+        Tasks { listener, dispatch, registrar, child }
     }
 }
 
@@ -262,4 +297,5 @@ struct Tasks {
     listener: JoinHandle<Option<()>>,
     dispatch: JoinHandle<Option<()>>,
     registrar: JoinHandle<Option<Result<(), RefusedToken>>>,
+    child: Option<JoinHandle<Option<Result<(), CannotStart>>>>,
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
+use super::GRACE;
 use super::error::BuildError;
 use crate::clock::SharedClock;
 use crate::handler::{Commands, Handler, TemplateProblem};
@@ -13,6 +15,7 @@ use crate::http::health::{self, ServiceState};
 use crate::http::{complete, listener, metrics};
 use crate::inbox::{self, Inbox, SurveyCache};
 use crate::lifecycle::Shutdown;
+use crate::process::{self, BotVariables, Child};
 use crate::registrar::{OffReason, WantedWebhook};
 use crate::settings::{InboxUrl, Problem, Settings, SettingsError, origin};
 use crate::telegram::{BotId, BotToken, Call, Identity};
@@ -97,6 +100,35 @@ pub(super) fn bind(settings: &Settings) -> Result<(TcpListener, SocketAddr), Bui
     let listener = listener::bind(address).map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok((listener, addr))
+}
+
+/// Your own bot as a child process, if there is a command for it.
+pub(super) fn child(
+    command: Option<process::Command>,
+    settings: &Settings,
+    bot: &Bot,
+    deps: ChildDeps,
+) -> Result<Option<Child>, BuildError> {
+    // A preview without a token receives nothing for a bot.
+    let Some(command) = command.filter(|_| !bot.is_absent()) else { return Ok(None) };
+    let token = &bot.token;
+    let ChildDeps { drained, clock, shutdown } = deps;
+    // Until the gateway is part of the service: its default address, and a token that nobody accepts.
+    let bot = BotVariables {
+        api_url: "http://127.0.0.1:8081".to_owned(),
+        stand_in: format!("{}:AA{}", token.bot_id(), "-".repeat(33)).into(),
+        real_token: settings.telegram.bot_token.clone().unwrap_or_default(),
+        webhook_secret: token.child_webhook_secret(),
+        port: process::choose_port(settings.process.port).map_err(BuildError::NoPort)?,
+    };
+    Ok(Some(Child::new(process::Deps { command, bot, grace: GRACE, drained, clock, shutdown })))
+}
+
+/// What the child process needs of the service.
+pub(super) struct ChildDeps {
+    pub(super) drained: CancellationToken,
+    pub(super) clock: SharedClock,
+    pub(super) shutdown: Shutdown,
 }
 
 /// The inbox, and what is measured of it.

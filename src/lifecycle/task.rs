@@ -35,6 +35,8 @@ tasks! {
     InboxSweep = "the inbox sweep",
     /// Registers the webhook and watches it.
     Registrar = "the registrar",
+    /// Runs your own bot as a child process.
+    ChildProcess = "your bot's process",
     /// Sends finished spans to the collector.
     TraceExport = "trace export",
     /// Waits for SIGTERM and SIGINT. It is a thread.

@@ -11,6 +11,7 @@ mod harness;
 mod promises;
 
 mod answered;
+mod child;
 mod clocks;
 mod command_line;
 mod completions;

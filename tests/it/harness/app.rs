@@ -112,8 +112,13 @@ impl TestAppBuilder {
         }
         let settings = Settings::load(&sources, Need::Token).unwrap_or_else(|error| panic!("{error}"));
         let shutdown = Shutdown::new();
-        let dependencies =
-            Dependencies { handler: self.handler, clock: self.clock, shutdown: shutdown.clone(), limits: self.limits };
+        let dependencies = Dependencies {
+            handler: self.handler,
+            clock: self.clock,
+            shutdown: shutdown.clone(),
+            limits: self.limits,
+            command: None,
+        };
         let app = App::build_with(settings, dependencies).unwrap_or_else(|error| panic!("{error}"));
         let (addr, registration, inbox, dispatch) = (app.addr(), app.registration(), app.inbox(), app.dispatch());
         #[expect(clippy::disallowed_methods, reason = "the service waits for its tasks, and must not be one of them")]
