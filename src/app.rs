@@ -106,8 +106,12 @@ impl App {
         // The inbox comes after the port: if the port is taken, no file is left behind.
         let storage = Storage::open(&settings, bot.token.bot_id(), &clock, &shutdown)?;
         let drained = CancellationToken::new();
-        let child_deps =
-            build::ChildDeps { drained: drained.clone(), clock: Arc::clone(&clock), shutdown: shutdown.clone() };
+        let child_deps = build::ChildDeps {
+            grace: GRACE,
+            drained: drained.clone(),
+            clock: Arc::clone(&clock),
+            shutdown: shutdown.clone(),
+        };
         let child = build::child(command, &settings, &bot, child_deps)?;
         let traces = traces::open(&settings.traces, bot.token.bot_id(), Arc::clone(&clock), &shutdown);
         let api = BotApi::new(&settings.telegram, bot.token.clone(), Arc::clone(&clock));

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::GRACE;
 use super::error::BuildError;
 use crate::clock::SharedClock;
 use crate::handler::{Commands, Handler, TemplateProblem};
@@ -112,7 +112,7 @@ pub(super) fn child(
     // A preview without a token receives nothing for a bot.
     let Some(command) = command.filter(|_| !bot.is_absent()) else { return Ok(None) };
     let token = &bot.token;
-    let ChildDeps { drained, clock, shutdown } = deps;
+    let ChildDeps { grace, drained, clock, shutdown } = deps;
     // Until the gateway is part of the service: its default address, and a token that nobody accepts.
     let bot = BotVariables {
         api_url: "http://127.0.0.1:8081".to_owned(),
@@ -121,11 +121,12 @@ pub(super) fn child(
         webhook_secret: token.child_webhook_secret(),
         port: process::choose_port(settings.process.port).map_err(BuildError::NoPort)?,
     };
-    Ok(Some(Child::new(process::Deps { command, bot, grace: GRACE, drained, clock, shutdown })))
+    Ok(Some(Child::new(process::Deps { command, bot, grace, drained, clock, shutdown })))
 }
 
 /// What the child process needs of the service.
 pub(super) struct ChildDeps {
+    pub(super) grace: Duration,
     pub(super) drained: CancellationToken,
     pub(super) clock: SharedClock,
     pub(super) shutdown: Shutdown,
