@@ -76,7 +76,7 @@ impl Output {
     async fn read_lines(&self, mut from: impl AsyncBufRead + Unpin, stream: &'static str) {
         // A secret at the end of the longest line is read to its end, so that it is recognised.
         let most = LONGEST_LINE + self.redaction.longest();
-        let (mut line, mut has_begun) = (Vec::new(), false);
+        let (mut line, mut length) = (Vec::new(), 0);
         loop {
             let (used, is_whole) = match from.fill_buf().await {
                 Ok([]) | Err(_) => break,
@@ -84,38 +84,34 @@ impl Output {
                     let end = bytes.iter().position(|byte| *byte == b'\n');
                     let part = &bytes[..end.unwrap_or(bytes.len())];
                     line.extend_from_slice(&part[..part.len().min(most - line.len())]);
+                    length += part.len();
                     (part.len() + usize::from(end.is_some()), end.is_some())
                 }
             };
-            has_begun = true;
             from.consume(used);
             if is_whole {
-                self.pass_on(&line, stream);
+                self.pass_on(&line, length, stream);
                 line.clear();
-                has_begun = false;
+                length = 0;
             }
         }
-        if has_begun {
-            self.pass_on(&line, stream);
+        if length > 0 {
+            self.pass_on(&line, length, stream);
         }
     }
 
-    fn pass_on(&self, line: &[u8], stream: &'static str) {
+    /// Passes on what was read of a line of this length.
+    fn pass_on(&self, line: &[u8], length: usize, stream: &'static str) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let text = cut(self.redaction.apply(String::from_utf8_lossy(line).into_owned()));
+        let mut text = self.redaction.apply(String::from_utf8_lossy(line).into_owned());
+        if length > LONGEST_LINE {
+            text.truncate(text.floor_char_boundary(LONGEST_LINE));
+            text.push_str("… (the line was cut)");
+        }
         let at = self.clock.now();
         telemetry::pass_on(at, stream, &text);
         self.lines.lock().keep(Line { at, stream, text });
     }
-}
-
-/// The text up to the limit, with a remark if there was more.
-fn cut(mut text: String) -> String {
-    if text.len() > LONGEST_LINE {
-        text.truncate(text.floor_char_boundary(LONGEST_LINE));
-        text.push_str("… (the line was cut)");
-    }
-    text
 }
 
 #[cfg(test)]

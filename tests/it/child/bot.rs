@@ -102,6 +102,11 @@ pub(super) fn gone(pid: i32) {
     until(&format!("process {pid} is gone"), SOON, || state(pid).is_none().then_some(()));
 }
 
+/// Waits until a process has ended. The system's process 1 reaps it, some time later.
+pub(super) fn ended(pid: i32) {
+    until(&format!("process {pid} has ended"), SOON, || (!is_running(pid)).then_some(()));
+}
+
 pub(super) fn is_running(pid: i32) -> bool {
     state(pid).is_some_and(|(state, _)| state != 'Z')
 }
@@ -112,7 +117,18 @@ pub(super) fn signal(pid: i32, name: &str) {
     assert!(sent.success());
 }
 
-/// Starts a command whose output is not read.
-pub(super) fn unread(mut command: Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+/// A program whose output nobody reads. It is killed when this is dropped.
+pub(super) struct Unread(pub(super) Child);
+
+impl Unread {
+    pub(super) fn start(mut command: Command) -> Self {
+        Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts"))
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -2,7 +2,7 @@ use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::bot::{BotUnderTest, SOON, children, gone, is_running, serve, signal, state, wrote};
+use super::bot::{BotUnderTest, SOON, children, ended, gone, is_running, serve, signal, state, wrote};
 use crate::harness::{FakeBotApi, Program, skip_without, until};
 
 /// A bot with a worker in its process group, and one that has left the group and its parent.
@@ -33,9 +33,8 @@ async fn no_process_of_the_bot_outlives_a_kill_9_of_the_service() {
     let (processes, guardian) = (family(&bot), bot.guardian());
     bot.program.signal("KILL");
     assert_eq!(bot.program.ended(SOON).code(), None);
-    for pid in processes.into_iter().chain([guardian]) {
-        gone(pid);
-    }
+    ended(guardian);
+    processes.into_iter().for_each(gone);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,8 +70,8 @@ async fn a_bot_whose_guardian_is_killed_is_killed_and_started_again() {
     let bot = BotUnderTest::start("sleep 1000 & echo $! > worker; echo $$ > pid; wait", &[]).await;
     let (pid, worker) = (bot.pid("pid"), bot.pid("worker"));
     signal(bot.guardian(), "KILL");
-    gone(pid);
-    gone(worker);
+    ended(pid);
+    ended(worker);
     let log = bot.logged("restarts=1", 1);
     assert!(log.contains("was killed together with the process that guards it"), "{log}");
 }
@@ -85,8 +84,8 @@ async fn if_the_service_and_the_guardian_are_killed_at_once_the_bot_is_too() {
     let sent = Command::new("kill").arg("-KILL").args(both).status().expect("kill is there");
     assert!(sent.success());
     bot.program.ended(SOON);
-    gone(pid);
-    gone(guardian);
+    ended(pid);
+    ended(guardian);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,11 +110,12 @@ async fn processes_that_lose_their_parent_are_reaped() {
     let script = "i=0; while [ $i -lt 50 ]; do (sh -c 'sleep 0.05; echo x >> ends' &); i=$((i+1)); done; echo $$ > pid; \
                   while :; do sleep 0.05; done";
     let bot = BotUnderTest::start(script, &[]).await;
-    bot.pid("pid");
+    let pid = bot.pid("pid");
     assert_eq!(bot.lines("ends", 50).len(), 50);
     let guardian = bot.guardian().to_string();
-    until("no zombie is left", SOON, || zombies(&guardian).is_empty().then_some(()));
-    assert_eq!(children(&guardian).len(), 1, "the bot itself");
+    until("only the bot is left, and no zombie", SOON, || {
+        (children(&guardian) == [pid] && zombies(&guardian).is_empty()).then_some(())
+    });
 }
 
 /// The processes of this parent that have ended and were not reaped.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::bot::{BotUnderTest, SOON, serve, unread, wrote};
+use super::bot::{BotUnderTest, SOON, Unread, serve, wrote};
 use crate::harness::{FakeBotApi, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,13 +53,13 @@ async fn output_that_nobody_reads_blocks_neither_the_service_nor_the_bot() {
     // Far more than all pipes and queues hold.
     let script = "yes $(printf '%01000d' 0) | head -c 40000000; echo done > written; exec sleep 1000";
     let (command, port) = serve(&telegram.url(), &["/bin/sh", "-c", script], folder.path(), &[]);
-    let mut child = unread(command);
+    let mut child = Unread::start(command);
     until("the service answers", SOON, || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
     wrote(folder.path(), "written");
     let addr = std::net::SocketAddr::from(([127, 0, 0, 1], port));
     assert_eq!(crate::harness::fetch(addr, "/healthz").await.status, 200);
-    let pid = child.id().to_string();
+    let pid = child.0.id().to_string();
     std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there");
-    let ended = until("it ends", Duration::from_secs(10), || child.try_wait().expect("a child"));
+    let ended = until("it ends", Duration::from_secs(10), || child.0.try_wait().expect("a child"));
     assert_eq!(ended.code(), Some(0));
 }
