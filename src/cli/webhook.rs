@@ -14,7 +14,7 @@ use super::error::UsageError;
 use super::print::{printable, say};
 use crate::app::BuildError;
 use crate::clock::{Clock, SystemClock, elapsed};
-use crate::doctor::{Finding, examine_webhook};
+use crate::doctor::{Finding, examine_webhook, stored_kinds};
 use crate::humanize::{age, count};
 use crate::registrar::{Drift, OffReason, RefusedToken, Status, WantedWebhook, drift, explain, register};
 use crate::settings::{Need, Settings, Sources, WebhookSettings};
@@ -76,11 +76,16 @@ pub(super) async fn run(command: WebhookCommand, sources: &Sources) -> anyhow::R
     let api = BotApi::new(&settings.telegram, token.clone(), Arc::new(clock));
     match command {
         WebhookCommand::Info(output) => {
-            let findings = |seen: &WebhookInfo| examine_webhook(&settings, &token, seen, clock.now());
+            let kinds = stored_kinds(&settings, &token, Arc::new(clock)).await;
+            let wanted = wanted.map(|wanted| wanted.with_kinds_of_bot(kinds.as_deref()));
+            let findings = |seen: &WebhookInfo| examine_webhook(&settings, &token, seen, kinds.as_deref(), clock.now());
             let differs = info(&api, wanted.ok().as_ref(), output, clock.now(), findings).await?;
             Ok(if differs && settings.webhook.register { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
-        WebhookCommand::Set(output) => set(&api, wanted, output, &clock).await,
+        WebhookCommand::Set(output) => {
+            let kinds = stored_kinds(&settings, &token, Arc::new(clock)).await;
+            set(&api, wanted.map(|wanted| wanted.with_kinds_of_bot(kinds.as_deref())), output, &clock).await
+        }
         WebhookCommand::Delete { drop_pending, output } => delete(&api, drop_pending, output).await,
         WebhookCommand::Secret(output) => {
             let secret = token.effective_webhook_secret(&settings.webhook);

@@ -34,4 +34,9 @@ impl<'a> Case<'a> {
         let wanted = WantedWebhook::from_settings(&webhook, &settings.platform, token);
         Self { settings, takeover, wanted, now }
     }
+
+    /// The same case, with the kinds of updates that the bot behind the gateway asks for.
+    pub(super) fn with_kinds_of_bot(self, kinds: Option<&[String]>) -> Self {
+        Self { wanted: self.wanted.map(|wanted| wanted.with_kinds_of_bot(kinds)), ..self }
+    }
 }

@@ -2,12 +2,15 @@
 //!
 //! Each check has its own finding. A check is skipped if an earlier one makes it meaningless.
 
+mod bot;
 mod case;
 mod finding;
 mod ownership;
 mod reach;
 mod registration;
 mod storage;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -32,14 +35,18 @@ pub async fn examine(settings: &Settings, clock: SharedClock, ring: Ring) -> Vec
         findings.push(ownership::platform(settings, TakeoverPolicy::of(settings.webhook.takeover, &settings.platform)));
         return findings;
     };
-    let case = Case::of(settings, &token, now);
-    let (bot, api) = (token.bot_id(), BotApi::new(&settings.telegram, token, clock));
+    let bot = token.bot_id();
+    let target = bot::stored_target(settings, bot, Arc::clone(&clock)).await;
+    let kinds = target.as_ref().and_then(|target| target.allowed_updates.as_deref());
+    let case = Case::of(settings, &token, now).with_kinds_of_bot(kinds);
+    let api = BotApi::new(&settings.telegram, token, clock);
 
     let me = api.get_me().await;
     findings.push(registration::token(&me));
     findings.push(registration::public_url(&case, api.is_public()));
     let seen = if me.is_ok() { case.webhook(&api, &mut findings).await } else { None };
     let service = case.reach(ring, &mut findings).await;
+    findings.extend(bot::findings(settings, target.as_ref(), service.as_ref()).await);
     findings.push(storage::inbox(settings, bot, service.as_ref(), now));
     findings.push(storage::disk(settings));
     findings.push(ownership::platform(settings, case.takeover));
@@ -49,10 +56,22 @@ pub async fn examine(settings: &Settings, clock: SharedClock, ring: Ring) -> Vec
     findings
 }
 
-/// Makes the checks of the webhook only. `seen` is what Telegram has.
+/// Makes the checks of the webhook only. `seen` is what Telegram has, and `kinds` what the bot behind the gateway asks for.
 #[must_use]
-pub fn examine_webhook(settings: &Settings, token: &BotToken, seen: &WebhookInfo, now: Timestamp) -> Vec<Finding> {
-    Case::of(settings, token, now).examine_webhook(seen)
+pub fn examine_webhook(
+    settings: &Settings,
+    token: &BotToken,
+    seen: &WebhookInfo,
+    kinds: Option<&[String]>,
+    now: Timestamp,
+) -> Vec<Finding> {
+    Case::of(settings, token, now).with_kinds_of_bot(kinds).examine_webhook(seen)
+}
+
+/// The kinds of updates that the bot behind the gateway asks for, if the service has stored them where this process can read
+/// them.
+pub async fn stored_kinds(settings: &Settings, token: &BotToken, clock: SharedClock) -> Option<Vec<String>> {
+    bot::stored_target(settings, token.bot_id(), clock).await?.allowed_updates
 }
 
 impl Case<'_> {

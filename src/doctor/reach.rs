@@ -70,6 +70,14 @@ fn not_doorbell(check: &'static str, url: &str, answer: &ProbeResponse) -> Findi
     )
 }
 
+#[cfg(test)]
+impl Service {
+    /// A service that reports this health.
+    pub(super) fn for_test(health: Value) -> Self {
+        Self { health }
+    }
+}
+
 impl Service {
     /// What the service itself reports about its webhook.
     pub(super) fn own_report(&self) -> Finding {
@@ -99,6 +107,11 @@ impl Service {
     /// What the service reports about another program that changes the webhook.
     pub(super) fn conflict(&self) -> Option<&str> {
         self.health["webhook"]["conflict"].as_str()
+    }
+
+    /// What the service reports about your own bot. It is null if there is none.
+    pub(super) fn bot(&self) -> &Value {
+        &self.health["bot"]
     }
 
     /// What the service reports about its inbox.

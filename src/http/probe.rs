@@ -1,10 +1,11 @@
-//! A client for a running service: it fetches a page, or delivers one update as Telegram would.
+//! A client for a running service: it fetches a page, delivers one update as Telegram would, or opens a connection.
 
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpStream;
 
 use crate::telegram::{self, SECRET_HEADER};
 
@@ -36,6 +37,20 @@ pub struct ServiceUnreachable {
 /// When no complete answer came within `timeout`.
 pub async fn fetch(url: &str, timeout: Duration) -> Result<ProbeResponse, ServiceUnreachable> {
     send(telegram::http_client(timeout).get(url), url, timeout).await
+}
+
+/// Opens a TCP connection and closes it again. Nothing is sent, because some bots end when they are asked anything but what
+/// Telegram sends.
+///
+/// # Errors
+///
+/// Why there was no connection within `timeout`, in a few words.
+pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<(), String> {
+    match tokio::time::timeout(timeout, TcpStream::connect((host, port))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(telegram::cause_of(&error)),
+        Err(_) => Err(format!("no connection within {} s", timeout.as_secs())),
+    }
 }
 
 /// Delivers one update as Telegram would, with the secret token. It is sent once and never again.

@@ -26,7 +26,7 @@ pub use contract::Inbox;
 pub use counts::Counts;
 pub use delivery::{Accepted, Delivery, LEASE, Lease};
 pub use error::{InboxError, Unhandled};
-pub use open::{ephemeral_storage_warning, inspect, open, open_for_operator};
+pub use open::{ephemeral_storage_warning, inspect, open, open_for_operator, stored_target};
 pub use record::{Record, Selection, UpdateState};
 pub use survey::{Inspection, Survey};
 pub use survey_cache::SurveyCache;

@@ -75,6 +75,16 @@ pub fn inspect(settings: &InboxSettings, bot: BotId) -> Result<Inspection, Inbox
     }
 }
 
+/// The target of the bot in the storage that the settings name, without changing anything. `None` if there is none, if it is in
+/// the memory of the service, or if the storage cannot be read.
+pub async fn stored_target(settings: &InboxSettings, bot: BotId, clock: SharedClock) -> Option<String> {
+    match &settings.url {
+        InboxUrl::Sqlite(path) => sqlite::stored_target(path, bot),
+        InboxUrl::Memory => None,
+        InboxUrl::Postgres(_) => open_for_operator(settings, Some(bot), clock).ok()?.load_target().await.ok()?,
+    }
+}
+
 /// The warning for the operator if the inbox is on a disk that the platform erases at the next deploy.
 #[must_use]
 pub fn ephemeral_storage_warning(settings: &InboxSettings, platform: &Platform) -> Option<String> {

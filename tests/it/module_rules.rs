@@ -42,21 +42,24 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("process", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     // What all routes share. The folders that report on other modules have lines of their own.
     ("http", &["clock", "lifecycle", "telegram", "telemetry"]),
-    ("http/health", &["clock", "inbox", "lifecycle", "registrar", "webhook", "humanize"]),
+    ("http/health", &["clock", "handler", "inbox", "lifecycle", "registrar", "telemetry", "webhook", "humanize"]),
     ("http/metrics", &["clock", "dispatch", "inbox", "registrar", "telegram", "telemetry", "webhook"]),
     // Engines record spans through `telemetry`; only `traces` knows the collector. It takes its HTTP client from `telegram`.
     ("traces", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
-    ("doctor", &["clock", "settings", "http", "inbox", "telegram", "registrar", "humanize"]),
+    // From `handler` it takes what the forward knows of a bot's address and target.
+    ("doctor", &["clock", "settings", "handler", "http", "inbox", "telegram", "registrar", "humanize"]),
     (
         "app",
         &[
             "clock",
             "dispatch",
+            "gateway",
             "handler",
             "http",
             "inbox",
             "lifecycle",
+            "process",
             "registrar",
             "settings",
             "telegram",
@@ -76,6 +79,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "http",
             "inbox",
             "lifecycle",
+            "process",
             "registrar",
             "sandbox",
             "settings",
@@ -100,7 +104,8 @@ const ONLY_HERE: &[(&str, &[&str])] = &[
     ("signal::unix", &["lifecycle/"]),
     ("std::env", &["settings/sources.rs"]),
     ("env::var", &["settings/sources.rs"]),
-    ("std::fs", &["settings/", "inbox/sqlite/", "http/metrics/process.rs"]),
+    // `process` reads `/proc`, to find the processes that a bot has left behind.
+    ("std::fs", &["settings/", "inbox/sqlite/", "http/metrics/process.rs", "process/descendants.rs"]),
     ("tracing_subscriber::", &["telemetry/", "settings/"]),
     ("config::", &["settings/"]),
     ("toml::", &["settings/"]),
@@ -110,16 +115,19 @@ const ONLY_HERE: &[(&str, &[&str])] = &[
     ("SystemTime::now", &["clock.rs"]),
     ("Timestamp::now", &["clock.rs"]),
     ("getUpdates", &["sandbox/", "telegram/forbidden.rs"]),
-    ("rustix::", &["lifecycle/"]),
+    ("rustix::", &["lifecycle/", "process/"]),
 ];
 
 /// The files that read a secret, and how often each does.
 const READ_SECRETS: &[(&str, usize)] = &[
+    ("cli/gateway.rs", 1),
     ("cli/ring.rs", 1),
     ("cli/webhook.rs", 1),
     ("http/probe.rs", 1),
     ("http/token.rs", 1),
     ("inbox/postgres/database.rs", 1),
+    ("process/environment.rs", 3),
+    ("process/redaction.rs", 4),
     ("registrar/wanted.rs", 1),
     ("settings/layer.rs", 1),
     ("settings/merged.rs", 1),
@@ -129,12 +137,12 @@ const READ_SECRETS: &[(&str, usize)] = &[
     ("settings/sections/forward.rs", 1),
     ("settings/sections/headers.rs", 1),
     ("settings/sections/inbox.rs", 2),
-    ("settings/sources.rs", 1),
+    ("settings/sources.rs", 2),
     ("settings/toml_file.rs", 1),
     ("settings/variables.rs", 5),
     ("telegram/client.rs", 1),
     ("telegram/methods.rs", 1),
-    ("telegram/token.rs", 4),
+    ("telegram/token.rs", 5),
 ];
 
 /// The sources without their tests, each with its path below `src` and its text.

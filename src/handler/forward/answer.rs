@@ -9,16 +9,19 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
-use super::availability::Trouble;
 use super::destination::Destination;
 use super::misconfigured;
 use super::reply::{self, Form};
+use super::trouble::Trouble;
+use crate::clock::SharedClock;
 use crate::telegram::Call;
 
 /// How much of an answer that is not needed is read, so that its connection can be used again.
 const SKIPPED: u64 = 64 * 1024;
 /// How much of a refusal is read, to recognise the framework.
 const EXCERPT: usize = 4 * 1024;
+/// How long the rest of an answer is waited for whose status says everything.
+const REST: Duration = Duration::from_secs(1);
 /// The wait after a 429 that names none.
 const WAIT: Duration = Duration::from_secs(1);
 /// The longest wait that is obeyed. A bot that asks for more may have meant milliseconds.
@@ -39,11 +42,11 @@ pub(super) enum Answer {
 }
 
 /// Reads an answer. A body that is not needed is not kept.
-pub(super) async fn read(response: Response<Incoming>, sent: &Destination) -> Answer {
+pub(super) async fn read(response: Response<Incoming>, sent: &Destination, clock: &SharedClock) -> Answer {
     let (head, body) = response.into_parts();
     let status = head.status;
     if status.is_success() {
-        return taken(&head, body).await;
+        return taken(&head, body, clock).await;
     }
     match status.as_u16() {
         429 => {
@@ -57,13 +60,14 @@ pub(super) async fn read(response: Response<Incoming>, sent: &Destination) -> An
             Answer::Trouble(Trouble::Unavailable { reason, retry_after })
         }
         300..=399 | 401 | 403 | 404 | 405 => {
-            let excerpt = excerpt(body).await;
-            let excerpt = String::from_utf8_lossy(&excerpt);
+            let mut begin = BytesMut::new();
+            briefly(clock, excerpt(body, &mut begin)).await;
+            let excerpt = String::from_utf8_lossy(&begin);
             let sentence = misconfigured::sentence(status, &head.headers, &excerpt, sent);
             Answer::Trouble(Trouble::Misconfigured(sentence))
         }
         code => {
-            skip(body).await;
+            briefly(clock, skip(body)).await;
             Answer::Failed(failed(status, code))
         }
     }
@@ -78,10 +82,10 @@ fn failed(status: StatusCode, code: u16) -> String {
     format!("it answered {code}{hint}")
 }
 
-async fn taken(head: &Parts, body: Incoming) -> Answer {
+async fn taken(head: &Parts, body: Incoming, clock: &SharedClock) -> Answer {
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(form) = Form::of(content_type).filter(|_| !body.is_end_stream()) else {
-        skip(body).await;
+        briefly(clock, skip(body)).await;
         return Answer::Taken(None);
     };
     match whole(body, form.limit()).await {
@@ -125,9 +129,17 @@ async fn whole(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
     Ok(if more.is_empty() { first } else { more.freeze() })
 }
 
-/// The beginning of a body.
-async fn excerpt(mut body: Incoming) -> BytesMut {
-    let mut begin = BytesMut::new();
+/// Waits for what remains of an answer whose meaning is known, but not long.
+async fn briefly(clock: &SharedClock, rest: impl Future<Output = ()>) {
+    tokio::select! {
+        biased;
+        () = rest => {}
+        () = clock.sleep(REST) => {}
+    }
+}
+
+/// Reads the beginning of a body.
+async fn excerpt(mut body: Incoming, begin: &mut BytesMut) {
     while begin.len() < EXCERPT
         && let Some(Ok(frame)) = body.frame().await
     {
@@ -135,7 +147,6 @@ async fn excerpt(mut body: Incoming) -> BytesMut {
             begin.extend_from_slice(&data[..data.len().min(EXCERPT - begin.len())]);
         }
     }
-    begin
 }
 
 /// Reads a short body to its end, so that the connection can be used again. A longer one ends the connection: nothing is

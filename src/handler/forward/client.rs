@@ -15,8 +15,8 @@ use hyper_util::client::legacy::{Client as PooledClient, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::TcpStream;
 
-use super::availability::Trouble;
 use super::destination::Destination;
+use super::trouble::Trouble;
 use crate::clock::SharedClock;
 use crate::telegram::{cause_of, tls_config};
 

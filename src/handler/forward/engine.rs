@@ -2,31 +2,24 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use http::HeaderMap;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use super::answer::{self, Answer};
-use super::availability::{Availability, Blame, Ended, Entry, Moment, Ticket, Trouble};
+use super::availability::{Availability, Moment};
 use super::bot_url::BotUrl;
-use super::client::{Client, NoAnswer};
-use super::counts::{Counts, ForwardOutcome};
+use super::client::Client;
+use super::counts::Counts;
 use super::destination::Addresses;
 use super::request;
 use super::status::BotStatus;
 use super::target::Targets;
 use crate::clock::{SharedClock, elapsed};
-use crate::handler::{Context, Handler, HandlerError};
 use crate::lifecycle::Shutdown;
 use crate::settings::ForwardSettings;
-use crate::telegram::{BotId, Call};
+use crate::telegram::BotId;
 use crate::telemetry::Storm;
-use crate::update::{Update, UpdateId};
-
-/// What dispatch waits beyond the time limits of the forward, which end first.
-const MARGIN: Duration = Duration::from_secs(5);
 
 /// The dependencies of a [`Forward`], in addition to its settings.
 pub struct Deps {
@@ -54,23 +47,23 @@ pub struct Deps {
 ///
 /// [`Forward::watch`] must run beside it: without it, the bot stays away.
 pub struct Forward {
-    bot: BotId,
+    pub(super) bot: BotId,
     pub(super) targets: Targets,
     addresses: Addresses,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     concurrency: usize,
-    time_limit: Duration,
+    pub(super) time_limit: Duration,
     pub(super) clock: SharedClock,
     pub(super) shutdown: Shutdown,
-    client: Client,
+    pub(super) client: Client,
     state: Mutex<State>,
     /// Notified when the availability has changed.
     pub(super) changed: Notify,
     /// Notified when an update is no longer with the bot, and when the availability has changed.
-    left: Notify,
-    capacity: watch::Sender<usize>,
+    pub(super) left: Notify,
+    pub(super) capacity: watch::Sender<usize>,
     status: watch::Sender<BotStatus>,
-    counts: Arc<Counts>,
+    pub(super) counts: Arc<Counts>,
     storms: Storms,
 }
 
@@ -129,6 +122,12 @@ impl Forward {
     #[must_use]
     pub fn status(&self) -> watch::Receiver<BotStatus> {
         self.status.subscribe()
+    }
+
+    /// What the bot says with `setWebhook`.
+    #[must_use]
+    pub fn targets(&self) -> &Targets {
+        &self.targets
     }
 
     /// What the forward counts.
@@ -207,152 +206,6 @@ impl Forward {
             tracing::warn!(address, times, "{sentence}");
         }
         times.is_some()
-    }
-
-    /// Waits until this update may go to the bot. A suspect waits until no other update is there.
-    async fn admit(&self, id: UpdateId) -> Result<Visit<'_>, HandlerError> {
-        let mut waiting: Option<Waiting<'_>> = None;
-        let mut patience = None;
-        loop {
-            let left = self.left.notified();
-            tokio::pin!(left);
-            // Registered before the state is read, so that no change is missed.
-            left.as_mut().enable();
-            match self.update(|availability, at| availability.enter(id, waiting.is_some(), at)) {
-                Entry::Go(ticket) => {
-                    if let Some(waiting) = &mut waiting {
-                        waiting.has_ended = true;
-                    }
-                    return Ok(Visit { forward: self, ticket: Some(ticket) });
-                }
-                Entry::Wait => {
-                    waiting.get_or_insert(Waiting { forward: self, has_ended: false });
-                }
-                Entry::Refused(reason) => return Err(HandlerError::Unavailable(reason)),
-            }
-            tokio::select! {
-                () = left => {}
-                () = patience.get_or_insert_with(|| self.clock.sleep(self.time_limit)) => {
-                    return Err(HandlerError::Unavailable("it is tried alone, and other updates are with the bot".to_owned()));
-                }
-            }
-        }
-    }
-
-    async fn exchange(&self, visit: &Visit<'_>, update: &Update, context: &Context<'_>) -> Answer {
-        let Some(Ticket { destination: to, .. }) = &visit.ticket else { return Answer::Cut };
-        let request = request::request(to, self.bot, update, context, &self.headers);
-        let exchange = async {
-            match self.client.send(request).await {
-                Ok(response) => answer::read(response, to).await,
-                Err(NoAnswer::Unreachable(trouble)) => Answer::Trouble(trouble),
-                Err(NoAnswer::Cut) => Answer::Cut,
-            }
-        };
-        let began = self.clock.steady();
-        let answer = tokio::select! {
-            biased;
-            answer = exchange => answer,
-            () = self.clock.sleep(self.time_limit) => Answer::TimedOut,
-        };
-        self.counts.took.observe(elapsed(began, self.clock.steady()).as_secs_f64());
-        self.counts.requests.of(outcome(&answer)).inc();
-        answer
-    }
-}
-
-#[async_trait]
-impl Handler for Forward {
-    async fn handle(&self, update: &Update, context: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
-        let visit = self.admit(update.id).await?;
-        match self.exchange(&visit, update, context).await {
-            Answer::Taken(call) => {
-                visit.end(Ended::Answered);
-                Ok(call.map(|call| *call).into_iter().collect())
-            }
-            Answer::Failed(reason) => {
-                visit.end(Ended::Answered);
-                Err(HandlerError::Retry(reason))
-            }
-            Answer::Cut => {
-                visit.end(Ended::Cut);
-                Err(HandlerError::Retry("it closed the connection without an answer".to_owned()))
-            }
-            Answer::TimedOut => {
-                visit.end(Ended::Unknown);
-                Err(HandlerError::Retry(format!("it did not answer within {} s", self.time_limit.as_secs_f32())))
-            }
-            Answer::Trouble(trouble) => {
-                let reason = trouble.reason().to_owned();
-                Err(match visit.end(Ended::Trouble(trouble)) {
-                    Blame::Bot => HandlerError::Unavailable(reason),
-                    Blame::Update => HandlerError::Retry(reason),
-                })
-            }
-        }
-    }
-
-    fn capacity(&self) -> Option<watch::Receiver<usize>> {
-        Some(self.capacity.subscribe())
-    }
-
-    /// A request has a time limit of its own. A suspect may wait as long for its turn before.
-    fn time_limit(&self) -> Option<Duration> {
-        Some(self.time_limit * 2 + MARGIN)
-    }
-}
-
-/// An update that is with the bot. When it is dropped, also at a hard stop, the bot is free for another one.
-struct Visit<'a> {
-    forward: &'a Forward,
-    ticket: Option<Ticket>,
-}
-
-impl Visit<'_> {
-    fn end(mut self, ended: Ended) -> Blame {
-        self.leave(ended)
-    }
-
-    fn leave(&mut self, ended: Ended) -> Blame {
-        let Some(ticket) = self.ticket.take() else { return Blame::Bot };
-        let blame = self.forward.update(|availability, at| availability.leave(&ticket, ended, at));
-        self.forward.left.notify_waiters();
-        blame
-    }
-}
-
-impl Drop for Visit<'_> {
-    fn drop(&mut self) {
-        self.leave(Ended::Unknown);
-    }
-}
-
-/// A suspect that waits for its turn. When it is dropped before that, it waits no longer.
-struct Waiting<'a> {
-    forward: &'a Forward,
-    has_ended: bool,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if !self.has_ended {
-            self.forward.update(|availability, _| availability.give_up_waiting());
-            self.forward.left.notify_waiters();
-        }
-    }
-}
-
-/// How the metrics name the end of an exchange.
-fn outcome(answer: &Answer) -> ForwardOutcome {
-    match answer {
-        Answer::Taken(None) => ForwardOutcome::Taken,
-        Answer::Taken(Some(_)) => ForwardOutcome::Call,
-        Answer::Failed(_) => ForwardOutcome::Failed,
-        Answer::Cut => ForwardOutcome::Cut,
-        Answer::TimedOut => ForwardOutcome::TimedOut,
-        Answer::Trouble(Trouble::Throttled { .. }) => ForwardOutcome::Throttled,
-        Answer::Trouble(Trouble::Unreachable(_) | Trouble::Unavailable { .. }) => ForwardOutcome::Away,
-        Answer::Trouble(Trouble::Misconfigured(_)) => ForwardOutcome::Misconfigured,
     }
 }
 

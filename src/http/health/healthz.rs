@@ -7,9 +7,11 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::inbox_depth::InboxDepth;
-use super::state::ServiceState;
+use super::state::{BotHealth, ServiceState};
 use crate::clock::elapsed;
+use crate::handler::forward::BotStatus;
 use crate::registrar::{Status, WebhookHealth};
+use crate::telemetry::Label;
 use crate::webhook::{Acknowledged, Counts, Reason};
 
 /// The body, in the order in which a person reads it.
@@ -19,9 +21,23 @@ struct Body<'a> {
     version: &'static str,
     uptime_s: u64,
     webhook: Webhook<'a>,
+    bot: Option<Bot>,
     inbox: InboxDepth,
     updates: Updates,
     advice: Option<&'a str>,
+}
+
+/// Your own bot. Nothing here says where it listens: everybody can read this.
+#[derive(Serialize)]
+struct Bot {
+    status: &'static str,
+    says: String,
+    gateway: Option<Gateway>,
+}
+
+#[derive(Serialize)]
+struct Gateway {
+    real_token_used: bool,
 }
 
 #[derive(Serialize)]
@@ -43,7 +59,7 @@ struct Updates {
     unavailable: u64,
 }
 
-/// `GET /healthz`: 200 while the process can serve, and 503 while it stops. Telegram or a database that is away does
+/// `GET /healthz`: 200 while the process can serve, and 503 while it stops. Telegram, a database or a bot that is away does
 /// not change that, because a restart would not help.
 pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Response {
     let (status, word) =
@@ -59,11 +75,24 @@ pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Response {
             says: registration.sentence(),
             health: &service.webhook_health.borrow(),
         },
+        bot: service.bot.as_ref().map(Bot::of),
         inbox,
         updates: Updates::from(&*service.webhook_counts),
         advice: service.advice.as_deref(),
     };
     (status, Json(body)).into_response()
+}
+
+impl Bot {
+    fn of(bot: &BotHealth) -> Self {
+        let status: BotStatus = bot.status.borrow().clone();
+        let gateway = bot.gateway.as_ref();
+        Self {
+            status: status.name().name(),
+            says: status.sentence(),
+            gateway: gateway.map(|gateway| Gateway { real_token_used: *gateway.real_token_used.borrow() }),
+        }
+    }
 }
 
 impl From<&Counts> for Updates {

@@ -14,7 +14,7 @@ use axum::routing::get;
 use http::header::CONTENT_SECURITY_POLICY;
 
 use super::layers::{no_store, response_header};
-pub use state::ServiceState;
+pub use state::{BotHealth, GatewayHealth, ServiceState};
 
 /// The page loads nothing and runs no script; its style is in it.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";

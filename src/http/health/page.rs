@@ -12,6 +12,7 @@ use super::state::ServiceState;
 pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Html<String> {
     let status = if service.is_stopping() { "The service is stopping." } else { "The service is running." };
     let registration = service.registration.borrow().sentence();
+    let bot = service.bot.as_ref().map(|bot| bot.status.borrow().sentence());
     let updates = match InboxDepth::read(&service).await {
         InboxDepth::Known { survey, .. } => format!(
             "{} waiting, {} being handled, {} given up (dead-letter updates)",
@@ -23,6 +24,7 @@ pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Html<Strin
     for (name, text) in [
         ("Status", Some(status)),
         ("Webhook", Some(&registration)),
+        ("Your bot", bot.as_deref()),
         ("Updates", Some(&updates)),
         ("Advice", service.advice.as_deref()),
     ] {

@@ -16,8 +16,8 @@ struct Body {
     reasons: Vec<String>,
 }
 
-/// `GET /readyz`: 200 only if an update that arrived now would be stored, and the webhook leads to this service or is
-/// another program's task. Otherwise 503 with every reason.
+/// `GET /readyz`: 200 only if an update that arrived now would be stored, the webhook leads to this service or is another
+/// program's task, and your bot, if there is one, takes connections. Otherwise 503 with every reason.
 pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Response {
     let mut reasons = Vec::new();
     if service.is_stopping() {
@@ -38,6 +38,12 @@ pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Response {
     let registration = service.registration.borrow().clone();
     if !registration.is_ready() {
         reasons.push(registration.sentence());
+    }
+    if let Some(bot) = &service.bot {
+        let status = bot.status.borrow();
+        if !status.is_available() {
+            reasons.push(status.sentence());
+        }
     }
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

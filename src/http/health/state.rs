@@ -4,11 +4,26 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::clock::SharedClock;
+use crate::handler::forward::BotStatus;
 use crate::http::listener;
 use crate::inbox::SurveyCache;
 use crate::lifecycle::Shutdown;
 use crate::registrar::{Status, WebhookHealth};
 use crate::webhook;
+
+/// Your own bot behind the service, as the health routes report it.
+pub struct BotHealth {
+    /// Whether it takes connections.
+    pub status: watch::Receiver<BotStatus>,
+    /// The Bot API for it, if it listens.
+    pub gateway: Option<GatewayHealth>,
+}
+
+/// The Bot API for the bot, which listens.
+pub struct GatewayHealth {
+    /// Whether the bot has used the real token and not the stand-in, since the start.
+    pub real_token_used: watch::Receiver<bool>,
+}
 
 /// What the health routes and `/metrics` report.
 pub struct ServiceState {
@@ -20,6 +35,8 @@ pub struct ServiceState {
     pub registration: watch::Receiver<Status>,
     /// What the registrar has observed about the webhook.
     pub webhook_health: watch::Receiver<WebhookHealth>,
+    /// Your own bot, if one is behind the service.
+    pub bot: Option<BotHealth>,
     /// The counts of requests to the webhook.
     pub webhook_counts: Arc<webhook::Counts>,
     /// The connections that were opened and closed.

@@ -45,14 +45,27 @@ fn is_locked(path: &Path) -> bool {
     matches!(lock, Ok(Err(TryLockError::WouldBlock)))
 }
 
-fn survey(path: &Path, bot: BotId) -> rusqlite::Result<Result<Survey, InboxError>> {
+/// The target of the bot in the file. `None` if there is none, or the file cannot be read.
+pub(in crate::inbox) fn stored_target(path: &Path, bot: BotId) -> Option<String> {
+    let connection = read_only(path).ok().filter(|_| path.exists())?;
+    check(&connection, path).ok()?;
+    let read = "SELECT target FROM service WHERE bot = ?1";
+    connection.query_row(read, [bot.0], |row| row.get(0)).ok()?
+}
+
+/// Opens the file to read it while any process may be using it.
+fn read_only(path: &Path) -> rusqlite::Result<Connection> {
     let name = path.display().to_string().replace('%', "%25").replace('#', "%23").replace('?', "%3F");
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     // Without a write-ahead log the file is complete, and can be read without creating one.
     let immutable = if Path::new(&log).exists() { "" } else { "&immutable=1" };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(format!("file:{name}?mode=ro{immutable}"), flags)?;
+    Connection::open_with_flags(format!("file:{name}?mode=ro{immutable}"), flags)
+}
+
+fn survey(path: &Path, bot: BotId) -> rusqlite::Result<Result<Survey, InboxError>> {
+    let connection = read_only(path)?;
     match check(&connection, path) {
         Ok(0) => return Ok(Ok(Survey::default())),
         Ok(_) => {}

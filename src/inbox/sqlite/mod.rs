@@ -39,7 +39,7 @@ use crate::fail_points;
 use crate::settings::InboxSettings;
 use crate::telegram::BotId;
 use crate::update::{Update, UpdateId};
-pub(super) use inspect::inspect;
+pub(super) use inspect::{inspect, stored_target};
 pub(super) use open::is_on_system_disk;
 use queue::{Shared, closed};
 use request::{Change, Recorded, Request};

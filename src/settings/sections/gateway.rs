@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use schemars::JsonSchema;
 
@@ -16,7 +16,17 @@ pub struct GatewaySettings {
     pub allow_drop: bool,
 }
 
+/// Where the gateway listens if the settings name no address.
+const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
+
 impl GatewaySettings {
+    /// The address on which the gateway listens. `None`: there is no gateway. `has_bot`: whether there is a bot to forward
+    /// to.
+    #[must_use]
+    pub fn address(&self, has_bot: bool) -> Option<SocketAddr> {
+        self.listen.or(has_bot.then_some(DEFAULT))
+    }
+
     pub(in crate::settings) fn read(from: &mut Reader) -> Self {
         Self {
             listen: from.optional("gateway.listen", "an IP address and a port, such as 127.0.0.1:8081", |text| {

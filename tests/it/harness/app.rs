@@ -6,6 +6,7 @@ use doorbell::app::{App, Dependencies, RunError};
 use doorbell::clock::{Clock, SharedClock, SystemClock};
 use doorbell::dispatch::Dispatch;
 use doorbell::handler::Handler;
+use doorbell::handler::forward::{Forward, Targets};
 use doorbell::http::listener::Limits;
 use doorbell::inbox::VerdictKind;
 use doorbell::inbox::{Inbox, Survey};
@@ -107,15 +108,25 @@ impl TestAppBuilder {
         // The public URL contains the port, so it must be known before the service starts.
         let port = free_port();
         sources = sources.with("server.port", port).with("webhook.public_url", format!("http://127.0.0.1:{port}"));
+        if self.overrides.iter().any(|(key, _)| *key == "forward.url") {
+            // The default port of the gateway is one for all tests.
+            sources = sources.with("gateway.listen", "127.0.0.1:0");
+        }
         for (key, value) in self.overrides {
             sources = sources.with(key, value);
         }
         let settings = Settings::load(&sources, Need::Token).unwrap_or_else(|error| panic!("{error}"));
         let shutdown = Shutdown::new();
-        let dependencies =
-            Dependencies { handler: self.handler, clock: self.clock, shutdown: shutdown.clone(), limits: self.limits };
+        let dependencies = Dependencies {
+            handler: self.handler,
+            clock: self.clock,
+            shutdown: shutdown.clone(),
+            limits: self.limits,
+            command: None,
+        };
         let app = App::build_with(settings, dependencies).unwrap_or_else(|error| panic!("{error}"));
         let (addr, registration, inbox, dispatch) = (app.addr(), app.registration(), app.inbox(), app.dispatch());
+        let (forward, targets) = (app.forward(), app.targets());
         #[expect(clippy::disallowed_methods, reason = "the service waits for its tasks, and must not be one of them")]
         let running = Some(tokio::spawn(app.run()));
         TestApp {
@@ -124,6 +135,8 @@ impl TestAppBuilder {
             folder,
             inbox,
             dispatch,
+            forward,
+            targets,
             registration,
             shutdown,
             running,
@@ -144,6 +157,9 @@ pub struct TestApp {
     pub shutdown: Shutdown,
     pub allow_unfinished_work: bool,
     pub dispatch: Arc<Dispatch>,
+    /// Your own bot behind the service.
+    pub forward: Option<Arc<Forward>>,
+    pub targets: Option<Targets>,
     running: Option<JoinHandle<Result<(), RunError>>>,
     _telegram: Shutdown,
 }

@@ -172,6 +172,11 @@ impl Fixture {
         inbox::open_for_operator(&self.settings, Some(BotId(self.bot)), self.clock.shared())
     }
 
+    /// The target as a check reads it, which changes nothing.
+    pub(super) async fn stored_target(&self) -> Option<String> {
+        inbox::stored_target(&self.settings, BotId(self.bot), self.clock.shared()).await
+    }
+
     /// Makes the closed inbox what version 3 of the schema left, which had no target. Whether the store is a file.
     pub(super) async fn downgrade_to_version_3(&self) -> bool {
         match &self.storage {

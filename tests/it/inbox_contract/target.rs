@@ -37,6 +37,9 @@ pub(super) async fn a_target_is_read_by_another_process(f: &mut Fixture) {
     for target in [FIRST, SECOND] {
         save(f, target).await;
         assert_eq!(other.load_target().await.unwrap().as_deref(), Some(target));
+        // A check reads it too, and nobody but the process itself reads its memory.
+        let expected = f.survives_a_restart().then_some(target);
+        assert_eq!(f.stored_target().await.as_deref(), expected);
     }
 }
 

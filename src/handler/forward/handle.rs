@@ -1,0 +1,98 @@
+//! One attempt: the request, the answer, and what it means for the update.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::answer::{self, Answer};
+use super::client::NoAnswer;
+use super::counts::ForwardOutcome;
+use super::destination::Destination;
+use super::engine::Forward;
+use super::request;
+use super::trouble::{Blame, Ended, Trouble};
+use crate::clock::elapsed;
+use crate::handler::{Context, Handler, HandlerError};
+use crate::telegram::Call;
+use crate::update::Update;
+
+/// What dispatch waits beyond the time limits of the forward, which end first.
+const MARGIN: Duration = Duration::from_secs(5);
+
+impl Forward {
+    async fn exchange(&self, to: &Destination, update: &Update, context: &Context<'_>) -> Answer {
+        let request = request::request(to, self.bot, update, context, &self.headers);
+        let exchange = async {
+            match self.client.send(request).await {
+                Ok(response) => answer::read(response, to, &self.clock).await,
+                Err(NoAnswer::Unreachable(trouble)) => Answer::Trouble(trouble),
+                Err(NoAnswer::Cut) => Answer::Cut,
+            }
+        };
+        let began = self.clock.steady();
+        let answer = tokio::select! {
+            biased;
+            answer = exchange => answer,
+            () = self.clock.sleep(self.time_limit) => Answer::TimedOut,
+        };
+        self.counts.took.observe(elapsed(began, self.clock.steady()).as_secs_f64());
+        self.counts.requests.of(outcome(&answer)).inc();
+        answer
+    }
+}
+
+#[async_trait]
+impl Handler for Forward {
+    async fn handle(&self, update: &Update, context: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
+        let visit = self.admit(update.id).await?;
+        match self.exchange(&visit.destination, update, context).await {
+            Answer::Taken(call) => {
+                visit.end(Ended::Answered);
+                Ok(call.map(|call| *call).into_iter().collect())
+            }
+            Answer::Failed(reason) => {
+                visit.end(Ended::Answered);
+                Err(HandlerError::Retry(reason))
+            }
+            Answer::Cut => {
+                visit.end(Ended::Cut);
+                Err(HandlerError::Retry("it closed the connection without an answer".to_owned()))
+            }
+            Answer::TimedOut => {
+                visit.end(Ended::Unknown);
+                Err(HandlerError::Retry(format!("it did not answer within {} s", self.time_limit.as_secs_f32())))
+            }
+            Answer::Trouble(trouble) => {
+                let reason = trouble.reason().to_owned();
+                Err(match visit.end(Ended::Trouble(trouble)) {
+                    Blame::Bot => HandlerError::Unavailable(reason),
+                    Blame::Update => HandlerError::Retry(reason),
+                })
+            }
+        }
+    }
+
+    fn capacity(&self) -> Option<watch::Receiver<usize>> {
+        Some(self.capacity.subscribe())
+    }
+
+    /// A request has a time limit of its own. A suspect may wait as long for its turn before.
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.time_limit * 2 + MARGIN)
+    }
+}
+
+/// How the metrics name the end of an exchange.
+fn outcome(answer: &Answer) -> ForwardOutcome {
+    match answer {
+        Answer::Taken(None) => ForwardOutcome::Taken,
+        Answer::Taken(Some(_)) => ForwardOutcome::Call,
+        Answer::Failed(_) => ForwardOutcome::Failed,
+        Answer::Cut => ForwardOutcome::Cut,
+        Answer::TimedOut => ForwardOutcome::TimedOut,
+        Answer::Trouble(Trouble::Throttled { .. }) => ForwardOutcome::Throttled,
+        Answer::Trouble(Trouble::Unreachable(_) | Trouble::Unavailable { .. }) => ForwardOutcome::Away,
+        Answer::Trouble(Trouble::Misconfigured(_)) => ForwardOutcome::Misconfigured,
+    }
+}
