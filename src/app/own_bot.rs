@@ -81,6 +81,9 @@ impl OwnBot {
         if !is_wanted || bot.is_absent() {
             return Ok(None);
         }
+        if !settings.commands.is_empty() || !settings.buttons.is_empty() || settings.fallback.is_some() {
+            tracing::info!("your own bot answers: the replies that the settings declare are not sent");
+        }
         let address = settings.gateway.listen.unwrap_or_else(|| GATEWAY.into());
         let unusable = |source| BuildError::Gateway { address, source };
         let gateway = listener::bind(address).map_err(unusable)?;

@@ -1,7 +1,6 @@
 //! One attempt: the handler runs once, its calls are made in order, and a verdict results.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -18,9 +17,6 @@ use crate::inbox::{Delivery, Lease, Verdict};
 use crate::telegram::Call;
 use crate::telemetry::{self, Span};
 use crate::update::Update;
-
-/// An update that lives longer than its kind allows by more than this has been revived.
-const AFTER_A_REVIVAL: Duration = Duration::from_secs(1);
 
 impl Dispatch {
     /// Makes one attempt at a delivery. Returns the verdict with which it must be settled, and whether the attempt could
@@ -58,13 +54,7 @@ impl Dispatch {
     }
 
     fn context(&self, update: &Update, attempt: u32, span: Option<&Span>) -> Context<'_> {
-        // Only a revived update may live longer than its kind allows.
-        let is_revived = update.expires_at > later(update.received_at, update.kind.lifetime() + AFTER_A_REVIVAL);
-        let trigger = match attempt {
-            _ if is_revived => Trigger::Replay,
-            0 | 1 => Trigger::First,
-            _ => Trigger::Retry,
-        };
+        let trigger = if attempt > 1 { Trigger::Retry } else { Trigger::First };
         Context { attempt, trigger, traceparent: span.map(Span::traceparent), api: &self.api }
     }
 

@@ -56,8 +56,6 @@ pub enum Trigger {
     First,
     /// An earlier attempt failed.
     Retry,
-    /// The operator has revived the update.
-    Replay,
 }
 
 /// Why a handler returned no calls, named for what happens next. A panic and a time-out count as
