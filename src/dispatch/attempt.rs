@@ -35,7 +35,7 @@ impl Dispatch {
             let calls = if let Some(calls) = calls_left {
                 Ok(PendingCalls::stored(calls))
             } else {
-                let context = self.context(&update, attempt, span.as_ref());
+                let context = self.context(attempt, span.as_ref());
                 self.handle(&update, &context, began.steady).await.map(PendingCalls::new)
             };
             match calls {
@@ -53,7 +53,7 @@ impl Dispatch {
         (verdict, has_effects)
     }
 
-    fn context(&self, update: &Update, attempt: u32, span: Option<&Span>) -> Context<'_> {
+    fn context(&self, attempt: u32, span: Option<&Span>) -> Context<'_> {
         let trigger = if attempt > 1 { Trigger::Retry } else { Trigger::First };
         Context { attempt, trigger, traceparent: span.map(Span::traceparent), api: &self.api }
     }
