@@ -66,8 +66,17 @@ impl BotToken {
 
     /// The URL of every method of the bot without its name.
     pub(super) fn methods_url(&self, api_url: &str, test_environment: bool) -> Result<Url, ParseError> {
+        self.url(api_url, "/bot", test_environment)
+    }
+
+    /// The URL of every file of the bot without its path.
+    pub(super) fn files_url(&self, api_url: &str, test_environment: bool) -> Result<Url, ParseError> {
+        self.url(api_url, "/file/bot", test_environment)
+    }
+
+    fn url(&self, api_url: &str, before: &str, test_environment: bool) -> Result<Url, ParseError> {
         let test = if test_environment { "test/" } else { "" };
-        Url::parse(&format!("{api_url}/bot{}/{test}", self.0.expose_secret()))
+        Url::parse(&format!("{api_url}{before}{}/{test}", self.0.expose_secret()))
     }
 
     /// A text from outside that may be shown: without the token and its secret part, without control characters, and

@@ -29,6 +29,7 @@ mod documents;
 mod echo_example;
 mod forward;
 mod front_page;
+mod handler_calls;
 mod health;
 mod import_circles;
 mod inbox_contract;
