@@ -2,6 +2,7 @@
 
 mod build;
 mod error;
+mod own_bot;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,17 +17,19 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::dispatch::{self, Dispatch};
 use crate::handler::Handler;
 use crate::handler::forward::{Forward, Targets};
-use crate::http::health::{BotHealth, ServiceState};
+use crate::http::health::ServiceState;
 use crate::http::listener::{self, Limits};
 use crate::http::metrics;
 use crate::inbox::{self, Inbox};
 use crate::lifecycle::{Shutdown, Task};
+use crate::process;
 use crate::registrar::{self, RefusedToken, Registrar, Status};
 use crate::settings::Settings;
 use crate::telegram::{BotApi, RateLimitedApi};
 use crate::traces;
 use crate::webhook::{self, Secrets, SourceCheck};
 use build::{Bot, Storage};
+use own_bot::{GatewayParts, OwnBot, ServiceParts};
 
 pub use error::{BuildError, RunError};
 
@@ -44,7 +47,7 @@ pub struct App {
     router: Router,
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
-    forward: Option<Arc<Forward>>,
+    own_bot: Option<OwnBot>,
     inbox: Arc<dyn Inbox>,
     clock: SharedClock,
     shutdown: Shutdown,
@@ -62,11 +65,19 @@ pub struct Dependencies {
     pub shutdown: Shutdown,
     /// The limits of the listener.
     pub limits: Limits,
+    /// The command of your own bot, which the service runs as a child process.
+    pub command: Option<process::Command>,
 }
 
 impl Default for Dependencies {
     fn default() -> Self {
-        Self { handler: None, clock: Arc::new(SystemClock), shutdown: Shutdown::new(), limits: Limits::default() }
+        Self {
+            handler: None,
+            clock: Arc::new(SystemClock),
+            shutdown: Shutdown::new(),
+            limits: Limits::default(),
+            command: None,
+        }
     }
 }
 
@@ -87,15 +98,18 @@ impl App {
     ///
     /// As [`App::build`].
     pub fn build_with(mut settings: Settings, dependencies: Dependencies) -> Result<Self, BuildError> {
-        let Dependencies { handler, clock, shutdown, limits } = dependencies;
+        let Dependencies { handler, clock, shutdown, limits, command } = dependencies;
         let bot = Bot::from_settings(&mut settings)?;
         build::log_warnings(&settings);
         let (listener, addr) = build::bind(&settings)?;
-        let forward = match handler {
-            None => build::forward(&settings, bot.token.bot_id(), addr, &clock, &shutdown),
+        let mut own_bot = match handler {
+            None => {
+                let service = ServiceParts { own_port: addr.port(), grace: GRACE, clock: &clock, shutdown: &shutdown };
+                OwnBot::build(&settings, command, &bot, &service)?
+            }
             Some(_) => None,
         };
-        let given = handler.or_else(|| forward.clone().map(|forward| -> Arc<dyn Handler> { forward }));
+        let given = handler.or_else(|| own_bot.as_ref().map(OwnBot::handler));
         let (handler, announcement) = build::handler(given, &settings, &bot.identity)?;
         // The inbox comes after the port: if the port is taken, no file is left behind.
         let storage = Storage::open(&settings, bot.token.bot_id(), &clock, &shutdown)?;
@@ -111,13 +125,23 @@ impl App {
                 clock: Arc::clone(&clock),
                 watch_interval: settings.webhook.watch_interval,
                 wrong_secrets: webhook_counts.unauthorized.subscribe(),
-                kinds: watch::Sender::default().subscribe(),
+                kinds: own_bot.as_ref().map_or_else(|| watch::channel(None).1, OwnBot::kinds),
             },
         );
+        let rate_limited_api = RateLimitedApi::new(api.clone(), &settings.outbound, Arc::clone(&clock));
+        if let Some(own_bot) = &mut own_bot {
+            let parts = GatewayParts {
+                inbox: Arc::clone(&storage.inbox),
+                survey: Arc::clone(&storage.survey_cache),
+                throttles: rate_limited_api.throttles(),
+                token: bot.token.clone(),
+            };
+            own_bot.connect(&settings, parts);
+        }
         let deps = dispatch::Deps {
             inbox: Arc::clone(&storage.inbox),
             handler,
-            api: RateLimitedApi::new(api.clone(), &settings.outbound, Arc::clone(&clock)),
+            api: rate_limited_api,
             traces: traces.clone(),
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),
@@ -126,8 +150,9 @@ impl App {
         let connections = Arc::<listener::Counts>::default();
         let mut registry =
             metrics::registry(&webhook_counts, &storage.counts, dispatch.counts(), api.counts(), &connections);
-        if let Some(forward) = &forward {
-            forward.counts().register(&mut registry);
+        if let Some(own_bot) = &own_bot {
+            own_bot.forward.counts().register(&mut registry);
+            own_bot.gateway_counts.register(&mut registry);
         }
         // A preview without a token receives nothing.
         let receive = (!bot.is_absent()).then(|| webhook::Deps {
@@ -147,7 +172,7 @@ impl App {
             capacity: settings.inbox.capacity,
             registration: registrar.status(),
             webhook_health: registrar.health(),
-            bot: forward.as_ref().map(|forward| BotHealth { status: forward.status(), gateway: None }),
+            bot: own_bot.as_ref().map(OwnBot::health),
             webhook_counts,
             connections: Arc::clone(&connections),
             connections_limit: limits.connections,
@@ -166,7 +191,7 @@ impl App {
             router,
             dispatch,
             registrar,
-            forward,
+            own_bot,
             inbox,
             clock,
             shutdown,
@@ -200,13 +225,13 @@ impl App {
     /// Your own bot behind the service, if there is one.
     #[must_use]
     pub fn forward(&self) -> Option<Arc<Forward>> {
-        self.forward.clone()
+        self.own_bot.as_ref().map(|own_bot| Arc::clone(&own_bot.forward))
     }
 
     /// Where your own bot wants its updates.
     #[must_use]
     pub fn targets(&self) -> Option<Targets> {
-        self.forward.as_ref().map(|forward| forward.targets().clone())
+        self.own_bot.as_ref().map(|own_bot| own_bot.forward.targets().clone())
     }
 
     /// The dispatch.
@@ -242,6 +267,11 @@ impl App {
                 tracing::warn!("the grace period of 25 s is over: updates that still run go back to the inbox");
             }
         }
+        // The bot's process takes the rest of the grace period at most.
+        let own_bot = match tasks.own_bot {
+            Some(own_bot) => own_bot.stop().await,
+            None => Ok(()),
+        };
         // The registrar ends at the soft stop and interrupts its waits.
         let registered = tasks.registrar.await.ok().flatten().unwrap_or(Ok(()));
         shutdown.hard.cancel();
@@ -253,16 +283,15 @@ impl App {
         }
         drop((dispatch, inbox));
         tracing::info!("stopped");
+        own_bot?;
         registered?;
         shutdown.failure().map_or(Ok(()), |failed| Err(failed.into()))
     }
 
     /// Starts the supervised tasks. Each of them is a [`Task`].
     fn start_tasks(self) -> Tasks {
-        let Self { listener, router, limits, connections, clock, shutdown, without_bot, registrar, forward, .. } = self;
-        if let Some(forward) = forward {
-            shutdown.supervise(Task::BotWatch, forward.watch());
-        }
+        let Self { listener, router, limits, connections, clock, shutdown, without_bot, registrar, own_bot, .. } = self;
+        let own_bot = own_bot.map(|own_bot| own_bot.start(self.inbox));
         let deps = listener::Deps { limits, counts: connections, clock, shutdown: shutdown.clone() };
         let serve = listener::serve(listener, router, deps);
         let listener = shutdown.supervise(Task::Listener, serve);
@@ -281,7 +310,7 @@ impl App {
             soft.cancel();
             registered
         });
-        Tasks { listener, dispatch, registrar }
+        Tasks { listener, dispatch, registrar, own_bot }
     }
 }
 
@@ -290,4 +319,5 @@ struct Tasks {
     listener: JoinHandle<Option<()>>,
     dispatch: JoinHandle<Option<()>>,
     registrar: JoinHandle<Option<Result<(), RefusedToken>>>,
+    own_bot: Option<own_bot::Running>,
 }

@@ -2,14 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
 
 use super::error::BuildError;
 use crate::clock::SharedClock;
-use crate::handler::forward::{self, Forward, Targets};
 use crate::handler::{Commands, Handler, TemplateProblem};
 use crate::http::health::{self, ServiceState};
 use crate::http::{complete, listener, metrics};
@@ -20,11 +18,6 @@ use crate::settings::{InboxUrl, Problem, Settings, SettingsError, origin};
 use crate::telegram::{BotId, BotToken, Call, Identity};
 use crate::telemetry::Registry;
 use crate::webhook;
-
-/// How long your bot may take for an update, as with Telegram.
-const FORWARD: Duration = Duration::from_mins(1);
-/// The same while Telegram waits for the answer.
-const FORWARD_IN_MEMORY: Duration = Duration::from_secs(25);
 
 /// The bot of the settings, and the webhook that it wants.
 pub(super) struct Bot {
@@ -83,33 +76,6 @@ pub(super) fn handler(
         .map_err(|problems| BuildError::Settings(as_settings_error(&problems, settings)))?;
     let announcement = commands.announcement();
     Ok((Arc::new(commands), announcement))
-}
-
-/// Your own bot behind the service, if the settings name it.
-pub(super) fn forward(
-    settings: &Settings,
-    bot: BotId,
-    addr: SocketAddr,
-    clock: &SharedClock,
-    shutdown: &Shutdown,
-) -> Option<Arc<Forward>> {
-    settings.forward.url.as_ref()?;
-    let time_limit = match settings.inbox.url {
-        InboxUrl::Memory => FORWARD_IN_MEMORY,
-        InboxUrl::Sqlite(_) | InboxUrl::Postgres(_) => FORWARD,
-    };
-    let deps = forward::Deps {
-        bot,
-        targets: Targets::default(),
-        address: None,
-        public_url: settings.webhook.public_url.clone(),
-        own_ports: vec![addr.port()],
-        concurrency: settings.dispatch.concurrency,
-        time_limit,
-        clock: Arc::clone(clock),
-        shutdown: shutdown.clone(),
-    };
-    Some(Forward::new(&settings.forward, deps))
 }
 
 /// The handler checks the templates. For the operator their problems are problems of the settings.

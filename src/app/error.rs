@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 
 use crate::inbox::InboxError;
 use crate::lifecycle::TaskFailed;
+use crate::process::CannotStart;
 use crate::registrar::RefusedToken;
 use crate::settings::SettingsError;
 
@@ -12,6 +13,9 @@ pub enum RunError {
     /// Telegram does not know the bot token.
     #[error(transparent)]
     RefusedToken(#[from] RefusedToken),
+    /// The command of your own bot cannot be run.
+    #[error(transparent)]
+    CannotStart(#[from] CannotStart),
     /// A supervised task failed.
     #[error(transparent)]
     TaskFailed(#[from] TaskFailed),
@@ -37,4 +41,15 @@ pub enum BuildError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The address of the gateway cannot be used.
+    #[error("the gateway for your bot cannot listen on {address}")]
+    Gateway {
+        /// The address in the settings.
+        address: SocketAddr,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// There is no free port for your own bot.
+    #[error("there is no free port for your bot")]
+    NoPort(#[source] io::Error),
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::app::{BuildError, RunError};
 use crate::http::probe::ServiceUnreachable;
 use crate::inbox::InboxError;
+use crate::process::CommandError;
 use crate::settings::SettingsError;
 use crate::telemetry;
 
@@ -22,6 +23,7 @@ pub(super) fn report(error: &anyhow::Error) -> ExitCode {
     telemetry::write_to_stderr(text);
     let wrong = error.is::<SettingsError>()
         || error.is::<UsageError>()
+        || error.is::<CommandError>()
         || matches!(error.downcast_ref(), Some(BuildError::Settings(_) | BuildError::NoToken));
     if wrong { ExitCode::from(USAGE_ERROR) } else { ExitCode::FAILURE }
 }
@@ -56,7 +58,11 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(wrong) = error.downcast_ref::<UsageError>() {
         return wrong.hint.map(ToOwned::to_owned);
     }
+    if let Some(wrong) = error.downcast_ref::<CommandError>() {
+        return Some(wrong.hint());
+    }
     match error.downcast_ref() {
+        Some(RunError::CannotStart(failed)) => return Some(failed.hint().to_owned()),
         Some(RunError::RefusedToken(refused)) => return Some(refused.hint().to_owned()),
         Some(RunError::TaskFailed(_)) => {
             let hint = "This is a bug in the program; the log says where it happened. No acknowledged update is lost: start \
@@ -76,6 +82,11 @@ fn hint(error: &anyhow::Error) -> Option<String> {
                 .to_owned(),
         ),
         BuildError::NoToken => Some("Set TELEGRAM_BOT_TOKEN to the token that @BotFather gave you.".to_owned()),
-        BuildError::Settings(_) | BuildError::Inbox(_) => None,
+        BuildError::Gateway { .. } => Some(
+            "Another program may be using the address: stop it, or choose another one with DOORBELL__GATEWAY__LISTEN, such as \
+             127.0.0.1:0 for any free port."
+                .to_owned(),
+        ),
+        BuildError::Settings(_) | BuildError::Inbox(_) | BuildError::NoPort(_) => None,
     }
 }

@@ -1,10 +1,12 @@
 //! The command line: one file per command, and the exit status of each.
 
+mod child;
 mod completions;
 mod conversation;
 mod dead;
 mod doctor;
 mod error;
+mod gateway;
 mod print;
 mod ring;
 mod sandbox;
@@ -18,6 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 use crate::lifecycle;
 use crate::settings::Sources;
@@ -38,7 +41,15 @@ struct Cli {
     #[arg(long = "sandbox", global = true, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = sandbox_option::DEFAULT_URL)]
     sandbox_url: Option<String>,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<AnyCommand>,
+}
+
+#[derive(Subcommand)]
+enum AnyCommand {
+    #[command(flatten)]
+    Shown(Command),
+    #[command(flatten)]
+    Hidden(child::HiddenCommand),
 }
 
 #[derive(Subcommand)]
@@ -57,6 +68,9 @@ enum Command {
         after_help = "Examples:\n  doorbell webhook info\n  PUBLIC_URL=https://bot.example.org doorbell webhook set"
     )]
     Webhook(webhook::WebhookCommand),
+    /// Prints the stand-in token that your own bot holds at the gateway
+    #[command(subcommand, after_help = "Example: doorbell gateway token")]
+    Gateway(gateway::GatewayCommand),
     /// Shows updates that could not be handled; retries or discards them
     #[command(subcommand, after_help = "Examples:\n  doorbell dead list\n  doorbell dead retry --all")]
     Dead(dead::DeadCommand),
@@ -68,14 +82,27 @@ enum Command {
 
 /// Runs the command that this process was started with.
 #[expect(clippy::print_stderr, reason = "there is no log yet")]
-pub async fn run() -> ExitCode {
+#[must_use]
+pub fn run() -> ExitCode {
     let Cli { config, sandbox_url, command } = Cli::parse();
     // Before any secret is read. The service also starts where the system refuses.
     if let Err(error) = lifecycle::disable_core_dumps() {
         eprintln!("warning: a crash may leave a core dump with the bot token in it: {error}");
     }
+    let command = match command {
+        // It runs beside a bot all the time, and needs no thread for each processor.
+        Some(AnyCommand::Hidden(command)) => return child::run(command),
+        Some(AnyCommand::Shown(command)) => command,
+        None => Command::Serve(serve::Arguments::default()),
+    };
+    match Runtime::new() {
+        Ok(runtime) => runtime.block_on(run_shown(command, config, sandbox_url)),
+        Err(error) => error::report(&error.into()),
+    }
+}
+
+async fn run_shown(command: Command, config: Option<PathBuf>, sandbox_url: Option<String>) -> ExitCode {
     let sources = Sources { config_file: config, ..Sources::of_this_process() };
-    let command = command.unwrap_or(Command::Serve(serve::Arguments::default()));
     let ended = execute(command, sandbox_url.as_deref(), sources).await;
     // The log lines must appear before the error that ended the service.
     telemetry::flush();
@@ -93,6 +120,7 @@ async fn execute(command: Command, sandbox_url: Option<&str>, sources: Sources) 
         Command::Ring(arguments) => ring::run(arguments, &sources).await,
         Command::Doctor(arguments) => doctor::run(arguments, &sources).await,
         Command::Webhook(command) => webhook::run(command, &sources).await,
+        Command::Gateway(command) => gateway::run(&command, &sources),
         Command::Dead(command) => dead::run(command, &sources).await,
         Command::Settings(arguments) => {
             settings::run(arguments, &sources, &mut io::stdout()).map(|()| ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::child::BotCommand;
 use super::error::{CommandFailure, UsageError};
 use super::print::say;
 use super::serve::prepare;
@@ -13,12 +14,13 @@ use super::{conversation, sandbox_option};
 use crate::app::{App, BuildError, Dependencies, RunError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::lifecycle::{Shutdown, stop_on_signals};
+use crate::process;
 use crate::sandbox::{Sandbox, TOKEN};
 use crate::settings::{InboxUrl, Need, Settings, Sources, origin};
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  doorbell sandbox\n  doorbell sandbox --config my-commands.toml --port 10001 --bot-api-port 8082\n  doorbell sandbox --only-telegram     for a bot of your own"
+    after_help = "Examples:\n  doorbell sandbox\n  doorbell sandbox -- python bot.py    with your own bot\n  doorbell sandbox --config my-commands.toml --port 10001 --bot-api-port 8082\n  doorbell sandbox --only-telegram     for a bot of your own"
 )]
 pub(super) struct Arguments {
     /// The port of the service; 0 takes a free one.
@@ -28,9 +30,14 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 8_081, value_name = "N")]
     bot_api_port: u16,
     /// Run the simulated Telegram alone and print the variables for a bot of your own; --port is the bot's.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "words")]
     only_telegram: bool,
+    #[command(flatten)]
+    bot: BotCommand,
 }
+
+/// Any free port of this machine.
+const ANY_GATEWAY: &str = "127.0.0.1:0";
 
 /// The number of free ports to try: another program may take a port before it is used.
 const PORT_ATTEMPTS: u32 = 10;
@@ -44,14 +51,20 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
         .with("server.host", Ipv4Addr::LOCALHOST)
         .with("webhook.register", true)
         .with("webhook.takeover", "always");
-    let configured = |api_url: &str, port: u16| -> anyhow::Result<Settings> {
-        let sources = sources.clone().with("telegram.api_url", api_url).with("server.port", port);
+    let configured = |more: &dyn Fn(Sources) -> Sources, api_url: &str, port: u16| -> anyhow::Result<Settings> {
+        let sources = more(sources.clone()).with("telegram.api_url", api_url).with("server.port", port);
         Ok(Settings::load(&sources.with("webhook.public_url", public_url(port)), Need::Token)?)
     };
     // Settings are checked before any port is bound.
-    let settings = configured("http://127.0.0.1:1", 1)?;
+    let settings = configured(&|sources| sources, "http://127.0.0.1:1", 1)?;
     refuse_a_real_inbox(&settings)?;
+    let command = arguments.bot.read(&sources)?;
     prepare(&settings, &sources)?;
+    // The usual port of the gateway is that of the simulated Telegram here.
+    let has_free_gateway = command.is_some() && settings.gateway.listen.is_none();
+    let gateway = |sources: Sources| {
+        if has_free_gateway { sources.with("gateway.listen", ANY_GATEWAY) } else { sources }
+    };
 
     let clock: SharedClock = Arc::new(SystemClock);
     let (shutdown, telegram) = (Shutdown::new(), Shutdown::new());
@@ -72,7 +85,9 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
         telegram.soft.cancelled().await;
     } else {
         let in_memory = matches!(settings.inbox.url, InboxUrl::Memory);
-        let app = build_service(&arguments, &clock, &shutdown, |port| configured(&sandbox.api_url(), port))?;
+        let app = build_service(arguments.port, command.as_ref(), &shutdown, |port| {
+            configured(&gateway, &sandbox.api_url(), port)
+        })?;
         sandbox.set_public_url(&public_url(app.addr().port()));
         conversation::print(&sandbox, &telegram);
         print_greeting(&program, app.addr(), sandbox.addr(), in_memory);
@@ -97,18 +112,18 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
 /// Builds the service on the requested port, or on a free one. A free port must be chosen before it is listened on,
 /// because the public URL contains it.
 fn build_service(
-    arguments: &Arguments,
-    clock: &SharedClock,
+    port: u16,
+    command: Option<&process::Command>,
     shutdown: &Shutdown,
     settings: impl Fn(u16) -> anyhow::Result<Settings>,
 ) -> anyhow::Result<App> {
-    let mut attempts = if arguments.port == 0 { PORT_ATTEMPTS } else { 1 };
+    let mut attempts = if port == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
-        let port = if arguments.port == 0 { free_port()? } else { arguments.port };
+        let free = if port == 0 { free_port()? } else { port };
         let dependencies =
-            Dependencies { clock: Arc::clone(clock), shutdown: shutdown.clone(), ..Dependencies::default() };
+            Dependencies { shutdown: shutdown.clone(), command: command.cloned(), ..Dependencies::default() };
         attempts -= 1;
-        match App::build_with(settings(port)?, dependencies) {
+        match App::build_with(settings(free)?, dependencies) {
             Err(BuildError::Listen { .. }) if attempts > 0 => {}
             Err(BuildError::Listen { address, source }) => {
                 let hint = "Another program may be using the port: stop it, or choose another one with --port.";

@@ -19,6 +19,8 @@ pub struct Shutdown {
     /// Every task of the service. A stop waits until all have ended.
     pub tasks: TaskTracker,
     first_failure: Arc<OnceLock<TaskFailed>>,
+    /// The soft stop of the whole service, if `soft` is a later one.
+    service_soft: Option<CancellationToken>,
 }
 
 impl Shutdown {
@@ -26,6 +28,13 @@ impl Shutdown {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same shutdown with a soft stop of its own, for what must work longer than the rest. A hard stop ends it too.
+    #[must_use]
+    pub fn with_later_soft_stop(&self) -> Self {
+        let service_soft = self.service_soft.clone().unwrap_or_else(|| self.soft.clone());
+        Self { soft: CancellationToken::new(), service_soft: Some(service_soft), ..self.clone() }
     }
 
     /// Stops softly and hard at once.
@@ -44,7 +53,7 @@ impl Shutdown {
         let shutdown = self.clone();
         self.tasks.spawn(async move {
             let result = shutdown.catch_panic(task, work).await;
-            if result.is_some() && !shutdown.soft.is_cancelled() {
+            if result.is_some() && !shutdown.soft.is_cancelled() && !shutdown.hard.is_cancelled() {
                 shutdown.task_failed(task, TaskEnd::Returned);
             }
             result
@@ -82,7 +91,7 @@ impl Shutdown {
             "{failed}: it stops and ends with exit status 1, so that the platform starts it again"
         );
         let _ = self.first_failure.set(failed);
-        self.soft.cancel();
+        self.service_soft.as_ref().unwrap_or(&self.soft).cancel();
     }
 
     /// The failure for which the service stops, if there is one.
@@ -127,6 +136,23 @@ mod tests {
         assert_eq!(shutdown.failure(), None);
         shutdown.supervise::<()>(Task::LeaseRenewal, async { panic!("late") }).await.unwrap();
         assert_eq!(shutdown.failure().map(|failed| failed.task), Some(Task::LeaseRenewal));
+    }
+
+    #[tokio::test]
+    async fn a_task_with_a_later_soft_stop_ends_by_it_or_by_a_hard_stop_and_its_failure_stops_the_service() {
+        let shutdown = Shutdown::new();
+        let later = shutdown.with_later_soft_stop();
+        let soft = later.soft.clone();
+        let works = later.supervise(Task::Gateway, async move { soft.cancelled().await });
+        shutdown.soft.cancel();
+        assert!(!later.soft.is_cancelled() && !works.is_finished());
+        later.soft.cancel();
+        assert_eq!((works.await.unwrap(), shutdown.failure()), (Some(()), None));
+
+        let shutdown = Shutdown::new();
+        shutdown.with_later_soft_stop().supervise::<()>(Task::Gateway, async { panic!("an error") }).await.unwrap();
+        assert!(shutdown.soft.is_cancelled());
+        assert_eq!(shutdown.failure().map(|failed| failed.task), Some(Task::Gateway));
     }
 
     #[tokio::test]

@@ -27,6 +27,8 @@ macro_rules! tasks {
 tasks! {
     /// Accepts HTTP connections.
     Listener = "the listener",
+    /// Accepts HTTP connections of your own bot.
+    Gateway = "the gateway",
     /// Claims updates and starts attempts.
     Dispatch = "dispatch",
     /// Prolongs the leases of the updates that are being handled.
@@ -37,6 +39,8 @@ tasks! {
     Registrar = "the registrar",
     /// Watches whether the bot behind the service takes connections.
     BotWatch = "the watch of your bot",
+    /// Runs your own bot as a child process.
+    ChildProcess = "your bot's process",
     /// Sends finished spans to the collector.
     TraceExport = "trace export",
     /// Waits for SIGTERM and SIGINT. It is a thread.

@@ -50,6 +50,12 @@ impl ApiResponse {
         Self { retry_after: Some(seconds), ..Self::new(code, &body) }
     }
 
+    /// What it says about an error, without the words that all have.
+    pub(super) fn description(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        body["description"].as_str().unwrap_or_default().trim_start_matches("Bad Request: ").to_owned()
+    }
+
     fn new(code: u16, body: &Value) -> Self {
         Self { code, body: ascii_json::encode(body).into(), retry_after: None }
     }

@@ -4,57 +4,32 @@
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request, State};
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::handle::Sandbox;
-use super::methods;
+use super::params::Params;
 use super::records::NOT_RECEIVED;
 use super::state::faults::{Fault, FaultKind};
+use super::{actions, control_help, methods};
 use crate::update::UpdateId;
 
 /// The maximum size of a request body.
 const MAX_BODY: usize = 1 << 20;
 
+/// The maximum size of a request that has a file.
+const MAX_UPLOAD: usize = 20 << 20;
+
 /// The secret token that the scenario `changed-secret` sets.
 const CHANGED_SECRET: &str = "changed-behind-your-back";
-
-const HELP: &str = "\
-The sandbox of Doorbell: a simulated Telegram. Act as a user of the bot:
-
-  POST   /sandbox/messages   {\"text\": \"/start\", \"chat\": 1, \"from\": \"Ann\"}   write; only text is required
-  GET    /sandbox/messages   the messages of all chats; ?chat=1 for one chat
-  POST   /sandbox/presses    {\"message_id\": 2, \"data\": \"yes\", \"chat\": 1}     press a button of the message
-  POST   /sandbox/updates    {\"kind\": \"inline_query\", \"content\": {...}}      send any update
-  GET    /sandbox/calls      the Bot API calls that were received
-  GET    /sandbox/deliveries the attempts to deliver updates
-  GET    /sandbox/webhook    the webhook that is set
-  GET    /sandbox/variables  the environment variables with which a bot uses this sandbox
-
-Make calls fail:
-
-  POST   /sandbox/faults     {\"method\": \"sendMessage\", \"times\": 1, \"what\": {\"html\": 502}}
-                             or {\"status\": {\"code\": 429, \"description\": \"Too Many Requests\", \"retry_after\": 3}},
-                             {\"slow\": 1500}, \"hang\", \"close\", \"lost\", \"garbage\"
-                             Faults wait in a queue: the oldest that matches a call applies, and times is the number
-                             of calls that it still applies to. Without times it applies until all are deleted.
-  GET    /sandbox/faults     the active faults
-  DELETE /sandbox/faults
-
-Run a scenario:
-
-  POST   /sandbox/scenarios/polling-copy    an old copy of the bot that polls starts
-  POST   /sandbox/scenarios/second-service  {\"url\": \"https://other.example/hook\"}   another service takes the webhook
-  POST   /sandbox/scenarios/changed-secret  another program changes the secret token
-";
 
 /// The routes of the control API.
 pub(super) fn router(sandbox: Sandbox) -> Router {
@@ -63,10 +38,11 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .route("/second-service", post(second_service))
         .route("/changed-secret", post(changed_secret));
     Router::new()
-        .route("/sandbox", get(HELP))
+        .route("/sandbox", get(async || control_help::text()))
         .route("/sandbox/messages", get(messages).post(send_text))
         .route("/sandbox/presses", post(press_button))
         .route("/sandbox/updates", post(push))
+        .route("/sandbox/actions/{name}", post(act).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
         .route("/sandbox/calls", get(async |State(sandbox): State<Sandbox>| Json(sandbox.calls())))
         .route("/sandbox/deliveries", get(async |State(sandbox): State<Sandbox>| Json(sandbox.deliveries())))
         .route("/sandbox/webhook", get(async |State(sandbox): State<Sandbox>| Json(sandbox.webhook())))
@@ -212,6 +188,20 @@ async fn press_button(State(sandbox): State<Sandbox>, AnyJson(press): AnyJson<Bu
 
 async fn push(State(sandbox): State<Sandbox>, AnyJson(update): AnyJson<NewUpdate>) -> Json<Value> {
     pushed(sandbox.push(&update.kind, update.content))
+}
+
+/// Does what a user does. A form may contain a file; any other body is JSON, or empty.
+async fn act(State(sandbox): State<Sandbox>, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Result {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut params = Params::default();
+    if content_type.contains("multipart/form-data") {
+        params.read(content_type, &body);
+    } else if !body.is_empty() {
+        let problem = |error| Problem::bad_request(format!("the body is not a JSON object: {error}"));
+        params = Params::from(serde_json::from_slice::<Map<String, Value>>(&body).map_err(problem)?);
+    }
+    let acted = sandbox.shared.change(|state, now| actions::act(state, now, &name, params));
+    Ok(pushed(acted.map_err(Problem::bad_request)?.unwrap_or(NOT_RECEIVED)))
 }
 
 async fn messages(State(sandbox): State<Sandbox>, query: Query<ChatFilter>) -> Response {

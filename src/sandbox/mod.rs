@@ -6,16 +6,21 @@
 //! webhooks over http, on loopback and on any port, and messages to chats that never wrote to the bot.
 //! [`Sandbox::set_strict`] turns this off.
 //!
+//! The Bot API accepts every method of Bot API 10.3. Most of them have an answer of the right form and no other
+//! effect; messages, files, commands and the webhook are real.
+//!
 //! It differs from Telegram in these points. It does not support TLS; a [route](Sandbox::route) stands for the
 //! platform that ends TLS before a service. It does not decompress responses. It resolves a host name once
 //! and keeps the address. It has no flood limits of its own. It keeps the latest [`HISTORY_LIMIT`] messages,
-//! calls and delivery attempts, in memory only.
+//! calls and delivery attempts, and 64 MiB of files, in memory only.
 
+mod actions;
 mod api_response;
 mod ascii_json;
 mod bot;
 mod bot_api;
 mod control_api;
+mod control_help;
 mod handle;
 mod listener;
 mod methods;

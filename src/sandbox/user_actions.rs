@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ascii_json;
 use super::handle::Sandbox;
 use super::methods::messages::to_json;
-use super::people::{UserJson, user};
+use super::people::{UserJson, bot_user, user};
 use super::records::{Message, NOT_RECEIVED};
 use super::state::State;
 use super::state::backlog::PendingUpdate;
@@ -39,7 +39,7 @@ struct QueryJson<'a> {
 
 /// A special part of a text. Offset and length are in UTF-16 units.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Entity {
+pub(super) struct Entity {
     offset: usize,
     length: usize,
     r#type: &'static str,
@@ -62,6 +62,7 @@ impl Sandbox {
 }
 
 fn send_text(state: &mut State, now: Timestamp, chat_id: i64, first_name: &str, text: &str) -> Option<UpdateId> {
+    unblock(state, now, chat_id, first_name);
     let message_id = state.conversations.next_message_id();
     let chat = conversations::chat(chat_id, first_name);
     let message = MessageJson {
@@ -72,7 +73,7 @@ fn send_text(state: &mut State, now: Timestamp, chat_id: i64, first_name: &str, 
         text,
         entities: commands(text),
     };
-    let decisive = serde_json::json!({"chat": {"id": chat_id}, "date": now.as_second()});
+    let decisive = json!({"chat": {"id": chat_id}, "date": now.as_second()});
     let update_id = state.push_encoded(PendingUpdate::new(now, "message", &decisive, ascii_json::encode(&message)));
     state.conversations.set_chat(chat_id, chat);
     state.conversations.write(Message {
@@ -90,6 +91,19 @@ fn send_text(state: &mut State, now: Timestamp, chat_id: i64, first_name: &str, 
     update_id
 }
 
+/// A person who has blocked the bot and writes to it unblocks it, which the bot learns first.
+pub(super) fn unblock(state: &mut State, now: Timestamp, chat: i64, first_name: &str) {
+    if state.conversations.blocked.remove(&chat) {
+        let bot = bot_user();
+        let update = json!({
+            "chat": conversations::chat(chat, first_name), "from": user(chat, first_name), "date": now.as_second(),
+            "old_chat_member": {"status": "kicked", "user": bot, "until_date": 0},
+            "new_chat_member": {"status": "member", "user": bot},
+        });
+        state.push(now, "my_chat_member", &update);
+    }
+}
+
 fn press_button(
     state: &mut State,
     now: Timestamp,
@@ -101,7 +115,7 @@ fn press_button(
     let message = state.conversations.message(chat_id, message_id).cloned();
     state.conversations.chat_or_insert(chat_id, first_name);
     let from = user(chat_id, first_name);
-    let decisive = serde_json::json!({"from": {"id": from.id}, "message": {"chat": {"id": chat_id}}});
+    let decisive = json!({"from": {"id": from.id}, "message": {"chat": {"id": chat_id}}});
     let id = rand::random_range(1_u64 << 60..1 << 62).to_string();
     let query = QueryJson {
         id: &id,
@@ -115,7 +129,7 @@ fn press_button(
 }
 
 /// The commands in a text as Telegram finds them: `/name` or `/name@bot`, not inside a word.
-fn commands(text: &str) -> Vec<Entity> {
+pub(super) fn commands(text: &str) -> Vec<Entity> {
     let mut entities = Vec::new();
     let mut before = None;
     for (at, char) in text.char_indices() {

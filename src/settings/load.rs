@@ -15,7 +15,7 @@ use super::sections::gateway::GatewaySettings;
 use super::sections::inbox::InboxSettings;
 use super::sections::log::LogSettings;
 use super::sections::outbound::OutboundSettings;
-use super::sections::process::ProcessSettings;
+use super::sections::process::{self, ProcessSettings};
 use super::sections::replies::{self, ButtonSettings, CommandSettings, ReplySettings};
 use super::sections::server::ServerSettings;
 use super::sections::telegram::{BOT_TOKEN, TelegramSettings};
@@ -125,6 +125,7 @@ impl Settings {
             ("the webhook's secret token", &settings.webhook.secret_token),
             ("the webhook's former secret token", &settings.webhook.previous_secret_token),
         ];
+        process::compare(&settings.process, &settings.server, &mut from);
         console::compare(&settings.console, others, &mut from);
         if need == Need::Token && !settings.platform.is_preview() {
             require_token(&mut from);

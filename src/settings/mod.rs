@@ -44,4 +44,5 @@ pub use sections::server::ServerSettings;
 pub use sections::telegram::TelegramSettings;
 pub use sections::traces::TracesSettings;
 pub use sections::webhook::{SourceMode, Takeover, WebhookSettings, unknown_kinds};
-pub use sources::{Environment, Sources};
+pub use sources::{Environment, Sources, this_program};
+pub use variables::inheritable;

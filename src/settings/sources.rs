@@ -1,8 +1,9 @@
 //! The sources of settings.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::{fmt, io};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -67,22 +68,53 @@ fn typed(program: Option<&str>, environment: &Environment) -> String {
     }
 }
 
+/// The file of this program, with which it starts itself again.
+///
+/// # Errors
+///
+/// When the system does not say.
+pub fn this_program() -> io::Result<PathBuf> {
+    // The link is right even when the file was replaced meanwhile.
+    if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
+}
+
 /// Variables of an environment. Each value is treated as a secret, because its key is not known yet.
 #[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, Option<SecretString>>);
+pub struct Environment {
+    variables: BTreeMap<String, Option<SecretString>>,
+    /// The variables whose name or value is not UTF-8, as they are.
+    not_text: Vec<(OsString, OsString)>,
+}
 
 impl Environment {
     /// Reads the environment of this process, once.
     fn of_this_process() -> Self {
-        let readable = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok().map(SecretString::from)))
+        let mut environment = Self::default();
+        for (name, value) in std::env::vars_os() {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => drop(environment.variables.insert(name, Some(value.into()))),
+                (Ok(name), Err(value)) => {
+                    environment.not_text.push((name.clone().into(), value));
+                    environment.variables.insert(name, None);
+                }
+                (Err(name), Ok(value)) => environment.not_text.push((name, value.into())),
+                (Err(name), Err(value)) => environment.not_text.push((name, value)),
+            }
+        }
+        environment
+    }
+
+    /// All variables, as they are.
+    pub(super) fn all(&self) -> impl Iterator<Item = (OsString, OsString)> {
+        let text = |(name, value): (&String, &Option<SecretString>)| {
+            Some((name.into(), value.as_ref()?.expose_secret().into()))
         };
-        Self(std::env::vars_os().filter_map(readable).collect())
+        self.variables.iter().filter_map(text).chain(self.not_text.iter().cloned())
     }
 
     /// The value of a variable.
     pub(super) fn value(&self, name: &str) -> Variable<'_> {
-        match self.0.get(name) {
+        match self.variables.get(name) {
             None => Variable::NotSet,
             Some(None) => Variable::NotText,
             Some(Some(value)) => Variable::Text(value),
@@ -96,13 +128,13 @@ impl Environment {
 
     /// The value of a variable, if it is text and not empty.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        let text = self.0.get(name)?.as_ref()?.expose_secret();
+        let text = self.variables.get(name)?.as_ref()?.expose_secret();
         (!text.is_empty()).then_some(text)
     }
 
     /// The names of all variables, in alphabetical order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.variables.keys().map(String::as_str)
     }
 }
 
@@ -118,7 +150,8 @@ pub(super) enum Variable<'a> {
 
 impl<N: Into<String>, V: Into<SecretString>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), Some(value.into()))).collect())
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), Some(value.into())));
+        Self { variables: variables.collect(), not_text: Vec::new() }
     }
 }
 
@@ -140,7 +173,7 @@ impl fmt::Debug for Sources {
 /// Prints names only.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.variables.keys()).finish()
     }
 }
 

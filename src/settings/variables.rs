@@ -1,5 +1,6 @@
 //! Reads the variables of the environment, and the files of secrets that they name.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -77,6 +78,18 @@ pub(super) fn read(environment: &Environment) -> Layer {
 /// The variables with our prefix that set nothing and may belong to another program.
 pub(super) fn unread(environment: &Environment) -> Vec<String> {
     unknown(environment).filter(|name| nearest_variable(name).is_none()).map(str::to_owned).collect()
+}
+
+/// The variables that a program inherits which this one starts: all except those that this program reads, and those that
+/// name the files of its secrets.
+#[must_use]
+pub fn inheritable(environment: &Environment) -> Vec<(OsString, OsString)> {
+    environment.all().filter(|(name, _)| name.to_str().is_none_or(|name| !is_ours(name))).collect()
+}
+
+fn is_ours(name: &str) -> bool {
+    let plain = name.strip_suffix("_FILE").unwrap_or(name);
+    name.starts_with(OURS) || WELL_KNOWN.iter().any(|(known, _)| *known == name || *known == plain)
 }
 
 fn unknown(environment: &Environment) -> impl Iterator<Item = &str> {
@@ -181,6 +194,16 @@ fn not_text(key: &str, variable: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_this_one_starts_inherits_no_variable_that_this_one_reads() {
+        let ours = WELL_KNOWN.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("{name}_FILE")]);
+        let others = ["DOORBELL__INBOX__URL", "DOORBELL_PROFILE", "DOORBELL__FORWARD__URL_FILE"].map(str::to_owned);
+        let bots = ["PATH", "API_KEY_FILE", "MY_DATABASE_URL", "PORT_OF_REDIS"].map(str::to_owned);
+        let all = ours.chain(others).chain(bots.clone()).map(|name| (name, "value"));
+        let inherited: Vec<_> = inheritable(&all.collect()).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(inherited, ["API_KEY_FILE", "MY_DATABASE_URL", "PATH", "PORT_OF_REDIS"]);
+    }
 
     #[test]
     fn the_defaults_name_each_well_known_variable_above_its_key() {

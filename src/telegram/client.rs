@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, redirect, retry};
+use reqwest::{Client, ClientBuilder, redirect, retry};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use secrecy::ExposeSecret;
 
@@ -31,23 +31,35 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(45);
 /// given one, because only `settings` reads the environment. It retries nothing, because a call that is sent twice is a
 /// message that is shown twice.
 pub(super) fn client(deadlines: Deadlines, proxy: Option<&Proxy>) -> Client {
+    built(builder(deadlines.connect, proxy).timeout(deadlines.call))
+}
+
+/// Builds the HTTP client for calls and files that pass through. It has no deadline of the whole call, because an upload of
+/// 50 MB can take minutes: the caller watches whether anything still moves.
+pub(super) fn streaming_client(connect: Duration, proxy: Option<&Proxy>) -> Client {
+    built(builder(connect, proxy))
+}
+
+fn builder(connect: Duration, proxy: Option<&Proxy>) -> ClientBuilder {
     let builder = Client::builder()
         .user_agent(concat!("doorbell/", env!("CARGO_PKG_VERSION")))
         .tls_backend_preconfigured(tls_config())
         .http1_only()
         .tcp_nodelay(true)
-        .connect_timeout(deadlines.connect)
-        .timeout(deadlines.call)
+        .connect_timeout(connect)
         .pool_idle_timeout(IDLE_CONNECTION)
         .redirect(redirect::Policy::none())
         .referer(false)
         .retry(retry::never())
         .no_proxy()
         .connection_verbose(false);
-    let builder = match proxy {
+    match proxy {
         Some(proxy) => builder.proxy(through(proxy)),
         None => builder,
-    };
+    }
+}
+
+fn built(builder: ClientBuilder) -> Client {
     builder.build().expect("the client's settings are constant and valid")
 }
 

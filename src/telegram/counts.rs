@@ -88,7 +88,8 @@ label! {
 
 impl MethodGroup {
     /// The group of a method. Telegram ignores the case of the name, and a handler may return any name.
-    fn of(method: &str) -> Self {
+    #[must_use]
+    pub fn of(method: &str) -> Self {
         const VERBS: [(&str, MethodGroup); 7] = [
             ("send", MethodGroup::Send),
             ("forward", MethodGroup::Send),

@@ -23,7 +23,7 @@ pub struct RateLimitedApi {
     api: BotApi,
     clock: SharedClock,
     in_flight: Semaphore,
-    limits: Mutex<RateLimits>,
+    limits: Arc<Mutex<RateLimits>>,
     breaker: CircuitBreaker,
     unknown_outcome_attempts: u32,
 }
@@ -35,7 +35,7 @@ impl RateLimitedApi {
         Self {
             api,
             in_flight: Semaphore::new(settings.max_in_flight),
-            limits: Mutex::new(RateLimits::new(settings)),
+            limits: Arc::new(Mutex::new(RateLimits::new(settings))),
             breaker: CircuitBreaker::new(Arc::clone(&clock)),
             unknown_outcome_attempts: settings.unknown_outcome_attempts,
             clock,
@@ -124,6 +124,12 @@ impl RateLimitedApi {
         self.unknown_outcome_attempts
     }
 
+    /// The waits that Telegram asked for, for a part that learns of them in another way.
+    #[must_use]
+    pub fn throttles(&self) -> Throttles {
+        Throttles { limits: Arc::clone(&self.limits), clock: Arc::clone(&self.clock) }
+    }
+
     /// Waits until the rate limits allow this call. It sends nothing.
     ///
     /// # Errors
@@ -145,6 +151,27 @@ impl RateLimitedApi {
             return Err(ApiError::Throttled { retry_after: Duration::ZERO }).inspect_err(count);
         }
         Ok(Turn { api: self, permit, in_flight })
+    }
+}
+
+/// Where a part that does not make its calls through [`RateLimitedApi`] notes that Telegram asked to wait. Clones share it.
+#[derive(Clone)]
+pub struct Throttles {
+    limits: Arc<Mutex<RateLimits>>,
+    clock: SharedClock,
+}
+
+impl Throttles {
+    /// Notes that Telegram answered this call with 429. [`RateLimitedApi`] then waits with the calls of its chat, or with
+    /// all calls if it has none.
+    pub fn note(&self, call: &Call, retry_after: Duration) {
+        self.limits.lock().hold(call, self.clock.steady(), retry_after);
+    }
+}
+
+impl fmt::Debug for Throttles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Throttles").finish_non_exhaustive()
     }
 }
 

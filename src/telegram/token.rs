@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use url::{ParseError, Url};
 
 use crate::settings::WebhookSettings;
@@ -52,10 +52,48 @@ impl BotToken {
     /// Never: HMAC takes a key of any length.
     #[must_use]
     pub fn webhook_secret(&self) -> SecretString {
+        self.derived(b"doorbell webhook secret").into()
+    }
+
+    /// The secret token that your own bot, as a child process, expects with each update. It is not Telegram's, and is
+    /// derived in the same way.
+    ///
+    /// # Panics
+    ///
+    /// Never: HMAC takes a key of any length.
+    #[must_use]
+    pub fn child_webhook_secret(&self) -> SecretString {
+        self.derived(b"doorbell webhook secret of the child process").into()
+    }
+
+    /// The token that a bot behind the gateway holds instead of this one. It has the form and the bot id of a real token,
+    /// so every library accepts it. Telegram refuses it. All instances of a service derive the same one.
+    ///
+    /// # Panics
+    ///
+    /// Never: HMAC takes a key of any length.
+    #[must_use]
+    pub fn stand_in(&self) -> SecretString {
+        format!("{}:{}", self.bot_id(), self.stand_in_secret()).into()
+    }
+
+    /// The part of the stand-in token after the colon: 35 characters, as in Telegram's tokens.
+    fn stand_in_secret(&self) -> String {
+        let derived = self.derived(b"doorbell stand-in token");
+        format!("AA{}", &derived[..STAND_IN_LENGTH])
+    }
+
+    /// 43 characters of base64url, which only a holder of the token can derive.
+    fn derived(&self, label: &[u8]) -> String {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.0.expose_secret().as_bytes()).expect("HMAC takes a key of any length");
-        mac.update(b"doorbell webhook secret");
-        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()).into()
+        mac.update(label);
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    }
+
+    /// The SHA-256 digests of the stand-in token and of this token, for comparisons.
+    pub(super) fn digests(&self) -> [[u8; 32]; 2] {
+        [&self.stand_in(), &self.0].map(|token| Sha256::digest(token.expose_secret()).into())
     }
 
     /// The webhook secret of the settings, else the one that is derived from the token.
@@ -87,7 +125,7 @@ impl BotToken {
         self.redacted(&text).chars().take(SANITIZED_LIMIT).collect()
     }
 
-    /// A text from outside without the token and its secret part.
+    /// A text from outside without the token, the stand-in token and their secret parts.
     pub(super) fn redacted(&self, text: &str) -> String {
         let token = self.0.expose_secret();
         let mut text = text.replace(token, REDACTED);
@@ -97,7 +135,7 @@ impl BotToken {
             // The colon may be written as `%3A`.
             text = text.replace(secret, REDACTED);
         }
-        text
+        text.replace(&self.stand_in_secret(), REDACTED)
     }
 }
 
@@ -107,6 +145,9 @@ const REDACTED: &str = "[token]";
 const SHORTEST_SECRET: usize = 16;
 
 const SANITIZED_LIMIT: usize = 300;
+
+/// The secret part of Telegram's tokens is `AA` and this many characters.
+const STAND_IN_LENGTH: usize = 33;
 
 #[cfg(test)]
 mod tests {
@@ -122,6 +163,28 @@ mod tests {
         ] {
             let sanitized = token.sanitized(text);
             assert!(!sanitized.contains("GGhh") && sanitized.ends_with("/getMe is not found"), "{sanitized}");
+        }
+    }
+
+    #[test]
+    fn the_stand_in_has_the_form_of_a_token_and_is_derived_from_it() {
+        let token = |secret: &str| BotToken::new(format!("123456:{secret}").into());
+        let stand_in = token("AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr").stand_in();
+        let (id, secret) = stand_in.expose_secret().split_once(':').unwrap();
+        assert_eq!((id, secret.len()), ("123456", 35));
+        assert!(secret.starts_with("AA"), "{secret}");
+        assert!(secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')), "{secret}");
+        let other = token("AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQs").stand_in();
+        assert_ne!(stand_in.expose_secret(), other.expose_secret());
+    }
+
+    #[test]
+    fn the_stand_in_is_removed_from_a_text_in_every_form() {
+        let token = BotToken::new("123456:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr".to_owned().into());
+        let stand_in = token.stand_in();
+        let secret = stand_in.expose_secret().split_once(':').unwrap().1;
+        for text in [format!("bot123456:{secret}/getMe"), format!("bot123456%3A{secret}/getMe")] {
+            assert!(!token.sanitized(&text).contains(secret), "{text}");
         }
     }
 

@@ -5,6 +5,7 @@ mod label;
 mod libraries;
 mod measure;
 mod panics;
+mod pass_on;
 mod storm;
 mod traces;
 mod writer;
@@ -25,6 +26,7 @@ pub use label::{Family, Label, Labels};
 use libraries::LibraryFilter;
 pub use measure::{durations, sizes};
 pub use panics::caught_panic;
+pub use pass_on::pass_on;
 pub use prometheus_client::metrics::counter::Counter;
 pub use prometheus_client::metrics::histogram::Histogram;
 pub use prometheus_client::registry::{Registry, Unit};
@@ -39,9 +41,11 @@ pub use writer::{flush, lost_lines, write_to_stderr};
 /// If the filter is not valid, or a log was started before.
 pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
     let coloured = settings.colour && io::stderr().is_terminal();
-    let log = lines(settings, coloured, writer::standard_error())?;
+    let writer = writer::standard_error();
+    let log = lines(settings, coloured, writer.clone())?;
     // `try_init` would also forward the records of the crate `log`, which only libraries write.
     dispatcher::set_global_default(Dispatch::new(log)).map_err(|error| TelemetryError::Started(error.into()))?;
+    pass_on::prepare(writer, is_json(settings.format));
     panics::log_panics();
     Ok(())
 }
@@ -69,18 +73,21 @@ where
     let filter = EnvFilter::try_new(&settings.filter)?;
     // A line that cannot be written must not cause another line.
     let log = log_lines::layer().with_writer(writer).log_internal_errors(false);
-    let json = match settings.format {
-        LogFormat::Json => true,
-        LogFormat::Text => false,
-        LogFormat::Auto => !io::stderr().is_terminal(),
-    };
-    let log = if json {
+    let log = if is_json(settings.format) {
         log.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
     } else {
         log.with_ansi(coloured).boxed()
     };
     // Directives of the user's filter that name a library would win over directives, so libraries have a filter of their own.
     Ok(tracing_subscriber::registry().with(filter).with(LibraryFilter::new(&settings.own)).with(log))
+}
+
+fn is_json(format: LogFormat) -> bool {
+    match format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !io::stderr().is_terminal(),
+    }
 }
 
 /// Why the log could not be started.

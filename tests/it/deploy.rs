@@ -159,6 +159,36 @@ async fn the_files_for_fly_digitalocean_and_render_have_valid_settings_ports_and
 }
 
 #[test]
+fn a_container_with_a_bot_starts_that_bot_with_valid_settings() {
+    for (folder, bot) in [("python-bot", "bots/aiogram"), ("node-bot", "bots/grammy")] {
+        let dockerfile = read(&format!("{folder}/Dockerfile"));
+        let of = |name: &str| dockerfile.lines().filter_map(|line| line.strip_prefix(name)).collect::<Vec<_>>();
+        let command: Vec<String> = serde_json::from_str(of("CMD ")[0]).unwrap();
+        assert_eq!(command[..3], ["doorbell", "serve", "--"], "{folder}");
+        let bot = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(bot);
+        let copied = of("COPY ")[1].split(' ').next().unwrap().replace('*', "");
+        for file in [&command[4], &copied] {
+            assert!(bot.join(file).exists(), "{folder}: {file}");
+        }
+        assert_eq!((of("USER "), of("STOPSIGNAL ")), (vec!["1000:1000"], vec!["SIGTERM"]), "{folder}");
+
+        let render = yaml(&format!("{folder}/render.yaml"));
+        let mut variables = named(&render["services"][0]["envVars"], |one| one["value"].as_str());
+        let profile = of("ENV ")[0].split(' ').find_map(|pair| pair.strip_prefix("DOORBELL_PROFILE=")).unwrap();
+        settings_of(folder, &variables);
+        variables.insert("DOORBELL_PROFILE".to_owned(), profile.to_owned());
+        variables.insert("TELEGRAM_BOT_TOKEN".to_owned(), filled_in("${TELEGRAM_BOT_TOKEN}"));
+        let given: Vec<_> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let shown = run(&["settings"], &given, Path::new("/"));
+        assert_eq!(shown.code, 0, "{folder}: {}", shown.stderr);
+        let exposed: u64 = of("EXPOSE ")[0].parse().unwrap();
+        assert_eq!(exposed, port_of(folder, &Variables::new()), "{folder}");
+        assert_eq!(render["services"][0]["healthCheckPath"], "/healthz", "{folder}");
+        assert_eq!(render["previews"]["generation"], "off", "{folder}");
+    }
+}
+
+#[test]
 fn the_variables_in_the_commands_for_cloud_run_and_railway_are_settings() {
     let page = read("README.md");
     let assigned = |flag: &str| {

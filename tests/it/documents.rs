@@ -115,18 +115,6 @@ fn the_settings_in_the_readme_are_valid() {
 }
 
 #[test]
-fn the_rust_code_in_the_readme_is_part_of_the_example() {
-    let example = read("examples/echo.rs");
-    for page in PAGES {
-        let text = read(page);
-        let (_, code) = blocks(&text).into_iter().find(|(language, _)| *language == "rust").unwrap();
-        for line in code.lines() {
-            assert!(example.contains(line), "{page}: {line}");
-        }
-    }
-}
-
-#[test]
 fn every_file_that_the_readme_names_exists() {
     for page in PAGES {
         let text = read(page);

@@ -12,6 +12,7 @@ mod promises;
 
 mod answered;
 mod bot_seen;
+mod child;
 mod clocks;
 mod command_line;
 mod completions;
@@ -28,7 +29,9 @@ mod doctor;
 mod documents;
 mod echo_example;
 mod forward;
+mod frameworks;
 mod front_page;
+mod gateway;
 mod handler_calls;
 mod health;
 mod import_circles;

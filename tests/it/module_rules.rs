@@ -54,10 +54,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "clock",
             "dispatch",
+            "gateway",
             "handler",
             "http",
             "inbox",
             "lifecycle",
+            "process",
             "registrar",
             "settings",
             "telegram",
@@ -77,6 +79,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "http",
             "inbox",
             "lifecycle",
+            "process",
             "registrar",
             "sandbox",
             "settings",
@@ -101,7 +104,8 @@ const ONLY_HERE: &[(&str, &[&str])] = &[
     ("signal::unix", &["lifecycle/"]),
     ("std::env", &["settings/sources.rs"]),
     ("env::var", &["settings/sources.rs"]),
-    ("std::fs", &["settings/", "inbox/sqlite/", "http/metrics/process.rs"]),
+    // `process` reads `/proc`, to find the processes that a bot has left behind.
+    ("std::fs", &["settings/", "inbox/sqlite/", "http/metrics/process.rs", "process/descendants.rs"]),
     ("tracing_subscriber::", &["telemetry/", "settings/"]),
     ("config::", &["settings/"]),
     ("toml::", &["settings/"]),
@@ -111,16 +115,19 @@ const ONLY_HERE: &[(&str, &[&str])] = &[
     ("SystemTime::now", &["clock.rs"]),
     ("Timestamp::now", &["clock.rs"]),
     ("getUpdates", &["sandbox/", "telegram/forbidden.rs"]),
-    ("rustix::", &["lifecycle/"]),
+    ("rustix::", &["lifecycle/", "process/"]),
 ];
 
 /// The files that read a secret, and how often each does.
 const READ_SECRETS: &[(&str, usize)] = &[
+    ("cli/gateway.rs", 1),
     ("cli/ring.rs", 1),
     ("cli/webhook.rs", 1),
     ("http/probe.rs", 1),
     ("http/token.rs", 1),
     ("inbox/postgres/database.rs", 1),
+    ("process/environment.rs", 3),
+    ("process/redaction.rs", 4),
     ("registrar/wanted.rs", 1),
     ("settings/layer.rs", 1),
     ("settings/merged.rs", 1),
@@ -130,12 +137,12 @@ const READ_SECRETS: &[(&str, usize)] = &[
     ("settings/sections/forward.rs", 1),
     ("settings/sections/headers.rs", 1),
     ("settings/sections/inbox.rs", 2),
-    ("settings/sources.rs", 1),
+    ("settings/sources.rs", 2),
     ("settings/toml_file.rs", 1),
     ("settings/variables.rs", 5),
     ("telegram/client.rs", 1),
     ("telegram/methods.rs", 1),
-    ("telegram/token.rs", 4),
+    ("telegram/token.rs", 5),
 ];
 
 /// The sources without their tests, each with its path below `src` and its text.

@@ -223,3 +223,32 @@ fn a_bot_uses_the_sandbox_with_the_variables_that_it_prints() {
     let info = run_in_shell(&sandbox.line(" webhook info "));
     assert!(info.code == 0 && info.stdout.contains("(ours)"), "{}{}", info.stdout, info.stderr);
 }
+
+#[test]
+fn a_bot_downloads_the_photo_that_a_person_sends_and_sends_it_back() {
+    if !has_curl() {
+        return;
+    }
+    let sandbox = RunningSandbox::with(&["--only-telegram"], &[]);
+    let bot_api = sandbox.bot_api();
+    let ask = |arguments: &str| -> Value {
+        let answer = run_in_shell(&format!("curl -s {arguments}")).stdout;
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{arguments}: {error}: {answer}"))
+    };
+    let bytes: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+    let [cat, copy] = ["cat.jpg", "copy.jpg"].map(|name| sandbox.folder.path().join(name));
+    std::fs::write(&cat, &bytes).expect("it can be written");
+    let sent = ask(&format!("-F photo=@{} -F caption=Look {bot_api}/sandbox/actions/photo", cat.display()));
+    let updates = ask(&format!("{bot_api}/bot{TOKEN}/getUpdates"));
+    let update = &updates["result"][0];
+    assert_eq!((&update["update_id"], &update["message"]["caption"]), (&sent["update_id"], &json!("Look")));
+    let id = update["message"]["photo"][0]["file_id"].as_str().expect("an id");
+    let file = ask(&format!("{bot_api}/bot{TOKEN}/getFile?file_id={id}"));
+    let path = file["result"]["file_path"].as_str().expect("a path").replace('/', "%2F");
+    run_in_shell(&format!("curl -s {bot_api}/file/bot{TOKEN}/{path} -o {}", copy.display()));
+    assert_eq!(std::fs::read(&copy).expect("it was downloaded"), bytes);
+    let back = ask(&format!("-F chat_id=1 -F document=@{} {bot_api}/bot{TOKEN}/sendDocument", copy.display()));
+    assert_eq!(back["result"]["document"]["file_size"], 70_000);
+    sandbox.wait_for("Ann to the bot, chat 1: [photo] Look\n");
+    sandbox.wait_for("Doorbell to Ann, chat 1: [document]\n");
+}

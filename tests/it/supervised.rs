@@ -31,7 +31,7 @@ fn home(task: Task) -> Home {
         Task::DatabaseConnection | Task::DatabaseWriter | Task::DatabaseListener | Task::LeaseRecovery => {
             Home::PostgreSql
         }
-        Task::BotWatch => Home::Forward,
+        Task::BotWatch | Task::Gateway | Task::ChildProcess => Home::WithBot,
         Task::SandboxListener | Task::SandboxSweep => Home::Sandbox,
     }
 }
@@ -40,7 +40,7 @@ fn home(task: Task) -> Home {
 enum Home {
     Sqlite,
     PostgreSql,
-    Forward,
+    WithBot,
     Sandbox,
 }
 
@@ -73,16 +73,16 @@ async fn ends_with_1_and_names(task: Task, command: Command, port: u16, folder: 
     print_line(&format!("{task} panicked: the program ended with 1 after {:?}", failed.elapsed()));
 }
 
-/// `doorbell serve` with this inbox and a trace collector that is away.
-async fn serve(task: Task, inbox: &str, folder: &Path) {
+/// `doorbell serve` with these arguments, this inbox and a trace collector that is away.
+async fn serve(task: Task, arguments: &[&str], inbox: &str, folder: &Path) {
     let (telegram, port, settings) = (FakeBotApi::start().await, free_port(), echo_settings(folder));
-    let mut command = Program::command(&["serve"]);
+    let mut command = Program::command(arguments);
     command
         .env("HOST", "127.0.0.1")
         .env("PORT", port.to_string())
         .env("PUBLIC_URL", format!("http://127.0.0.1:{port}"))
         .env("DOORBELL__TRACES__ENDPOINT", "http://127.0.0.1:1")
-        .envs((home(task) == Home::Forward).then_some(("FORWARD_URL", "http://127.0.0.1:1")))
+        .envs((home(task) == Home::WithBot).then_some(("DOORBELL__GATEWAY__LISTEN", "127.0.0.1:0")))
         .envs(echo_variables(&telegram.url(), inbox, &settings));
     ends_with_1_and_names(task, command, port, folder).await;
 }
@@ -93,9 +93,17 @@ fn read_log(log: &Path) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_task_of_the_service_that_panics_ends_it_with_1_and_is_named() {
-    for task in Task::ALL.iter().copied().filter(|task| matches!(home(*task), Home::Sqlite | Home::Forward)) {
+    for task in Task::ALL.iter().copied().filter(|task| home(*task) == Home::Sqlite) {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        serve(task, &format!("sqlite:{}", folder.path().join("inbox.db").display()), folder.path()).await;
+        serve(task, &["serve"], &format!("sqlite:{}", folder.path().join("inbox.db").display()), folder.path()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_task_for_your_own_bot_that_panics_ends_the_service_with_1_and_is_named() {
+    for task in Task::ALL.iter().copied().filter(|task| home(*task) == Home::WithBot) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        serve(task, &["serve", "--", "/bin/sh", "-c", "sleep 1000"], "memory:", folder.path()).await;
     }
 }
 
@@ -104,7 +112,7 @@ async fn each_task_of_the_postgresql_inbox_that_panics_ends_the_service_with_1_a
     for task in Task::ALL.iter().copied().filter(|task| home(*task) == Home::PostgreSql) {
         let Some(database) = Database::fresh().await else { return };
         let folder = tempfile::tempdir().expect("a temporary folder");
-        serve(task, &database.url, folder.path()).await;
+        serve(task, &["serve"], &database.url, folder.path()).await;
     }
 }
 

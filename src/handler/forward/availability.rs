@@ -297,3 +297,6 @@ const NOT_REACHED: &str = "it has not been reached yet";
 fn not_reached(now: Timestamp) -> BotStatus {
     BotStatus::Away { since: now, reason: NOT_REACHED.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,18 +25,20 @@ pub(super) struct TrackedBody {
     body: Option<Incoming>,
     /// Whether the connection may read it to its end after the response.
     may_return: bool,
+    /// Whether each piece begins the deadline of the work anew.
+    streams: bool,
     progress: Arc<Progress>,
 }
 
 impl TrackedBody {
     /// Wraps the body of a request.
-    pub(super) fn wrap(request: Request<Incoming>, progress: &Arc<Progress>) -> Request<Self> {
+    pub(super) fn wrap(request: Request<Incoming>, progress: &Arc<Progress>, streams: bool) -> Request<Self> {
         // Reading the body of a request with `Expect` sends "100 Continue", which Telegram takes for the response.
         let expects = request.headers().contains_key(EXPECT);
         request.map(|body| {
             progress.body_begins(body.is_end_stream());
             let may_return = !expects && body.size_hint().exact().is_some_and(|length| length <= SHORT);
-            Self { body: Some(body), may_return, progress: Arc::clone(progress) }
+            Self { body: Some(body), may_return, streams, progress: Arc::clone(progress) }
         })
     }
 }
@@ -74,11 +76,15 @@ impl Body for TrackedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let Self { body, streams, progress, .. } = &mut *self;
+        let Some(body) = body else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        if *streams {
+            progress.work_goes_on();
+        }
         let is_broken = matches!(frame, Some(Err(_)));
         if frame.is_none() || !is_broken && body.is_end_stream() {
-            self.progress.body_ended();
+            progress.body_ended();
         }
         // A body that ended early has no end to be read to.
         self.may_return &= !is_broken;

@@ -12,32 +12,46 @@ use tokio::net::TcpStream;
 use tower::Service;
 
 use super::body::{self, TrackedBody};
+use super::connection_id::ConnectionId;
+use super::limits::Limits;
 use super::progress::{Phase, Progress};
+use super::response_body::ResponseBody;
 use super::stream::TrackedStream;
 use crate::http::layers::LayeredRoutes;
 
-/// The longest head of a request; a longer one is answered with 431. All headers of Telegram's fit into 4 KiB, and a
-/// platform's edge adds its own.
-const LONGEST_HEAD: usize = 16 * 1024;
-/// The most that a connection reads ahead, or buffers of a response.
+/// The most that a connection reads ahead beyond a head, or buffers of a response.
 const BUFFER: usize = 64 * 1024;
 
 /// Answers the requests of one connection until it ends.
-pub(super) async fn serve_connection(stream: TcpStream, routes: LayeredRoutes, progress: Arc<Progress>) {
+pub(super) async fn serve_connection(
+    stream: TcpStream,
+    routes: LayeredRoutes,
+    progress: Arc<Progress>,
+    id: ConnectionId,
+    limits: Limits,
+) {
     // A response is one small packet, which must not wait for another.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
         progress.enter(Phase::Work);
-        let response = routes.clone().call(TrackedBody::wrap(request, &progress));
+        if limits.streams {
+            request.extensions_mut().insert(id);
+        }
+        let response = routes.clone().call(TrackedBody::wrap(request, &progress, limits.streams));
         let progress = Arc::clone(&progress);
         async move {
-            let mut response = response.await?;
+            let response = response.await?;
             if let Some(body) = progress.take_returned_body()
                 && body::drain(body).await
             {
                 progress.body_ended();
             }
-            progress.enter(Phase::Idle);
+            let mut response = if limits.streams {
+                response.map(|body| ResponseBody::streamed(body, Arc::clone(&progress)))
+            } else {
+                progress.enter(Phase::Idle);
+                response.map(ResponseBody::whole)
+            };
             // No request can follow a body that was not read, so the response must say `close`.
             if progress.is_last_response() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -45,12 +59,13 @@ pub(super) async fn serve_connection(stream: TcpStream, routes: LayeredRoutes, p
             Ok::<_, Infallible>(response)
         }
     });
+    let stream = TrackedStream::new(stream, Arc::clone(&progress), &limits);
     let connection = http1::Builder::new()
         // Hyper's own deadline of the head would also end idle connections.
         .header_read_timeout(None)
-        .max_header_size(LONGEST_HEAD)
-        .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(TrackedStream::new(stream, Arc::clone(&progress))), service);
+        .max_header_size(limits.longest_head)
+        .max_buf_size(BUFFER.max(limits.longest_head))
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         biased;

@@ -2,12 +2,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
 use super::connection::serve_connection;
+use super::connection_id::ConnectionId;
 use super::counts::{Closed, Counts};
 use super::limits::Limits;
 use super::progress::{Progress, Shared};
@@ -40,7 +42,7 @@ impl Connections {
     }
 
     /// Serves a new connection.
-    pub(super) fn add(&self, stream: TcpStream, routes: LayeredRoutes) {
+    pub(super) fn add(&self, stream: TcpStream, opened: Timestamp, routes: LayeredRoutes) {
         let progress = Arc::new(Progress::new(Arc::clone(&self.shared)));
         let mut table = self.table.lock();
         self.counts.opened.inc();
@@ -54,7 +56,8 @@ impl Connections {
         table.last_id += 1;
         let id = table.last_id;
         let guard = TableGuard { id, table: Arc::clone(&self.table), counts: Arc::clone(&self.counts) };
-        let serving = serve_connection(stream, routes, Arc::clone(&progress));
+        let connection = ConnectionId { number: id, opened };
+        let serving = serve_connection(stream, routes, Arc::clone(&progress), connection, self.limits);
         // The task may end at once. It removes its entry only after the entry exists, because the table is locked.
         let task = self.tasks.spawn(async move {
             let _guard = guard;

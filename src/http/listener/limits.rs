@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use http::StatusCode;
+
 /// The most connections, and the deadline of each thing that a connection can do.
 ///
 /// They are no settings: each number follows from what Telegram and the platforms do. Tests use smaller ones.
@@ -24,6 +26,15 @@ pub struct Limits {
     /// to them, and counts a request on a connection that was just closed as failed. A response that says
     /// `Connection: close` moves it to another connection without a failure.
     pub farewell: Duration,
+    /// The longest head of a request in bytes; a longer one is answered with 431. All headers of Telegram's fit into
+    /// 4 KiB, and a platform's edge adds its own.
+    pub longest_head: usize,
+    /// Whether bodies are streamed. Then `work` and `answer` begin again with each piece that passes, so they bound a
+    /// standstill and not the whole; a response counts as work until its body has ended; and each request has
+    /// a [`ConnectionId`](super::ConnectionId) among its extensions.
+    pub streams: bool,
+    /// The JSON body of the responses that the protocol itself gives, such as 414 and 431. `None`: they have no body.
+    pub error_body: Option<fn(StatusCode) -> String>,
     /// How often deadlines are checked. Each may be exceeded by as much.
     pub tick: Duration,
 }
@@ -38,6 +49,9 @@ impl Default for Limits {
             idle: Duration::from_mins(2),
             linger: Duration::from_secs(2),
             farewell: Duration::from_secs(1),
+            longest_head: 16 * 1024,
+            streams: false,
+            error_body: None,
             tick: Duration::from_secs(1),
         }
     }

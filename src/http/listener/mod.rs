@@ -6,10 +6,13 @@
 
 mod body;
 mod connection;
+mod connection_id;
 mod connections;
 mod counts;
 mod limits;
 mod progress;
+mod protocol_errors;
+mod response_body;
 mod stream;
 
 use std::io;
@@ -27,6 +30,7 @@ use crate::lifecycle::Shutdown;
 use crate::telemetry::Storm;
 use connections::Connections;
 
+pub use connection_id::ConnectionId;
 pub use counts::{Closed, Counts};
 pub use limits::Limits;
 
@@ -94,7 +98,7 @@ pub async fn serve(listener: TcpListener, routes: Router, deps: Deps) {
         match accepted {
             Ok((stream, _)) => {
                 log_recovery(&failures);
-                connections.add(stream, routes.clone());
+                connections.add(stream, clock.steady(), routes.clone());
             }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {

@@ -48,6 +48,8 @@ struct State {
     phase: Phase,
     /// The tick at which the phase began.
     since: u64,
+    /// The number of requests that have begun.
+    requests: u64,
     /// The tick at which the client stopped reading its response.
     blocked_since: Option<u64>,
     body: RequestBody,
@@ -68,7 +70,7 @@ impl Progress {
     /// The progress of a new connection.
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let since = shared.ticks.load(Ordering::Relaxed);
-        let state = State { phase: Phase::Head, since, blocked_since: None, body: RequestBody::Read };
+        let state = State { phase: Phase::Head, since, requests: 0, blocked_since: None, body: RequestBody::Read };
         Self { closing: shared.closing.child_token(), shared, state: Mutex::new(state) }
     }
 
@@ -76,6 +78,25 @@ impl Progress {
     pub(super) fn enter(&self, phase: Phase) {
         let mut state = self.state.lock();
         (state.phase, state.since) = (phase, self.now());
+        state.requests += u64::from(phase == Phase::Work);
+    }
+
+    /// The number of requests that have begun.
+    pub(super) fn requests(&self) -> u64 {
+        self.state.lock().requests
+    }
+
+    /// Begins the deadline of the work anew, because something has passed.
+    pub(super) fn work_goes_on(&self) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Work {
+            state.since = self.now();
+        }
+    }
+
+    /// Whether a request is being answered.
+    pub(super) fn works(&self) -> bool {
+        self.state.lock().phase == Phase::Work
     }
 
     /// Records that bytes have arrived. On an idle connection, the next request begins.
@@ -192,6 +213,17 @@ mod tests {
         for (phase, seconds) in [(Phase::Head, 10), (Phase::Work, 60), (Phase::Idle, 120), (Phase::Linger, 2)] {
             let (progress, shared) = progress();
             progress.enter(phase);
+            assert_eq!(closed_after(&progress, &shared), seconds, "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn a_piece_of_a_stream_begins_the_deadline_of_the_work_anew_and_no_other() {
+        for (phase, seconds) in [(Phase::Work, 60), (Phase::Idle, 120 - 50)] {
+            let (progress, shared) = progress();
+            progress.enter(phase);
+            shared.ticks.fetch_add(50, Ordering::Relaxed);
+            progress.work_goes_on();
             assert_eq!(closed_after(&progress, &shared), seconds, "{phase:?}");
         }
     }

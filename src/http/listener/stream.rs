@@ -6,7 +6,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::limits::Limits;
 use super::progress::{Phase, Progress};
+use super::protocol_errors::ProtocolErrors;
 
 /// After the last response, at most this much of what the client still sends is read and discarded.
 const MOST_DISCARDED: usize = 1024 * 1024;
@@ -16,6 +18,10 @@ const MOST_DISCARDED: usize = 1024 * 1024;
 pub(super) struct TrackedStream {
     stream: TcpStream,
     progress: Arc<Progress>,
+    /// Whether each piece that the client reads begins its deadline anew. Otherwise only a flush does.
+    streams: bool,
+    /// `None` if hyper's own responses stay as they are.
+    errors: Option<ProtocolErrors>,
     /// Whether the sending half is closed.
     is_shut: bool,
     /// The bytes that were discarded since then.
@@ -23,13 +29,24 @@ pub(super) struct TrackedStream {
 }
 
 impl TrackedStream {
-    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>) -> Self {
-        Self { stream, progress, is_shut: false, discarded: 0 }
+    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>, limits: &Limits) -> Self {
+        let errors = limits.error_body.map(ProtocolErrors::new);
+        Self { stream, progress, streams: limits.streams, errors, is_shut: false, discarded: 0 }
+    }
+
+    /// Whether this is a response of hyper's own, which is replaced.
+    fn replaces(&mut self, response: &[u8]) -> bool {
+        let requests = &self.progress;
+        self.errors.as_mut().is_some_and(|errors| errors.takes(response, requests.requests()))
     }
 
     fn track(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_pending() {
             self.progress.blocked();
+        } else if self.streams {
+            // Hyper fills its buffer again before it is flushed, so a slow download is flushed only at its end.
+            self.progress.flushed();
+            self.progress.work_goes_on();
         }
         written
     }
@@ -48,6 +65,9 @@ impl AsyncRead for TrackedStream {
 
 impl AsyncWrite for TrackedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.replaces(buf) {
+            return Poll::Ready(Ok(buf.len()));
+        }
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.track(written)
     }
@@ -57,6 +77,11 @@ impl AsyncWrite for TrackedStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [only] = bufs
+            && self.replaces(only)
+        {
+            return Poll::Ready(Ok(only.len()));
+        }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         self.track(written)
     }
@@ -67,8 +92,15 @@ impl AsyncWrite for TrackedStream {
 
     /// Hyper calls this once all is written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.progress.flushed();
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let Self { stream, errors, progress, .. } = &mut *self;
+        if let Some(errors) = errors {
+            ready!(errors.poll_send(stream, cx))?;
+            if !progress.works() {
+                errors.sent(progress.requests());
+            }
+        }
+        progress.flushed();
+        Pin::new(stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -7,6 +7,7 @@ use super::chats::find_chat;
 use super::messages::{
     MAX_TEXT, content, integers, message_id, placeholder, read_caption, read_markup, required_text, to_json,
 };
+use super::template::RICH_MESSAGE;
 use crate::sandbox::api_response::ApiResponse;
 use crate::sandbox::records::{Edit, Message};
 use crate::sandbox::state::State;
@@ -15,6 +16,9 @@ use crate::sandbox::state::State;
 const MAX_EDITS: usize = 100;
 
 pub(super) fn edit_text(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
+    if call.params.text("text").is_none() && call.params.text("rich_message").is_some() {
+        return edit_content(state, call, "richmessage", RICH_MESSAGE);
+    }
     let text = required_text(call)?;
     if text.encode_utf16().count() > MAX_TEXT {
         return Err(ApiResponse::bad_request("message is too long"));

@@ -7,13 +7,13 @@ pub(crate) mod updates;
 pub(crate) mod webhook;
 
 mod albums;
-mod call;
+pub(crate) mod call;
 mod chats;
 mod commands;
 mod edits;
 mod forward;
-mod media;
-mod table;
+pub(crate) mod media;
+pub(crate) mod table;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

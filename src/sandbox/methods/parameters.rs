@@ -39,8 +39,8 @@ const TYPES: &[(Type, &str)] = &[
     (File, "animation audio document live_photo photo sticker video video_note voice"),
     (
         Json,
-        "accepted_gift_types areas button caption_entities checklist commands content custom_emoji_ids emoji_list \
-         entities errors explanation_entities keywords link_preview_options mask_position media menu_button options \
+        "accepted_gift_types areas button caption_entities checklist chosen commands content custom_emoji_ids emoji_list \
+         entities errors explanation_entities keywords link_preview_options mask_position media menu_button option_ids options \
          permissions prices reaction reply_parameters result results rich_message rights scope shipping_options \
          stickers suggested_post_parameters",
     ),
@@ -60,15 +60,15 @@ const TYPES: &[(Type, &str)] = &[
 
 /// A parameter of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Parameter<'a> {
-    pub(super) name: &'a str,
-    pub(super) required: bool,
-    pub(super) is: Type,
-    pub(super) limit: Option<usize>,
+pub(crate) struct Parameter<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) required: bool,
+    pub(crate) is: Type,
+    pub(crate) limit: Option<usize>,
 }
 
 /// The parameters that a row of the table lists.
-pub(super) fn listed(row: &str) -> impl Iterator<Item = Parameter<'_>> {
+pub(crate) fn listed(row: &str) -> impl Iterator<Item = Parameter<'_>> {
     row.split_whitespace().map(|text| {
         let (text, limit) = text.split_once("<=").map_or((text, None), |(text, limit)| (text, limit.parse().ok()));
         let (name, is) = text.split_once(':').map_or((text, None), |(name, is)| (name, Some(is)));
@@ -90,7 +90,7 @@ pub(crate) fn usual_type(name: &str) -> Type {
 }
 
 /// Refuses a call whose parameters do not fit the row of its method.
-pub(super) fn check(state: &mut State, call: &ApiCall<'_>, row: &str) -> Result<(), ApiResponse> {
+pub(crate) fn check(state: &mut State, call: &ApiCall<'_>, row: &str) -> Result<(), ApiResponse> {
     for parameter in listed(row) {
         check_one(call.params, parameter).map_err(|problem| ApiResponse::bad_request(&problem))?;
         if parameter.name == "chat_id" {

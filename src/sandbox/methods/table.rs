@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::call::{ApiCall, ApiResult};
+use super::template::RICH_MESSAGE;
 use super::{albums, chats, commands, edits, forward, media, messages, webhook};
 use crate::sandbox::state::State;
 use Method::{Accept, DeleteWebhook, Edit, GetUpdates, Keep, Kept, Object, Run, RunInfallible, Send, SetWebhook};
@@ -41,7 +42,7 @@ pub(crate) enum Method {
 #[derive(Clone, Copy)]
 pub(crate) struct MethodRow {
     pub(crate) name: &'static str,
-    pub(super) parameters: &'static str,
+    pub(crate) parameters: &'static str,
     pub(crate) method: Method,
 }
 
@@ -137,7 +138,7 @@ pub(super) const METHODS: &[(&str, &str, Method)] = &[
     ("editMessageLiveLocation", "latitude longitude", Edit(LOCATION)),
     ("editMessageMedia", "media", Run(albums::edit_media)),
     ("editMessageReplyMarkup", "", Run(edits::edit_reply_markup)),
-    ("editMessageText", "text", Run(edits::edit_text)),
+    ("editMessageText", "", Run(edits::edit_text)),
     ("editStory", "business_connection_id story_id content ?caption<=2048", Object(OLD_STORY)),
     ("editUserStarSubscription", "user_id telegram_payment_charge_id is_canceled", Accept),
     ("exportChatInviteLink", "chat_id", Object(r#""https://t.me/+sandbox""#)),
@@ -218,7 +219,7 @@ pub(super) const METHODS: &[(&str, &str, Method)] = &[
     ("sendPaidMedia", "chat_id star_count media<=10", Send(PAID_MEDIA)),
     ("sendPhoto", "chat_id photo", Send(r#"{"photo":"$photo"}"#)),
     ("sendPoll", "chat_id question<=300 options<=12 ?explanation<=200", Send(POLL)),
-    ("sendRichMessage", "chat_id rich_message", Send(r#"{"rich_message":{"blocks":"@blocks"}}"#)),
+    ("sendRichMessage", "chat_id rich_message", Send(RICH_MESSAGE)),
     ("sendRichMessageDraft", "chat_id draft_id rich_message", Accept),
     ("sendSticker", "chat_id sticker", Send(r#"{"sticker":"$sticker"}"#)),
     ("sendVenue", "chat_id latitude longitude title address", Send(VENUE)),

@@ -3,15 +3,19 @@
 //! `$name` is the value of a parameter, and is left out if it is not given; `$name|value` has a default.
 //! `@name` is a value of the sandbox, such as `@now`. Any other text is itself.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::call::{ApiCall, ApiResult};
 use super::parameters::{Type, usual_type};
 use super::{chats, media};
 use crate::sandbox::api_response::ApiResponse;
-use crate::sandbox::people::bot_user;
+use crate::sandbox::people::{bot_user, user};
 use crate::sandbox::state::{State, conversations};
 
+/// The content of a rich message.
+pub(super) const RICH_MESSAGE: &str = r#"{"rich_message":{"blocks":"@blocks"}}"#;
 const DAY: i64 = 86_400;
 
 /// The value of a template for a call.
@@ -63,6 +67,8 @@ fn known(state: &mut State, call: &ApiCall<'_>, name: &str) -> Result<Option<Val
     Ok(Some(match name {
         "account" => conversations::chat(1, chats::SOMEONE),
         "blocks" => blocks(call),
+        "chat" => state.conversations.chat_or_insert(acting(call).0, &acting(call).1).clone(),
+        "person" => json!(user(acting(call).0, &acting(call).1)),
         "bot" => bot_user(),
         "id" => rand::random_range(1_u64 << 60..1 << 62).to_string().into(),
         "message_id" => state.conversations.next_message_id().into(),
@@ -74,6 +80,12 @@ fn known(state: &mut State, call: &ApiCall<'_>, name: &str) -> Result<Option<Val
         "user" => chats::user_of(state, call),
         _ => return Ok(None),
     }))
+}
+
+/// The chat and the name of the person who acts.
+fn acting(call: &ApiCall<'_>) -> (i64, String) {
+    let name = call.params.text("from").map_or_else(|| chats::SOMEONE.to_owned(), Cow::into_owned);
+    (call.params.integer("chat").unwrap_or(1), name)
 }
 
 /// The options of a poll, which are texts or objects.

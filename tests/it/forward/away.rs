@@ -140,6 +140,7 @@ async fn a_kill_of_the_service_while_it_forwards_loses_no_update() {
         ("WEBHOOK_SECRET", SECRET),
         ("DATABASE_URL", inbox.as_str()),
         ("FORWARD_URL", url.as_str()),
+        ("DOORBELL__GATEWAY__LISTEN", "127.0.0.1:0"),
     ];
     let mut acknowledged = 0;
     for _ in 0..3 {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +16,7 @@ use crate::harness::waiting;
 pub(super) struct Received {
     pub(super) head: String,
     pub(super) body: Vec<u8>,
+    pub(super) at: Instant,
 }
 
 impl Received {
@@ -200,7 +201,7 @@ async fn next_request(stream: &mut TcpStream, read: &mut Vec<u8>) -> Option<Rece
             if read.len() >= end + 4 + length {
                 let body = read[end + 4..end + 4 + length].to_vec();
                 read.drain(..end + 4 + length);
-                return Some(Received { head, body });
+                return Some(Received { head, body, at: Instant::now() });
             }
         }
         if stream.read_buf(read).await.ok()? == 0 {

@@ -108,13 +108,22 @@ impl TestAppBuilder {
         // The public URL contains the port, so it must be known before the service starts.
         let port = free_port();
         sources = sources.with("server.port", port).with("webhook.public_url", format!("http://127.0.0.1:{port}"));
+        if self.overrides.iter().any(|(key, _)| *key == "forward.url") {
+            // The default port of the gateway is one for all tests.
+            sources = sources.with("gateway.listen", "127.0.0.1:0");
+        }
         for (key, value) in self.overrides {
             sources = sources.with(key, value);
         }
         let settings = Settings::load(&sources, Need::Token).unwrap_or_else(|error| panic!("{error}"));
         let shutdown = Shutdown::new();
-        let dependencies =
-            Dependencies { handler: self.handler, clock: self.clock, shutdown: shutdown.clone(), limits: self.limits };
+        let dependencies = Dependencies {
+            handler: self.handler,
+            clock: self.clock,
+            shutdown: shutdown.clone(),
+            limits: self.limits,
+            command: None,
+        };
         let app = App::build_with(settings, dependencies).unwrap_or_else(|error| panic!("{error}"));
         let (addr, registration, inbox, dispatch) = (app.addr(), app.registration(), app.inbox(), app.dispatch());
         let (forward, targets) = (app.forward(), app.targets());

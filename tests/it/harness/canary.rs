@@ -15,12 +15,14 @@ use tracing_subscriber::fmt::MakeWriter;
 /// A mark that every secret of a test contains, and nothing else does.
 pub const MARK: &str = "CANARY";
 
-/// The texts that no output may contain: the mark, the secret part of the sandbox's token, and the webhook secret
-/// that is derived from it.
-static SECRETS: LazyLock<[String; 3]> = LazyLock::new(|| {
-    let (_, hash) = TOKEN.split_once(':').expect("a token has two parts");
-    let derived = BotToken::new(TOKEN.to_owned().into()).webhook_secret();
-    [MARK.to_owned(), hash.to_owned(), derived.expose_secret().to_owned()]
+/// The texts that no output may contain: the mark, the secret part of the sandbox's token, and what is derived from it:
+/// the webhook secret and the secret part of the stand-in token.
+static SECRETS: LazyLock<[String; 4]> = LazyLock::new(|| {
+    let secret_part = |token: &str| token.split_once(':').expect("a token has two parts").1.to_owned();
+    let token = BotToken::new(TOKEN.to_owned().into());
+    let (derived, stand_in) = (token.webhook_secret(), token.stand_in());
+    let stand_in = secret_part(stand_in.expose_secret());
+    [MARK.to_owned(), secret_part(TOKEN), derived.expose_secret().to_owned(), stand_in]
 });
 
 /// Whether the bytes contain a secret.

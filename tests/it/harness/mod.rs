@@ -20,7 +20,7 @@ pub mod waiting;
 
 pub use app::{SECRET, TestApp, TestAppBuilder, count_calls, free_port, start_sandbox};
 pub use binary::{CommandOutput, Program, run, run_openly, until};
-pub use canary::{MARK, assert_no_secret};
+pub use canary::{MARK, Watch, assert_no_secret};
 pub use clock::SteppedClock;
 pub(crate) use collector::{Collector, Exported};
 pub(crate) use echo::{echo_settings, echo_variables, serve_echo, serve_echo_at};
