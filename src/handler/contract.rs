@@ -3,7 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::telegram::{Call, RateLimitedApi};
+use crate::telegram::{ApiError, Call, DownloadError, RateLimitedApi, UploadError};
 use crate::update::Update;
 
 /// Turns an update into calls.
@@ -44,8 +44,9 @@ pub struct Context<'a> {
     pub trigger: Trigger,
     /// The W3C `traceparent` of this attempt, where traces are exported.
     pub traceparent: Option<String>,
-    /// The Bot API, for calls whose result the handler needs. A call that is only to be made belongs into the returned
-    /// list: only those are kept over a crash.
+    /// The Bot API, for calls whose result the handler needs. A call that only has to be made must be in the returned list,
+    /// because only those are kept over a crash and made once: a call that the handler makes itself is made again whenever
+    /// the handler runs again.
     pub api: &'a RateLimitedApi,
 }
 
@@ -73,4 +74,36 @@ pub enum HandlerError {
     /// The update can never be handled. It becomes a dead-letter update at once.
     #[error("the bot refuses the update: {0}")]
     Reject(String),
+}
+
+/// Says what happens to an update whose handler could not make a call. The text holds nothing that a person wrote.
+impl From<ApiError> for HandlerError {
+    fn from(error: ApiError) -> Self {
+        let text = error.to_string();
+        match error {
+            // With a token that is not valid, every call fails.
+            ApiError::Throttled { .. }
+            | ApiError::Unreachable { .. }
+            | ApiError::Unreadable { .. }
+            | ApiError::Refused { code: 401, .. } => Self::Unavailable(text),
+            // It may have been carried out, so it is not repeated without a bound.
+            ApiError::Unknown { .. } => Self::Retry(text),
+            ApiError::Refused { .. } | ApiError::NotAllowed { .. } => Self::Reject(text),
+        }
+    }
+}
+
+impl From<DownloadError> for HandlerError {
+    fn from(error: DownloadError) -> Self {
+        match error {
+            DownloadError::Api(error) => error.into(),
+            DownloadError::TooLarge { .. } | DownloadError::NotServed => Self::Reject(error.to_string()),
+        }
+    }
+}
+
+impl From<UploadError> for HandlerError {
+    fn from(error: UploadError) -> Self {
+        Self::Reject(error.to_string())
+    }
 }

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -22,19 +23,21 @@ use crate::settings::TelegramSettings;
 
 /// Calls the Bot API for one bot. Clones share a pool of connections.
 #[derive(Clone)]
-pub struct BotApi(Arc<Inner>);
+pub struct BotApi(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     client: Client,
     deadlines: Deadlines,
     /// The host and port of the proxy, if there is one.
     proxy: Option<String>,
-    token: BotToken,
+    pub(super) token: BotToken,
     /// The URL of every method without its name. It holds the bot token, so nothing may show it.
     methods: Result<Url, ParseError>,
+    /// The URL of every file without its path. The same holds for it.
+    pub(super) files: Result<Url, ParseError>,
     is_public: bool,
-    clock: SharedClock,
-    counts: Counts,
+    pub(super) clock: SharedClock,
+    pub(super) counts: Counts,
 }
 
 impl Inner {
@@ -59,7 +62,24 @@ impl<'a> Params<'a, Map<String, Value>> {
 }
 
 /// The largest response that is read. The responses to this program's calls are far smaller.
-const RESPONSE_LIMIT: usize = 4 * 1024 * 1024;
+pub(super) const RESPONSE_LIMIT: usize = 4 * 1024 * 1024;
+/// A file takes a second longer for each of these many bytes: 1 Mbit/s.
+const BYTES_PER_SECOND: u64 = 128 * 1024;
+
+/// Why a body could not be read.
+pub(super) enum BodyFlaw {
+    TooLarge { limit: usize },
+    Broken(String),
+}
+
+impl fmt::Display for BodyFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { limit } => write!(f, "with a body over {} MiB", limit >> 20),
+            Self::Broken(how) => f.write_str(how),
+        }
+    }
+}
 
 impl BotApi {
     /// Creates a client for the bot of this token. It opens no connection yet.
@@ -74,11 +94,13 @@ impl BotApi {
         clock: SharedClock,
         deadlines: Deadlines,
     ) -> Self {
-        let methods = token.methods_url(settings.api_url.trim_end_matches('/'), settings.test_environment);
+        let (api_url, test_environment) = (settings.api_url.trim_end_matches('/'), settings.test_environment);
+        let methods = token.methods_url(api_url, test_environment);
+        let files = token.files_url(api_url, test_environment);
         let is_public = settings.is_public_api();
         let (client, counts) = (client::client(deadlines, settings.proxy.as_ref()), Counts::default());
         let proxy = settings.proxy.as_ref().map(|proxy| proxy.address().to_owned());
-        Self(Arc::new(Inner { client, deadlines, proxy, token, methods, is_public, clock, counts }))
+        Self(Arc::new(Inner { client, deadlines, proxy, token, methods, files, is_public, clock, counts }))
     }
 
     /// Whether this is Telegram's own Bot API. It sends updates only to public https addresses, and a server of the
@@ -193,16 +215,30 @@ impl BotApi {
         params: Params<'_, impl Serialize>,
     ) -> Result<Success<T>, ApiError> {
         let request = self.request(method, &params)?;
-        let unanswered =
-            |error| ApiError::without_answer(error, self.0.deadlines).through_proxy(self.0.proxy.as_deref());
-        let response = self.0.client.execute(request).await.map_err(unanswered)?;
+        let (response, deadlines) = self.execute(request, 0).await?;
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).cloned();
         let retry_after = retry_after.as_ref().and_then(|value| value.to_str().ok());
-        match self.body(response).await {
+        match Self::body(response, RESPONSE_LIMIT, deadlines).await {
             Ok(body) => response::parse(status, retry_after, &body),
-            Err(flaw) => Err(response::without_json(status, retry_after, &flaw)),
+            Err(flaw) => Err(response::without_json(status, retry_after, &flaw.to_string())),
         }
+    }
+
+    /// Sends a request, whose answer may be of about this size. Returns the answer and its deadlines.
+    pub(super) async fn execute(
+        &self,
+        mut request: Request,
+        answer_size: usize,
+    ) -> Result<(Response, Deadlines), ApiError> {
+        let body_size = request.body().and_then(Body::as_bytes).map_or(0, <[u8]>::len);
+        let seconds = (body_size + answer_size) as u64 / BYTES_PER_SECOND;
+        let deadlines = Deadlines { call: self.0.deadlines.call + Duration::from_secs(seconds), ..self.0.deadlines };
+        if seconds > 0 {
+            *request.timeout_mut() = Some(deadlines.call);
+        }
+        let unanswered = |error| ApiError::without_answer(error, deadlines).through_proxy(self.0.proxy.as_deref());
+        Ok((self.0.client.execute(request).await.map_err(unanswered)?, deadlines))
     }
 
     fn request(&self, method: &str, params: &Params<'_, impl Serialize>) -> Result<Request, ApiError> {
@@ -211,9 +247,8 @@ impl BotApi {
             let description = "Not Found: a method's name is made of letters and digits".to_owned();
             return Err(ApiError::Refused { code: 404, description, migrate_to_chat_id: None });
         }
-        let invalid = |error| ApiError::Unreachable { reason: format!("the URL of the Bot API is not valid: {error}") };
         // The rest of the URL was parsed at the start, because parsing takes longer than everything else in a call.
-        let mut url = self.0.methods.clone().map_err(invalid)?;
+        let mut url = self.0.methods.clone().map_err(Self::invalid)?;
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push(method);
         }
@@ -236,23 +271,29 @@ impl BotApi {
         Ok(request)
     }
 
+    /// The error for an address in the settings that is none.
+    pub(super) fn invalid(error: ParseError) -> ApiError {
+        ApiError::Unreachable { reason: format!("the URL of the Bot API is not valid: {error}") }
+    }
+
     /// The whole body, or what is wrong with it. A body that came in one piece, as nearly all do, is not copied.
-    async fn body(&self, mut response: Response) -> Result<Bytes, String> {
+    pub(super) async fn body(mut response: Response, limit: usize, deadlines: Deadlines) -> Result<Bytes, BodyFlaw> {
         let broken = |error: reqwest::Error| {
-            if error.is_timeout() {
-                return format!("whose body did not end within {} s", self.0.deadlines.call.as_secs_f32());
-            }
-            "whose body broke off".to_owned()
+            BodyFlaw::Broken(if error.is_timeout() {
+                format!("whose body did not end within {} s", deadlines.call.as_secs_f32())
+            } else {
+                "whose body broke off".to_owned()
+            })
         };
         let first = response.chunk().await.map_err(broken)?.unwrap_or_default();
         let Some(second) = response.chunk().await.map_err(broken)? else {
-            return Ok(first);
+            return if first.len() > limit { Err(BodyFlaw::TooLarge { limit }) } else { Ok(first) };
         };
         let mut whole = BytesMut::from(first);
         let mut next = Some(second);
         while let Some(chunk) = next {
-            if whole.len() + chunk.len() > RESPONSE_LIMIT {
-                return Err("with a body over 4 MiB".to_owned());
+            if whole.len() + chunk.len() > limit {
+                return Err(BodyFlaw::TooLarge { limit });
             }
             whole.extend_from_slice(&chunk);
             next = response.chunk().await.map_err(broken)?;
@@ -268,82 +309,4 @@ impl fmt::Debug for BotApi {
 }
 
 #[cfg(test)]
-mod tests {
-    use wiremock::matchers::{body_json, method, path};
-    use wiremock::{Mock, MockServer, ResponseTemplate};
-
-    use super::*;
-    use crate::clock::SystemClock;
-
-    async fn telegram(name: &str, params: Value, answer: Value) -> (MockServer, BotApi) {
-        let server = MockServer::start().await;
-        Mock::given(method("POST"))
-            .and(path(format!("/bot1:a/{name}")))
-            .and(body_json(params))
-            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
-            .mount(&server)
-            .await;
-        let settings = TelegramSettings::at(&format!("{}/", server.uri()));
-        (server, BotApi::new(&settings, BotToken::new("1:a".to_owned().into()), Arc::new(SystemClock)))
-    }
-
-    #[tokio::test]
-    async fn a_call_is_a_post_of_its_parameters_as_json() {
-        let answer = json!({"ok": true, "result": {"message_id": 5}});
-        let (_server, api) = telegram("sendMessage", json!({"chat_id": 7, "text": "a"}), answer).await;
-        let call = Call::send_message(7, "a");
-        assert_eq!(api.call(&call).await, Ok(json!({"message_id": 5})));
-        assert_eq!(api.perform(&call).await, Ok(()));
-    }
-
-    #[tokio::test]
-    async fn in_the_test_environment_test_precedes_the_method() {
-        let (server, _) = telegram("test/getMe", json!({}), json!({"ok": true, "result": {"id": 1}})).await;
-        let settings = TelegramSettings { test_environment: true, ..TelegramSettings::at(&server.uri()) };
-        let api = BotApi::new(&settings, BotToken::new("1:a".to_owned().into()), Arc::new(SystemClock));
-        assert_eq!(api.get_me().await.map(|me| me.id), Ok(1));
-    }
-
-    #[tokio::test]
-    async fn a_webhook_is_set_with_all_parameters_and_drops_pending_updates_only_if_asked() {
-        let mut wanted = json!({"url": "https://a.example/", "secret_token": "s", "allowed_updates": [],
-            "max_connections": 40});
-        let answer = json!({"ok": true, "result": true, "description": "Webhook was set"});
-        let mut webhook = SetWebhook {
-            url: "https://a.example/".to_owned(),
-            secret_token: "s".to_owned().into(),
-            allowed_updates: vec![],
-            max_connections: 40,
-            drop_pending_updates: false,
-        };
-        let (_server, api) = telegram("setWebhook", wanted.clone(), answer.clone()).await;
-        assert_eq!(api.set_webhook(&webhook).await, Ok("Webhook was set".to_owned()));
-
-        webhook.drop_pending_updates = true;
-        wanted["drop_pending_updates"] = json!(true);
-        let (_server, api) = telegram("setWebhook", wanted, answer).await;
-        assert_eq!(api.set_webhook(&webhook).await, Ok("Webhook was set".to_owned()));
-    }
-
-    #[tokio::test]
-    async fn the_token_is_removed_from_the_url_of_a_webhook() {
-        let answer = json!({"ok": true, "result": {"url": "https://b.example/bot1:a/"}});
-        let (_server, api) = telegram("getWebhookInfo", json!({}), answer).await;
-        assert_eq!(api.webhook_info().await.map(|info| info.url), Ok("https://b.example/bot[token]/".to_owned()));
-    }
-
-    #[tokio::test]
-    async fn a_method_that_is_no_name_is_refused_without_a_request() {
-        let (server, api) = telegram("getMe", json!({}), json!({"ok": true, "result": {}})).await;
-        for name in ["", "../getMe", "getMe?a=b", "get Me", "getMe#"] {
-            assert!(matches!(api.perform(&Call::new(name)).await, Err(ApiError::Refused { code: 404, .. })));
-        }
-        assert_eq!(server.received_requests().await.map(|requests| requests.len()), Some(0));
-    }
-
-    #[tokio::test]
-    async fn a_response_without_a_result_is_unreadable() {
-        let (_server, api) = telegram("getMe", json!({}), json!({"ok": true})).await;
-        assert!(matches!(api.get_me().await, Err(ApiError::Unreadable { .. })));
-    }
-}
+mod tests;

@@ -152,7 +152,7 @@ impl Permit<'_> {
     }
 
     /// Reports the outcome of the call.
-    pub(super) fn report(mut self, outcome: &Result<(), ApiError>) {
+    pub(super) fn report<T>(mut self, outcome: &Result<T, ApiError>) {
         let was_probe = std::mem::take(&mut self.is_probe);
         match outcome {
             // With a token that is not valid every call fails.
@@ -166,7 +166,7 @@ impl Permit<'_> {
             }
             // Nothing was sent: another call must probe.
             Err(ApiError::NotAllowed { .. }) => self.is_probe = was_probe,
-            Ok(()) | Err(ApiError::Throttled { .. } | ApiError::Refused { .. }) => self.breaker.answered(),
+            Ok(_) | Err(ApiError::Throttled { .. } | ApiError::Refused { .. }) => self.breaker.answered(),
         }
     }
 }
@@ -259,7 +259,7 @@ mod tests {
         assert!(other.now_or_never().expect("at once").unwrap().is_probe);
         clock.advance(Duration::from_mins(1));
         let refused = ApiError::Refused { code: 400, description: String::new(), migrate_to_chat_id: None };
-        breaker.permit().await.unwrap().report(&Err(refused));
+        breaker.permit().await.unwrap().report::<()>(&Err(refused));
         assert!(!breaker.permit().await.unwrap().is_probe, "a refusal is an answer");
     }
 }

@@ -12,6 +12,7 @@ mod circuit_breaker;
 mod client;
 mod command;
 mod counts;
+mod download;
 mod error;
 mod forbidden;
 mod gateway_tokens;
@@ -24,6 +25,7 @@ mod refusal;
 mod relay;
 mod response;
 mod token;
+mod upload;
 mod webhook_url;
 
 pub use api::BotApi;
@@ -33,6 +35,7 @@ pub use circuit_breaker::Permit;
 pub(crate) use client::{http_client, tls_config};
 pub use command::{command_length, is_word_char};
 pub use counts::{CallOutcome, Counts, MethodGroup};
+pub use download::DownloadError;
 pub use error::ApiError;
 pub(crate) use error::cause_of;
 pub use forbidden::ReservedMethod;
@@ -43,6 +46,7 @@ pub use methods::{Me, SetWebhook, WebhookInfo};
 pub use rate_limited_api::{RateLimitedApi, Throttles};
 pub use relay::{AnswerLost, Destination, Relay, RelayError};
 pub use token::{BotId, BotToken};
+pub use upload::{InputFile, UploadError};
 pub use webhook_url::{
     PUBLIC_API_HOST, SECRET_HEADER, SECRET_HEADER_AS_SENT, SECRET_TOKEN_FORM, UrlFault, WEBHOOK_PATH, is_public_api,
     is_reserved, is_secret_token,

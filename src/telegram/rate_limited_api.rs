@@ -2,14 +2,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::api::BotApi;
 use super::call::Call;
 use super::circuit_breaker::{CircuitBreaker, Permit};
+use super::download::DownloadError;
 use super::error::ApiError;
+use super::forbidden;
 use super::rate_limits::RateLimits;
 use crate::clock::SharedClock;
 use crate::settings::OutboundSettings;
@@ -36,6 +40,67 @@ impl RateLimitedApi {
             unknown_outcome_attempts: settings.unknown_outcome_attempts,
             clock,
         }
+    }
+
+    /// Makes a call of a handler and returns its result: at once, within the rate limits, and only while Telegram is
+    /// available. It is for results that the handler needs, such as those of `getChatMember` and `getFile`, and for
+    /// uploads that are too large to be stored.
+    ///
+    /// Doorbell does not keep this call. It is made again whenever the handler runs again for the update, which happens after
+    /// an error and after a crash. So return a call that sends a message, and make here what may be made twice. `?` turns
+    /// an error into the [`HandlerError`](crate::handler::HandlerError) that fits.
+    ///
+    /// ```
+    /// use doorbell::handler::{Context, Handler, HandlerError};
+    /// use doorbell::telegram::Call;
+    /// use doorbell::update::Update;
+    ///
+    /// /// Answers only the administrators of a group.
+    /// struct ForAdministrators;
+    ///
+    /// #[async_trait::async_trait]
+    /// impl Handler for ForAdministrators {
+    ///     async fn handle(&self, update: &Update, context: &Context<'_>) -> Result<Vec<Call>, HandlerError> {
+    ///         let Ok(message) = update.decode::<serde_json::Value>() else { return Ok(Vec::new()) };
+    ///         let (chat, user) = (message["chat"]["id"].clone(), message["from"]["id"].clone());
+    ///         let ask = Call::new("getChatMember").with("chat_id", chat.clone()).with("user_id", user);
+    ///         let member = context.api.call(&ask).await?;
+    ///         let is_administrator = matches!(member["status"].as_str(), Some("administrator" | "creator"));
+    ///         let reply = Call::new("sendMessage").with("chat_id", chat).with("text", "At your service.");
+    ///         Ok(is_administrator.then_some(reply).into_iter().collect())
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See [`ApiError`]. A method that would make the bot poll, or that changes the registration, is refused with
+    /// [`ApiError::NotAllowed`]. While Telegram is away, [`ApiError::Unreachable`] comes at once.
+    pub async fn call(&self, call: &Call) -> Result<Value, ApiError> {
+        forbidden::check(&call.method)?;
+        let permit = self.permit().await.map_err(away)?;
+        self.turn(call, permit).await?.call(call).await
+    }
+
+    /// Downloads a file of at most `largest` bytes: Telegram's own Bot API serves files of up to 20 MB. `path` is the
+    /// `file_path` in the result of `getFile`, which is valid for an hour.
+    ///
+    /// # Errors
+    ///
+    /// See [`DownloadError`].
+    pub async fn download(&self, path: &str, largest: usize) -> Result<Bytes, DownloadError> {
+        let permit = self.permit().await.map_err(away)?;
+        // The semaphore is never closed.
+        let in_flight = self.in_flight.acquire().await.ok();
+        let downloaded = self.api.download(path, largest).await;
+        drop(in_flight);
+        match &downloaded {
+            Err(DownloadError::Api(error)) => permit.report::<()>(&Err(error.clone())),
+            // Nothing was sent.
+            Err(DownloadError::NotServed) => drop(permit),
+            Ok(_) | Err(DownloadError::TooLarge { .. }) => permit.report(&Ok(())),
+        }
+        downloaded
     }
 
     /// Permits a call as far as Telegram is available: at once, unless Telegram is away and another call probes whether
@@ -124,14 +189,31 @@ impl Turn<'_> {
     ///
     /// See [`ApiError`].
     pub async fn perform(self, call: &Call) -> Result<(), ApiError> {
+        let outcome = self.api.api.perform(call).await;
+        self.finish(call, outcome)
+    }
+
+    /// Makes the call and returns its result.
+    async fn call(self, call: &Call) -> Result<Value, ApiError> {
+        let outcome = self.api.api.call(call).await;
+        self.finish(call, outcome)
+    }
+
+    fn finish<T>(self, call: &Call, outcome: Result<T, ApiError>) -> Result<T, ApiError> {
         let Self { api, permit, in_flight } = self;
-        let outcome = api.api.perform(call).await;
         drop(in_flight);
         permit.report(&outcome);
         if let Err(ApiError::Throttled { retry_after }) = outcome {
             api.limits.lock().hold(call, api.clock.steady(), retry_after);
         }
         outcome
+    }
+}
+
+/// The error of a call that is not made, because Telegram is away until about this time.
+fn away(_next_probe: Timestamp) -> ApiError {
+    ApiError::Unreachable {
+        reason: "it carried out no call in the last seconds, and it is too early for another".to_owned(),
     }
 }
 

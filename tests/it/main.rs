@@ -32,6 +32,7 @@ mod forward;
 mod frameworks;
 mod front_page;
 mod gateway;
+mod handler_calls;
 mod health;
 mod import_circles;
 mod inbox_contract;
