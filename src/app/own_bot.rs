@@ -24,8 +24,6 @@ use crate::process::{self, BotVariables, CannotStart, Child};
 use crate::settings::{InboxUrl, Settings};
 use crate::telegram::{BotToken, Throttles};
 
-/// Where the gateway listens if the settings name no address.
-const GATEWAY: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 8081);
 /// How long Telegram waits for an answer, and so the bot may take for an update.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 /// The same where Telegram waits for the bot, because nothing is stored.
@@ -76,12 +74,9 @@ impl OwnBot {
         service: &ServiceParts<'_>,
     ) -> Result<Option<Self>, BuildError> {
         let ServiceParts { own_port, grace, clock, shutdown } = *service;
-        let is_wanted = command.is_some() || settings.forward.url.is_some() || settings.gateway.listen.is_some();
+        let has_bot = command.is_some() || settings.forward.url.is_some();
         // A preview without a token receives nothing for a bot.
-        if !is_wanted || bot.is_absent() {
-            return Ok(None);
-        }
-        let address = settings.gateway.listen.unwrap_or_else(|| GATEWAY.into());
+        let Some(address) = settings.gateway.address(has_bot).filter(|_| !bot.is_absent()) else { return Ok(None) };
         let unusable = |source| BuildError::Gateway { address, source };
         let gateway = listener::bind(address).map_err(unusable)?;
         let gateway_addr = gateway.local_addr().map_err(unusable)?;

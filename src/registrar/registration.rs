@@ -40,7 +40,6 @@ impl Turn {
 
     /// Begins an attempt, as soon as `setWebhook` may be called again.
     pub(super) fn begin_attempt(&mut self) -> Request {
-        self.adopt_kinds();
         let wait = self.state.rate.wait(self.now.steady);
         if !wait.is_zero() {
             Request::Wait(wait)
@@ -53,6 +52,8 @@ impl Turn {
 
     /// Decides whether the webhook that Telegram has now may be replaced.
     pub(super) fn before_change(&mut self, seen: &WebhookInfo) -> Request {
+        // What the bot asks for may have been read from the store since the attempt began.
+        self.adopt_kinds();
         let other = match judge(&self.state.wanted, seen, None) {
             Judgement::Foreign { host } => Some(host),
             Judgement::Right | Judgement::Wrong(_) => None,

@@ -1,5 +1,7 @@
-//! The health routes and the doctor say whether your own bot behind the service takes connections, and what to do.
+//! The health routes and the doctor say whether your own bot behind the service takes connections, and what to do. What the
+//! bot says with `setWebhook` at the gateway reaches Telegram and outlives the service.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use doorbell::clock::SystemClock;
@@ -10,7 +12,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::harness::waiting::until;
-use crate::harness::{Answer, SECRET, TestApp, TestAppBuilder, fetch, free_port};
+use crate::harness::{Answer, SECRET, TestApp, TestAppBuilder, count_calls, fetch, free_port, start_sandbox};
 
 /// A service with a bot behind it that listens on this port, or will.
 async fn app_with_bot(port: u16) -> TestApp {
@@ -95,4 +97,44 @@ async fn the_doctor_says_that_the_bot_is_away_and_sends_it_nothing() {
     let seen = findings(&app, port).await;
     assert_eq!(found(&seen, "bot reachable").verdict, Verdict::Ok, "{seen:#?}");
     drop(bot);
+}
+
+/// The kinds of updates that Telegram sends, once they are these.
+async fn kinds_become(app: &TestApp, wanted: &[&str]) {
+    let kinds = async || app.sandbox.webhook().filter(|webhook| webhook.allowed_updates == wanted);
+    until("the kinds of updates at Telegram", kinds).await;
+}
+
+#[tokio::test]
+async fn the_kinds_that_a_bot_asks_for_are_registered_and_kept_over_a_restart() {
+    let (sandbox, folder) = (start_sandbox(&SystemClock).await, Arc::new(tempfile::tempdir().expect("a folder")));
+    let (gateway, port) = (SocketAddr::from(([127, 0, 0, 1], free_port())), free_port());
+    let start = async || {
+        let mut builder = TestAppBuilder::default().with("gateway.listen", gateway).with_sandbox(&sandbox);
+        builder.folder = Some(Arc::clone(&folder));
+        let app = builder.start().await;
+        app.registered().await;
+        app
+    };
+    let mut app = start().await;
+    assert_eq!(bot_health(&app).await["gateway"]["real_token_used"], false);
+    let kinds = "allowed_updates=[%22message%22,%22message_reaction%22]";
+    let set = format!("/bot{TOKEN}/setWebhook?url=http://127.0.0.1:{port}/a-secret-path&{kinds}");
+    assert_eq!(fetch(gateway, &set).await.json()["result"], true);
+    kinds_become(&app, &["message", "message_reaction"]).await;
+    assert_eq!(bot_health(&app).await["gateway"]["real_token_used"], true);
+    assert_eq!(app.stop().await.map_err(|error| error.to_string()), Ok(()));
+    drop(app);
+
+    let calls = count_calls(&sandbox, "setWebhook");
+    let app = start().await;
+    kinds_become(&app, &["message", "message_reaction"]).await;
+    assert_eq!(count_calls(&sandbox, "setWebhook"), calls + 1, "the first registration has them");
+    // The bot need not call setWebhook again: its address is known, and nothing listens there.
+    let away = readiness(&app, 503).await;
+    assert!(away.json()["reasons"].to_string().contains("your bot is away since"), "{}", away.body);
+    // The doctor compares with what the bot asks for, and reads it where the service has stored it.
+    let seen = findings(&app, port).await;
+    assert_eq!(found(&seen, "kinds and limits").verdict, Verdict::Ok, "{seen:#?}");
+    assert!(found(&seen, "bot target").seen.contains("its URL is stored"), "{seen:#?}");
 }
