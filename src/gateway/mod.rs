@@ -1,8 +1,8 @@
 //! The Bot API for your own bot: it answers what concerns the registration itself, and passes everything else on to
 //! Telegram with the real token.
 //!
-//! The bot holds a stand-in token, which is worth nothing at Telegram. Whoever reaches the gateway with it acts as the bot,
-//! so the gateway listens on this machine only unless another address is set.
+//! The bot holds a stand-in token, which is worth nothing at Telegram. A program that calls the gateway with it
+//! acts as the bot, so the gateway accepts connections from this machine only, unless `gateway.listen` says otherwise.
 
 mod body;
 mod counts;
