@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::multipart;
+use crate::telegram::for_each_pair;
 
 /// The parameters of a call. Of two with the same name the first applies, and the query comes before the body.
 #[derive(Default)]
@@ -26,9 +25,7 @@ impl Params {
     pub(super) fn read(&mut self, content_type: &str, body: &[u8]) {
         let kind = content_type.to_ascii_lowercase();
         if kind.contains("application/json") {
-            let text = String::from_utf8_lossy(body);
-            // The pairs before an error count.
-            Pairs(self).deserialize(&mut serde_json::Deserializer::from_str(&text)).ok();
+            for_each_pair(body, |name, value| self.add(name, value));
         } else if kind.contains("application/x-www-form-urlencoded") {
             self.read_form(body);
         } else if kind.contains("multipart/form-data") {
@@ -75,32 +72,6 @@ impl Params {
     fn indexed(&self, name: &str) -> Option<Vec<String>> {
         let items = (0..).map_while(|index| self.text(&format!("{name}[{index}]")).map(Cow::into_owned));
         Some(items.collect::<Vec<_>>()).filter(|items| !items.is_empty())
-    }
-}
-
-/// Deserializes a JSON object pair by pair.
-struct Pairs<'a>(&'a mut Params);
-
-impl<'de> DeserializeSeed<'de> for Pairs<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Pairs<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some((name, value)) = map.next_entry()? {
-            self.0.add(name, value);
-        }
-        Ok(())
     }
 }
 

@@ -1,13 +1,12 @@
 //! The parameters of a Bot API call, in every form in which Telegram accepts them.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use bytes::Bytes;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::multipart;
+use crate::telegram::for_each_pair;
 
 /// The value of a parameter whose part is a file.
 const A_FILE: &str = "(a file)";
@@ -40,7 +39,7 @@ impl Params {
     pub(super) fn read(&mut self, content_type: &str, body: &[u8]) {
         let kind = content_type.to_ascii_lowercase();
         if kind.contains("application/json") {
-            self.read_json(body);
+            for_each_pair(body, |name, value| self.add(name, value));
         } else if kind.contains("application/x-www-form-urlencoded") {
             self.read_form(body);
         } else if let (true, Some((_, boundary))) =
@@ -60,12 +59,6 @@ impl Params {
     }
 
     /// Adds the pairs of a JSON object. If it is malformed, adds those before the error.
-    fn read_json(&mut self, body: &[u8]) {
-        let text = String::from_utf8_lossy(body);
-        // Telegram does not refuse a malformed body either: the pairs before the error remain.
-        Pairs(self).deserialize(&mut serde_json::Deserializer::from_str(&text)).ok();
-    }
-
     fn add_part(&mut self, part: multipart::Part<'_>) {
         let content = Bytes::copy_from_slice(part.content);
         match part.file_name {
@@ -127,32 +120,6 @@ impl Params {
             Value::String(text) => Some(serde_json::from_str(text)),
             other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => Some(Ok(other.clone())),
         }
-    }
-}
-
-/// Deserializes a JSON object pair by pair.
-struct Pairs<'a>(&'a mut Params);
-
-impl<'de> DeserializeSeed<'de> for Pairs<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Pairs<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some((name, value)) = map.next_entry()? {
-            self.0.add(name, value);
-        }
-        Ok(())
     }
 }
 
