@@ -19,5 +19,6 @@ pub mod settings;
 pub mod telegram;
 pub mod telemetry;
 pub mod traces;
+pub mod trail;
 pub mod update;
 pub mod webhook;

@@ -6,6 +6,7 @@ mod layers;
 pub mod listener;
 pub mod metrics;
 mod operator;
+pub mod pages;
 pub mod probe;
 mod problem;
 mod routes;

@@ -15,6 +15,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // `settings` imports only the rules of a webhook URL from `telegram` (`telegram/webhook_url.rs`).
     ("settings", &["telegram", "update", "humanize"]),
     ("telemetry", &["clock", "settings"]),
+    // Below the modules that report what they did with an update.
+    ("trail", &["clock", "update"]),
     // `telemetry` is below the modules that count: each takes its counter types from there and owns its counters.
     ("telegram", &["update", "clock", "settings", "telemetry", "humanize"]),
     ("inbox", &["update", "clock", "fail_points", "lifecycle", "settings", "telegram", "telemetry"]),
@@ -42,11 +44,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("process", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     // What all routes share. The folders that report on other modules have lines of their own.
     ("http", &["clock", "lifecycle", "telegram", "telemetry"]),
+    ("http/pages", &["clock", "lifecycle", "humanize"]),
     ("http/health", &["clock", "handler", "inbox", "lifecycle", "registrar", "telemetry", "webhook", "humanize"]),
     ("http/metrics", &["clock", "dispatch", "inbox", "registrar", "telegram", "telemetry", "webhook"]),
     // Engines record spans through `telemetry`; only `traces` knows the collector. It takes its HTTP client from `telegram`.
     ("traces", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
-    ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle"]),
+    // From `http` it takes what its page shares with the others.
+    ("sandbox", &["update", "clock", "settings", "telegram", "lifecycle", "http", "trail", "humanize"]),
     // From `handler` it takes what the forward knows of a bot's address and target.
     ("doctor", &["clock", "settings", "handler", "http", "inbox", "telegram", "registrar", "humanize"]),
     (
