@@ -1,8 +1,9 @@
-//! A bot as the child of `doorbell sandbox`.
+//! A bot as the child of `doorbell sandbox`, or of `doorbell serve` beside a simulated Telegram that outlives it.
 
 use std::fs;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,7 +19,11 @@ const DEADLINE: Duration = Duration::from_mins(3);
 pub(super) struct BehindDoorbell {
     program: Program,
     pub(super) telegram: Telegram,
-    /// Holds the log.
+    /// The simulated Telegram, if it is a process of its own.
+    telegram_alone: Option<Child>,
+    command: Vec<&'static str>,
+    bot_folder: PathBuf,
+    /// Holds the log and the inbox.
     folder: TempDir,
 }
 
@@ -28,16 +33,57 @@ impl BehindDoorbell {
         let [port, bot_api] = [free_port(), free_port()];
         let ports = [port, bot_api].map(|port| port.to_string());
         let arguments = ["sandbox", "--port", &ports[0], "--bot-api-port", &ports[1], "--"];
-        let mut command = Program::command(&[&arguments[..], installed.command].concat());
-        #[expect(clippy::disallowed_methods, reason = "`node` is on the path of the person who runs the tests")]
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        command.env("PATH", path).current_dir(installed.folder.path());
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let command = with_path(Program::command(&[&arguments[..], installed.command].concat()));
+        Self::new(installed, folder, port, bot_api, command, None)
+    }
+
+    /// Starts `doorbell sandbox --only-telegram` and `doorbell serve -- COMMAND`, and waits until the bot runs.
+    pub(super) fn serve(installed: &Installed) -> Self {
+        let [port, bot_api] = [free_port(), free_port()];
+        let ports = [port, bot_api].map(|port| port.to_string());
+        let arguments = ["sandbox", "--only-telegram", "--port", &ports[0], "--bot-api-port", &ports[1]];
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // It prints the token of the sandbox, for a bot that a person starts.
+        let telegram = Program::command(&arguments).env("RUST_LOG", "off").stdout(Stdio::null()).spawn();
+        let telegram = telegram.expect("the program starts");
+        let command = serving(installed.command, port, bot_api, &folder);
+        Self::new(installed, folder, port, bot_api, command, Some(telegram))
+    }
+
+    fn new(
+        installed: &Installed,
+        folder: TempDir,
+        port: u16,
+        bot_api: u16,
+        mut command: Command,
+        telegram_alone: Option<Child>,
+    ) -> Self {
+        let bot_folder = installed.folder.path().to_owned();
+        command.current_dir(&bot_folder);
         let program = Program::spawn(command, port, &folder.path().join("log"));
         program.listens();
-        let started = Self { program, telegram: Telegram(SocketAddr::from(([127, 0, 0, 1], bot_api))), folder };
+        let telegram = Telegram(SocketAddr::from(([127, 0, 0, 1], bot_api)));
+        let command = installed.command.to_vec();
+        let started = Self { program, telegram, telegram_alone, command, bot_folder, folder };
         started.until("the bot runs", || started.bot().map(drop));
         started
+    }
+
+    /// Kills Doorbell with `kill -9`.
+    pub(super) fn kill(&mut self) {
+        self.program.child.kill().expect("it runs");
+        self.program.child.wait().expect("a child can be waited for");
+    }
+
+    /// Starts Doorbell again over the same inbox and on the same port.
+    pub(super) fn serve_again(&mut self) {
+        let (port, bot_api) = (self.program.addr.port(), self.telegram.0.port());
+        let mut command = serving(&self.command, port, bot_api, &self.folder);
+        command.current_dir(&self.bot_folder);
+        self.program = Program::spawn(command, port, &self.folder.path().join("log"));
+        self.program.listens();
+        self.until("the bot runs", || self.bot().map(drop));
     }
 
     /// Calls `look` until it returns a value. The log explains a failure.
@@ -113,11 +159,38 @@ impl BehindDoorbell {
     }
 }
 
+/// The bot finds its interpreter on the path of the person who runs the tests.
+fn with_path(mut command: Command) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "this configures the tests, not the service")]
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    command.env("PATH", path);
+    command
+}
+
+/// `doorbell serve -- COMMAND` with an inbox in this folder.
+fn serving(command: &[&str], port: u16, bot_api: u16, folder: &TempDir) -> Command {
+    let mut serve = with_path(Program::command(&[&["serve", "--"], command].concat()));
+    serve.envs([
+        ("HOST", "127.0.0.1".to_owned()),
+        ("PORT", port.to_string()),
+        ("PUBLIC_URL", format!("http://127.0.0.1:{port}")),
+        ("TELEGRAM_BOT_TOKEN", doorbell::sandbox::TOKEN.to_owned()),
+        ("TELEGRAM_API_URL", format!("http://127.0.0.1:{bot_api}")),
+        ("DATABASE_URL", format!("sqlite:{}", folder.path().join("inbox.db").display())),
+        ("DOORBELL__GATEWAY__LISTEN", "127.0.0.1:0".to_owned()),
+    ]);
+    serve
+}
+
 impl Drop for BehindDoorbell {
     /// Kills Doorbell and what it has started, also after a failed test.
     fn drop(&mut self) {
         let processes = self.processes();
         let _ = self.program.child.kill();
+        if let Some(telegram) = &mut self.telegram_alone {
+            let _ = telegram.kill();
+            let _ = telegram.wait();
+        }
         for process in processes.iter().filter(|process| process.lives()) {
             process.kill();
         }
