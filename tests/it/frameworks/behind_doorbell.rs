@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -28,14 +28,19 @@ pub(super) struct BehindDoorbell {
 }
 
 impl BehindDoorbell {
-    /// Starts `doorbell sandbox -- COMMAND` and waits until the bot runs.
+    /// Starts `doorbell sandbox -- COMMAND` with the bot of the example.
     pub(super) fn start(installed: &Installed) -> Self {
+        Self::run(installed.command, installed.folder.path())
+    }
+
+    /// Starts `doorbell sandbox -- COMMAND` in this folder and waits until the bot runs.
+    pub(super) fn run(command: &[&'static str], bot_folder: &Path) -> Self {
         let [port, bot_api] = [free_port(), free_port()];
         let ports = [port, bot_api].map(|port| port.to_string());
         let arguments = ["sandbox", "--port", &ports[0], "--bot-api-port", &ports[1], "--"];
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let command = with_path(Program::command(&[&arguments[..], installed.command].concat()));
-        Self::new(installed, folder, port, bot_api, command, None)
+        let program = with_path(Program::command(&[&arguments[..], command].concat()));
+        Self::new(command, bot_folder, folder, [port, bot_api], program, None)
     }
 
     /// Starts `doorbell sandbox --only-telegram` and `doorbell serve -- COMMAND`, and waits until the bot runs.
@@ -47,24 +52,23 @@ impl BehindDoorbell {
         // It prints the token of the sandbox, for a bot that a person starts.
         let telegram = Program::command(&arguments).env("RUST_LOG", "off").stdout(Stdio::null()).spawn();
         let telegram = telegram.expect("the program starts");
-        let command = serving(installed.command, port, bot_api, &folder);
-        Self::new(installed, folder, port, bot_api, command, Some(telegram))
+        let program = serving(installed.command, port, bot_api, &folder);
+        Self::new(installed.command, installed.folder.path(), folder, [port, bot_api], program, Some(telegram))
     }
 
     fn new(
-        installed: &Installed,
+        command: &[&'static str],
+        bot_folder: &Path,
         folder: TempDir,
-        port: u16,
-        bot_api: u16,
-        mut command: Command,
+        [port, bot_api]: [u16; 2],
+        mut program: Command,
         telegram_alone: Option<Child>,
     ) -> Self {
-        let bot_folder = installed.folder.path().to_owned();
-        command.current_dir(&bot_folder);
-        let program = Program::spawn(command, port, &folder.path().join("log"));
+        program.current_dir(bot_folder);
+        let program = Program::spawn(program, port, &folder.path().join("log"));
         program.listens();
         let telegram = Telegram(SocketAddr::from(([127, 0, 0, 1], bot_api)));
-        let command = installed.command.to_vec();
+        let (command, bot_folder) = (command.to_vec(), bot_folder.to_owned());
         let started = Self { program, telegram, telegram_alone, command, bot_folder, folder };
         started.until("the bot runs", || started.bot().map(drop));
         started

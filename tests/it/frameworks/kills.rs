@@ -63,7 +63,7 @@ impl Load {
 
     /// Sends updates, and returns while the bot has many of them. Each reply takes a while.
     fn send(&mut self, bot: &BehindDoorbell) {
-        bot.telegram.slows_down("sendMessage", 300);
+        bot.telegram.slows_down("sendMessage", 1_000);
         for number in self.sent..self.sent + UPDATES {
             bot.telegram.says(chat(number % CHATS), &format!("text {number}"));
         }

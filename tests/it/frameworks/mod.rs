@@ -7,6 +7,7 @@
 mod behind_doorbell;
 mod installed;
 mod kills;
+mod migration;
 mod telegram;
 
 use std::sync::{Mutex, PoisonError};
@@ -50,6 +51,7 @@ fn run(framework: &Framework) {
 
     kills::of_the_bot(framework, &BehindDoorbell::start(&installed));
     kills::of_doorbell(framework, &mut BehindDoorbell::serve(&installed));
+    migration::follows_the_page(framework.folder, framework.language, &installed);
 }
 
 /// Whether the environment asks for this bot. If not, a visible line says that its test is skipped.
