@@ -57,6 +57,8 @@ pub enum Trigger {
     First,
     /// An earlier attempt failed.
     Retry,
+    /// The update was a dead-letter update, and the operator has put it back: this is its first attempt since.
+    Replay,
 }
 
 /// Why a handler returned no calls, named for what happens next. A panic and a time-out count as

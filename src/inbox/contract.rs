@@ -50,8 +50,8 @@ pub trait Inbox: Send + Sync {
     async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError>;
 
     /// Puts the selected dead-letter updates back to waiting and returns their ids. Each goes to the end of its chat's
-    /// queue, with no attempts counted and a new lifetime as long as its first. Of two concurrent calls, one gets each
-    /// update.
+    /// queue, with no attempts counted and a new lifetime as long as its first. Its deliveries say that it was revived. Of two
+    /// concurrent calls, one gets each update.
     async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError>;
 
     /// Erases the selected dead-letter updates permanently and returns their ids. The ids stay known.

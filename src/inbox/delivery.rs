@@ -24,6 +24,8 @@ pub struct Delivery {
     pub update: Update,
     /// The number of this attempt, from 1.
     pub attempt: u32,
+    /// Whether the operator has put the update back with [`Inbox::revive`](super::Inbox::revive).
+    pub revived: bool,
     /// The right to settle it.
     pub lease: Lease,
     /// Calls that an earlier attempt could not make. If present, they are made and the handler does not run.

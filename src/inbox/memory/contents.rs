@@ -23,6 +23,8 @@ const MAX_BYTES: usize = 16 << 20;
 pub(super) struct OpenUpdate {
     pub(super) update: Update,
     pub(super) attempts: u32,
+    /// Whether the operator has put it back.
+    pub(super) revived: bool,
     pub(super) reason: Option<String>,
     pub(super) calls_left: Option<Vec<Call>>,
     /// Requests that acknowledge the update when it has been handled.
@@ -195,7 +197,7 @@ mod tests {
     fn dead(id: i64, bytes: usize) -> OpenUpdate {
         let body = format!(r#"{{"update_id":{id},"message":{{"text":"{}"}}}}"#, "a".repeat(bytes));
         let update = Update::parse(Bytes::from(body), Timestamp::UNIX_EPOCH).unwrap();
-        OpenUpdate { update, attempts: 8, reason: None, calls_left: None, requests: Vec::new() }
+        OpenUpdate { update, attempts: 8, revived: false, reason: None, calls_left: None, requests: Vec::new() }
     }
 
     #[test]

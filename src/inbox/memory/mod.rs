@@ -73,7 +73,8 @@ impl MemoryInbox {
             contents.drop_oldest_dead(self.clock.steady());
         }
         self.queue.lanes().push_stored(stored(&update));
-        let open = OpenUpdate { attempts: 0, reason: None, calls_left: None, requests: vec![request], update };
+        let requests = vec![request];
+        let open = OpenUpdate { attempts: 0, revived: false, reason: None, calls_left: None, requests, update };
         contents.open.insert(open.update.id, open);
         Ok((Accepted::Stored, Some(handled)))
     }
@@ -131,9 +132,15 @@ impl Inbox for MemoryInbox {
         let contents = self.contents.lock();
         let delivery = |lease: Lease| {
             let open = contents.open.get(&lease.update_id)?;
-            let (update, calls_left) = (open.update.clone(), open.calls_left.clone());
-            // A crash loses this inbox, so no update has survived one.
-            Some(Delivery { update, attempt: open.attempts + 1, lease, calls_left, crash_count: 0 })
+            Some(Delivery {
+                update: open.update.clone(),
+                attempt: open.attempts + 1,
+                revived: open.revived,
+                lease,
+                calls_left: open.calls_left.clone(),
+                // A crash loses this inbox, so no update has survived one.
+                crash_count: 0,
+            })
         };
         Ok(self.queue.claim(limit).into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())
     }
@@ -179,7 +186,7 @@ impl Inbox for MemoryInbox {
             update.received_at = now;
             revived.push(update.id);
             self.queue.lanes().push_stored(stored(update));
-            contents.open.insert(dead.update.id, OpenUpdate { attempts: 0, reason: None, ..dead });
+            contents.open.insert(dead.update.id, OpenUpdate { attempts: 0, revived: true, reason: None, ..dead });
         }
         drop(contents);
         self.queue.notify();

@@ -53,7 +53,7 @@ impl Claimer {
         let suspect = *self.suspect.lock();
         let now = self.database.clock.steady();
         let held: Vec<i64> = self.held.all().iter().map(|lease| lease.token).collect();
-        let claim = sqlx::query("SELECT * FROM claim_3($1, $2, $3, $4, $5, $6)")
+        let claim = sqlx::query("SELECT * FROM claim_4($1, $2, $3, $4, $5, $6)")
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(span_millis(LEASE))
             .bind(suspect.map(|lease| lease.chat_key.to_string()))

@@ -131,7 +131,8 @@ impl SqliteInbox {
         for Claimed { lease, cached, crash_count } in claimed {
             if let Some(update) = cached {
                 let crash_count = crash_count.unwrap_or(0);
-                deliveries.push(Delivery { update: *update, attempt: 1, lease, calls_left: None, crash_count });
+                let (update, attempt, revived) = (*update, 1, false);
+                deliveries.push(Delivery { update, attempt, revived, lease, calls_left: None, crash_count });
                 continue;
             }
             match loaded.next().unwrap_or(Loaded::Missing) {

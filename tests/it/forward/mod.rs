@@ -6,6 +6,7 @@ mod away;
 mod bot;
 mod calls_in_answers;
 mod crashes;
+mod replays;
 mod requests;
 
 use std::time::Duration;

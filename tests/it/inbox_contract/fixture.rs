@@ -183,11 +183,14 @@ impl Fixture {
             Storage::Memory => {}
             Storage::File(folder) => {
                 let file = rusqlite::Connection::open(folder.path().join("inbox.db")).expect("it is a database");
-                let back = "ALTER TABLE service DROP COLUMN target; PRAGMA user_version = 3";
-                file.execute_batch(back).expect("it has this column");
+                let back = "ALTER TABLE service DROP COLUMN target; ALTER TABLE updates DROP COLUMN revived; \
+                            PRAGMA user_version = 3";
+                file.execute_batch(back).expect("it has these columns");
             }
             Storage::Database(database) => {
-                let back = "DROP TABLE doorbell.target; UPDATE doorbell.schema_version SET version = 3";
+                let back = "DROP TABLE doorbell.target; ALTER TABLE doorbell.updates DROP COLUMN revived; \
+                            DROP FUNCTION doorbell.claim_4, doorbell.revive_3; \
+                            UPDATE doorbell.schema_version SET version = 3";
                 database.run(back).await;
             }
         }

@@ -70,6 +70,7 @@ every_store! {
         a_dead_letter_update_is_listed_with_its_reason_and_body
         a_dead_letter_update_lets_its_chat_go_on
         a_revived_update_goes_to_the_end_of_its_lane_with_no_attempts_counted
+        a_revived_update_says_so_until_it_ends
         a_discarded_update_stays_known
         only_dead_letter_updates_are_revived_or_discarded
         dead_letter_updates_are_listed_oldest_first_up_to_the_limit

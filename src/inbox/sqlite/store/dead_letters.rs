@@ -12,7 +12,8 @@ use super::Store;
 use crate::update::{ChatKey, UpdateId};
 
 const REVIVE: &str = "
-    UPDATE updates SET state = 2, attempts = 0, due_at = 0, wait = 0, reason = NULL WHERE id = ?1 AND state = 1";
+    UPDATE updates SET state = 2, revived = 1, attempts = 0, due_at = 0, wait = 0, reason = NULL
+    WHERE id = ?1 AND state = 1";
 const REVIVED: &str = "
     SELECT id, chat_key, expires_at - received_at FROM updates WHERE state <> 0 AND state = 2 ORDER BY seq";
 const ADOPT: &str = "

@@ -44,7 +44,8 @@ const WAITING: &str = "
     SELECT id, chat_key, received_at, due_at, deaths, wait FROM updates LEFT JOIN suspects USING (id)
     WHERE state = 0 ORDER BY seq";
 const LOAD: &str = "
-    SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body FROM updates WHERE id = ?1";
+    SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body, revived
+    FROM updates WHERE id = ?1";
 
 /// What the file has of a claimed update.
 pub(super) enum Loaded {
