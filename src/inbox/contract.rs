@@ -57,6 +57,11 @@ pub trait Inbox: Send + Sync {
     /// Erases the selected dead-letter updates permanently and returns their ids. The ids stay known.
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError>;
 
+    /// Drops the updates that wait, durably, and returns their number: their bodies are erased and their ids stay known.
+    /// Claimed updates, dead-letter updates and updates with calls that are still to be made stay. An update that is
+    /// accepted after the call stays too.
+    async fn drop_waiting(&self) -> Result<u64, InboxError>;
+
     /// Stores the target of the bot behind the gateway, durably, in place of the one before: a short JSON text that the
     /// store does not read.
     async fn save_target(&self, target: &str) -> Result<(), InboxError>;

@@ -74,6 +74,10 @@ impl Inbox for Behaviour {
         Ok(Vec::new())
     }
 
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        Ok(0)
+    }
+
     async fn save_target(&self, _: &str) -> Result<(), InboxError> {
         Ok(())
     }

@@ -208,6 +208,10 @@ impl Inbox for SweepsForEver {
         self.inbox.discard(which).await
     }
 
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        self.inbox.drop_waiting().await
+    }
+
     async fn save_target(&self, target: &str) -> Result<(), InboxError> {
         self.inbox.save_target(target).await
     }

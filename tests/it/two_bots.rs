@@ -88,7 +88,7 @@ async fn a_database_of_the_first_version_is_migrated_with_its_content() {
                 ALTER TABLE doorbell.chats DROP COLUMN set_at; ALTER TABLE doorbell.updates DROP COLUMN accepted_at;
                 ALTER TABLE doorbell.updates DROP COLUMN revived; DROP TABLE doorbell.target;
                 DROP FUNCTION doorbell.claim_2, doorbell.claim_3, doorbell.claim_4, doorbell.settle_2;
-                DROP FUNCTION doorbell.extend_2, doorbell.revive_2, doorbell.revive_3, doorbell.discard_2, doorbell.set_back_1;
+                DROP FUNCTION doorbell.extend_2, doorbell.drop_waiting_1, doorbell.revive_2, doorbell.revive_3, doorbell.discard_2, doorbell.set_back_1;
                 UPDATE doorbell.schema_version SET version = 1";
     database.run(back).await;
     let new = inbox_of(1, &database, &shutdown).await;

@@ -1,7 +1,7 @@
 //! The order in which lanes can be claimed, now and later.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashSet, VecDeque};
 
 use jiff::Timestamp;
 
@@ -70,6 +70,13 @@ impl Schedule {
     /// Removes a lane that is ready and has become empty.
     pub(super) fn remove(&mut self, key: ChatKey) {
         self.ready.retain(|ready| *ready != key);
+    }
+
+    /// Removes lanes whose first update has gone.
+    pub(super) fn remove_all(&mut self, keys: &[ChatKey]) {
+        let keys: HashSet<&ChatKey> = keys.iter().collect();
+        self.ready.retain(|ready| !keys.contains(ready));
+        self.suspects.retain(|(_, suspect)| !keys.contains(suspect));
     }
 
     pub(super) fn has_ready(&self) -> bool {

@@ -115,7 +115,8 @@ fn suspects_are_claimed_one_at_a_time_lowest_crash_count_first_and_delay_no_othe
     let mut lanes = lanes(&[(1, 1)]);
     for (id, crash_count) in [(2, 0), (3, 2), (4, 1)] {
         let (key, id) = (ChatKey::Chat(id), UpdateId(id));
-        lanes.push_stored(Stored { key, id, received_at: at(0), ready_at: None, crash_count: Some(crash_count) });
+        let (ready_at, crash_count) = (None, Some(crash_count));
+        lanes.push_stored(Stored { key, id, received_at: at(0), ready_at, crash_count, has_calls: false });
     }
     let claimed = lanes.claim(at(0), at(60), 100);
     let known: Vec<_> = claimed.iter().map(|claimed| (claimed.lease.update_id.0, claimed.crash_count)).collect();
@@ -130,4 +131,21 @@ fn suspects_are_claimed_one_at_a_time_lowest_crash_count_first_and_delay_no_othe
     assert_eq!(ids(&claim(&mut lanes, 10)), [4], "its attempt ended without a crash, so it is not a suspect any more");
     lanes.settle(third[0], None);
     assert!(!lanes.is_ready(at(100)));
+}
+
+#[test]
+fn removing_what_waits_leaves_claimed_updates_and_the_order_of_the_rest() {
+    let mut lanes = lanes(&[(1, 1), (2, 1), (3, 2), (4, 3)]);
+    let claimed = lanes.claim(at(0), at(60), 2);
+    assert_eq!(claimed.len(), 2);
+    assert_eq!(lanes.unhandled().len(), 2);
+    lanes.remove_unhandled();
+    assert_eq!((lanes.open(), lanes.held(), lanes.is_ready(at(0))), (2, 2, false));
+    lanes.keep_calls(claimed[0].lease);
+    lanes.settle(claimed[0].lease, Some(at(5)));
+    lanes.push(update(5, 1));
+    assert_eq!(lanes.unhandled(), [UpdateId(5)], "the other one has been handled");
+    lanes.remove_unhandled();
+    assert_eq!(ids(&claim(&mut lanes, 5)), [1]);
+    assert_eq!((lanes.open(), lanes.held()), (2, 2));
 }

@@ -95,6 +95,14 @@ impl Contents {
         }
     }
 
+    /// Drops an update that waits. Telegram must not deliver it again, so its requests are acknowledged.
+    pub(super) fn drop_open(&mut self, id: UpdateId, now: Timestamp) {
+        if let Some(mut open) = self.open.remove(&id) {
+            open.acknowledge();
+            self.end(id, now);
+        }
+    }
+
     /// Remembers the id of an update that ended.
     pub(super) fn end(&mut self, id: UpdateId, now: Timestamp) {
         if self.ended.insert(id) {

@@ -72,7 +72,7 @@ impl MemoryInbox {
         if contents.open.len() + contents.dead.len() >= capacity {
             contents.drop_oldest_dead(self.clock.steady());
         }
-        self.queue.lanes().push_stored(stored(&update));
+        self.queue.lanes().push_stored(stored(&update, false));
         let requests = vec![request];
         let open = OpenUpdate { attempts: 0, revived: false, reason: None, calls_left: None, requests, update };
         contents.open.insert(open.update.id, open);
@@ -90,9 +90,9 @@ impl MemoryInbox {
     }
 }
 
-fn stored(update: &Update) -> Stored {
+fn stored(update: &Update, has_calls: bool) -> Stored {
     let Update { id, chat_key, received_at, .. } = *update;
-    Stored { key: chat_key, id, received_at, ready_at: None, crash_count: None }
+    Stored { key: chat_key, id, received_at, ready_at: None, crash_count: None, has_calls }
 }
 
 fn not_handled(why: Unhandled) -> InboxError {
@@ -155,6 +155,9 @@ impl Inbox for MemoryInbox {
         if verdict == Verdict::Released {
             lanes.release(lease);
         } else {
+            if verdict.calls().is_some() {
+                lanes.keep_calls(lease);
+            }
             lanes.settle(lease, verdict.retry_at());
             contents.record(lease.update_id, &verdict, self.clock.steady());
         }
@@ -185,7 +188,7 @@ impl Inbox for MemoryInbox {
             update.expires_at = later(now, elapsed(update.received_at, update.expires_at));
             update.received_at = now;
             revived.push(update.id);
-            self.queue.lanes().push_stored(stored(update));
+            self.queue.lanes().push_stored(stored(update, dead.calls_left.is_some()));
             contents.open.insert(dead.update.id, OpenUpdate { attempts: 0, revived: true, reason: None, ..dead });
         }
         drop(contents);
@@ -200,6 +203,19 @@ impl Inbox for MemoryInbox {
             contents.end(*id, self.clock.steady());
         }
         Ok(discarded)
+    }
+
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        let mut contents = self.contents.lock();
+        let mut lanes = self.queue.lanes();
+        let dropped = lanes.unhandled();
+        lanes.remove_unhandled();
+        for id in &dropped {
+            contents.drop_open(*id, self.clock.steady());
+        }
+        let number = dropped.len() as u64;
+        self.counts.dropped.inc_by(number);
+        Ok(number)
     }
 
     async fn save_target(&self, target: &str) -> Result<(), InboxError> {

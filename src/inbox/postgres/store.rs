@@ -13,6 +13,7 @@ use super::claim::{Claimed, Claimer};
 use super::connection::Connection;
 use super::database::Database;
 use super::dead_letters;
+use super::dropping;
 use super::held_leases::HeldLeases;
 use super::schema::Access;
 use super::settle::Settler;
@@ -190,6 +191,13 @@ impl Inbox for PostgresInbox {
         let discarded = dead_letters::discard(&self.background, which).await;
         self.count_dead().await?;
         discarded
+    }
+
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        self.database.wait_available().await?;
+        let dropped = dropping::drop_waiting(&self.background, self.shared.settle_slot).await?;
+        self.shared.counts.dropped.inc_by(dropped);
+        Ok(dropped)
     }
 
     async fn save_target(&self, target: &str) -> Result<(), InboxError> {

@@ -236,6 +236,14 @@ impl Inbox for SqliteInbox {
         self.run(move |store, _| store.discard(&which, now)).await
     }
 
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        let now = self.clock.steady();
+        // The lanes stay locked during the commit, so no update is claimed meanwhile.
+        let dropped = self.run(move |store, shared| store.drop_waiting(&mut shared.queue.lanes(), now)).await?;
+        self.shared.counts.dropped.inc_by(dropped);
+        Ok(dropped)
+    }
+
     async fn save_target(&self, target: &str) -> Result<(), InboxError> {
         let target = target.to_owned();
         self.run(move |store, _| store.save_target(&target)).await

@@ -199,6 +199,13 @@ impl Inbox for Saved {
         Ok(())
     }
 
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        if *self.is_away.lock().expect("no panic") {
+            return Err(InboxError::Unavailable(Arc::new(std::io::Error::other("the database is away"))));
+        }
+        self.inbox.drop_waiting().await
+    }
+
     async fn load_target(&self) -> Result<Option<String>, InboxError> {
         self.inbox.load_target().await
     }

@@ -189,7 +189,7 @@ impl Fixture {
             }
             Storage::Database(database) => {
                 let back = "DROP TABLE doorbell.target; ALTER TABLE doorbell.updates DROP COLUMN revived; \
-                            DROP FUNCTION doorbell.claim_4, doorbell.revive_3; \
+                            DROP FUNCTION doorbell.claim_4, doorbell.revive_3, doorbell.drop_waiting_1; \
                             UPDATE doorbell.schema_version SET version = 3";
                 database.run(back).await;
             }
@@ -232,6 +232,19 @@ impl Fixture {
             Storage::Database(database) => database.run(&spoil.replace("updates", "doorbell.updates")).await,
         }
         true
+    }
+
+    /// How many update bodies are stored.
+    pub(super) async fn bodies(&self) -> i64 {
+        let count = "SELECT count(body) FROM ";
+        match &self.storage {
+            Storage::Memory => 0,
+            Storage::File(folder) => {
+                let file = rusqlite::Connection::open(folder.path().join("inbox.db")).expect("it is a database");
+                file.query_row(&format!("{count} updates"), [], |row| row.get(0)).expect("it has this table")
+            }
+            Storage::Database(database) => database.number(&format!("{count} doorbell.updates")).await,
+        }
     }
 
     pub(super) fn inbox(&self) -> Arc<dyn Inbox> {

@@ -3,6 +3,7 @@
 
 mod clocks;
 mod dead;
+mod dropping;
 mod fixture;
 mod leases;
 mod order;
@@ -79,6 +80,12 @@ every_store! {
         a_revived_update_cannot_be_revived_or_discarded_while_it_runs
         dead_letter_updates_count_towards_the_capacity_and_are_bounded
         an_unreadable_row_affects_no_other_update;
+    dropping:
+        dropped_updates_are_erased_and_stay_known
+        updates_that_are_accepted_after_a_drop_are_handled
+        an_update_that_waits_for_its_retry_is_dropped
+        claimed_handled_and_dead_letter_updates_are_not_dropped
+        calls_of_a_revived_update_behind_dropped_ones_are_kept;
     leases:
         a_late_verdict_is_refused_once_the_update_was_claimed_again
         a_late_verdict_is_recorded_if_the_update_was_not_claimed_again

@@ -65,3 +65,51 @@ BEGIN
     FROM unnest(changed) WITH ORDINALITY AS r (id, place) WHERE u.id = r.id;
     PERFORM doorbell.line_up_1(changed, base, p_slot);
 END $$;
+
+-- Drops the updates that wait in the next p_chats chats after p_from: state 5. Their rows stay, without their content.
+-- Updates that are claimed, that have calls left, or that got their number after p_before stay as they are. Returns the
+-- last chat, null if there was none, and the number of dropped updates.
+CREATE FUNCTION doorbell.drop_waiting_1(
+    p_before bigint, p_from text, p_chats bigint, p_slot integer, OUT last text, OUT dropped bigint)
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+AS $$
+DECLARE
+    keys text[];
+BEGIN
+    SELECT array_agg(l.chat_key), max(l.chat_key) INTO keys, last FROM (
+        SELECT c.chat_key FROM doorbell.chats c WHERE c.chat_key > p_from COLLATE "C"
+        ORDER BY c.chat_key LIMIT p_chats FOR UPDATE
+    ) l;
+    WITH gone AS (
+        UPDATE doorbell.updates u SET state = 5, ended_at = clock_timestamp(), reason = NULL, body = NULL
+        FROM unnest(keys) AS k (chat_key) JOIN doorbell.chats c ON c.chat_key = k.chat_key
+        WHERE u.chat_key = c.chat_key AND u.seq >= c.front AND u.seq < p_before
+            AND u.state = 0 AND u.calls_left IS NULL AND (c.token = 0 OR u.seq <> c.front)
+        RETURNING u.id
+    )
+    SELECT count(*) INTO dropped FROM gone;
+    IF dropped = 0 THEN
+        RETURN;
+    END IF;
+    DELETE FROM doorbell.chats c USING unnest(keys) AS k (chat_key)
+    WHERE c.chat_key = k.chat_key AND NOT EXISTS (
+        SELECT FROM doorbell.updates u WHERE u.chat_key = c.chat_key AND u.seq >= c.front AND u.state = 0);
+    -- A claimed front waits too as far as this table knows, so it stays the front.
+    UPDATE doorbell.chats c SET
+        front = f.seq,
+        tail = t.seq,
+        due_at = CASE WHEN f.seq = c.front THEN c.due_at ELSE doorbell.since_1(f.received_at) END,
+        set_at = CASE WHEN f.seq = c.front THEN c.set_at ELSE clock_timestamp() END
+    FROM unnest(keys) AS k (chat_key) JOIN doorbell.chats o ON o.chat_key = k.chat_key
+    JOIN LATERAL (
+        SELECT u.seq, u.received_at FROM doorbell.updates u
+        WHERE u.chat_key = o.chat_key AND u.seq >= o.front AND u.state = 0 ORDER BY u.seq LIMIT 1
+    ) f ON true
+    JOIN LATERAL (
+        SELECT u.seq FROM doorbell.updates u
+        WHERE u.chat_key = o.chat_key AND u.seq >= o.front AND u.state = 0 ORDER BY u.seq DESC LIMIT 1
+    ) t ON true
+    WHERE c.chat_key = o.chat_key;
+    UPDATE doorbell.tally SET open = open - dropped WHERE slot = p_slot;
+END $$;
