@@ -17,6 +17,16 @@ pub enum Accepted {
     Known,
 }
 
+/// Which updates a claim may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimable {
+    /// Every update.
+    Any,
+    /// Updates that have been handled and whose calls are still to be made. They need no handler. An update that may have
+    /// killed the process is not among them.
+    CallsLeft,
+}
+
 /// A claimed update, to be handled.
 #[derive(Clone, Debug)]
 pub struct Delivery {

@@ -49,6 +49,11 @@ impl Lane {
         self.items.front().and_then(|item| item.crash_count).unwrap_or(0)
     }
 
+    /// Whether the first update has been handled, and calls of it are left.
+    pub(super) fn has_calls(&self) -> bool {
+        self.items.front().is_some_and(|item| item.has_calls)
+    }
+
     /// The updates that wait to be handled: they are not claimed, and no calls of theirs are left.
     pub(super) fn unhandled(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().skip(usize::from(self.held.is_some())).filter(|item| !item.has_calls)

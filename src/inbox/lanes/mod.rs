@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::delivery::Lease;
+use super::delivery::{Claimable, Lease};
 use crate::update::{ChatKey, Update, UpdateId};
 use arrivals::Arrivals;
 pub(super) use lane::Stored;
@@ -99,10 +99,10 @@ impl Lanes {
         }
     }
 
-    /// Whether anything can be claimed at `now`.
-    pub(super) fn is_ready(&mut self, now: Timestamp) -> bool {
+    /// Whether any of these updates can be claimed at `now`.
+    pub(super) fn is_ready(&mut self, now: Timestamp, which: Claimable) -> bool {
         self.promote_due(now);
-        self.schedule.has_ready()
+        self.schedule.has_ready(which)
     }
 
     /// When the next lane that waits will be ready.
@@ -111,11 +111,11 @@ impl Lanes {
     }
 
     /// Claims the first update of up to `limit` lanes, each under a lease that ends at `until`.
-    pub(super) fn claim(&mut self, now: Timestamp, until: Timestamp, limit: usize) -> Vec<Claimed> {
+    pub(super) fn claim(&mut self, now: Timestamp, until: Timestamp, limit: usize, which: Claimable) -> Vec<Claimed> {
         self.promote_due(now);
         let mut claimed = Vec::new();
         while claimed.len() < limit {
-            let Some(key) = self.schedule.pop() else { break };
+            let Some(key) = self.schedule.pop(which) else { break };
             let Some(lane) = self.by_chat.get_mut(&key) else { continue };
             let Some(front) = lane.items.front_mut() else { continue };
             self.last_token += 1;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::contract::Inbox;
 use super::counts::Counts;
-use super::delivery::{Accepted, Delivery, Lease};
+use super::delivery::{Accepted, Claimable, Delivery, Lease};
 use super::deps::Deps;
 use super::error::{InboxError, Unhandled};
 use super::lanes::{Lanes, Stored};
@@ -124,11 +124,11 @@ impl Inbox for MemoryInbox {
         }
     }
 
-    async fn ready(&self) {
-        self.queue.ready().await;
+    async fn ready(&self, which: Claimable) {
+        self.queue.ready(which).await;
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
         let contents = self.contents.lock();
         let delivery = |lease: Lease| {
             let open = contents.open.get(&lease.update_id)?;
@@ -142,7 +142,7 @@ impl Inbox for MemoryInbox {
                 crash_count: 0,
             })
         };
-        Ok(self.queue.claim(limit).into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())
+        Ok(self.queue.claim(limit, which).into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())
     }
 
     async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {

@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::contract::Inbox;
-use super::delivery::{Accepted, Delivery, Lease};
+use super::delivery::{Accepted, Claimable, Delivery, Lease};
 use super::deps::Deps;
 use super::error::InboxError;
 use super::lanes::{Claimed, Lanes};
@@ -166,12 +166,12 @@ impl Inbox for SqliteInbox {
         }
     }
 
-    async fn ready(&self) {
-        self.shared.queue.ready().await;
+    async fn ready(&self, which: Claimable) {
+        self.shared.queue.ready(which).await;
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        let claimed = self.shared.queue.claim(limit);
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
+        let claimed = self.shared.queue.claim(limit, which);
         let leases: Vec<Lease> = claimed.iter().map(|claimed| claimed.lease).collect();
         self.load(claimed).await.inspect_err(|_| {
             let mut lanes = self.shared.queue.lanes();

@@ -1,6 +1,7 @@
 //! The contract of every store, run against each of them.
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
+mod calls_left;
 mod clocks;
 mod dead;
 mod dropping;
@@ -80,6 +81,10 @@ every_store! {
         a_revived_update_cannot_be_revived_or_discarded_while_it_runs
         dead_letter_updates_count_towards_the_capacity_and_are_bounded
         an_unreadable_row_affects_no_other_update;
+    calls_left:
+        only_updates_whose_calls_are_left_are_claimed_without_a_handler
+        calls_left_are_claimed_alone_after_a_restart_and_after_a_revive
+        calls_that_were_claimed_alone_are_extended_and_lapse_as_others_do;
     dropping:
         dropped_updates_are_erased_and_stay_known
         updates_that_are_accepted_after_a_drop_are_handled
