@@ -81,7 +81,7 @@ impl BotWebhook {
         // Before the target: the bot must not get an update that it does not want.
         self.drop_waiting(params, "setWebhook").await;
         let host = webhook.host();
-        let target = webhook.into_target(self.targets.current());
+        let target = webhook.into_target(self.targets.current(), self.clock.now());
         self.save(&target).await;
         self.targets.set(target);
         *last_set = Some(LastSet { at: self.clock.steady(), connection });
