@@ -3,6 +3,7 @@
 mod build;
 mod error;
 mod own_bot;
+mod stored_target;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::build::Bot;
 use super::error::BuildError;
-use crate::clock::{Backoff, SharedClock};
+use super::stored_target::StoredTarget;
+use crate::clock::SharedClock;
 use crate::gateway;
 use crate::handler::Handler;
-use crate::handler::forward::{self, BotStatus, Forward, Target, Targets};
+use crate::handler::forward::{self, BotStatus, Forward, Targets};
 use crate::http::health::{BotHealth, GatewayHealth};
 use crate::http::listener;
 use crate::inbox::{Inbox, SurveyCache};
@@ -28,8 +29,6 @@ use crate::telegram::{BotToken, Throttles};
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 /// The same where Telegram waits for the bot, because nothing is stored.
 const TIME_LIMIT_WITHOUT_STORE: Duration = Duration::from_secs(25);
-/// The wait before the stored target is read again, while the database is away.
-const RESTORE_AGAIN: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(10) };
 
 /// The bot's side of the service. Its gateway is bound and nothing runs yet.
 pub(super) struct OwnBot {
@@ -39,6 +38,8 @@ pub(super) struct OwnBot {
     gateway_addr: SocketAddr,
     gateway_routes: Router,
     targets: Targets,
+    /// Whether other instances can have the same inbox.
+    is_shared: bool,
     real_token_used: watch::Sender<bool>,
     child: Option<Child>,
     /// Cancelled at a stop, when running work has finished: then the child is asked to end.
@@ -122,6 +123,7 @@ impl OwnBot {
             gateway_addr,
             gateway_routes: Router::new(),
             targets,
+            is_shared: matches!(settings.inbox.url, InboxUrl::Postgres(_)),
             real_token_used: watch::Sender::new(false),
             child,
             drained,
@@ -182,8 +184,8 @@ impl OwnBot {
 
     /// Starts the gateway, the watch of the bot and its process.
     pub(super) fn start(self, inbox: Arc<dyn Inbox>) -> Running {
-        let Self { forward, gateway, gateway_addr, gateway_routes, targets, child, drained, clock, shutdown, .. } =
-            self;
+        let Self { forward, gateway, gateway_addr, gateway_routes, targets, is_shared, child, .. } = self;
+        let (drained, clock, shutdown) = (self.drained, self.clock, self.shutdown);
         // The bot may need the gateway until it has ended, so the gateway stops after it.
         let stop = shutdown.with_later_soft_stop();
         let listening = listener::Deps {
@@ -194,9 +196,9 @@ impl OwnBot {
         };
         tracing::info!(addr = %gateway_addr, "the gateway for your bot is listening");
         let serving = stop.supervise(Task::Gateway, gateway::serve(gateway, gateway_routes, listening));
-        let restoring = restore(inbox, targets, Arc::clone(&clock), shutdown.clone());
+        let stored = StoredTarget { inbox, targets, is_shared, clock: Arc::clone(&clock), stop: shutdown.soft.clone() };
         shutdown.supervise(Task::BotWatch, async move {
-            tokio::join!(restoring, forward.watch());
+            tokio::join!(stored.follow(), forward.watch());
         });
         let child = child.map(|child| {
             let soft = shutdown.soft.clone();
@@ -243,33 +245,6 @@ fn last_failure(status: &BotStatus) -> Option<gateway::Failure> {
     match status {
         BotStatus::Away { since, .. } => Some(gateway::Failure { at: *since, message: status.sentence() }),
         BotStatus::Available | BotStatus::NoTarget { .. } | BotStatus::Paused | BotStatus::Misconfigured { .. } => None,
-    }
-}
-
-/// Reads the target that was stored by an earlier process, unless the bot sets one before. It tries until the store can
-/// be read.
-async fn restore(inbox: Arc<dyn Inbox>, targets: Targets, clock: SharedClock, shutdown: Shutdown) {
-    let mut failures = 0;
-    loop {
-        match inbox.load_target().await {
-            Ok(Some(stored)) => match serde_json::from_str::<Target>(&stored) {
-                Ok(target) => return targets.restore(target),
-                Err(error) => {
-                    let category = error.classify();
-                    tracing::warn!(
-                        ?category,
-                        "the stored target of your bot cannot be read; the bot must set its webhook again"
-                    );
-                    return;
-                }
-            },
-            Ok(None) => return,
-            Err(_) => failures += 1,
-        }
-        tokio::select! {
-            () = shutdown.soft.cancelled() => return,
-            () = clock.sleep(RESTORE_AGAIN.wait(failures, rand::random())) => {}
-        }
     }
 }
 

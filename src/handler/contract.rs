@@ -25,7 +25,8 @@ pub trait Handler: Send + Sync {
     }
 
     /// How many updates the handler takes at the same time, now and whenever that changes; 0 while it is away. Dispatch
-    /// claims no more than that, so updates wait in the inbox and cost no attempt. `None` means any number.
+    /// claims no more than that, so updates wait in the inbox and cost no attempt. Calls that are left of handled updates
+    /// need no handler and are made meanwhile. `None` means any number.
     fn capacity(&self) -> Option<watch::Receiver<usize>> {
         None
     }
@@ -57,6 +58,8 @@ pub enum Trigger {
     First,
     /// An earlier attempt failed.
     Retry,
+    /// The update was a dead-letter update, and the operator has put it back: this is its first attempt since.
+    Replay,
 }
 
 /// Why a handler returned no calls, named for what happens next. A panic and a time-out count as

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::delivery::{Accepted, Delivery, Lease};
+use super::delivery::{Accepted, Claimable, Delivery, Lease};
 use super::error::InboxError;
 use super::record::{Record, Selection};
 use super::survey::Survey;
@@ -22,15 +22,15 @@ pub trait Inbox: Send + Sync {
     /// The update is not stored and must not be acknowledged.
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError>;
 
-    /// Returns when [`Inbox::claim`] may find something. The future can be dropped at any time.
-    async fn ready(&self);
+    /// Returns when a claim of these updates may find something. The future can be dropped at any time.
+    async fn ready(&self, which: Claimable);
 
-    /// Claims up to `limit` updates that are ready, each under a lease of [`LEASE`](super::LEASE).
+    /// Claims up to `limit` of these updates that are ready, each under a lease of [`LEASE`](super::LEASE).
     ///
     /// At most one update of a chat is claimed at a time, over all instances, in the order of acceptance. An update
     /// that this instance still handles, as [`Inbox::extend`] reports it, is not claimed here again. An update that
     /// cannot be read becomes a dead-letter update and does not affect others. The call never waits for new updates.
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError>;
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError>;
 
     /// Records how an attempt ended, durably, and ends the lease.
     ///
@@ -50,12 +50,17 @@ pub trait Inbox: Send + Sync {
     async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError>;
 
     /// Puts the selected dead-letter updates back to waiting and returns their ids. Each goes to the end of its chat's
-    /// queue, with no attempts counted and a new lifetime as long as its first. Of two concurrent calls, one gets each
-    /// update.
+    /// queue, with no attempts counted and a new lifetime as long as its first. Its deliveries say that it was revived. Of two
+    /// concurrent calls, one gets each update.
     async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError>;
 
     /// Erases the selected dead-letter updates permanently and returns their ids. The ids stay known.
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError>;
+
+    /// Drops the updates that wait, durably, and returns their number: their bodies are erased and their ids stay known.
+    /// Claimed updates, dead-letter updates and updates with calls that are still to be made stay. An update that is
+    /// accepted after the call stays too.
+    async fn drop_waiting(&self) -> Result<u64, InboxError>;
 
     /// Stores the target of the bot behind the gateway, durably, in place of the one before: a short JSON text that the
     /// store does not read.

@@ -24,7 +24,7 @@ mod verdict;
 
 pub use contract::Inbox;
 pub use counts::Counts;
-pub use delivery::{Accepted, Delivery, LEASE, Lease};
+pub use delivery::{Accepted, Claimable, Delivery, LEASE, Lease};
 pub use error::{InboxError, Unhandled};
 pub use open::{ephemeral_storage_warning, inspect, open, open_for_operator, stored_target};
 pub use record::{Record, Selection, UpdateState};

@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use super::receive::BODY_BUDGET;
 use super::{Counts, Deps, PATH, Reason, SECRET_HEADER, Secrets, SourceCheck, router};
 use crate::clock::ManualClock;
-use crate::inbox::{Accepted, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
+use crate::inbox::{Accepted, Claimable, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
 use crate::settings::{Need, Settings, Sources};
 use crate::telemetry::Traces;
 use crate::update::{Update, UpdateId};
@@ -44,9 +44,9 @@ impl Inbox for Behaviour {
         }
     }
 
-    async fn ready(&self) {}
+    async fn ready(&self, _: Claimable) {}
 
-    async fn claim(&self, _: usize) -> Result<Vec<Delivery>, InboxError> {
+    async fn claim(&self, _: usize, _: Claimable) -> Result<Vec<Delivery>, InboxError> {
         Ok(Vec::new())
     }
 
@@ -72,6 +72,10 @@ impl Inbox for Behaviour {
 
     async fn discard(&self, _: &Selection) -> Result<Vec<UpdateId>, InboxError> {
         Ok(Vec::new())
+    }
+
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        Ok(0)
     }
 
     async fn save_target(&self, _: &str) -> Result<(), InboxError> {

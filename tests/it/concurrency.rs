@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use doorbell::clock::{Clock, SystemClock};
 use doorbell::dispatch::{self, Dispatch};
 use doorbell::handler::{Context, Handler, HandlerError};
-use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
+use doorbell::inbox::{
+    self, Accepted, Claimable, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict,
+};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::{BotApi, BotToken, Call, RateLimitedApi};
@@ -56,12 +58,12 @@ impl Inbox for ThrottledInbox {
         self.inbox.accept(update).await
     }
 
-    async fn ready(&self) {
-        self.inbox.ready().await;
+    async fn ready(&self, which: Claimable) {
+        self.inbox.ready(which).await;
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        self.inbox.claim(limit).await
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
+        self.inbox.claim(limit, which).await
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {
@@ -82,6 +84,10 @@ impl Inbox for ThrottledInbox {
 
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
         self.inbox.discard(which).await
+    }
+
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        self.inbox.drop_waiting().await
     }
 
     async fn save_target(&self, target: &str) -> Result<(), InboxError> {

@@ -11,6 +11,7 @@ mod harness;
 mod promises;
 
 mod answered;
+mod bot_instances;
 mod bot_seen;
 mod child;
 mod clocks;

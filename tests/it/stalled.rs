@@ -7,7 +7,9 @@ use std::time::Duration;
 use doorbell::clock::{Clock, ManualClock};
 use doorbell::dispatch::{self, Dispatch};
 use doorbell::handler::{Context, Handler, HandlerError};
-use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
+use doorbell::inbox::{
+    self, Accepted, Claimable, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict,
+};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::{BotApi as Client, BotToken, Call, RateLimitedApi};
@@ -151,7 +153,7 @@ async fn an_attempt_that_wakes_up_past_its_lease_makes_no_call_that_another_inst
     // The process stalls, so its leases are not extended, and another instance takes over.
     clock.advance(LEASE);
     inbox.sweep().await.unwrap();
-    let others = inbox.claim(1).await.unwrap().pop().expect("the lease has lapsed");
+    let others = inbox.claim(1, Claimable::Any).await.unwrap().pop().expect("the lease has lapsed");
     slow.may_go_on.add_permits(1);
     soon("the late attempt ends", draining).await.unwrap();
     assert!(telegram.sent(7).is_empty(), "the call is the other's");
@@ -176,12 +178,12 @@ impl Inbox for SweepsForEver {
         self.inbox.accept(update).await
     }
 
-    async fn ready(&self) {
-        self.inbox.ready().await;
+    async fn ready(&self, which: Claimable) {
+        self.inbox.ready(which).await;
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        self.inbox.claim(limit).await
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
+        self.inbox.claim(limit, which).await
     }
 
     async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
@@ -206,6 +208,10 @@ impl Inbox for SweepsForEver {
 
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
         self.inbox.discard(which).await
+    }
+
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        self.inbox.drop_waiting().await
     }
 
     async fn save_target(&self, target: &str) -> Result<(), InboxError> {

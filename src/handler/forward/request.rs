@@ -58,6 +58,7 @@ pub(super) fn request(
     let trigger = match context.trigger {
         Trigger::First => "first",
         Trigger::Retry => "retry",
+        Trigger::Replay => "replay",
     };
     headers.insert("x-doorbell-attempt", HeaderValue::from(context.attempt));
     headers.insert("x-doorbell-trigger", HeaderValue::from_static(trigger));

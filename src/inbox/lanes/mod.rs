@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::delivery::Lease;
+use super::delivery::{Claimable, Lease};
 use crate::update::{ChatKey, Update, UpdateId};
 use arrivals::Arrivals;
 pub(super) use lane::Stored;
@@ -66,13 +66,13 @@ impl Lanes {
             self.cached_bytes += update.body.len();
             Box::new(update)
         });
-        self.push_item(key, Item { id, received_at, cached, crash_count: None }, None);
+        self.push_item(key, Item { id, received_at, cached, crash_count: None, has_calls: false }, None);
     }
 
     /// Adds an update that the store holds to the end of its lane.
     pub(super) fn push_stored(&mut self, stored: Stored) {
-        let Stored { key, id, received_at, ready_at, crash_count } = stored;
-        self.push_item(key, Item { id, received_at, cached: None, crash_count }, ready_at);
+        let Stored { key, id, received_at, ready_at, crash_count, has_calls } = stored;
+        self.push_item(key, Item { id, received_at, cached: None, crash_count, has_calls }, ready_at);
     }
 
     fn push_item(&mut self, key: ChatKey, item: Item, ready_at: Option<Timestamp>) {
@@ -99,10 +99,10 @@ impl Lanes {
         }
     }
 
-    /// Whether anything can be claimed at `now`.
-    pub(super) fn is_ready(&mut self, now: Timestamp) -> bool {
+    /// Whether any of these updates can be claimed at `now`.
+    pub(super) fn is_ready(&mut self, now: Timestamp, which: Claimable) -> bool {
         self.promote_due(now);
-        self.schedule.has_ready()
+        self.schedule.has_ready(which)
     }
 
     /// When the next lane that waits will be ready.
@@ -111,11 +111,11 @@ impl Lanes {
     }
 
     /// Claims the first update of up to `limit` lanes, each under a lease that ends at `until`.
-    pub(super) fn claim(&mut self, now: Timestamp, until: Timestamp, limit: usize) -> Vec<Claimed> {
+    pub(super) fn claim(&mut self, now: Timestamp, until: Timestamp, limit: usize, which: Claimable) -> Vec<Claimed> {
         self.promote_due(now);
         let mut claimed = Vec::new();
         while claimed.len() < limit {
-            let Some(key) = self.schedule.pop() else { break };
+            let Some(key) = self.schedule.pop(which) else { break };
             let Some(lane) = self.by_chat.get_mut(&key) else { continue };
             let Some(front) = lane.items.front_mut() else { continue };
             self.last_token += 1;
@@ -188,6 +188,15 @@ impl Lanes {
         }
     }
 
+    /// Notes that the claimed update has been handled and that calls of it are left. [`Lanes::settle`] follows.
+    pub(super) fn keep_calls(&mut self, lease: Lease) {
+        if self.held_by(lease).is_some()
+            && let Some(front) = self.by_chat.get_mut(&lease.chat_key).and_then(|lane| lane.items.front_mut())
+        {
+            front.has_calls = true;
+        }
+    }
+
     /// Puts a claimed update back as it was before the claim. Returns whether the lease was valid.
     pub(super) fn release(&mut self, lease: Lease) -> bool {
         if self.end_claim(lease).is_none() {
@@ -245,5 +254,40 @@ impl Lanes {
             self.schedule.push_back(key, lane);
         }
         true
+    }
+
+    /// The updates that wait to be handled.
+    pub(super) fn unhandled(&self) -> Vec<UpdateId> {
+        self.by_chat.values().flat_map(Lane::unhandled).map(|item| item.id).collect()
+    }
+
+    /// Removes the updates that wait to be handled.
+    pub(super) fn remove_unhandled(&mut self) {
+        let mut changed = Vec::new();
+        for (key, lane) in &mut self.by_chat {
+            for item in lane.unhandled() {
+                self.open -= 1;
+                self.arrivals.remove(item.received_at);
+                self.cached_bytes -= item.cached.as_ref().map_or(0, |update| update.body.len());
+            }
+            let held = if lane.held.is_some() { lane.items.pop_front() } else { None };
+            let first_stays = held.is_some() || lane.items.front().is_some_and(|item| item.has_calls);
+            lane.items.retain(|item| item.has_calls);
+            if let Some(held) = held {
+                lane.items.push_front(held);
+            }
+            if !first_stays {
+                lane.ready_at = None;
+                changed.push(*key);
+            }
+        }
+        self.schedule.remove_all(&changed);
+        self.by_chat.retain(|_, lane| !lane.items.is_empty());
+        for key in changed {
+            // Another update is first now, and is ready.
+            if let Some(lane) = self.by_chat.get(&key) {
+                self.schedule.push_back(key, lane);
+            }
+        }
     }
 }

@@ -23,6 +23,8 @@ const MAX_BYTES: usize = 16 << 20;
 pub(super) struct OpenUpdate {
     pub(super) update: Update,
     pub(super) attempts: u32,
+    /// Whether the operator has put it back.
+    pub(super) revived: bool,
     pub(super) reason: Option<String>,
     pub(super) calls_left: Option<Vec<Call>>,
     /// Requests that acknowledge the update when it has been handled.
@@ -90,6 +92,14 @@ impl Contents {
             VerdictKind::Retry | VerdictKind::Postponed | VerdictKind::CallsLeft | VerdictKind::Released => {
                 self.open.insert(id, open);
             }
+        }
+    }
+
+    /// Drops an update that waits. Telegram must not deliver it again, so its requests are acknowledged.
+    pub(super) fn drop_open(&mut self, id: UpdateId, now: Timestamp) {
+        if let Some(mut open) = self.open.remove(&id) {
+            open.acknowledge();
+            self.end(id, now);
         }
     }
 
@@ -195,7 +205,7 @@ mod tests {
     fn dead(id: i64, bytes: usize) -> OpenUpdate {
         let body = format!(r#"{{"update_id":{id},"message":{{"text":"{}"}}}}"#, "a".repeat(bytes));
         let update = Update::parse(Bytes::from(body), Timestamp::UNIX_EPOCH).unwrap();
-        OpenUpdate { update, attempts: 8, reason: None, calls_left: None, requests: Vec::new() }
+        OpenUpdate { update, attempts: 8, revived: false, reason: None, calls_left: None, requests: Vec::new() }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::contract::Inbox;
 use super::counts::Counts;
-use super::delivery::{Accepted, Delivery, Lease};
+use super::delivery::{Accepted, Claimable, Delivery, Lease};
 use super::deps::Deps;
 use super::error::{InboxError, Unhandled};
 use super::lanes::{Lanes, Stored};
@@ -72,8 +72,9 @@ impl MemoryInbox {
         if contents.open.len() + contents.dead.len() >= capacity {
             contents.drop_oldest_dead(self.clock.steady());
         }
-        self.queue.lanes().push_stored(stored(&update));
-        let open = OpenUpdate { attempts: 0, reason: None, calls_left: None, requests: vec![request], update };
+        self.queue.lanes().push_stored(stored(&update, false));
+        let requests = vec![request];
+        let open = OpenUpdate { attempts: 0, revived: false, reason: None, calls_left: None, requests, update };
         contents.open.insert(open.update.id, open);
         Ok((Accepted::Stored, Some(handled)))
     }
@@ -89,9 +90,9 @@ impl MemoryInbox {
     }
 }
 
-fn stored(update: &Update) -> Stored {
+fn stored(update: &Update, has_calls: bool) -> Stored {
     let Update { id, chat_key, received_at, .. } = *update;
-    Stored { key: chat_key, id, received_at, ready_at: None, crash_count: None }
+    Stored { key: chat_key, id, received_at, ready_at: None, crash_count: None, has_calls }
 }
 
 fn not_handled(why: Unhandled) -> InboxError {
@@ -123,19 +124,25 @@ impl Inbox for MemoryInbox {
         }
     }
 
-    async fn ready(&self) {
-        self.queue.ready().await;
+    async fn ready(&self, which: Claimable) {
+        self.queue.ready(which).await;
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
         let contents = self.contents.lock();
         let delivery = |lease: Lease| {
             let open = contents.open.get(&lease.update_id)?;
-            let (update, calls_left) = (open.update.clone(), open.calls_left.clone());
-            // A crash loses this inbox, so no update has survived one.
-            Some(Delivery { update, attempt: open.attempts + 1, lease, calls_left, crash_count: 0 })
+            Some(Delivery {
+                update: open.update.clone(),
+                attempt: open.attempts + 1,
+                revived: open.revived,
+                lease,
+                calls_left: open.calls_left.clone(),
+                // A crash loses this inbox, so no update has survived one.
+                crash_count: 0,
+            })
         };
-        Ok(self.queue.claim(limit).into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())
+        Ok(self.queue.claim(limit, which).into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())
     }
 
     async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
@@ -148,6 +155,9 @@ impl Inbox for MemoryInbox {
         if verdict == Verdict::Released {
             lanes.release(lease);
         } else {
+            if verdict.calls().is_some() {
+                lanes.keep_calls(lease);
+            }
             lanes.settle(lease, verdict.retry_at());
             contents.record(lease.update_id, &verdict, self.clock.steady());
         }
@@ -178,8 +188,8 @@ impl Inbox for MemoryInbox {
             update.expires_at = later(now, elapsed(update.received_at, update.expires_at));
             update.received_at = now;
             revived.push(update.id);
-            self.queue.lanes().push_stored(stored(update));
-            contents.open.insert(dead.update.id, OpenUpdate { attempts: 0, reason: None, ..dead });
+            self.queue.lanes().push_stored(stored(update, dead.calls_left.is_some()));
+            contents.open.insert(dead.update.id, OpenUpdate { attempts: 0, revived: true, reason: None, ..dead });
         }
         drop(contents);
         self.queue.notify();
@@ -193,6 +203,19 @@ impl Inbox for MemoryInbox {
             contents.end(*id, self.clock.steady());
         }
         Ok(discarded)
+    }
+
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        let mut contents = self.contents.lock();
+        let mut lanes = self.queue.lanes();
+        let dropped = lanes.unhandled();
+        lanes.remove_unhandled();
+        for id in &dropped {
+            contents.drop_open(*id, self.clock.steady());
+        }
+        let number = dropped.len() as u64;
+        self.counts.dropped.inc_by(number);
+        Ok(number)
     }
 
     async fn save_target(&self, target: &str) -> Result<(), InboxError> {

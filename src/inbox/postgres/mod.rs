@@ -16,6 +16,7 @@ mod connect_options;
 mod connection;
 mod database;
 mod dead_letters;
+mod dropping;
 mod errors;
 mod held_leases;
 mod listener;

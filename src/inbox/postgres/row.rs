@@ -37,6 +37,7 @@ pub(super) fn delivery(row: &PgRow, now: Timestamp) -> Result<Delivery, sqlx::Er
             body: Bytes::copy_from_slice(body.unwrap_or_default()),
         },
         attempt: u32::try_from(attempts).unwrap_or(0) + 1,
+        revived: row.try_get(11)?,
         lease: Lease { update_id: id, chat_key, token: row.try_get(2)? },
         calls_left: calls_left.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
         crash_count: u32::try_from(crash_count).unwrap_or(0),

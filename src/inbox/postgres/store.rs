@@ -13,13 +13,14 @@ use super::claim::{Claimed, Claimer};
 use super::connection::Connection;
 use super::database::Database;
 use super::dead_letters;
+use super::dropping;
 use super::held_leases::HeldLeases;
 use super::schema::Access;
 use super::settle::Settler;
 use super::shared::Shared;
 use super::sql::{one_row, one_value, text, unreadable};
 use crate::inbox::contract::Inbox;
-use crate::inbox::delivery::{Accepted, Delivery, Lease};
+use crate::inbox::delivery::{Accepted, Claimable, Delivery, Lease};
 use crate::inbox::deps::Deps;
 use crate::inbox::error::InboxError;
 use crate::inbox::millis::{from_unix_millis, span_millis};
@@ -118,15 +119,22 @@ impl Inbox for PostgresInbox {
         self.acceptor.accept(update).await
     }
 
-    async fn ready(&self) {
-        self.shared.listener.due().await;
+    async fn ready(&self, which: Claimable) {
+        match which {
+            Claimable::Any => self.shared.listener.due().await,
+            Claimable::CallsLeft => self.shared.listener.calls_due().await,
+        }
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        let signalled = self.shared.listener.begin_claim();
-        let Claimed { deliveries, unreadable, next_due } = self.claimer.claim(limit).await?;
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
+        let listener = &self.shared.listener;
+        let signalled = which == Claimable::Any && listener.begin_claim();
+        let Claimed { deliveries, unreadable, next_due } = self.claimer.claim(limit, which).await?;
         let found = deliveries.len() + unreadable.len();
-        self.shared.listener.end_claim(signalled, found, found == limit && limit > 0, next_due);
+        match which {
+            Claimable::Any => listener.end_claim(signalled, found, found == limit && limit > 0, next_due),
+            Claimable::CallsLeft => listener.end_claim_of_calls(found),
+        }
         for update in unreadable {
             // If the verdict cannot be recorded now, the update is claimed again when its lease has lapsed.
             if let Err(error) = self.settler.reject(update).await {
@@ -190,6 +198,13 @@ impl Inbox for PostgresInbox {
         let discarded = dead_letters::discard(&self.background, which).await;
         self.count_dead().await?;
         discarded
+    }
+
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        self.database.wait_available().await?;
+        let dropped = dropping::drop_waiting(&self.background, self.shared.settle_slot).await?;
+        self.shared.counts.dropped.inc_by(dropped);
+        Ok(dropped)
     }
 
     async fn save_target(&self, target: &str) -> Result<(), InboxError> {

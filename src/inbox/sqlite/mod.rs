@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::contract::Inbox;
-use super::delivery::{Accepted, Delivery, Lease};
+use super::delivery::{Accepted, Claimable, Delivery, Lease};
 use super::deps::Deps;
 use super::error::InboxError;
 use super::lanes::{Claimed, Lanes};
@@ -131,7 +131,8 @@ impl SqliteInbox {
         for Claimed { lease, cached, crash_count } in claimed {
             if let Some(update) = cached {
                 let crash_count = crash_count.unwrap_or(0);
-                deliveries.push(Delivery { update: *update, attempt: 1, lease, calls_left: None, crash_count });
+                let (update, attempt, revived) = (*update, 1, false);
+                deliveries.push(Delivery { update, attempt, revived, lease, calls_left: None, crash_count });
                 continue;
             }
             match loaded.next().unwrap_or(Loaded::Missing) {
@@ -165,12 +166,12 @@ impl Inbox for SqliteInbox {
         }
     }
 
-    async fn ready(&self) {
-        self.shared.queue.ready().await;
+    async fn ready(&self, which: Claimable) {
+        self.shared.queue.ready(which).await;
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        let claimed = self.shared.queue.claim(limit);
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
+        let claimed = self.shared.queue.claim(limit, which);
         let leases: Vec<Lease> = claimed.iter().map(|claimed| claimed.lease).collect();
         self.load(claimed).await.inspect_err(|_| {
             let mut lanes = self.shared.queue.lanes();
@@ -233,6 +234,14 @@ impl Inbox for SqliteInbox {
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
         let (which, now) = (which.clone(), self.clock.steady());
         self.run(move |store, _| store.discard(&which, now)).await
+    }
+
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        let now = self.clock.steady();
+        // The lanes stay locked during the commit, so no update is claimed meanwhile.
+        let dropped = self.run(move |store, shared| store.drop_waiting(&mut shared.queue.lanes(), now)).await?;
+        self.shared.counts.dropped.inc_by(dropped);
+        Ok(dropped)
     }
 
     async fn save_target(&self, target: &str) -> Result<(), InboxError> {

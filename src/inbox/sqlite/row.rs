@@ -28,7 +28,7 @@ pub(super) fn unreadable_reason(error: &rusqlite::Error) -> Option<String> {
         .then(|| "its row in the inbox cannot be read: something else has written to the file".to_owned())
 }
 
-/// An update that waits: its id, chat key, acceptance, next attempt, crash count and wait. It waits no longer than
+/// An update that waits: its id, chat key, acceptance, next attempt, crash count, wait, and whether calls are left. It waits no longer than
 /// the delay that was written, independent of the clock's time now.
 pub(super) fn waiting(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Stored> {
     let (ready_at, wait): (i64, u64) = (row.get(3)?, row.get::<_, i64>(5)?.cast_unsigned());
@@ -39,11 +39,12 @@ pub(super) fn waiting(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Stored>
         received_at: from_unix_millis(row.get(2)?),
         ready_at: (ready_at > 0).then(|| from_unix_millis(ready_at).min(latest)),
         crash_count: row.get(4)?,
+        has_calls: row.get(6)?,
     })
 }
 
 /// Reads a claimed update from the columns `id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left,
-/// body`.
+/// body, revived`.
 pub(super) fn delivery(row: &Row<'_>, lease: Lease, crash_count: u32) -> rusqlite::Result<Delivery> {
     let calls_left: Option<String> = row.get(7)?;
     let calls_left = calls_left.map(|calls| serde_json::from_str(&calls)).transpose();
@@ -58,13 +59,14 @@ pub(super) fn delivery(row: &Row<'_>, lease: Lease, crash_count: u32) -> rusqlit
             body: Bytes::copy_from_slice(row.get_ref(8)?.as_blob()?),
         },
         attempt: row.get::<_, u32>(5)?.saturating_add(1),
+        revived: row.get(9)?,
         lease,
         calls_left: calls_left.map_err(|error| conversion_error(7, error))?,
         crash_count,
     })
 }
 
-/// Reads a dead-letter update from the same columns as [`delivery`]. What cannot be read is left empty.
+/// Reads a dead-letter update from the columns of [`delivery`] without the last. What cannot be read is left empty.
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let text = |column| row.get_ref(column).ok().and_then(|value| value.as_str().ok()).map(str::to_owned);
     let number = |column| row.get::<_, i64>(column).unwrap_or(0);

@@ -6,6 +6,8 @@ mod away;
 mod bot;
 mod calls_in_answers;
 mod crashes;
+mod kept_calls;
+mod replays;
 mod requests;
 
 use std::time::Duration;

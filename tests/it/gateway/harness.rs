@@ -8,7 +8,9 @@ use doorbell::clock::{SharedClock, SystemClock};
 use doorbell::gateway::{self, Counts, Failure};
 use doorbell::handler::forward::{Target, Targets};
 use doorbell::http::listener;
-use doorbell::inbox::{Accepted, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, SurveyCache, Verdict};
+use doorbell::inbox::{
+    Accepted, Claimable, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, SurveyCache, Verdict,
+};
 use doorbell::lifecycle::Shutdown;
 use doorbell::sandbox::TOKEN;
 use doorbell::settings::{Need, Settings, Sources};
@@ -199,6 +201,13 @@ impl Inbox for Saved {
         Ok(())
     }
 
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        if *self.is_away.lock().expect("no panic") {
+            return Err(InboxError::Unavailable(Arc::new(std::io::Error::other("the database is away"))));
+        }
+        self.inbox.drop_waiting().await
+    }
+
     async fn load_target(&self) -> Result<Option<String>, InboxError> {
         self.inbox.load_target().await
     }
@@ -207,12 +216,12 @@ impl Inbox for Saved {
         self.inbox.accept(update).await
     }
 
-    async fn ready(&self) {
-        self.inbox.ready().await;
+    async fn ready(&self, which: Claimable) {
+        self.inbox.ready(which).await;
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        self.inbox.claim(limit).await
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
+        self.inbox.claim(limit, which).await
     }
 
     async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
