@@ -18,7 +18,7 @@ use crate::handler::Handler;
 use crate::handler::forward::{self, BotStatus, Forward, Target, Targets};
 use crate::http::health::{BotHealth, GatewayHealth};
 use crate::http::listener;
-use crate::inbox::{Inbox, SurveyCache};
+use crate::inbox::{Inbox, Stored, SurveyCache};
 use crate::lifecycle::{Shutdown, Task};
 use crate::process::{self, BotVariables, CannotStart, Child};
 use crate::settings::{InboxUrl, Settings};
@@ -251,7 +251,7 @@ fn last_failure(status: &BotStatus) -> Option<gateway::Failure> {
 async fn restore(inbox: Arc<dyn Inbox>, targets: Targets, clock: SharedClock, shutdown: Shutdown) {
     let mut failures = 0;
     loop {
-        match inbox.load_target().await {
+        match inbox.load(Stored::Target).await {
             Ok(Some(stored)) => match serde_json::from_str::<Target>(&stored) {
                 Ok(target) => return targets.restore(target),
                 Err(error) => {

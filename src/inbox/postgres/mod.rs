@@ -11,6 +11,7 @@
 mod accept;
 mod availability;
 mod batch;
+mod browse;
 mod claim;
 mod connect_options;
 mod connection;
@@ -19,6 +20,8 @@ mod dead_letters;
 mod errors;
 mod held_leases;
 mod listener;
+mod named_values;
+mod pages;
 mod pool;
 mod row;
 mod schema;
