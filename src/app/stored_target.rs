@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Backoff, SharedClock};
 use crate::handler::forward::{Target, Targets};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Stored};
 
 /// The wait before the stored target is read again, while the database is away.
 const AGAIN: Backoff = Backoff { first: Duration::from_secs(1), longest: FOLLOW_EVERY };
@@ -39,7 +39,7 @@ impl StoredTarget {
             loop {
                 self.clock.sleep(FOLLOW_EVERY).await;
                 // The database can be away; it is read again soon.
-                if let Ok(stored) = self.inbox.load_target().await {
+                if let Ok(stored) = self.inbox.load(Stored::Target).await {
                     self.compare(stored.and_then(|stored| serde_json::from_str(&stored).ok())).await;
                 }
             }
@@ -51,7 +51,7 @@ impl StoredTarget {
     async fn restored(&self) -> Option<Target> {
         let mut failures = 0;
         loop {
-            match self.inbox.load_target().await {
+            match self.inbox.load(Stored::Target).await {
                 Ok(None) => return None,
                 Ok(Some(stored)) => match serde_json::from_str(&stored) {
                     Ok(target) => return Some(target),
@@ -78,7 +78,7 @@ impl StoredTarget {
         if let Some(known) = known.as_ref().filter(|known| known.set_at > set_at(&stored)) {
             let text = serde_json::to_string(known).expect("a target is JSON");
             // It is compared again soon.
-            let _ = self.inbox.save_target(&text).await;
+            let _ = self.inbox.save(Stored::Target, &text).await;
         } else if let Some(stored) = stored
             && self.targets.adopt(stored)
         {

@@ -15,7 +15,7 @@ use crate::clock::{SharedClock, elapsed};
 use crate::handler::forward::{Target, Targets};
 use crate::http::listener::ConnectionId;
 use crate::humanize::count;
-use crate::inbox::{Inbox, SurveyCache};
+use crate::inbox::{Inbox, Stored, SurveyCache};
 
 /// Why the last update could not be forwarded to the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl BotWebhook {
     async fn save(&self, target: &Target) {
         let text = serde_json::to_string(target).expect("a target is JSON");
         let saved = tokio::select! {
-            saved = self.inbox.save_target(&text) => saved.map_err(|error| error.to_string()),
+            saved = self.inbox.save(Stored::Target, &text) => saved.map_err(|error| error.to_string()),
             () = self.clock.sleep(STORE_PATIENCE) => Err("no answer within 2 s".to_owned()),
         };
         if let Err(error) = saved {

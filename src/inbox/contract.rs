@@ -2,16 +2,18 @@
 
 use async_trait::async_trait;
 
+use super::browse::Browse;
 use super::delivery::{Accepted, Claimable, Delivery, Lease};
 use super::error::InboxError;
 use super::record::{Record, Selection};
+use super::stored::Stored;
 use super::survey::Survey;
 use super::verdict::Verdict;
 use crate::update::{Update, UpdateId};
 
 /// Stores updates. Each store keeps every promise written here; one suite of tests runs against all of them.
 #[async_trait]
-pub trait Inbox: Send + Sync {
+pub trait Inbox: Browse {
     /// Returns once the update would survive a crash, or its id is known already.
     ///
     /// An id is known if an update with it was accepted within the last `keep_done`, independent of the
@@ -62,13 +64,12 @@ pub trait Inbox: Send + Sync {
     /// accepted after the call stays too.
     async fn drop_waiting(&self) -> Result<u64, InboxError>;
 
-    /// Stores the target of the bot behind the gateway, durably, in place of the one before: a short JSON text that the
-    /// store does not read.
-    async fn save_target(&self, target: &str) -> Result<(), InboxError>;
+    /// Stores a named value durably, in place of the one before: a short text that the store does not read.
+    async fn save(&self, which: Stored, value: &str) -> Result<(), InboxError>;
 
-    /// The target that was stored last, also by an earlier process or another instance. `None` if there is none. The
-    /// memory store has only that of its own process.
-    async fn load_target(&self) -> Result<Option<String>, InboxError>;
+    /// The value that was stored last, also by an earlier process or another instance. `None` if there is none. The
+    /// memory store has only those of its own process.
+    async fn load(&self, which: Stored) -> Result<Option<String>, InboxError>;
 
     /// Puts updates whose leases have ended back to waiting. Forgets, in bounded steps, the ids of updates that ended
     /// more than `keep_done` ago.

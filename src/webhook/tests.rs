@@ -18,7 +18,10 @@ use tower::ServiceExt;
 use super::receive::BODY_BUDGET;
 use super::{Counts, Deps, PATH, Reason, SECRET_HEADER, Secrets, SourceCheck, router};
 use crate::clock::ManualClock;
-use crate::inbox::{Accepted, Claimable, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
+use crate::inbox::{
+    Accepted, Browse, Claimable, Cursor, DeadGroup, Delivery, Filter, HeldBack, Inbox, InboxError, Lease, Page, Record,
+    Selection, StateCounts, Stored, Survey, Verdict,
+};
 use crate::settings::{Need, Settings, Sources};
 use crate::telemetry::Traces;
 use crate::update::{Update, UpdateId};
@@ -78,16 +81,39 @@ impl Inbox for Behaviour {
         Ok(0)
     }
 
-    async fn save_target(&self, _: &str) -> Result<(), InboxError> {
+    async fn save(&self, _: Stored, _: &str) -> Result<(), InboxError> {
         Ok(())
     }
 
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
+    async fn load(&self, _: Stored) -> Result<Option<String>, InboxError> {
         Ok(None)
     }
 
     async fn sweep(&self) -> Result<(), InboxError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Browse for Behaviour {
+    async fn page(&self, _: &Filter, _: Option<Cursor>, _: usize) -> Result<Page, InboxError> {
+        Ok(Page { records: Vec::new(), next: None, scanned_all: true })
+    }
+
+    async fn find(&self, _: UpdateId) -> Result<Option<Record>, InboxError> {
+        Ok(None)
+    }
+
+    async fn count_by_state(&self) -> Result<StateCounts, InboxError> {
+        Ok(StateCounts::default())
+    }
+
+    async fn held_back(&self, _: usize) -> Result<Vec<HeldBack>, InboxError> {
+        Ok(Vec::new())
+    }
+
+    async fn dead_by_reason(&self, _: usize) -> Result<Vec<DeadGroup>, InboxError> {
+        Ok(Vec::new())
     }
 }
 

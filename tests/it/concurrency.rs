@@ -9,7 +9,7 @@ use doorbell::clock::{Clock, SystemClock};
 use doorbell::dispatch::{self, Dispatch};
 use doorbell::handler::{Context, Handler, HandlerError};
 use doorbell::inbox::{
-    self, Accepted, Claimable, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict,
+    self, Accepted, Claimable, Delivery, Inbox, InboxError, Lease, Record, Selection, Stored, Survey, Verdict,
 };
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
@@ -19,7 +19,7 @@ use doorbell::update::{Update, UpdateId};
 use tokio::sync::Semaphore;
 
 use crate::harness::waiting::until;
-use crate::harness::{HandlerFn, handler_fn, message};
+use crate::harness::{HandlerFn, browse_through_inbox, handler_fn, message};
 
 /// The number of updates, each of another chat.
 const UPDATES: usize = 20;
@@ -30,6 +30,8 @@ struct ThrottledInbox {
     may_write: Semaphore,
     progress: Arc<Progress>,
 }
+
+browse_through_inbox!(ThrottledInbox);
 
 /// Counts the updates between the handler and the inbox.
 #[derive(Default)]
@@ -90,12 +92,12 @@ impl Inbox for ThrottledInbox {
         self.inbox.drop_waiting().await
     }
 
-    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
-        self.inbox.save_target(target).await
+    async fn save(&self, which: Stored, value: &str) -> Result<(), InboxError> {
+        self.inbox.save(which, value).await
     }
 
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
-        self.inbox.load_target().await
+    async fn load(&self, which: Stored) -> Result<Option<String>, InboxError> {
+        self.inbox.load(which).await
     }
 
     async fn sweep(&self) -> Result<(), InboxError> {

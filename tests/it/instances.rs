@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use doorbell::clock::{SystemClock, later};
-use doorbell::inbox::{self, Accepted, Claimable, Inbox, InboxError, Verdict};
+use doorbell::inbox::{self, Accepted, Claimable, Inbox, InboxError, Stored, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{InboxSettings, InboxUrl};
 use doorbell::telegram::BotId;
@@ -188,15 +188,15 @@ async fn a_target_that_one_instance_saves_is_read_by_the_others() {
     let Some(database) = Database::fresh().await else { return };
     let [one, other] = [Instance::ready(&database).await, Instance::ready(&database).await];
     for (from, to, target) in [(&one, &other, "{}"), (&other, &one, r#"{"is_paused":true}"#)] {
-        from.inbox.save_target(target).await.unwrap();
-        assert_eq!(to.inbox.load_target().await.unwrap().as_deref(), Some(target));
+        from.inbox.save(Stored::Target, target).await.unwrap();
+        assert_eq!(to.inbox.load(Stored::Target).await.unwrap().as_deref(), Some(target));
     }
     // Each saves its own at the same time: one of them stays, and it is whole.
-    let (saved, also) = tokio::join!(one.inbox.save_target("[1]"), other.inbox.save_target("[2]"));
+    let (saved, also) = tokio::join!(one.inbox.save(Stored::Target, "[1]"), other.inbox.save(Stored::Target, "[2]"));
     assert!(saved.is_ok() && also.is_ok(), "{saved:?} {also:?}");
-    let kept = one.inbox.load_target().await.unwrap();
+    let kept = one.inbox.load(Stored::Target).await.unwrap();
     assert!(kept.as_deref().is_some_and(|kept| ["[1]", "[2]"].contains(&kept)), "{kept:?}");
-    assert_eq!(kept, other.inbox.load_target().await.unwrap());
+    assert_eq!(kept, other.inbox.load(Stored::Target).await.unwrap());
 }
 
 #[tokio::test]

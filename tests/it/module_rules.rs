@@ -40,7 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry", "humanize"]),
     // The Bot API for the bot behind the service. It reads the target of the forward, and waits as the telegram client does.
-    ("gateway", &["clock", "handler", "http", "inbox", "lifecycle", "settings", "telegram", "telemetry"]),
+    ("gateway", &["clock", "handler", "http", "humanize", "inbox", "lifecycle", "settings", "telegram", "telemetry"]),
     ("process", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     // What all routes share. The folders that report on other modules have lines of their own.
     ("http", &["clock", "lifecycle", "telegram", "telemetry"]),

@@ -8,7 +8,7 @@ use doorbell::clock::{Clock, ManualClock};
 use doorbell::dispatch::{self, Dispatch};
 use doorbell::handler::{Context, Handler, HandlerError};
 use doorbell::inbox::{
-    self, Accepted, Claimable, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict,
+    self, Accepted, Claimable, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Stored, Survey, Verdict,
 };
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
@@ -21,7 +21,9 @@ use tokio::sync::Semaphore;
 
 use crate::harness::postgres::Database;
 use crate::harness::waiting::{soon, until};
-use crate::harness::{FakeBotApi, KeepAliveClient, Program, SteppedClock, message, serve_echo_at};
+use crate::harness::{
+    FakeBotApi, KeepAliveClient, Program, SteppedClock, browse_through_inbox, message, serve_echo_at,
+};
 
 const CHATS: i64 = 30;
 
@@ -172,6 +174,8 @@ struct SweepsForEver {
     sweeping: Semaphore,
 }
 
+browse_through_inbox!(SweepsForEver);
+
 #[async_trait::async_trait]
 impl Inbox for SweepsForEver {
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
@@ -214,12 +218,12 @@ impl Inbox for SweepsForEver {
         self.inbox.drop_waiting().await
     }
 
-    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
-        self.inbox.save_target(target).await
+    async fn save(&self, which: Stored, value: &str) -> Result<(), InboxError> {
+        self.inbox.save(which, value).await
     }
 
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
-        self.inbox.load_target().await
+    async fn load(&self, which: Stored) -> Result<Option<String>, InboxError> {
+        self.inbox.load(which).await
     }
 
     async fn sweep(&self) -> Result<(), InboxError> {

@@ -86,7 +86,7 @@ async fn a_database_of_the_first_version_is_migrated_with_its_content() {
     assert_eq!(old.accept(update(1, 1)).await.unwrap(), Accepted::Stored);
     let back = "ALTER TABLE doorbell.schema_version DROP COLUMN bot; ALTER TABLE doorbell.chats DROP COLUMN deaths;
                 ALTER TABLE doorbell.chats DROP COLUMN set_at, DROP COLUMN has_calls; ALTER TABLE doorbell.updates DROP COLUMN accepted_at;
-                ALTER TABLE doorbell.updates DROP COLUMN revived; DROP TABLE doorbell.target;
+                ALTER TABLE doorbell.updates DROP COLUMN revived; DROP TABLE doorbell.target, doorbell.stored;
                 DROP FUNCTION doorbell.claim_2, doorbell.claim_3, doorbell.claim_4, doorbell.claim_calls_1, doorbell.settle_2, doorbell.settle_3;
                 DROP FUNCTION doorbell.extend_2, doorbell.drop_waiting_1, doorbell.revive_2, doorbell.revive_3, doorbell.discard_2, doorbell.set_back_1;
                 UPDATE doorbell.schema_version SET version = 1";
@@ -169,7 +169,7 @@ async fn a_file_of_the_first_version_is_migrated_with_its_content() {
     assert_eq!(line.deliver(&message(1, 7, "/echo kept")).await.unwrap().status, 200);
     drop(old);
     let file = Connection::open(&path).unwrap();
-    let back = "DROP TABLE service; DROP TABLE suspects; ALTER TABLE updates DROP COLUMN wait; \
+    let back = "DROP TABLE service; DROP TABLE suspects; DROP INDEX updates_failed; ALTER TABLE updates DROP COLUMN wait; \
                 ALTER TABLE updates DROP COLUMN revived; PRAGMA user_version = 1";
     file.execute_batch(back).unwrap();
     drop(file);

@@ -8,8 +8,9 @@ mod lane;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod view;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -19,6 +20,7 @@ use arrivals::Arrivals;
 pub(super) use lane::Stored;
 use lane::{Held, Item, Lane};
 use schedule::Schedule;
+pub(super) use view::LaneView;
 
 /// An update that was claimed.
 #[derive(Debug)]
@@ -37,7 +39,8 @@ pub(super) struct Lanes {
     schedule: Schedule,
     arrivals: Arrivals,
     open: usize,
-    held: usize,
+    /// The chats whose first update is claimed.
+    held: HashSet<ChatKey>,
     last_token: i64,
     cached_bytes: usize,
     cache_limit: usize,
@@ -51,7 +54,7 @@ impl Lanes {
             schedule: Schedule::default(),
             arrivals: Arrivals::default(),
             open: 0,
-            held: 0,
+            held: HashSet::new(),
             last_token: 0,
             cached_bytes: 0,
             cache_limit,
@@ -121,7 +124,7 @@ impl Lanes {
             self.last_token += 1;
             let lease = Lease { update_id: front.id, chat_key: key, token: self.last_token };
             lane.held = Some(Held { token: lease.token, until: Some(until) });
-            self.held += 1;
+            self.held.insert(key);
             let cached = front.cached.take();
             self.cached_bytes -= cached.as_ref().map_or(0, |update| update.body.len());
             claimed.push(Claimed { lease, cached, crash_count: front.crash_count });
@@ -159,7 +162,7 @@ impl Lanes {
     fn end_claim(&mut self, lease: Lease) -> Option<&mut Lane> {
         let lane = self.by_chat.get_mut(&lease.chat_key)?;
         lane.held.take_if(|held| held.token == lease.token)?;
-        self.held -= 1;
+        self.held.remove(&lease.chat_key);
         self.schedule.end_claim(lease.chat_key);
         Some(lane)
     }
@@ -209,9 +212,10 @@ impl Lanes {
     /// Puts every update back whose lease has ended. Returns their number.
     pub(super) fn release_lapsed(&mut self, now: Timestamp) -> usize {
         let lapsed: Vec<_> = self
-            .by_chat
+            .held
             .iter()
-            .filter_map(|(key, lane)| {
+            .filter_map(|key| {
+                let lane = self.by_chat.get(key)?;
                 let held = lane.held.filter(|held| held.until.is_some_and(|until| until <= now))?;
                 Some(Lease { update_id: lane.items.front()?.id, chat_key: *key, token: held.token })
             })
@@ -226,7 +230,7 @@ impl Lanes {
 
     /// The number of claimed updates.
     pub(super) fn held(&self) -> usize {
-        self.held
+        self.held.len()
     }
 
     /// When the oldest update that waits or is claimed was accepted, to the millisecond.

@@ -88,6 +88,13 @@ impl Schedule {
         self.suspects.retain(|(_, suspect)| !keys.contains(suspect));
     }
 
+    /// Lanes of each collection, at most `limit`: those that have been ready for longest, and any that wait.
+    pub(super) fn first(&self, limit: usize) -> impl Iterator<Item = &ChatKey> {
+        let later = self.later.iter().map(|Reverse((_, key))| key);
+        let suspects = self.suspects.iter().map(|(_, key)| key);
+        self.ready.iter().take(limit).chain(suspects.take(limit)).chain(later.take(limit))
+    }
+
     pub(super) fn has_ready(&self, which: Claimable) -> bool {
         !self.handled.is_empty()
             || (which == Claimable::Any

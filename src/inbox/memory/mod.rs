@@ -1,8 +1,11 @@
 //! Stores updates in memory only, for platforms without a disk. An update is acknowledged when it has been *handled*,
 //! so Telegram's own queue, which keeps an unacknowledged update for 24 h, is the durable store.
 
+mod browse;
 mod contents;
+mod ended;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +21,8 @@ use super::deps::Deps;
 use super::error::{InboxError, Unhandled};
 use super::lanes::{Lanes, Stored};
 use super::ready_queue::ReadyQueue;
-use super::record::{Record, Selection};
+use super::record::{Record, Selection, UpdateState};
+use super::stored as named;
 use super::survey::Survey;
 use super::verdict::Verdict;
 use crate::clock::{SharedClock, earlier, elapsed, later};
@@ -35,8 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(25);
 pub(super) struct MemoryInbox {
     queue: ReadyQueue,
     contents: Mutex<Contents>,
-    /// The target of the bot. It ends with the process, and the bot sets it again.
-    target: Mutex<Option<String>>,
+    /// The named values. They end with the process: the bot sets its target again.
+    values: Mutex<BTreeMap<named::Stored, String>>,
     settings: InboxSettings,
     clock: SharedClock,
     /// The soft stop: updates that are not yet claimed are left to Telegram then.
@@ -49,8 +53,8 @@ impl MemoryInbox {
         let Deps { clock, shutdown, counts } = deps;
         // The bodies are in `contents`, so the lanes cache none.
         let queue = ReadyQueue::new(Lanes::new(0), Arc::clone(&clock));
-        let (contents, target) = (Mutex::default(), Mutex::default());
-        Self { queue, contents, target, settings: settings.clone(), clock, stopping: shutdown.soft, counts }
+        let (contents, values) = (Mutex::default(), Mutex::default());
+        Self { queue, contents, values, settings: settings.clone(), clock, stopping: shutdown.soft, counts }
     }
 
     /// Stores the update unless its id is known. The channel reports when the update has been handled; there is none if
@@ -177,7 +181,7 @@ impl Inbox for MemoryInbox {
     }
 
     async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError> {
-        Ok(self.contents.lock().dead.selected(which).take(limit).map(OpenUpdate::record).collect())
+        Ok(self.contents.lock().dead.selected(which).take(limit).map(|dead| dead.record(UpdateState::Dead)).collect())
     }
 
     async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
@@ -198,11 +202,11 @@ impl Inbox for MemoryInbox {
 
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
         let mut contents = self.contents.lock();
-        let discarded: Vec<_> = contents.dead.take(which).iter().map(|dead| dead.update.id).collect();
-        for id in &discarded {
-            contents.end(*id, self.clock.steady());
+        let discarded = contents.dead.take(which);
+        for dead in &discarded {
+            contents.end(dead, UpdateState::Discarded, self.clock.steady());
         }
-        Ok(discarded)
+        Ok(discarded.iter().map(|dead| dead.update.id).collect())
     }
 
     async fn drop_waiting(&self) -> Result<u64, InboxError> {
@@ -218,18 +222,18 @@ impl Inbox for MemoryInbox {
         Ok(number)
     }
 
-    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
-        *self.target.lock() = Some(target.to_owned());
+    async fn save(&self, which: named::Stored, value: &str) -> Result<(), InboxError> {
+        self.values.lock().insert(which, value.to_owned());
         Ok(())
     }
 
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
-        Ok(self.target.lock().clone())
+    async fn load(&self, which: named::Stored) -> Result<Option<String>, InboxError> {
+        Ok(self.values.lock().get(&which).cloned())
     }
 
     async fn sweep(&self) -> Result<(), InboxError> {
         self.counts.leases_lapsed.inc_by(self.queue.release_lapsed());
-        self.contents.lock().forget_ended(earlier(self.clock.steady(), self.settings.keep_done));
+        self.contents.lock().ended.forget(earlier(self.clock.steady(), self.settings.keep_done));
         Ok(())
     }
 }

@@ -11,6 +11,7 @@
 mod accept;
 mod availability;
 mod batch;
+mod browse;
 mod claim;
 mod connect_options;
 mod connection;
@@ -20,6 +21,8 @@ mod dropping;
 mod errors;
 mod held_leases;
 mod listener;
+mod named_values;
+mod pages;
 mod pool;
 mod row;
 mod schema;

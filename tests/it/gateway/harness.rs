@@ -9,7 +9,7 @@ use doorbell::gateway::{self, Counts, Failure};
 use doorbell::handler::forward::{Target, Targets};
 use doorbell::http::listener;
 use doorbell::inbox::{
-    Accepted, Claimable, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, SurveyCache, Verdict,
+    Accepted, Claimable, Delivery, Inbox, InboxError, Lease, Record, Selection, Stored, Survey, SurveyCache, Verdict,
 };
 use doorbell::lifecycle::Shutdown;
 use doorbell::sandbox::TOKEN;
@@ -19,7 +19,7 @@ use doorbell::update::{Update, UpdateId};
 use secrecy::ExposeSecret;
 
 use super::upstream::Upstream;
-use crate::harness::{Answer, RawConnection, Watch};
+use crate::harness::{Answer, RawConnection, Watch, browse_through_inbox};
 
 /// A running gateway.
 pub struct Gateway {
@@ -179,6 +179,8 @@ pub struct Saved {
     is_away: Mutex<bool>,
 }
 
+browse_through_inbox!(Saved);
+
 impl Saved {
     /// From now on nothing can be saved.
     pub fn go_away(&self) {
@@ -193,11 +195,12 @@ impl Saved {
 
 #[async_trait]
 impl Inbox for Saved {
-    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
+    async fn save(&self, which: Stored, value: &str) -> Result<(), InboxError> {
+        assert_eq!(which, Stored::Target, "the gateway stores nothing else");
         if *self.is_away.lock().expect("no panic") {
             return Err(InboxError::Unavailable(Arc::new(std::io::Error::other("the database is away"))));
         }
-        self.texts.lock().expect("no panic").push((target.to_owned(), self.targets.current()));
+        self.texts.lock().expect("no panic").push((value.to_owned(), self.targets.current()));
         Ok(())
     }
 
@@ -208,8 +211,8 @@ impl Inbox for Saved {
         self.inbox.drop_waiting().await
     }
 
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
-        self.inbox.load_target().await
+    async fn load(&self, which: Stored) -> Result<Option<String>, InboxError> {
+        self.inbox.load(which).await
     }
 
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {

@@ -2,6 +2,7 @@
 
 mod app;
 mod binary;
+mod browse;
 mod canary;
 mod clock;
 mod collector;
@@ -20,6 +21,7 @@ pub mod waiting;
 
 pub use app::{SECRET, TestApp, TestAppBuilder, count_calls, free_port, start_sandbox};
 pub use binary::{CommandOutput, Program, run, run_openly, until};
+pub(crate) use browse::browse_through_inbox;
 pub use canary::{MARK, Watch, assert_no_secret};
 pub use clock::SteppedClock;
 pub(crate) use collector::{Collector, Exported};

@@ -19,11 +19,12 @@ const REVIVED: &str = "
     SELECT id, chat_key, expires_at - received_at, calls_left IS NOT NULL FROM updates WHERE state <> 0 AND state = 2 ORDER BY seq";
 const ADOPT: &str = "
     UPDATE updates SET state = 0, seq = ?2, received_at = ?3, expires_at = ?3 + ?4 WHERE id = ?1";
-const DEAD_IDS: &str = "SELECT id FROM updates WHERE state <> 0 AND state = 1 ORDER BY seq";
+const DEAD_IDS: &str = "SELECT id, reason FROM updates WHERE state <> 0 AND state = 1 ORDER BY seq";
 const COUNT_DEAD: &str = "SELECT count(*) FROM updates WHERE state <> 0 AND state = 1";
 const LIST: &str = "
     SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body FROM updates
-    WHERE state <> 0 AND state = 1 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY seq LIMIT ?1";
+    WHERE state <> 0 AND state = 1 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) AND (?3 IS NULL OR reason = ?3)
+    ORDER BY seq LIMIT ?1";
 
 impl Store {
     /// Counts the dead-letter updates.
@@ -39,12 +40,13 @@ impl Store {
         which: &Selection,
         limit: usize,
     ) -> rusqlite::Result<Vec<Record>> {
-        let ids = match which {
-            Selection::All => None,
-            Selection::Ids(ids) => Some(serde_json::to_string(ids).expect("numbers serialize to JSON")),
+        let (ids, reason) = match which {
+            Selection::All => (None, None),
+            Selection::Ids(ids) => (Some(serde_json::to_string(ids).expect("numbers serialize to JSON")), None),
+            Selection::Reason(reason) => (None, Some(reason)),
         };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.connection.prepare_cached(LIST)?.query_map(params![limit, ids], record)?.collect()
+        self.connection.prepare_cached(LIST)?.query_map(params![limit, ids, reason], record)?.collect()
     }
 
     /// Marks dead-letter updates as revived. The process that owns the file, which may be another one, adopts them.
@@ -149,6 +151,13 @@ impl Store {
 
 fn dead_ids(connection: &Connection, which: &Selection) -> rusqlite::Result<Vec<UpdateId>> {
     let mut statement = connection.prepare_cached(DEAD_IDS)?;
-    let ids: Vec<_> = statement.query_map([], |row| row.get(0).map(UpdateId))?.collect::<rusqlite::Result<_>>()?;
-    Ok(ids.into_iter().filter(|id| which.includes(*id)).collect())
+    let mut rows = statement.query([])?;
+    let mut ids = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = UpdateId(row.get(0)?);
+        if which.includes(id, row.get_ref(1)?.as_str_or_null().ok().flatten()) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
 }

@@ -2,6 +2,7 @@
 
 mod commit;
 mod dead_letters;
+mod named_values;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -155,16 +156,6 @@ impl Store {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()
-    }
-
-    /// Stores the target of the bot. The write is durable when this returns.
-    pub(super) fn save_target(&self, target: &str) -> rusqlite::Result<()> {
-        self.connection.execute("UPDATE service SET target = ?1", [target]).map(drop)
-    }
-
-    /// The target that was stored last.
-    pub(super) fn load_target(&self) -> rusqlite::Result<Option<String>> {
-        self.connection.query_row("SELECT target FROM service", [], |row| row.get(0))
     }
 
     /// Of the next `limit` known ids from `from` on, forgets those whose updates ended before `before`.
