@@ -18,7 +18,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // `telemetry` is below the modules that count: each takes its counter types from there and owns its counters.
     ("telegram", &["update", "clock", "settings", "telemetry", "humanize"]),
     ("inbox", &["update", "clock", "fail_points", "lifecycle", "settings", "telegram", "telemetry"]),
-    ("handler", &["update", "clock", "settings", "telegram"]),
+    // `handler` hands the span of an attempt to those who send requests for it.
+    ("handler", &["update", "clock", "settings", "telegram", "telemetry"]),
     ("handler/forward", &["update", "clock", "lifecycle", "settings", "telegram", "telemetry"]),
     ("webhook", &["update", "clock", "settings", "http", "inbox", "telegram", "telemetry"]),
     (
@@ -38,7 +39,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("registrar", &["clock", "settings", "telegram", "lifecycle", "telemetry", "humanize"]),
     // The Bot API for the bot behind the service. It reads the target of the forward, and waits as the telegram client does.
-    ("gateway", &["clock", "handler", "http", "inbox", "lifecycle", "settings", "telegram", "telemetry"]),
+    ("gateway", &["clock", "handler", "http", "humanize", "inbox", "lifecycle", "settings", "telegram", "telemetry"]),
     ("process", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     // What all routes share. The folders that report on other modules have lines of their own.
     ("http", &["clock", "lifecycle", "telegram", "telemetry"]),
