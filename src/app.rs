@@ -135,6 +135,7 @@ impl App {
                 inbox: Arc::clone(&storage.inbox),
                 survey: Arc::clone(&storage.survey_cache),
                 throttles: rate_limited_api.throttles(),
+                traces: traces.clone(),
                 token: bot.token.clone(),
             };
             own_bot.connect(&settings, parts);

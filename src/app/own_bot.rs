@@ -24,6 +24,7 @@ use crate::lifecycle::{Shutdown, Task};
 use crate::process::{self, BotVariables, CannotStart, Child};
 use crate::settings::{InboxUrl, Settings};
 use crate::telegram::{BotToken, Throttles};
+use crate::telemetry::Traces;
 
 /// How long Telegram waits for an answer, and so the bot may take for an update.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
@@ -63,6 +64,7 @@ pub(super) struct GatewayParts {
     pub(super) inbox: Arc<dyn Inbox>,
     pub(super) survey: Arc<SurveyCache>,
     pub(super) throttles: Throttles,
+    pub(super) traces: Traces,
     pub(super) token: BotToken,
 }
 
@@ -166,7 +168,7 @@ impl OwnBot {
 
     /// Makes the routes of the gateway.
     pub(super) fn connect(&mut self, settings: &Settings, parts: GatewayParts) {
-        let GatewayParts { inbox, survey, throttles, token } = parts;
+        let GatewayParts { inbox, survey, throttles, traces, token } = parts;
         let status = self.forward.status();
         let deps = gateway::Deps {
             token,
@@ -177,6 +179,7 @@ impl OwnBot {
             last_failure: Arc::new(move || last_failure(&status.borrow())),
             real_token_used: self.real_token_used.clone(),
             counts: Arc::clone(&self.gateway_counts),
+            traces,
             clock: Arc::clone(&self.clock),
         };
         self.gateway_routes = gateway::router(&settings.gateway, &settings.telegram, deps);

@@ -53,13 +53,13 @@ impl Dispatch {
         (verdict, has_effects)
     }
 
-    fn context(&self, attempt: u32, revived: bool, span: Option<&Span>) -> Context<'_> {
+    fn context<'a>(&'a self, attempt: u32, revived: bool, span: Option<&'a Span>) -> Context<'a> {
         let trigger = match (attempt, revived) {
             (2.., _) => Trigger::Retry,
             (_, true) => Trigger::Replay,
             (_, false) => Trigger::First,
         };
-        Context { attempt, trigger, traceparent: span.map(Span::traceparent), api: &self.api }
+        Context { attempt, trigger, traceparent: span.map(Span::traceparent), span, api: &self.api }
     }
 
     /// Runs the handler within its time limit, and catches a panic.

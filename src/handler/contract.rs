@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::telegram::{ApiError, Call, DownloadError, RateLimitedApi, UploadError};
+use crate::telemetry::Span;
 use crate::update::Update;
 
 /// Turns an update into calls.
@@ -45,6 +46,8 @@ pub struct Context<'a> {
     pub trigger: Trigger,
     /// The W3C `traceparent` of this attempt, where traces are exported.
     pub traceparent: Option<String>,
+    /// The span of this attempt, where traces are exported. A handler that sends requests can start their spans from it.
+    pub span: Option<&'a Span>,
     /// The Bot API, for calls whose result the handler needs. A call that only has to be made must be in the returned list,
     /// because only those are kept over a crash and made once: a call that the handler makes itself is made again whenever
     /// the handler runs again.

@@ -22,7 +22,7 @@ use tracing_subscriber::{Layer, fmt as log_lines};
 
 use crate::settings::{LogFormat, LogSettings};
 pub(crate) use label::label;
-pub use label::{Family, Label, Labels};
+pub use label::{Family, Label, Labels, Occurred};
 use libraries::LibraryFilter;
 pub use measure::{durations, sizes};
 pub use panics::caught_panic;

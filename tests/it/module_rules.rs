@@ -20,7 +20,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // `telemetry` is below the modules that count: each takes its counter types from there and owns its counters.
     ("telegram", &["update", "clock", "settings", "telemetry", "humanize"]),
     ("inbox", &["update", "clock", "fail_points", "lifecycle", "settings", "telegram", "telemetry"]),
-    ("handler", &["update", "clock", "settings", "telegram"]),
+    // `handler` hands the span of an attempt to those who send requests for it.
+    ("handler", &["update", "clock", "settings", "telegram", "telemetry"]),
     ("handler/forward", &["update", "clock", "lifecycle", "settings", "telegram", "telemetry"]),
     ("webhook", &["update", "clock", "settings", "http", "inbox", "telegram", "telemetry"]),
     (

@@ -9,6 +9,7 @@ mod crashes;
 mod kept_calls;
 mod replays;
 mod requests;
+mod traces;
 
 use std::time::Duration;
 

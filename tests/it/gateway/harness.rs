@@ -15,6 +15,7 @@ use doorbell::lifecycle::Shutdown;
 use doorbell::sandbox::TOKEN;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::{BotApi, BotToken, RateLimitedApi};
+use doorbell::telemetry::Traces;
 use doorbell::update::{Update, UpdateId};
 use secrecy::ExposeSecret;
 
@@ -84,6 +85,7 @@ impl Options {
             last_failure: Arc::new(move || last_failure.clone()),
             real_token_used: tokio::sync::watch::Sender::default(),
             counts: Arc::clone(&counts),
+            traces: Traces::default(),
             clock: Arc::clone(&clock),
         };
         let routes = gateway::router(&settings.gateway, &settings.telegram, deps);
