@@ -12,7 +12,7 @@ const FORWARD: &str = "forward update";
 const GATEWAY: &str = "gateway request";
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,10 +11,12 @@ use tempfile::TempDir;
 
 use super::installed::Installed;
 use super::telegram::Telegram;
-use crate::harness::{Program, free_port, until};
+use crate::harness::{Program, free_port, until_at_intervals};
 
 /// A large library can need a minute to start on a busy machine.
 const DEADLINE: Duration = Duration::from_mins(3);
+/// Each look at the messages costs the simulated Telegram time that the bot needs.
+const INTERVAL: Duration = Duration::from_millis(50);
 
 pub(super) struct BehindDoorbell {
     program: Program,
@@ -92,7 +94,9 @@ impl BehindDoorbell {
 
     /// Calls `look` until it returns a value. The log explains a failure.
     pub(super) fn until<T>(&self, what: &str, look: impl FnMut() -> Option<T>) -> T {
-        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| until(what, DEADLINE, look)));
+        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            until_at_intervals(what, INTERVAL, DEADLINE, look)
+        }));
         found.unwrap_or_else(|failure| {
             let log = self.log();
             let from = log.char_indices().rev().nth(6000).map_or(0, |(at, _)| at);
