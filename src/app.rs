@@ -19,7 +19,7 @@ use crate::handler::Handler;
 use crate::handler::forward::{Forward, Targets};
 use crate::http::health::ServiceState;
 use crate::http::listener::{self, Limits};
-use crate::http::metrics;
+use crate::http::{metrics, public_path};
 use crate::inbox::{self, Inbox};
 use crate::lifecycle::{Shutdown, Task};
 use crate::process;
@@ -27,6 +27,7 @@ use crate::registrar::{self, RefusedToken, Registrar, Status};
 use crate::settings::Settings;
 use crate::telegram::{BotApi, RateLimitedApi};
 use crate::traces;
+use crate::trail::Trail;
 use crate::webhook::{self, Secrets, SourceCheck};
 use build::{Bot, Storage};
 use own_bot::{GatewayParts, OwnBot, ServiceParts};
@@ -49,6 +50,7 @@ pub struct App {
     registrar: Registrar,
     own_bot: Option<OwnBot>,
     inbox: Arc<dyn Inbox>,
+    trail: Trail,
     clock: SharedClock,
     shutdown: Shutdown,
     /// A preview without a token only reports its health: it receives and handles nothing.
@@ -67,6 +69,9 @@ pub struct Dependencies {
     pub limits: Limits,
     /// The command of your own bot, which the service runs as a child process.
     pub command: Option<process::Command>,
+    /// What happened to the latest updates, if the caller shows it. If it is off, the service has a trail of its own where
+    /// its console can show it.
+    pub trail: Trail,
 }
 
 impl Default for Dependencies {
@@ -77,6 +82,7 @@ impl Default for Dependencies {
             shutdown: Shutdown::new(),
             limits: Limits::default(),
             command: None,
+            trail: Trail::default(),
         }
     }
 }
@@ -98,13 +104,15 @@ impl App {
     ///
     /// As [`App::build`].
     pub fn build_with(mut settings: Settings, dependencies: Dependencies) -> Result<Self, BuildError> {
-        let Dependencies { handler, clock, shutdown, limits, command } = dependencies;
+        let Dependencies { handler, clock, shutdown, limits, command, trail } = dependencies;
+        let trail = build::trail(trail, &settings.console, &clock);
         let bot = Bot::from_settings(&mut settings)?;
         build::log_warnings(&settings);
         let (listener, addr) = build::bind(&settings)?;
         let mut own_bot = match handler {
             None => {
-                let service = ServiceParts { own_port: addr.port(), grace: GRACE, clock: &clock, shutdown: &shutdown };
+                let (own_port, grace) = (addr.port(), GRACE);
+                let service = ServiceParts { own_port, grace, trail: &trail, clock: &clock, shutdown: &shutdown };
                 OwnBot::build(&settings, command, &bot, &service)?
             }
             Some(_) => None,
@@ -143,6 +151,7 @@ impl App {
             handler,
             api: rate_limited_api,
             traces: traces.clone(),
+            trail: trail.clone(),
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),
         };
@@ -165,6 +174,7 @@ impl App {
             body_limit: settings.server.body_limit,
             counts: Arc::clone(&webhook_counts),
             traces,
+            trail: trail.clone(),
             clock: Arc::clone(&clock),
         });
         let service = ServiceState {
@@ -177,6 +187,8 @@ impl App {
             connections: Arc::clone(&connections),
             connections_limit: limits.connections,
             started_at: clock.now(),
+            root: public_path(settings.webhook.public_url.as_deref()),
+            has_console: settings.console.token.is_some(),
             advice: inbox::ephemeral_storage_warning(&settings.inbox, &settings.platform),
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),
@@ -193,6 +205,7 @@ impl App {
             registrar,
             own_bot,
             inbox,
+            trail,
             clock,
             shutdown,
             without_bot,
@@ -244,6 +257,12 @@ impl App {
     #[must_use]
     pub fn dispatch(&self) -> Arc<Dispatch> {
         Arc::clone(&self.dispatch)
+    }
+
+    /// What happened to the latest updates.
+    #[must_use]
+    pub fn trail(&self) -> Trail {
+        self.trail.clone()
     }
 
     /// Serves requests, registers the webhook and handles updates until the soft stop. Then requests are answered and

@@ -21,6 +21,7 @@ use crate::clock::ManualClock;
 use crate::inbox::{Accepted, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
 use crate::settings::{Need, Settings, Sources};
 use crate::telemetry::Traces;
+use crate::trail::Trail;
 use crate::update::{Update, UpdateId};
 
 const SECRET: &str = "the-secret";
@@ -105,6 +106,7 @@ fn webhook(inbox: Behaviour, variables: &[(&str, &str)]) -> Webhook {
         body_limit: settings.server.body_limit,
         counts: Arc::clone(&counts),
         traces: Traces::default(),
+        trail: Trail::default(),
         clock: Arc::new(clock.clone()),
     });
     Webhook { router, counts, clock }

@@ -46,6 +46,7 @@ mod once_and_in_order;
 mod one_bad_update;
 mod outward_proxy;
 mod ownership;
+mod pages;
 mod platforms;
 mod pooler;
 mod refused_calls;

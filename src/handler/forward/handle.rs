@@ -15,6 +15,8 @@ use super::trouble::{Blame, Ended, Trouble};
 use crate::clock::elapsed;
 use crate::handler::{Context, Handler, HandlerError};
 use crate::telegram::Call;
+use crate::telemetry::Label;
+use crate::trail::Event;
 use crate::update::Update;
 
 /// What dispatch waits beyond the time limits of the forward, which end first.
@@ -23,9 +25,13 @@ const MARGIN: Duration = Duration::from_secs(5);
 impl Forward {
     async fn exchange(&self, to: &Destination, update: &Update, context: &Context<'_>) -> Answer {
         let request = request::request(to, self.bot, update, context, &self.headers);
+        let mut status = None;
         let exchange = async {
             match self.client.send(request).await {
-                Ok(response) => answer::read(response, to, &self.clock).await,
+                Ok(response) => {
+                    status = Some(response.status().as_u16());
+                    answer::read(response, to, &self.clock).await
+                }
                 Err(NoAnswer::Unreachable(trouble)) => Answer::Trouble(trouble),
                 Err(NoAnswer::Cut) => Answer::Cut,
             }
@@ -36,8 +42,10 @@ impl Forward {
             answer = exchange => answer,
             () = self.clock.sleep(self.time_limit) => Answer::TimedOut,
         };
-        self.counts.took.observe(elapsed(began, self.clock.steady()).as_secs_f64());
-        self.counts.requests.of(outcome(&answer)).inc();
+        let (took, outcome) = (elapsed(began, self.clock.steady()), outcome(&answer));
+        self.counts.took.observe(took.as_secs_f64());
+        self.counts.requests.of(outcome).inc();
+        self.trail.record(update.id, || Event::Forwarded { status, outcome: outcome.name(), took });
         answer
     }
 }
