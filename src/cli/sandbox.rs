@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::sync::watch;
 
 use super::child::BotCommand;
 use super::error::{CommandFailure, UsageError};
@@ -14,9 +15,9 @@ use super::{browser, conversation, sandbox_option};
 use crate::app::{App, BuildError, Dependencies, RunError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::lifecycle::{Shutdown, stop_on_signals};
-use crate::process;
-use crate::sandbox::{Sandbox, TOKEN};
+use crate::sandbox::{Sandbox, ServiceView, TOKEN};
 use crate::settings::{InboxUrl, Need, Settings, Sources, origin};
+use crate::trail::{Limits, Trail};
 
 #[derive(Args)]
 #[command(
@@ -89,9 +90,16 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
         telegram.soft.cancelled().await;
     } else {
         let in_memory = matches!(settings.inbox.url, InboxUrl::Memory);
-        let app = build_service(arguments.port, command.as_ref(), &shutdown, |port| {
-            configured(&gateway, &sandbox.api_url(), port)
-        })?;
+        let trail = Trail::new(Limits::default(), Arc::clone(&clock));
+        let dependencies = || Dependencies {
+            shutdown: shutdown.clone(),
+            command: command.clone(),
+            trail: trail.clone(),
+            ..Dependencies::default()
+        };
+        let configured = |port| configured(&gateway, &sandbox.api_url(), port);
+        let app = build_service(arguments.port, dependencies, configured)?;
+        sandbox.show_service(service_view(&app, trail.clone(), &telegram));
         sandbox.set_public_url(&public_url(app.addr().port()));
         conversation::print(&sandbox, &telegram);
         print_greeting(&program, app.addr(), sandbox.addr(), in_memory, command.is_some());
@@ -118,17 +126,14 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
 /// because the public URL contains it.
 fn build_service(
     port: u16,
-    command: Option<&process::Command>,
-    shutdown: &Shutdown,
+    dependencies: impl Fn() -> Dependencies,
     settings: impl Fn(u16) -> anyhow::Result<Settings>,
 ) -> anyhow::Result<App> {
     let mut attempts = if port == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
         let free = if port == 0 { free_port()? } else { port };
-        let dependencies =
-            Dependencies { shutdown: shutdown.clone(), command: command.cloned(), ..Dependencies::default() };
         attempts -= 1;
-        match App::build_with(settings(free)?, dependencies) {
+        match App::build_with(settings(free)?, dependencies()) {
             Err(BuildError::Listen { .. }) if attempts > 0 => {}
             Err(BuildError::Listen { address, source }) => {
                 let hint = "Another program may be using the port: stop it, or choose another one with --port.";
@@ -142,6 +147,27 @@ fn build_service(
             built => return Ok(built?),
         }
     }
+}
+
+/// What the chat page shows of the service.
+fn service_view(app: &App, trail: Trail, telegram: &Shutdown) -> ServiceView {
+    let mut registration = app.registration();
+    let said = watch::Sender::new(registration.borrow_and_update().sentence());
+    let status = Some(said.subscribe());
+    let soft = telegram.soft.clone();
+    telegram.tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                Ok(()) = registration.changed() => {}
+                // The sentence of a service that has ended stays.
+                () = soft.cancelled() => return,
+            }
+            let sentence = registration.borrow_and_update().sentence();
+            said.send_replace(sentence);
+        }
+    });
+    let kill_bot = app.bot_killer().map(|killer| Arc::new(move || killer.kill()) as Arc<dyn Fn() + Send + Sync>);
+    ServiceView { trail, status, kill_bot }
 }
 
 /// A port of loopback that is free now.

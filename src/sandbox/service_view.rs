@@ -59,5 +59,5 @@ async fn changed<T>(value: &mut Option<watch::Receiver<T>>) {
         return;
     }
     *value = None;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -258,7 +258,7 @@ async fn a_scenario_is_switched_on_and_off_and_a_delivery_is_repeated() {
     let off = turn("fails-500").await;
     assert!(!off.contains("aria-pressed=\"true\"") && sandbox.faults().is_empty(), "{off}");
     let early = turn("duplicate").await;
-    assert!(early.contains("Write a message first"), "{early}");
+    assert!(early.contains("write a message first"), "{early}");
     sandbox.send_text(1, "Ann", "/start");
     sandbox.until(|sandbox| sandbox.messages(Some(1)).len() == 2).await;
     sandbox.idle().await;

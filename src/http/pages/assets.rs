@@ -34,6 +34,7 @@ impl Asset {
     }
 
     /// The response to a request for the one of these files that has this name.
+    #[must_use]
     pub fn answer(assets: &[&Self], name: &str) -> Response {
         let Some(asset) = assets.iter().find(|asset| asset.name == name) else {
             let (title, detail) = ("There is nothing here", "Load the page again.");

@@ -64,36 +64,14 @@
       const response = await fetch(form.action, { method: 'POST', body: content, credentials: 'same-origin' });
       if (!response.redirected) { form.submit(); return; }
       form.reset();
+      const active = form.contains(document.activeElement) ? document.activeElement : null;
+      // The fields of the new page are used, and not those that were sent.
+      if (active) active.blur();
       history.replaceState(null, '', response.url);
-      document.addEventListener('submit', submit);
-  document.addEventListener('keydown', (event) => {
-    const field = event.target;
-    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && field.matches('textarea[data-enter]')) {
-      event.preventDefault();
-      field.form.requestSubmit();
-      return;
-    }
-    if (event.ctrlKey || event.metaKey || event.altKey || field.matches('input, textarea, select')) return;
-    if (event.key === 'j' || event.key === 'k') {
-      // To the next or the previous item of the list.
-      const items = [...document.querySelectorAll('[data-item]')];
-      const at = items.findIndex((item) => item.contains(document.activeElement));
-      const from = at < 0 ? (event.key === 'j' ? -1 : items.length) : at;
-      const item = items[from + (event.key === 'j' ? 1 : -1)];
-      if (item) item.focus();
-    } else {
-      // An element names the key with which it is opened, followed or focused.
-      const named = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-      if (!named) return;
-      event.preventDefault();
-      if (named.matches('details')) { named.open = true; named.querySelector('summary').focus(); }
-      else if (named.matches('a, button')) named.click();
-      else named.focus();
-    }
-  });
-  localise(document);
-  for (const box of document.querySelectorAll('[data-scroll-end]')) box.scrollTop = box.scrollHeight;
-      update();
+      for (const box of document.querySelectorAll('[data-scroll-end]')) box.scrollTop = box.scrollHeight;
+      await update();
+      const field = active && active.id && document.getElementById(active.id);
+      if (field) field.focus({ preventScroll: true });
     } catch {
       // The form itself shows why.
       form.submit();
@@ -130,6 +108,33 @@
     source.addEventListener('changed', update);
   }
 
+  document.addEventListener('submit', submit);
+  document.addEventListener('keydown', (event) => {
+    const field = event.target;
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && field.matches('textarea[data-enter]')) {
+      event.preventDefault();
+      field.form.requestSubmit();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || field.matches('input, textarea, select')) return;
+    if (event.key === 'j' || event.key === 'k') {
+      // To the next or the previous item of the list.
+      const items = [...document.querySelectorAll('[data-item]')];
+      const at = items.findIndex((item) => item.contains(document.activeElement));
+      const from = at < 0 ? (event.key === 'j' ? -1 : items.length) : at;
+      const item = items[from + (event.key === 'j' ? 1 : -1)];
+      if (item) item.focus();
+    } else {
+      // An element names the key with which it is opened, followed or focused.
+      const named = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+      if (!named) return;
+      event.preventDefault();
+      if (named.matches('details')) { named.open = true; named.querySelector('summary').focus(); }
+      else if (named.matches('a, button')) named.click();
+      else named.focus();
+    }
+  });
+  localise(document);
   for (const box of document.querySelectorAll('[data-scroll-end]')) box.scrollTop = box.scrollHeight;
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) { source.close(); stale = true; } else if (source.readyState === EventSource.CLOSED) { connect(); }

@@ -9,7 +9,7 @@ use url::form_urlencoded;
 use super::buttons::Action;
 use super::chats::{self, ChatRow};
 use super::composer::{self, Composer};
-use super::messages::{self, Marks, Messages};
+use super::messages::{self, By, Marks, Messages};
 use super::switches::{self, Switch};
 use super::trail::{self, TrailView};
 use super::view::View;
@@ -49,12 +49,13 @@ struct ChatPage {
 /// Shows a chat.
 pub(super) async fn show(State(page): State<PageState>, language: Language, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
-    let view = View::of(query.as_bytes());
+    let asked = View::of(query.as_bytes());
     let shared = &page.sandbox.shared;
     let service = shared.service();
     let now = shared.clock.now();
     let state = shared.lock();
-    let chat = chats::json(&state, view.chat);
+    let chat = chats::json(&state, asked.chat);
+    let view = asked.named(&chat);
     let exists = chats::exists(&state, view.chat);
     let marks = Marks::of(&state, &view);
     let draft = |draft: &crate::sandbox::state::presence::Draft| {

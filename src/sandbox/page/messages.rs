@@ -24,14 +24,12 @@ const MOST: usize = 50;
 pub(super) struct Bubble {
     pub(super) id: i64,
     pub(super) sender: String,
-    pub(super) is_own: bool,
-    pub(super) is_bot: bool,
+    pub(super) by: By,
     pub(super) is_deleted: bool,
     pub(super) at: Time,
     /// The text as HTML, with the sign of the direction.
     pub(super) html: String,
     pub(super) parts: Vec<Part>,
-    pub(super) is_edited: bool,
     /// The texts before each edit, and when they were replaced.
     pub(super) earlier: Vec<(Time, String)>,
     /// The message to which it replies: its id and what it says.
@@ -45,6 +43,15 @@ pub(super) struct Bubble {
     pub(super) reply_href: Option<String>,
     pub(super) edit_href: Option<String>,
     album: Option<String>,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Bot,
+    /// The person who looks at the page.
+    Oneself,
+    SomeoneElse,
 }
 
 /// What became of the latest press of a button of a message.
@@ -120,13 +127,15 @@ fn bubble(state: &State, view: &View, marks: &Marks<'_>, message: &Message, lang
     Bubble {
         id: message.message_id,
         sender: if message.bot { bot::NAME.to_owned() } else { message.from.clone() },
-        is_own,
-        is_bot: message.bot,
+        by: match message.bot {
+            true => By::Bot,
+            false if is_own => By::Oneself,
+            false => By::SomeoneElse,
+        },
         is_deleted,
         at: Time::of(message.at),
         html: markup::html(text, entities),
         parts: content.map(|content| content::parts(state, content, language)).unwrap_or_default(),
-        is_edited: !message.edits.is_empty(),
         earlier: message.edits.iter().map(|edit| (Time::of(edit.at), edit.text.clone())).collect(),
         reply: message.reply_to.and_then(|id| Some((id, summary(state.conversations.find(message.chat, id)?)))),
         forwarded: forwarded(more),

@@ -93,8 +93,11 @@ pub(super) fn list(state: &State, service: &ServiceView, language: Language) -> 
     switches
 }
 
+/// Makes the effect of a fault, which no constant can hold.
+type MakeFault = fn() -> FaultKind;
+
 /// The faults that can be switched on: the name and what they do to every call.
-const FAULTS: [(&str, fn() -> FaultKind); 4] = [
+const FAULTS: [(&str, MakeFault); 4] = [
     ("fails-429", || FaultKind::Status {
         code: 429,
         description: "Too Many Requests: retry after 5".to_owned(),

@@ -9,7 +9,7 @@ use crate::sandbox::people::PEOPLE;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct View {
     pub(super) chat: i64,
-    /// Who writes in a group. In a private chat it is the person of the chat.
+    /// Who writes. It is empty until [`named`](Self::named) if the address does not say it.
     pub(super) person: String,
     /// The update whose trail is shown.
     pub(super) update: Option<i64>,
@@ -40,7 +40,7 @@ impl View {
                 _ => {}
             }
         }
-        let usual = PEOPLE.iter().find(|(chat, _)| *chat == view.chat).map_or(PEOPLE[0].1, |(_, name)| name);
+        let usual = PEOPLE.iter().find(|(chat, _)| *chat == view.chat).map_or("", |(_, name)| name);
         view.person = person.unwrap_or_else(|| usual.to_owned());
         view
     }
@@ -51,10 +51,10 @@ impl View {
         Self { chat, person, update: None, reply: None, edit: None, before: None, problem: None }
     }
 
-    /// The same view, in which the person of a private chat writes.
+    /// The same view, in which the person of this private chat writes, or the first one, if the address names nobody.
     pub(super) fn named(mut self, chat: &Value) -> Self {
-        if let Some(name) = chat["first_name"].as_str() {
-            name.clone_into(&mut self.person);
+        if self.person.is_empty() {
+            chat["first_name"].as_str().unwrap_or(PEOPLE[0].1).clone_into(&mut self.person);
         }
         self
     }
@@ -105,5 +105,7 @@ mod tests {
         assert_eq!(View::of(b"chat=x&as=+&update=y&other=1"), View::chat(1, "Ann"));
         assert_eq!(View::of(b"chat=2"), View::chat(2, "Bob"));
         assert_eq!(View::of(b"%ff=%ff&chat=0"), View::chat(1, "Ann"));
+        assert_eq!(View::of(b"chat=7").named(&serde_json::json!({"first_name": "Zoe"})), View::chat(7, "Zoe"));
+        assert_eq!(View::of(b"chat=-10").named(&Value::Null), View::chat(-10, "Ann"));
     }
 }

@@ -107,8 +107,9 @@ pub(super) fn parse(markdown: &str) -> Result<Formatted, String> {
                 match rest[1..].strip_prefix('>') {
                     Some(_) => rest = &rest[1..],
                     None if quote + 1 == open.len() => {
-                        let ended = open.pop();
-                        ended.into_iter().for_each(|ended| close(&mut text, ended, None, is_expandable));
+                        if let Some(ended) = open.pop() {
+                            close(&mut text, ended, None, is_expandable);
+                        }
                         is_expandable = false;
                     }
                     None => {}
@@ -138,7 +139,9 @@ pub(super) fn parse(markdown: &str) -> Result<Formatted, String> {
     if let Some(open) = open.iter().rev().find(|open| open.kind != Kind::BlockQuote) {
         return Err(format!("Can't find end of {:?} entity at byte offset {}", open.kind, open.at));
     }
-    open.into_iter().for_each(|ended| close(&mut text, ended, None, is_expandable));
+    for ended in open {
+        close(&mut text, ended, None, is_expandable);
+    }
     Ok(text.finish())
 }
 
