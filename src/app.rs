@@ -20,7 +20,7 @@ use crate::handler::Handler;
 use crate::handler::forward::{Forward, Targets};
 use crate::http::health::ServiceState;
 use crate::http::listener::{self, Limits};
-use crate::http::metrics;
+use crate::http::{metrics, public_path};
 use crate::inbox::{self, Inbox};
 use crate::lifecycle::{Shutdown, Task};
 use crate::process;
@@ -28,6 +28,7 @@ use crate::registrar::{self, RefusedToken, Registrar, Status};
 use crate::settings::Settings;
 use crate::telegram::{BotApi, RateLimitedApi};
 use crate::traces;
+use crate::trail::Trail;
 use crate::webhook::{self, Secrets, SourceCheck};
 use build::{Bot, Storage};
 use own_bot::{GatewayParts, OwnBot, ServiceParts};
@@ -50,6 +51,7 @@ pub struct App {
     registrar: Registrar,
     own_bot: Option<OwnBot>,
     inbox: Arc<dyn Inbox>,
+    trail: Trail,
     clock: SharedClock,
     shutdown: Shutdown,
     /// A preview without a token only reports its health: it receives and handles nothing.
@@ -68,6 +70,9 @@ pub struct Dependencies {
     pub limits: Limits,
     /// The command of your own bot, which the service runs as a child process.
     pub command: Option<process::Command>,
+    /// What happened to the latest updates, if the caller shows it. If it is off, the service has a trail of its own where
+    /// its console can show it.
+    pub trail: Trail,
 }
 
 impl Default for Dependencies {
@@ -78,6 +83,7 @@ impl Default for Dependencies {
             shutdown: Shutdown::new(),
             limits: Limits::default(),
             command: None,
+            trail: Trail::default(),
         }
     }
 }
@@ -99,13 +105,15 @@ impl App {
     ///
     /// As [`App::build`].
     pub fn build_with(mut settings: Settings, dependencies: Dependencies) -> Result<Self, BuildError> {
-        let Dependencies { handler, clock, shutdown, limits, command } = dependencies;
+        let Dependencies { handler, clock, shutdown, limits, command, trail } = dependencies;
+        let trail = build::trail(trail, &settings.console, &clock);
         let bot = Bot::from_settings(&mut settings)?;
         build::log_warnings(&settings);
         let (listener, addr) = build::bind(&settings)?;
         let mut own_bot = match handler {
             None => {
-                let service = ServiceParts { own_port: addr.port(), grace: GRACE, clock: &clock, shutdown: &shutdown };
+                let (own_port, grace) = (addr.port(), GRACE);
+                let service = ServiceParts { own_port, grace, trail: &trail, clock: &clock, shutdown: &shutdown };
                 OwnBot::build(&settings, command, &bot, &service)?
             }
             Some(_) => None,
@@ -145,6 +153,7 @@ impl App {
             handler,
             api: rate_limited_api,
             traces: traces.clone(),
+            trail: trail.clone(),
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),
         };
@@ -167,6 +176,7 @@ impl App {
             body_limit: settings.server.body_limit,
             counts: Arc::clone(&webhook_counts),
             traces,
+            trail: trail.clone(),
             clock: Arc::clone(&clock),
         });
         let service = ServiceState {
@@ -179,6 +189,8 @@ impl App {
             connections: Arc::clone(&connections),
             connections_limit: limits.connections,
             started_at: clock.now(),
+            root: public_path(settings.webhook.public_url.as_deref()),
+            has_console: settings.console.token.is_some(),
             advice: inbox::ephemeral_storage_warning(&settings.inbox, &settings.platform),
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),
@@ -195,6 +207,7 @@ impl App {
             registrar,
             own_bot,
             inbox,
+            trail,
             clock,
             shutdown,
             without_bot,
@@ -236,10 +249,22 @@ impl App {
         self.own_bot.as_ref().map(|own_bot| own_bot.forward.targets().clone())
     }
 
+    /// Kills the process of your own bot on demand, if the service runs one.
+    #[must_use]
+    pub fn bot_killer(&self) -> Option<process::Killer> {
+        self.own_bot.as_ref().and_then(OwnBot::killer)
+    }
+
     /// The dispatch.
     #[must_use]
     pub fn dispatch(&self) -> Arc<Dispatch> {
         Arc::clone(&self.dispatch)
+    }
+
+    /// What happened to the latest updates.
+    #[must_use]
+    pub fn trail(&self) -> Trail {
+        self.trail.clone()
     }
 
     /// Serves requests, registers the webhook and handles updates until the soft stop. Then requests are answered and

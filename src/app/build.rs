@@ -10,13 +10,14 @@ use super::error::BuildError;
 use crate::clock::SharedClock;
 use crate::handler::{Commands, Handler, TemplateProblem};
 use crate::http::health::{self, ServiceState};
-use crate::http::{complete, listener, metrics};
+use crate::http::{complete, listener, metrics, pages};
 use crate::inbox::{self, Inbox, SurveyCache};
 use crate::lifecycle::Shutdown;
 use crate::registrar::{OffReason, WantedWebhook};
-use crate::settings::{InboxUrl, Problem, Settings, SettingsError, origin};
+use crate::settings::{ConsoleSettings, InboxUrl, Problem, Settings, SettingsError, origin};
 use crate::telegram::{BotId, BotToken, Call, Identity};
 use crate::telemetry::Registry;
+use crate::trail::{self, Trail};
 use crate::webhook;
 
 /// The bot of the settings, and the webhook that it wants.
@@ -90,6 +91,15 @@ fn as_settings_error(problems: &[TemplateProblem], settings: &Settings) -> Setti
     SettingsError { problems: problems.iter().map(problem).collect() }
 }
 
+/// The caller's trail, else one of the service's own where the console can show it, else none.
+pub(super) fn trail(given: Trail, console: &ConsoleSettings, clock: &SharedClock) -> Trail {
+    if given.is_on() || console.token.is_none() {
+        return given;
+    }
+    let limits = trail::Limits { updates: console.trail_updates, bytes: console.trail_bytes };
+    Trail::new(limits, Arc::clone(clock))
+}
+
 /// Binds the port of the settings. The address names the port that was bound where the settings say 0.
 pub(super) fn bind(settings: &Settings) -> Result<(TcpListener, SocketAddr), BuildError> {
     let address = SocketAddr::new(settings.server.host, settings.server.port);
@@ -128,9 +138,11 @@ pub(super) fn routes(
     service: ServiceState,
 ) -> Router {
     let service = Arc::new(service);
+    let pages = pages::routes(health::front_page(Arc::clone(&service)));
     let router = webhook
         .map_or_else(Router::new, webhook::router)
         .merge(health::router(Arc::clone(&service)))
+        .merge(pages)
         .merge(metrics::router(registry, service, settings.console.token.as_ref()));
     complete(router, settings.webhook.public_url.as_deref())
 }

@@ -25,6 +25,7 @@ use crate::process::{self, BotVariables, CannotStart, Child};
 use crate::settings::{InboxUrl, Settings};
 use crate::telegram::{BotToken, Throttles};
 use crate::telemetry::Traces;
+use crate::trail::Trail;
 
 /// How long Telegram waits for an answer, and so the bot may take for an update.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
@@ -55,6 +56,7 @@ pub(super) struct ServiceParts<'a> {
     pub(super) own_port: u16,
     /// How long a stop may take.
     pub(super) grace: Duration,
+    pub(super) trail: &'a Trail,
     pub(super) clock: &'a SharedClock,
     pub(super) shutdown: &'a Shutdown,
 }
@@ -69,6 +71,11 @@ pub(super) struct GatewayParts {
 }
 
 impl OwnBot {
+    /// Kills the bot's process on demand, if there is one.
+    pub(super) fn killer(&self) -> Option<process::Killer> {
+        self.child.as_ref().map(Child::killer)
+    }
+
     /// The bot behind the service, if the settings or the command line name one.
     pub(super) fn build(
         settings: &Settings,
@@ -76,7 +83,7 @@ impl OwnBot {
         bot: &Bot,
         service: &ServiceParts<'_>,
     ) -> Result<Option<Self>, BuildError> {
-        let ServiceParts { own_port, grace, clock, shutdown } = *service;
+        let ServiceParts { own_port, grace, trail, clock, shutdown } = *service;
         let has_bot = command.is_some() || settings.forward.url.is_some();
         // A preview without a token receives nothing for a bot.
         let Some(address) = settings.gateway.address(has_bot).filter(|_| !bot.is_absent()) else { return Ok(None) };
@@ -114,6 +121,7 @@ impl OwnBot {
                 own_ports: vec![own_port, gateway_addr.port()],
                 concurrency: settings.dispatch.concurrency,
                 time_limit: if is_stored { TIME_LIMIT } else { TIME_LIMIT_WITHOUT_STORE },
+                trail: trail.clone(),
                 clock: Arc::clone(clock),
                 shutdown: shutdown.clone(),
             },

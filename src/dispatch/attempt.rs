@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::engine::Dispatch;
 use super::lease_clock::Moment;
 use super::pending_calls::PendingCalls;
-use super::{schedule, spans};
+use super::{schedule, spans, steps};
 use crate::clock::{elapsed, later};
 use crate::fail_points;
 use crate::handler::{Context, HandlerError, Trigger};
@@ -16,6 +16,7 @@ use crate::humanize::times;
 use crate::inbox::{Delivery, Lease, Verdict};
 use crate::telegram::Call;
 use crate::telemetry::{self, Span};
+use crate::trail::Event;
 use crate::update::Update;
 
 impl Dispatch {
@@ -25,6 +26,7 @@ impl Dispatch {
         let Delivery { update, attempt, revived, calls_left, crash_count, lease: _ } = delivery;
         let began = Moment::of(&*self.clock);
         let span = self.traces.of(update.id.0).map(|trace| spans::start_attempt(&trace, &update, attempt, began.now));
+        self.trail.record(update.id, || Event::Started { attempt });
         fail_points::point("claimed");
         let mut has_effects = self.handler.has_side_effects();
         let verdict = if update.expires_at <= began.steady {
@@ -47,6 +49,7 @@ impl Dispatch {
             }
         };
         self.report(&update, attempt, began.steady, &verdict);
+        self.trail.record(update.id, || steps::ended(&verdict, &*self.clock));
         if let Some(span) = span {
             spans::end_attempt(span, &verdict, self.clock.now());
         }
@@ -67,13 +70,14 @@ impl Dispatch {
         fail_points::point_of("handling", &update.id);
         let limit = self.handler.time_limit().unwrap_or(self.settings.handler_timeout);
         let handled = AssertUnwindSafe(self.handler.handle(update, context)).catch_unwind();
-        let duration = || elapsed(began, self.clock.steady()).as_secs_f64();
-        let handled = handled.inspect(|_| self.counts.handler.observe(duration()));
+        let took = || elapsed(began, self.clock.steady());
+        let handled = handled.inspect(|_| self.counts.handler.observe(took().as_secs_f64()));
         let error = tokio::select! {
             biased;
             handled = handled => match handled {
                 Ok(Ok(calls)) => {
                     fail_points::point("handled");
+                    self.trail.record(update.id, || Event::Handled { calls: calls.len(), took: took() });
                     return Ok(calls);
                 }
                 Ok(Err(error)) => error,
@@ -85,6 +89,7 @@ impl Dispatch {
             }
             () = self.shutdown.hard.cancelled() => return Err(Verdict::Released),
         };
+        self.trail.record(update.id, || Event::Failed { reason: error.to_string(), took: took() });
         Err(self.after_handler_error(&error, update, context.attempt))
     }
 
@@ -114,6 +119,7 @@ impl Dispatch {
         );
         let verdict = self.retry(attempt, expires_at, reason);
         self.counts.attempts.of(verdict.kind()).inc();
+        self.trail.record(lease.update_id, || steps::ended(&verdict, &*self.clock));
         verdict
     }
 

@@ -6,8 +6,8 @@ use super::counts::GiveUpReason;
 use super::engine::Dispatch;
 use super::lease_clock::Moment;
 use super::pending_calls::PendingCalls;
-use super::{schedule, spans};
-use crate::clock::later;
+use super::{schedule, spans, steps};
+use crate::clock::{elapsed, later};
 use crate::fail_points;
 use crate::inbox::Verdict;
 use crate::telegram::{ApiError, Call, Permit};
@@ -43,11 +43,14 @@ impl Dispatch {
             }
             if call.unknown_outcomes >= self.api.unknown_outcome_attempts() {
                 self.give_up_unknown(call, update);
+                self.trail.record(update.id, || steps::given_up(call));
                 calls.done();
                 continue;
             }
             let span = span.map(|attempt| spans::start_call(attempt, call, now.now));
             let outcome = self.send(call, permit).await;
+            self.trail
+                .record(update.id, || steps::called(call, outcome.as_ref(), elapsed(now.steady, self.clock.steady())));
             match (span, &outcome) {
                 (Some(span), Some(outcome)) => spans::end_call(span, outcome.as_ref().err(), self.clock.now()),
                 (Some(span), None) => spans::release_call(span, self.clock.now()),

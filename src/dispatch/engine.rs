@@ -13,6 +13,7 @@ use crate::lifecycle::Shutdown;
 use crate::settings::DispatchSettings;
 use crate::telegram::RateLimitedApi;
 use crate::telemetry::{Storm, Traces};
+use crate::trail::Trail;
 
 /// How long dispatch waits after the inbox failed, before it asks again.
 pub(super) const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
@@ -31,6 +32,8 @@ pub struct Deps {
     pub api: RateLimitedApi,
     /// The traces of the updates.
     pub traces: Traces,
+    /// What happened to the latest updates, where a page can show it.
+    pub trail: Trail,
     /// The clock.
     pub clock: SharedClock,
     /// Stops the service.
@@ -61,6 +64,7 @@ pub struct Dispatch {
     pub(super) leases: LeaseClock,
     pub(super) counts: Arc<Counts>,
     pub(super) traces: Traces,
+    pub(super) trail: Trail,
     pub(super) storms: Storms,
 }
 
@@ -77,7 +81,7 @@ impl Dispatch {
     /// Creates the dispatch. It works once [`Dispatch::run`] is called.
     #[must_use]
     pub fn new(deps: Deps, settings: DispatchSettings) -> Arc<Self> {
-        let Deps { inbox, handler, api, traces, clock, shutdown } = deps;
+        let Deps { inbox, handler, api, traces, trail, clock, shutdown } = deps;
         let storm = || Storm::new(Arc::clone(&clock));
         Arc::new(Self {
             slots: Arc::new(Semaphore::new(settings.concurrency)),
@@ -95,6 +99,7 @@ impl Dispatch {
             clock,
             shutdown,
             traces,
+            trail,
         })
     }
 

@@ -14,6 +14,7 @@ mod running;
 mod schedule;
 mod settle;
 mod spans;
+mod steps;
 
 pub use counts::{Counts, GiveUpReason};
 pub use engine::{Deps, Dispatch};

@@ -14,5 +14,5 @@ mod token;
 
 pub use operator::require_operator_token;
 pub use problem::Problem;
-pub use routes::complete;
+pub use routes::{complete, public_path};
 pub use token::{TokenDigests, single_value};

@@ -11,14 +11,20 @@ pub fn complete(routes: Router, public_url: Option<&str>) -> Router {
     below_public_path(routes, public_url).method_not_allowed_fallback(method_not_allowed).fallback(not_found)
 }
 
+/// The path of the public URL without a slash at its end; nothing if it has none.
+#[must_use]
+pub fn public_path(public_url: Option<&str>) -> String {
+    let url = public_url.and_then(|url| Url::parse(url).ok());
+    url.map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default()
+}
+
 /// The routes, and the same routes below the path of the public URL. A proxy may forward a request with that path or
 /// without it.
 fn below_public_path(routes: Router, public_url: Option<&str>) -> Router {
-    let path = public_url.and_then(|url| Url::parse(url).ok()).map(|url| url.path().trim_end_matches('/').to_owned());
-    match path.filter(|path| !path.is_empty()) {
+    match public_path(public_url).as_str() {
+        "" => routes,
         // The path may begin with what older versions of axum took for a parameter.
-        Some(path) => Router::new().without_v07_checks().nest(&path, routes.clone()).merge(routes),
-        None => routes,
+        path => Router::new().without_v07_checks().nest(path, routes.clone()).merge(routes),
     }
 }
 

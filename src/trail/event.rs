@@ -1,4 +1,3 @@
-use std::mem::size_of;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,7 +19,8 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// A request with it was answered with 200 after it became durable.
+    /// A request with it was answered with 200 after it became durable. The time of the step is the beginning of the
+    /// request.
     Stored {
         /// Its kind.
         kind: Kind,
@@ -71,7 +71,7 @@ pub enum Event {
         #[serde(serialize_with = "in_ms")]
         took: Duration,
     },
-    /// A call of the Bot API was made.
+    /// A call of the Bot API was made, or was given up.
     Called {
         /// The method.
         method: String,
@@ -99,22 +99,22 @@ pub enum Event {
 }
 
 impl Step {
-    /// The memory that the step takes, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        let texts = match &self.event {
+    /// The memory that the texts of the step take, in bytes.
+    pub(super) fn text_bytes(&self) -> usize {
+        match &self.event {
             Event::Failed { reason, .. } => reason.len(),
             Event::Called { method, error, .. } => method.len() + error.as_ref().map_or(0, String::len),
             Event::Ended { reason, .. } => reason.as_ref().map_or(0, String::len),
-            Event::Stored { .. }
-            | Event::Known
+            // The name of a kind that is not known is as long as the sender likes.
+            Event::Stored { kind, .. } => kind.name().len(),
+            Event::Known
             | Event::NotStored { .. }
             | Event::Started { .. }
             | Event::Handled { .. }
             | Event::Forwarded { .. }
             | Event::Revived
             | Event::Discarded => 0,
-        };
-        size_of::<Self>() + texts
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub use event::{Event, Step};
 pub use ring::Limits;
 use ring::Ring;
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, earlier, elapsed};
 use crate::update::UpdateId;
 
 /// Records what happens to updates. The default is off.
@@ -27,6 +27,15 @@ struct Inner {
     ring: Mutex<Ring>,
     changed: watch::Sender<u64>,
     clock: SharedClock,
+}
+
+impl Inner {
+    /// Notifies the pages, if one is open.
+    fn notify(&self) {
+        if self.changed.receiver_count() > 0 {
+            self.changed.send_modify(|changes| *changes += 1);
+        }
+    }
 }
 
 impl Trail {
@@ -48,7 +57,16 @@ impl Trail {
         let Some(inner) = &self.0 else { return };
         let step = Step { at: inner.clock.now(), event: event() };
         inner.ring.lock().push(update, step);
-        inner.changed.send_modify(|changes| *changes += 1);
+        inner.notify();
+    }
+
+    /// Records what began at `began`, by the steady clock. It is placed among the steps of the update by that time, because
+    /// others may have been recorded since.
+    pub fn record_since(&self, began: Timestamp, update: UpdateId, event: impl FnOnce() -> Event) {
+        let Some(inner) = &self.0 else { return };
+        let at = earlier(inner.clock.now(), elapsed(began, inner.clock.steady()));
+        inner.ring.lock().insert(update, Step { at, event: event() });
+        inner.notify();
     }
 
     /// What happened to an update, in order. `None` if it is not one of the latest, or the trail is off.

@@ -9,6 +9,9 @@ use crate::update::UpdateId;
 /// last one.
 const STEPS: usize = 100;
 
+/// The steps of an update that is stored, handled with one call and done.
+const USUAL_STEPS: usize = 5;
+
 /// What an update costs beside its steps, in bytes: its entries in the map and in the order.
 const UPDATE_BYTES: usize = 96;
 
@@ -41,23 +44,36 @@ impl Ring {
         Self { limits, order: VecDeque::new(), steps: HashMap::new(), bytes: 0 }
     }
 
+    /// Adds a step after all others of the update.
     pub(super) fn push(&mut self, update: UpdateId, step: Step) {
-        self.bytes += step.bytes();
+        self.add(update, step, |steps, _| steps.len());
+    }
+
+    /// Adds a step before those that are later.
+    pub(super) fn insert(&mut self, update: UpdateId, step: Step) {
+        self.add(update, step, |steps, step| steps.partition_point(|earlier| earlier.at <= step.at));
+    }
+
+    fn add(&mut self, update: UpdateId, step: Step, place: impl FnOnce(&[Step], &Step) -> usize) {
         let steps = self.steps.entry(update).or_insert_with(|| {
             self.order.push_back(update);
             self.bytes += UPDATE_BYTES;
-            Vec::with_capacity(6)
+            Vec::new()
         });
-        if steps.len() == STEPS
-            && let Some(replaced) = steps.pop()
-        {
-            self.bytes -= replaced.bytes();
+        self.bytes -= bytes(steps);
+        if steps.len() == STEPS {
+            steps.pop();
         }
-        steps.push(step);
+        if steps.capacity() == 0 {
+            steps.reserve_exact(USUAL_STEPS);
+        }
+        let place = place(steps, &step);
+        steps.insert(place, step);
+        self.bytes += bytes(steps);
         while self.order.len() > self.limits.updates || self.bytes > self.limits.bytes {
             let Some(oldest) = self.order.pop_front() else { return };
             let dropped = self.steps.remove(&oldest).unwrap_or_default();
-            self.bytes -= dropped.iter().map(Step::bytes).sum::<usize>() + UPDATE_BYTES;
+            self.bytes -= bytes(&dropped) + UPDATE_BYTES;
         }
     }
 
@@ -72,6 +88,11 @@ impl Ring {
         };
         self.order.iter().rev().take(limit).filter_map(of).collect()
     }
+}
+
+/// The memory of these steps, in bytes. There are few, so nothing is kept of the last sum.
+fn bytes(steps: &Vec<Step>) -> usize {
+    steps.capacity() * size_of::<Step>() + steps.iter().map(Step::text_bytes).sum::<usize>()
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ use crate::inbox::{Accepted, Inbox};
 use crate::settings::SourceMode;
 use crate::telegram::WEBHOOK_PATH;
 use crate::telemetry::{Label, Storm, Traces};
-use crate::update::{Kind, Update, UpdateId};
+use crate::trail::{Event, Trail};
+use crate::update::{ChatKey, Kind, Update, UpdateId};
 
 /// The name of a request's span in a trace.
 const SPAN: &str = "POST /telegram/webhook";
@@ -40,6 +41,8 @@ pub struct Deps {
     pub counts: Arc<Counts>,
     /// Receives a span for each request, where traces are on.
     pub traces: Traces,
+    /// What happened to the latest updates, where a page can show it.
+    pub trail: Trail,
     /// The time.
     pub clock: SharedClock,
 }
@@ -110,6 +113,7 @@ impl WebhookState {
         let (id, kind, chat_key) = (update.id, update.kind.clone(), update.chat_key);
         let accepted = self.deps.inbox.accept(update).await.map_err(Refusal::from);
         self.trace(id, &kind, begun, &accepted);
+        self.record(id, &kind, chat_key, length, begun, &accepted);
         let accepted = accepted?;
         tracing::debug!(update.id = id.0, update.kind = kind.name(), chat = %chat_key, outcome = ?accepted, "update acknowledged");
         Ok(accepted)
@@ -168,6 +172,28 @@ impl WebhookState {
             .with("update.kind", kind.name().to_owned())
             .with("outcome", outcome(accepted).name())
             .end(now, accepted.is_ok());
+    }
+
+    /// Adds the request to the update's trail.
+    fn record(
+        &self,
+        id: UpdateId,
+        kind: &Kind,
+        chat_key: ChatKey,
+        bytes: usize,
+        begun: Timestamp,
+        accepted: &Result<Accepted, Refusal>,
+    ) {
+        let trail = &self.deps.trail;
+        match accepted {
+            // The update may have been claimed meanwhile, even handled. What came first is shown first.
+            Ok(Accepted::Stored) => trail.record_since(begun, id, || {
+                let took = elapsed(begun, self.deps.clock.steady());
+                Event::Stored { kind: kind.clone(), chat_key, bytes, took }
+            }),
+            Ok(Accepted::Known) => trail.record(id, || Event::Known),
+            Err(refusal) => trail.record(id, || Event::NotStored { reason: refusal.reason().name() }),
+        }
     }
 
     /// Counts and logs a request that is not acknowledged.

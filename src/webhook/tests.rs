@@ -24,6 +24,7 @@ use crate::inbox::{
 };
 use crate::settings::{Need, Settings, Sources};
 use crate::telemetry::Traces;
+use crate::trail::Trail;
 use crate::update::{Update, UpdateId};
 
 const SECRET: &str = "the-secret";
@@ -135,6 +136,7 @@ fn webhook(inbox: Behaviour, variables: &[(&str, &str)]) -> Webhook {
         body_limit: settings.server.body_limit,
         counts: Arc::clone(&counts),
         traces: Traces::default(),
+        trail: Trail::default(),
         clock: Arc::new(clock.clone()),
     });
     Webhook { router, counts, clock }

@@ -15,6 +15,7 @@ use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::{BotApi, BotToken, Call, RateLimitedApi};
 use doorbell::telemetry::Traces;
+use doorbell::trail::Trail;
 use doorbell::update::{Update, UpdateId};
 use tokio::sync::Semaphore;
 
@@ -164,6 +165,7 @@ async fn most_in_progress(effects: Effects, concurrency: usize, expected: usize)
         handler,
         api,
         traces: Traces::default(),
+        trail: Trail::default(),
         clock,
         shutdown: shutdown.clone(),
     };

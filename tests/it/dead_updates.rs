@@ -45,7 +45,7 @@ async fn dead(app: &TestApp, arguments: &'static [&'static str]) -> (i32, String
     let ended =
         tokio::task::spawn_blocking(move || run(&[&["dead"], arguments].concat(), &[("DATABASE_URL", &url)], &folder));
     let ended = ended.await.unwrap();
-    (ended.code, ended.stdout + &ended.stderr)
+    (ended.code, ended.stdout + ended.stderr.as_str())
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use doorbell::app::App;
 use doorbell::sandbox::TOKEN;
 use doorbell::settings::{Need, Settings, Sources};
 use http::{Request, StatusCode};
+use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use crate::harness::{SECRET, TestApp, TestAppBuilder, fetch, raw};
@@ -15,18 +16,31 @@ async fn the_front_page_says_what_this_is_and_what_its_status_is_and_head_gets_n
     let page = fetch(app.addr, "/").await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")), "{page:?}");
     assert_eq!(page.header("cache-control"), Some("no-store"));
-    for words in ["Telegram", "The service is running.", "0 waiting, 0 being handled", "README.md", "href=\"/healthz\""]
+    for words in
+        ["Telegram", "The service is running.", "waiting: 0, being handled: 0", "README.md", "href=\"/healthz\""]
     {
         assert!(page.body.contains(words), "{words}: {}", page.body);
     }
+    assert!(page.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'none';")));
     let says = fetch(app.addr, "/healthz").await.json()["webhook"]["says"].as_str().expect("a sentence").to_owned();
     assert!(page.body.contains(&says.replace('\'', "&#39;")), "{says}: {}", page.body);
-    assert!(!page.body.contains("console"), "there is none yet: {}", page.body);
+    assert!(!page.body.contains("/console"), "there is none without a token: {}", page.body);
     let head = raw(app.addr, b"HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     assert_eq!(
         (head.status, head.header("content-length"), head.body.as_str()),
         (200, page.header("content-length"), "")
     );
+}
+
+#[tokio::test]
+async fn the_front_page_names_the_console_if_there_is_one_and_speaks_russian() {
+    let app = TestAppBuilder::default().with("console.token", "CANARY-CANARY-CANARY").start().await;
+    assert!(fetch(app.addr, "/").await.body.contains("href=\"/console\""));
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nAccept-Language: de, ru;q=0.9\r\nConnection: close\r\n\r\n";
+    let page = raw(app.addr, request.as_bytes()).await;
+    assert!(page.body.contains("<html lang=\"ru\">") && page.body.contains("Сервис работает."), "{}", page.body);
+    let english = fetch(app.addr, "/?lang=en").await;
+    assert!(english.headers.contains("set-cookie: doorbell_language=en"), "{}", english.headers);
 }
 
 #[tokio::test]
@@ -65,6 +79,13 @@ async fn with_a_path_in_the_public_url_every_route_is_served_below_it_too() {
             assert_eq!(status("POST", &format!("{below}/healthz")).await, StatusCode::METHOD_NOT_ALLOWED, "{below}");
         }
         assert_eq!(status("GET", if path.is_empty() { "/" } else { path }).await, StatusCode::OK, "{path}");
+        let page = Request::builder().uri("/").body(Body::empty()).expect("a request");
+        let page = app.router().oneshot(page).await.expect("an answer").into_body().collect().await.expect("a body");
+        let page = String::from_utf8_lossy(&page.to_bytes()).into_owned();
+        let style = page.split_once("rel=\"stylesheet\" href=\"").and_then(|(_, rest)| rest.split_once('"'));
+        let style = style.expect("a style sheet").0;
+        assert!(style.starts_with(&format!("{path}/assets/")), "{style}");
+        assert_eq!(status("GET", style).await, StatusCode::OK, "{style}");
         assert_eq!(status("POST", "/two/telegram/webhook").await, StatusCode::NOT_FOUND);
     }
 }

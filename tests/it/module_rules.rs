@@ -22,8 +22,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("inbox", &["update", "clock", "fail_points", "lifecycle", "settings", "telegram", "telemetry"]),
     // `handler` hands the span of an attempt to those who send requests for it.
     ("handler", &["update", "clock", "settings", "telegram", "telemetry"]),
-    ("handler/forward", &["update", "clock", "lifecycle", "settings", "telegram", "telemetry"]),
-    ("webhook", &["update", "clock", "settings", "http", "inbox", "telegram", "telemetry"]),
+    ("handler/forward", &["update", "clock", "lifecycle", "settings", "telegram", "telemetry", "trail"]),
+    ("webhook", &["update", "clock", "settings", "http", "inbox", "telegram", "telemetry", "trail"]),
     (
         "dispatch",
         &[
@@ -36,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "telegram",
             "lifecycle",
             "telemetry",
+            "trail",
             "humanize",
         ],
     ),
@@ -70,6 +71,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "telegram",
             "telemetry",
             "traces",
+            "trail",
             "update",
             "webhook",
         ],
@@ -90,6 +92,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "settings",
             "telegram",
             "telemetry",
+            "trail",
             "update",
             "webhook",
             "humanize",

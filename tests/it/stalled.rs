@@ -14,6 +14,7 @@ use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::{BotApi as Client, BotToken, Call, RateLimitedApi};
 use doorbell::telemetry::Traces;
+use doorbell::trail::Trail;
 use doorbell::update::{Update, UpdateId};
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -137,6 +138,7 @@ async fn an_attempt_that_wakes_up_past_its_lease_makes_no_call_that_another_inst
         handler: slow.clone(),
         api,
         traces: Traces::default(),
+        trail: Trail::default(),
         clock: shared,
         shutdown: shutdown.clone(),
     };
@@ -255,6 +257,7 @@ async fn leases_are_extended_during_a_sweep_of_any_length() {
         handler: slow.clone(),
         api,
         traces: Traces::default(),
+        trail: Trail::default(),
         clock: shared,
         shutdown: shutdown.clone(),
     };

@@ -20,6 +20,7 @@ use crate::lifecycle::Shutdown;
 use crate::settings::ForwardSettings;
 use crate::telegram::BotId;
 use crate::telemetry::Storm;
+use crate::trail::Trail;
 
 /// The dependencies of a [`Forward`], in addition to its settings.
 pub struct Deps {
@@ -37,6 +38,8 @@ pub struct Deps {
     pub concurrency: usize,
     /// The time limit of one request. Telegram waits 60 s; with the memory inbox, Telegram waits for the bot, so it is 25 s.
     pub time_limit: Duration,
+    /// What happened to the latest updates, where a page can show it.
+    pub trail: Trail,
     /// The clock.
     pub clock: SharedClock,
     /// Ends the watch.
@@ -53,6 +56,7 @@ pub struct Forward {
     pub(super) headers: HeaderMap,
     concurrency: usize,
     pub(super) time_limit: Duration,
+    pub(super) trail: Trail,
     pub(super) clock: SharedClock,
     pub(super) shutdown: Shutdown,
     pub(super) client: Client,
@@ -87,7 +91,8 @@ impl Forward {
     /// Creates the forward.
     #[must_use]
     pub fn new(settings: &ForwardSettings, deps: Deps) -> Arc<Self> {
-        let Deps { bot, targets, address, public_url, own_ports, concurrency, time_limit, clock, shutdown } = deps;
+        let Deps { bot, targets, address, public_url, own_ports, concurrency, time_limit, trail, clock, shutdown } =
+            deps;
         let at = Moment { now: clock.now(), steady: clock.steady() };
         let availability = Availability::new(at);
         let storm = || Storm::new(Arc::clone(&clock));
@@ -103,6 +108,7 @@ impl Forward {
             headers: request::allowed(settings.headers()),
             concurrency,
             time_limit,
+            trail,
             client: Client::new(),
             capacity: watch::Sender::new(0),
             status: watch::Sender::new(availability.status().clone()),

@@ -18,6 +18,7 @@ use crate::clock::elapsed;
 use crate::handler::{Context, Handler, HandlerError};
 use crate::telegram::Call;
 use crate::telemetry::{Label, Span};
+use crate::trail::Event;
 use crate::update::Update;
 
 /// What dispatch waits beyond the time limits of the forward, which end first.
@@ -53,8 +54,11 @@ impl Forward {
         if let Some(span) = span {
             end_span(span, status, &answer, self.clock.now());
         }
-        self.counts.took.observe(elapsed(began, self.clock.steady()).as_secs_f64());
-        self.counts.requests.of(outcome(&answer)).inc();
+        let (took, outcome) = (elapsed(began, self.clock.steady()), outcome(&answer));
+        self.counts.took.observe(took.as_secs_f64());
+        self.counts.requests.of(outcome).inc();
+        let status = status.map(|status| status.as_u16());
+        self.trail.record(update.id, || Event::Forwarded { status, outcome: outcome.name(), took });
         answer
     }
 }

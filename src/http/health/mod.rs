@@ -11,17 +11,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use http::header::CONTENT_SECURITY_POLICY;
 
-use super::layers::{no_store, response_header};
+use super::layers::no_store;
 pub use state::{BotHealth, GatewayHealth, ServiceState};
 
-/// The page loads nothing and runs no script; its style is in it.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-
-/// The routes `/healthz`, `/readyz` and `/`.
+/// The routes `/healthz` and `/readyz`.
 pub fn router(service: Arc<ServiceState>) -> Router {
-    let page = get(page::show).layer(response_header(CONTENT_SECURITY_POLICY, PAGE_POLICY));
     let routes = Router::new().route("/healthz", get(healthz::show)).route("/readyz", get(readyz::show));
-    no_store(routes.route("/", page).with_state(service))
+    no_store(routes.with_state(service))
+}
+
+/// The page `/`, for [`pages::routes`](super::pages::routes).
+pub fn front_page(service: Arc<ServiceState>) -> Router {
+    Router::new().route("/", get(page::show)).with_state(service)
 }

@@ -1,3 +1,4 @@
+use bytesize::ByteSize;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -16,12 +17,28 @@ pub struct ConsoleSettings {
     /// The operator's token. `/metrics` requires it, and answers 404 when it is not set.
     #[schemars(with = "String")]
     pub token: Option<SecretString>,
+    /// The most updates whose trail is kept in memory.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub trail_updates: usize,
+    /// The most memory for these trails, in bytes.
+    #[schemars(with = "String")]
+    pub trail_bytes: usize,
 }
 
 impl ConsoleSettings {
     pub(in crate::settings) fn read(from: &mut Reader) -> Self {
-        Self { token: from.token(KEY, "16 to 512 visible ASCII characters, without white space", token) }
+        Self {
+            token: from.token(KEY, "16 to 512 visible ASCII characters, without white space", token),
+            trail_updates: from.whole("console.trail_updates", 1..=100_000),
+            trail_bytes: from.text("console.trail_bytes", "a size from 64 KiB to 1 GiB, such as 8 MiB", trail_bytes),
+        }
     }
+}
+
+fn trail_bytes(text: &str) -> Result<usize, Refusal> {
+    let size: ByteSize = text.trim().parse().or(Err(Refusal::default()))?;
+    let is_valid = (ByteSize::kib(64)..=ByteSize::gib(1)).contains(&size);
+    usize::try_from(size.as_u64()).ok().filter(|_| is_valid).ok_or_else(Refusal::default)
 }
 
 /// A token is sent in a header, which allows only visible ASCII, and must be hard to guess.

@@ -12,7 +12,7 @@ const FORWARD: &str = "forward update";
 const GATEWAY: &str = "gateway request";
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    bytes.iter().fold(String::new(), |text, byte| text + format!("{byte:02x}").as_str())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

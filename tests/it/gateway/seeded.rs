@@ -45,7 +45,7 @@ fn path() -> impl Strategy<Value = String> {
     let start = prop_oneof![6 => Just("/{bot}"), 1 => Just("/file/{bot}"), 1 => Just("")];
     let one = (start.clone(), method()).prop_map(|(start, method)| format!("{start}/{method}"));
     let any =
-        (start, prop::collection::vec(piece(), 0..6)).prop_map(|(start, pieces)| start.to_owned() + &pieces.concat());
+        (start, prop::collection::vec(piece(), 0..6)).prop_map(|(start, pieces)| [start, &pieces.concat()].concat());
     prop_oneof![2 => one, 3 => any]
 }
 

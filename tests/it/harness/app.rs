@@ -15,6 +15,7 @@ use doorbell::registrar::Status;
 use doorbell::sandbox::{Sandbox, TOKEN};
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telemetry::{Counter, Family};
+use doorbell::trail::Trail;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -123,9 +124,11 @@ impl TestAppBuilder {
             shutdown: shutdown.clone(),
             limits: self.limits,
             command: None,
+            trail: Trail::default(),
         };
         let app = App::build_with(settings, dependencies).unwrap_or_else(|error| panic!("{error}"));
         let (addr, registration, inbox, dispatch) = (app.addr(), app.registration(), app.inbox(), app.dispatch());
+        let trail = app.trail();
         let (forward, targets) = (app.forward(), app.targets());
         #[expect(clippy::disallowed_methods, reason = "the service waits for its tasks, and must not be one of them")]
         let running = Some(tokio::spawn(app.run()));
@@ -138,6 +141,7 @@ impl TestAppBuilder {
             forward,
             targets,
             registration,
+            trail,
             shutdown,
             running,
             allow_unfinished_work: false,
@@ -154,6 +158,7 @@ pub struct TestApp {
     pub folder: Arc<TempDir>,
     pub inbox: Arc<dyn Inbox>,
     pub registration: watch::Receiver<Status>,
+    pub trail: Trail,
     pub shutdown: Shutdown,
     pub allow_unfinished_work: bool,
     pub dispatch: Arc<Dispatch>,
