@@ -18,6 +18,7 @@ RUN mkdir src; \
     cargo build --release --locked --bin doorbell
 
 # Cargo compares modification times, and the copied files can be older than the empty program: hence the touch.
+COPY askama.toml ./
 COPY src src
 COPY config config
 RUN touch src/main.rs src/lib.rs; \

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod console;
 pub mod dispatch;
 pub mod doctor;
 pub mod fail_points;
@@ -19,5 +20,6 @@ pub mod settings;
 pub mod telegram;
 pub mod telemetry;
 pub mod traces;
+pub mod trail;
 pub mod update;
 pub mod webhook;

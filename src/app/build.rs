@@ -5,19 +5,22 @@ use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::error::BuildError;
 use crate::clock::SharedClock;
+use crate::console::{self, Console};
 use crate::handler::{Commands, Handler, TemplateProblem};
 use crate::http::health::{self, ServiceState};
-use crate::http::{complete, listener, metrics};
+use crate::http::{complete, listener, metrics, pages};
 use crate::inbox::{self, Inbox, SurveyCache};
 use crate::lifecycle::Shutdown;
-use crate::registrar::{OffReason, WantedWebhook};
+use crate::registrar::{self, OffReason, Registrar, WantedWebhook};
 use crate::settings::{InboxUrl, Problem, Settings, SettingsError, origin};
-use crate::telegram::{BotId, BotToken, Call, Identity};
-use crate::telemetry::Registry;
-use crate::webhook;
+use crate::telegram::{BotApi, BotId, BotToken, Call, Identity};
+use crate::telemetry::{Registry, Traces};
+use crate::trail::{self, Trail};
+use crate::webhook::{self, Secrets, SourceCheck};
 
 /// The bot of the settings, and the webhook that it wants.
 pub(super) struct Bot {
@@ -120,17 +123,73 @@ impl Storage {
     }
 }
 
+/// The registrar of the bot's webhook. `kinds`: those that your own bot asks for.
+pub(super) fn registrar(
+    settings: &Settings,
+    bot: &Bot,
+    announcement: Option<Call>,
+    api: &BotApi,
+    counts: &webhook::Counts,
+    kinds: watch::Receiver<Option<Vec<String>>>,
+    clock: &SharedClock,
+) -> Registrar {
+    let deps = registrar::Deps {
+        api: api.clone(),
+        announce: announcement,
+        identity: bot.identity.clone(),
+        clock: Arc::clone(clock),
+        watch_interval: settings.webhook.watch_interval,
+        wrong_secrets: counts.unauthorized.subscribe(),
+        kinds,
+    };
+    Registrar::new(bot.wanted.clone(), deps)
+}
+
+/// What the webhook needs. A preview without a token receives nothing.
+pub(super) fn receive(
+    settings: &Settings,
+    bot: &Bot,
+    inbox: &Arc<dyn Inbox>,
+    counts: &Arc<webhook::Counts>,
+    traces: Traces,
+    clock: &SharedClock,
+) -> Option<webhook::Deps> {
+    (!bot.is_absent()).then(|| webhook::Deps {
+        inbox: Arc::clone(inbox),
+        secrets: Secrets::new(
+            &bot.token.effective_webhook_secret(&settings.webhook),
+            settings.webhook.previous_secret_token.as_ref(),
+        ),
+        sources: SourceCheck::new(&settings.webhook, &settings.platform),
+        body_limit: settings.server.body_limit,
+        counts: Arc::clone(counts),
+        traces,
+        clock: Arc::clone(clock),
+    })
+}
+
+/// What happened to the latest updates, where the console can show it.
+pub(super) fn trail(settings: &Settings, clock: &SharedClock) -> Trail {
+    match settings.console.token {
+        Some(_) => Trail::new(trail::Limits::default(), Arc::clone(clock)),
+        None => Trail::default(),
+    }
+}
+
 /// The routes of all modules.
 pub(super) fn routes(
     settings: &Settings,
     webhook: Option<webhook::Deps>,
     registry: Registry,
-    service: ServiceState,
+    service: Arc<ServiceState>,
+    console: Option<Arc<Console>>,
 ) -> Router {
-    let service = Arc::new(service);
-    let router = webhook
+    let mut router = webhook
         .map_or_else(Router::new, webhook::router)
         .merge(health::router(Arc::clone(&service)))
         .merge(metrics::router(registry, service, settings.console.token.as_ref()));
+    if let Some(console) = console {
+        router = router.merge(pages::routes(console::router(console)));
+    }
     complete(router, settings.webhook.public_url.as_deref())
 }

@@ -9,6 +9,7 @@ mod counts;
 mod engine;
 mod lease_clock;
 mod maintenance;
+mod pause;
 mod pending_calls;
 mod running;
 mod schedule;
@@ -17,3 +18,4 @@ mod spans;
 
 pub use counts::{Counts, GiveUpReason};
 pub use engine::{Deps, Dispatch};
+pub use pause::{Handling, Pause};

@@ -6,12 +6,13 @@ mod layers;
 pub mod listener;
 pub mod metrics;
 mod operator;
+pub mod pages;
 pub mod probe;
 mod problem;
 mod routes;
 mod token;
 
-pub use operator::require_operator_token;
+pub use operator::{bearer_token, require_operator_token};
 pub use problem::Problem;
 pub use routes::complete;
 pub use token::{TokenDigests, single_value};

@@ -1,0 +1,84 @@
+// Replaces <main> with that of the same URL whenever the event stream says that something has changed. Focus, scroll
+// positions and what was typed stay. A hidden tab is not updated until it is shown.
+'use strict';
+(() => {
+  const path = document.currentScript.dataset.live;
+  let source;
+  let stale = false;
+  let loading = false;
+
+  const key = (element) => element.id || element.getAttribute('name');
+
+  function remember(main) {
+    const active = document.activeElement;
+    const fields = new Map();
+    for (const field of main.querySelectorAll('input, textarea, select')) {
+      const changed = field.type === 'checkbox' ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
+      if (key(field) && field.type !== 'hidden' && (changed || field === active)) fields.set(key(field), field);
+    }
+    const scrolls = new Map();
+    for (const box of main.querySelectorAll('[data-scroll]')) {
+      const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 8;
+      scrolls.set(box.dataset.scroll, { top: box.scrollTop, atEnd });
+    }
+    const opened = new Map();
+    for (const details of main.querySelectorAll('details[id]')) opened.set(details.id, details.open);
+    return { active: main.contains(active) ? active : null, fields, scrolls, opened };
+  }
+
+  function restore(main, before) {
+    for (const [name, field] of before.fields) {
+      const now = main.querySelector(`#${CSS.escape(name)}, [name="${CSS.escape(name)}"]`);
+      // The element itself is kept, with its cursor, selection and any composition of an input method.
+      if (now && now.tagName === field.tagName) now.replaceWith(field);
+    }
+    for (const [name, scroll] of before.scrolls) {
+      const box = main.querySelector(`[data-scroll="${CSS.escape(name)}"]`);
+      if (box) box.scrollTop = scroll.atEnd ? box.scrollHeight : scroll.top;
+    }
+    for (const [id, open] of before.opened) {
+      const details = main.querySelector(`#${CSS.escape(id)}`);
+      if (details) details.open = open;
+    }
+    if (!before.active) return;
+    const name = key(before.active);
+    const focused = before.active.isConnected ? before.active
+      : name && main.querySelector(`#${CSS.escape(name)}, [name="${CSS.escape(name)}"]`);
+    if (focused && document.activeElement !== focused) focused.focus({ preventScroll: true });
+  }
+
+  async function update() {
+    if (document.hidden || loading) { stale = true; return; }
+    loading = true;
+    stale = false;
+    try {
+      const response = await fetch(location.href, { headers: { Accept: 'text/html' }, credentials: 'same-origin' });
+      if (response.redirected) { location.reload(); return; }
+      const next = new DOMParser().parseFromString(await response.text(), 'text/html');
+      const [main, fresh] = [document.querySelector('main'), next.querySelector('main')];
+      if (fresh && main.innerHTML !== fresh.innerHTML) {
+        const before = remember(main);
+        const nodes = [...fresh.childNodes].map((node) => document.adoptNode(node));
+        main.replaceChildren(...nodes);
+        restore(main, before);
+      }
+      document.title = next.title;
+    } catch {
+      // The service is away; the event stream connects again and then says that something has changed.
+    } finally {
+      loading = false;
+      if (stale && !document.hidden) update();
+    }
+  }
+
+  function connect() {
+    source = new EventSource(path);
+    source.addEventListener('changed', update);
+  }
+
+  for (const box of document.querySelectorAll('[data-scroll-end]')) box.scrollTop = box.scrollHeight;
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) { source.close(); stale = true; } else if (source.readyState === EventSource.CLOSED) { connect(); }
+  });
+  connect();
+})();
