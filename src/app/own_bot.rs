@@ -14,6 +14,7 @@ use super::build::Bot;
 use super::error::BuildError;
 use super::stored_target::StoredTarget;
 use crate::clock::SharedClock;
+use crate::console;
 use crate::gateway;
 use crate::handler::Handler;
 use crate::handler::forward::{self, BotStatus, Forward, Targets};
@@ -172,6 +173,12 @@ impl OwnBot {
     pub(super) fn health(&self) -> BotHealth {
         let gateway = GatewayHealth { real_token_used: self.real_token_used.subscribe() };
         BotHealth { status: self.forward.status(), gateway: Some(gateway) }
+    }
+
+    /// What the console shows.
+    pub(super) fn shown(&self) -> console::OwnBot {
+        let process = |child: &Child| console::Process { status: child.status(), output: child.output() };
+        console::OwnBot { forward: Arc::clone(&self.forward), process: self.child.as_ref().map(process) }
     }
 
     /// Makes the routes of the gateway.

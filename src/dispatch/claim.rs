@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::engine::{AFTER_A_FAILURE, Dispatch};
+use super::pause::Handling;
 use super::running::{Attempt, Claim, OnlyCalls};
 use crate::inbox::{Claimable, Delivery};
 use crate::telemetry;
@@ -23,11 +24,19 @@ impl Dispatch {
             };
             // The semaphore is never closed.
             let Ok(slot) = slot else { return };
+            tokio::select! {
+                biased;
+                () = self.shutdown.soft.cancelled() => return,
+                () = self.pause.running() => {}
+            }
             let (limit, which) = tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
                 ready = self.ready() => ready,
             };
+            if self.pause.handling() != Handling::Running {
+                continue;
+            }
             if self.claim(slot, limit, which).await.is_none() {
                 tokio::select! {
                     () = self.shutdown.soft.cancelled() => return,

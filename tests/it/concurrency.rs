@@ -162,6 +162,7 @@ async fn most_in_progress(effects: Effects, concurrency: usize, expected: usize)
         if effects == Effects::Unknown { Arc::new(handler) } else { Arc::new(WithoutSideEffects(handler)) };
     let deps = dispatch::Deps {
         inbox: inbox.clone(),
+        is_memory: false,
         handler,
         api,
         traces: Traces::default(),

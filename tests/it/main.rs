@@ -19,6 +19,7 @@ mod command_line;
 mod completions;
 mod concurrency;
 mod connection_close;
+mod console;
 mod crash;
 mod database_away;
 mod database_errors;

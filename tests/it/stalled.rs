@@ -135,6 +135,7 @@ async fn an_attempt_that_wakes_up_past_its_lease_makes_no_call_that_another_inst
         RateLimitedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());
     let deps = dispatch::Deps {
         inbox: inbox.clone(),
+        is_memory: false,
         handler: slow.clone(),
         api,
         traces: Traces::default(),
@@ -254,6 +255,7 @@ async fn leases_are_extended_during_a_sweep_of_any_length() {
         RateLimitedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());
     let deps = dispatch::Deps {
         inbox: inbox.clone(),
+        is_memory: false,
         handler: slow.clone(),
         api,
         traces: Traces::default(),

@@ -6,6 +6,11 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::progress::{Phase, Progress};
 
+/// Marks a response, among its extensions, whose body is streamed although the bodies of the listener are not: an event
+/// stream. Its connection works until the body has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Streamed;
+
 /// The body of a response. If it is streamed, its connection works until it has ended, and each piece begins the deadline
 /// of the work anew.
 pub(super) struct ResponseBody<B> {

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::SharedClock;
 use crate::http::Problem;
+use crate::http::listener::Streamed;
 use crate::lifecycle::Shutdown;
 
 /// The most event streams at once: each takes one of the connections of the service.
@@ -65,6 +66,7 @@ impl Live {
             Some((Ok::<_, Infallible>(event), stream))
         });
         let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(COMMENT)).into_response();
+        response.extensions_mut().insert(Streamed);
         // nginx would otherwise collect the events.
         response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
         response
