@@ -242,6 +242,12 @@ impl App {
         self.own_bot.as_ref().map(|own_bot| own_bot.forward.targets().clone())
     }
 
+    /// Kills the process of your own bot on demand, if the service runs one.
+    #[must_use]
+    pub fn bot_killer(&self) -> Option<process::Killer> {
+        self.own_bot.as_ref().and_then(OwnBot::killer)
+    }
+
     /// The dispatch.
     #[must_use]
     pub fn dispatch(&self) -> Arc<Dispatch> {

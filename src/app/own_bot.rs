@@ -67,6 +67,11 @@ pub(super) struct GatewayParts {
 }
 
 impl OwnBot {
+    /// Kills the bot's process on demand, if there is one.
+    pub(super) fn killer(&self) -> Option<process::Killer> {
+        self.child.as_ref().map(Child::killer)
+    }
+
     /// The bot behind the service, if the settings or the command line name one.
     pub(super) fn build(
         settings: &Settings,

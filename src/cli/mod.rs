@@ -1,5 +1,6 @@
 //! The command line: one file per command, and the exit status of each.
 
+mod browser;
 mod child;
 mod completions;
 mod conversation;

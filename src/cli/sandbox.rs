@@ -5,18 +5,19 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::sync::watch;
 
 use super::child::BotCommand;
 use super::error::{CommandFailure, UsageError};
 use super::print::say;
 use super::serve::prepare;
-use super::{conversation, sandbox_option};
+use super::{browser, conversation, sandbox_option};
 use crate::app::{App, BuildError, Dependencies, RunError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::lifecycle::{Shutdown, stop_on_signals};
-use crate::process;
-use crate::sandbox::{Sandbox, TOKEN};
+use crate::sandbox::{Sandbox, ServiceView, TOKEN};
 use crate::settings::{InboxUrl, Need, Settings, Sources, origin};
+use crate::trail::{Limits, Trail};
 
 #[derive(Args)]
 #[command(
@@ -32,6 +33,9 @@ pub(super) struct Arguments {
     /// Run the simulated Telegram alone and print the variables for a bot of your own; --port is the bot's.
     #[arg(long, conflicts_with = "words")]
     only_telegram: bool,
+    /// Open the chat page in a browser.
+    #[arg(long)]
+    open: bool,
     #[command(flatten)]
     bot: BotCommand,
 }
@@ -82,15 +86,24 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
         sandbox.set_public_url(&public_url(port));
         conversation::print(&sandbox, &telegram);
         print_greeting_alone(&program, &sandbox, port);
+        telegram.tasks.spawn(open_page(arguments.open, sandbox.api_url()));
         telegram.soft.cancelled().await;
     } else {
         let in_memory = matches!(settings.inbox.url, InboxUrl::Memory);
-        let app = build_service(arguments.port, command.as_ref(), &shutdown, |port| {
-            configured(&gateway, &sandbox.api_url(), port)
-        })?;
+        let trail = Trail::new(Limits::default(), Arc::clone(&clock));
+        let dependencies = || Dependencies {
+            shutdown: shutdown.clone(),
+            command: command.clone(),
+            trail: trail.clone(),
+            ..Dependencies::default()
+        };
+        let configured = |port| configured(&gateway, &sandbox.api_url(), port);
+        let app = build_service(arguments.port, dependencies, configured)?;
+        sandbox.show_service(service_view(&app, trail.clone(), &telegram));
         sandbox.set_public_url(&public_url(app.addr().port()));
         conversation::print(&sandbox, &telegram);
-        print_greeting(&program, app.addr(), sandbox.addr(), in_memory);
+        print_greeting(&program, app.addr(), sandbox.addr(), in_memory, command.is_some());
+        telegram.tasks.spawn(open_page(arguments.open, sandbox.api_url()));
         // The service cannot work without its Telegram: it stops when the sandbox fails.
         let telegram_stop = telegram.soft.clone();
         telegram.tasks.spawn(async move {
@@ -113,17 +126,14 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
 /// because the public URL contains it.
 fn build_service(
     port: u16,
-    command: Option<&process::Command>,
-    shutdown: &Shutdown,
+    dependencies: impl Fn() -> Dependencies,
     settings: impl Fn(u16) -> anyhow::Result<Settings>,
 ) -> anyhow::Result<App> {
     let mut attempts = if port == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
         let free = if port == 0 { free_port()? } else { port };
-        let dependencies =
-            Dependencies { shutdown: shutdown.clone(), command: command.cloned(), ..Dependencies::default() };
         attempts -= 1;
-        match App::build_with(settings(free)?, dependencies) {
+        match App::build_with(settings(free)?, dependencies()) {
             Err(BuildError::Listen { .. }) if attempts > 0 => {}
             Err(BuildError::Listen { address, source }) => {
                 let hint = "Another program may be using the port: stop it, or choose another one with --port.";
@@ -137,6 +147,27 @@ fn build_service(
             built => return Ok(built?),
         }
     }
+}
+
+/// What the chat page shows of the service.
+fn service_view(app: &App, trail: Trail, telegram: &Shutdown) -> ServiceView {
+    let mut registration = app.registration();
+    let said = watch::Sender::new(registration.borrow_and_update().sentence());
+    let status = Some(said.subscribe());
+    let soft = telegram.soft.clone();
+    telegram.tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                Ok(()) = registration.changed() => {}
+                // The sentence of a service that has ended stays.
+                () = soft.cancelled() => return,
+            }
+            let sentence = registration.borrow_and_update().sentence();
+            said.send_replace(sentence);
+        }
+    });
+    let kill_bot = app.bot_killer().map(|killer| Arc::new(move || killer.kill()) as Arc<dyn Fn() + Send + Sync>);
+    ServiceView { trail, status, kill_bot }
 }
 
 /// A port of loopback that is free now.
@@ -169,13 +200,17 @@ fn refuse_a_real_inbox(settings: &Settings) -> Result<(), UsageError> {
 }
 
 /// Prints commands to try, as lines to paste that start the program as it was started.
-fn print_greeting(program: &str, service: SocketAddr, bot_api: SocketAddr, in_memory: bool) {
+fn print_greeting(program: &str, service: SocketAddr, bot_api: SocketAddr, in_memory: bool, has_bot: bool) {
+    let bot =
+        if has_bot { "\nYour bot runs behind the service: its log is below, and it answers in the chat." } else { "" };
     let left = if in_memory { "nothing is left behind" } else { "the configured inbox remains" };
     let ring = if service.port() == 10_000 { String::new() } else { format!(" --url http://{service}") };
     let option = sandbox_option(bot_api);
     say(format_args!(
         "\
-The sandbox is running: the service on http://{service}, a simulated Telegram on http://{bot_api}.
+Chat with the bot: http://{bot_api}
+
+The sandbox is running: the service on http://{service}, a simulated Telegram on http://{bot_api}.{bot}
 
 Try, in a second terminal:
 
@@ -201,6 +236,8 @@ fn print_greeting_alone(program: &str, sandbox: &Sandbox, port: u16) {
     let variables = lines.concat();
     say(format_args!(
         "\
+Chat with the bot: http://{bot_api}
+
 A simulated Telegram is running on http://{bot_api}, for a bot of your own. In the bot's terminal:
 
 {variables}  export HOST=127.0.0.1 PORT={port}
@@ -216,6 +253,17 @@ URL of the Bot API from that library's option. Then, in a third terminal:
 Each message is printed here on one line. Ctrl-C stops the sandbox; nothing is left behind.
 "
     ));
+}
+
+/// Opens the page in the browser of this machine, if this was asked for. The page works without it, so a failure is only
+/// printed.
+async fn open_page(is_wanted: bool, url: String) {
+    if !is_wanted {
+        return;
+    }
+    if let Err(reason) = browser::open(&url).await {
+        say(format_args!("The page could not be opened here: {reason}. Open {url} in a browser.\n"));
+    }
 }
 
 /// The shortest option that names this sandbox.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::bot_process::BotProcess;
@@ -46,6 +46,18 @@ pub struct Child {
     shutdown: Shutdown,
     output: Output,
     status: watch::Sender<ChildStatus>,
+    killer: Killer,
+}
+
+/// Kills the bot, to show what happens then. It is started again.
+#[derive(Clone, Default)]
+pub struct Killer(Arc<Notify>);
+
+impl Killer {
+    /// Kills the bot and all processes that it started, if it runs.
+    pub fn kill(&self) {
+        self.0.notify_waiters();
+    }
 }
 
 /// The dependencies of a [`Child`].
@@ -71,7 +83,13 @@ impl Child {
         let Deps { command, bot, grace, drained, clock, shutdown } = deps;
         let output = Output::new(Redaction::new(&bot.secrets()), Arc::clone(&clock));
         let status = watch::Sender::new(ChildStatus::Starting);
-        Self { command, bot, grace, drained, clock, shutdown, output, status }
+        Self { command, bot, grace, drained, clock, shutdown, output, status, killer: Killer::default() }
+    }
+
+    /// Kills the bot on demand.
+    #[must_use]
+    pub fn killer(&self) -> Killer {
+        self.killer.clone()
     }
 
     /// The status, now and whenever it changes.
@@ -161,6 +179,10 @@ impl Child {
         let limit = tokio::select! {
             () = self.live(process, restarts) => LEFT_BEHIND,
             limit = self.stop() => limit,
+            () = self.killer.0.notified() => {
+                process.kill().await;
+                LEFT_BEHIND
+            }
         };
         process.terminate().await;
         let ended = tokio::select! {

@@ -17,7 +17,7 @@ mod protocol;
 mod redaction;
 mod status;
 
-pub use child::{Child, Deps};
+pub use child::{Child, Deps, Killer};
 pub use command::{Command, CommandError};
 pub use environment::BotVariables;
 pub use exit::{CannotStart, Exit};

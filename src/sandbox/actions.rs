@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::api_response::ApiResponse;
+use super::entities::detect;
 use super::methods::call::ApiCall;
 use super::methods::media::PLACEHOLDER;
 use super::methods::messages::{placeholder, to_json};
@@ -12,9 +13,10 @@ use super::methods::parameters::{self, Type, usual_type};
 use super::methods::table::{Method, find};
 use super::methods::template::fill;
 use super::params::{Params, UploadedFile};
+use super::people::user;
 use super::records::Message;
 use super::state::State;
-use super::user_actions::{commands, unblock};
+use super::user_actions::unblock;
 use crate::update::UpdateId;
 
 /// An action: its name, its parameters as in the table of methods, an example of them, where it is possible, and the
@@ -146,6 +148,21 @@ pub(super) fn act(state: &mut State, now: Timestamp, name: &str, params: Params)
     } else {
         unblock(state, now, chat, &from);
     }
+    if name == "stop-draft" {
+        state.presence.stop_draft(chat, call.params.integer("draft_id").unwrap_or_default());
+    }
+    let member = user(chat, &from).id;
+    match name {
+        "join" if state.members.status(chat, member) == "kicked" => {
+            return Err(format!("{from} is banned from chat {chat}"));
+        }
+        "join" => state.members.reset(chat, member),
+        "leave" => state.members.set(chat, member, "left", Map::new()),
+        _ if is_message(name) && !state.members.may_write(chat, member) => {
+            return Err(format!("{from} may not write in chat {chat}"));
+        }
+        _ => {}
+    }
     let push = |(kind, content)| match kind {
         "message" => write(state, &call, (chat, &from), name, content),
         kind => state.push(now, kind, &content),
@@ -153,6 +170,11 @@ pub(super) fn act(state: &mut State, now: Timestamp, name: &str, params: Params)
     // Each has its effect, although only the first is returned.
     let ids: Vec<_> = contents.into_iter().map(push).collect();
     Ok(ids.into_iter().flatten().next())
+}
+
+/// Whether the action sends a message.
+fn is_message(name: &str) -> bool {
+    SENT.iter().any(|(sent, _)| *sent == name)
 }
 
 /// The parameters of an action, the chats in which it is possible, and the kinds and templates of its updates.
@@ -255,9 +277,9 @@ fn write(
     let caption = call.params.text("caption").unwrap_or_default();
     if !caption.is_empty() {
         content["caption"] = caption.as_ref().into();
-        let commands = commands(&caption);
-        if !commands.is_empty() {
-            content["caption_entities"] = json!(commands);
+        let entities = detect(&caption);
+        if !entities.is_empty() {
+            content["caption_entities"] = json!(entities);
         }
     }
     let mut message = Message {
@@ -270,10 +292,14 @@ fn write(
         update_id: None,
         buttons: None,
         content: Some(content),
+        more: None,
+        reply_to: None,
         edits: Vec::new(),
     };
     let shown = to_json(&state.conversations, &message);
-    message.update_id = state.push(call.now, "message", &shown);
+    let is_channel = state.conversations.chats.get(&chat).is_some_and(|chat| chat["type"] == "channel");
+    let kind = if is_channel { "channel_post" } else { "message" };
+    message.update_id = state.push(call.now, kind, &shown);
     let update_id = message.update_id;
     state.conversations.write(message);
     update_id

@@ -10,6 +10,7 @@ use axum::extract::Request;
 use axum::http::Method as Verb;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::api_response::{ApiResponse, with_status};
@@ -64,12 +65,14 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request) -> io::Result
         Some(fault) => fail(shared, fault, method, &params).await?,
         None => execute(shared, method, &params).await.into_response(),
     };
-    shared.change(|state, _| {
+    let (parts, body) = response.into_parts();
+    let body = Bytes::from(read_body(body, usize::MAX).await.unwrap_or_default());
+    shared.change(|state, now| {
         if let Some(call) = state.calls.get_mut(call) {
-            call.code = Some(response.status().as_u16());
+            call.answered(now, parts.status.as_u16(), Some(body.clone()));
         }
     });
-    Ok(response)
+    Ok(Response::from_parts(parts, Body::from(body)))
 }
 
 /// The token and what follows it in a path such as `/bot<token>/<method>`.

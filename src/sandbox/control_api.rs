@@ -19,7 +19,7 @@ use super::handle::Sandbox;
 use super::params::Params;
 use super::records::NOT_RECEIVED;
 use super::state::faults::{Fault, FaultKind};
-use super::{actions, control_help, methods};
+use super::{actions, control_help, methods, page};
 use crate::update::UpdateId;
 
 /// The maximum size of a request body.
@@ -54,6 +54,7 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .fallback(async || Problem(StatusCode::NOT_FOUND, "not found; GET /sandbox lists the routes".to_owned()))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(refuse_foreign_origins))
+        .layer(middleware::from_fn(page::refuse_other_hosts))
         .with_state(sandbox)
 }
 
@@ -162,6 +163,7 @@ impl Body for SecondService {
 #[derive(Deserialize)]
 struct ChatFilter {
     chat: Option<i64>,
+    format: Option<String>,
 }
 
 fn default_chat() -> i64 {
@@ -205,7 +207,11 @@ async fn act(State(sandbox): State<Sandbox>, Path(name): Path<String>, headers: 
 }
 
 async fn messages(State(sandbox): State<Sandbox>, query: Query<ChatFilter>) -> Response {
-    Json(sandbox.messages(query.chat)).into_response()
+    let messages = sandbox.messages(query.chat);
+    if query.format.as_deref() == Some("text") {
+        return page::transcript(&messages).into_response();
+    }
+    Json(messages).into_response()
 }
 
 async fn variables(State(sandbox): State<Sandbox>) -> Json<BTreeMap<&'static str, String>> {

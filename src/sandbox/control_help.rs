@@ -8,7 +8,7 @@ const HELP: &str = "\
 The sandbox of Doorbell: a simulated Telegram. Act as a user of the bot:
 
   POST   /sandbox/messages   {\"text\": \"/start\", \"chat\": 1, \"from\": \"Ann\"}   write; only text is required
-  GET    /sandbox/messages   the messages of all chats; ?chat=1 for one chat
+  GET    /sandbox/messages   the messages of all chats; ?chat=1 for one chat, ?format=text for plain text
   POST   /sandbox/presses    {\"message_id\": 2, \"data\": \"yes\", \"chat\": 1}     press a button of the message
   POST   /sandbox/updates    {\"kind\": \"inline_query\", \"content\": {...}}      send any update
   POST   /sandbox/actions/join  {\"chat\": -5, \"from\": \"Bob\"}   or another action of the list below

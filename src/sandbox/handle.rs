@@ -71,7 +71,7 @@ impl Sandbox {
         let push = |state: &mut State, now| {
             let expires_at = queue::expires_at(kind, &Value::Null, now);
             let kind = kind.to_owned();
-            state.push_encoded(PendingUpdate { kind, content, queue, chat: None, expires_at, attempts: 0 })
+            state.push_encoded(now, PendingUpdate { kind, content, queue, chat: None, expires_at, attempts: 0 })
         };
         self.shared.change(push).unwrap_or(NOT_RECEIVED)
     }

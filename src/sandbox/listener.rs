@@ -1,4 +1,4 @@
-//! The listener: one port for the Bot API and the control API.
+//! The listener: one port for the Bot API, the control API and the page.
 
 use std::convert::Infallible;
 use std::io;
@@ -15,18 +15,25 @@ use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
 use super::handle::Sandbox;
-use super::{bot_api, control_api};
+use super::{bot_api, control_api, page};
+
+/// The routes of the control API and of the page.
+#[derive(Clone)]
+struct Routers {
+    control: Router,
+    page: Router,
+}
 
 /// Accepts connections until the soft stop. Requests in flight are still answered.
 pub(super) async fn serve(listener: TcpListener, sandbox: Sandbox) {
-    let router = control_api::router(sandbox.clone());
+    let routers = Routers { control: control_api::router(sandbox.clone()), page: page::router(sandbox.clone()) };
     let shutdown = sandbox.shared.shutdown.clone();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 // An error means that the client closed the connection before it was accepted.
                 if let Ok((stream, _)) = accepted {
-                    shutdown.tasks.spawn(serve_connection(stream, sandbox.clone(), router.clone()));
+                    shutdown.tasks.spawn(serve_connection(stream, sandbox.clone(), routers.clone()));
                 }
             }
             () = shutdown.soft.cancelled() => return,
@@ -34,10 +41,10 @@ pub(super) async fn serve(listener: TcpListener, sandbox: Sandbox) {
     }
 }
 
-async fn serve_connection(stream: TcpStream, sandbox: Sandbox, router: Router) {
+async fn serve_connection(stream: TcpStream, sandbox: Sandbox, routers: Routers) {
     stream.set_nodelay(true).ok();
     let shutdown = sandbox.shared.shutdown.clone();
-    let service = service_fn(|request| answer(request, sandbox.clone(), router.clone()));
+    let service = service_fn(|request| answer(request, sandbox.clone(), routers.clone()));
     let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
@@ -56,9 +63,17 @@ async fn serve_connection(stream: TcpStream, sandbox: Sandbox, router: Router) {
 }
 
 /// Answers one request. An error closes the connection without a response.
-async fn answer(request: Request<Incoming>, sandbox: Sandbox, router: Router) -> io::Result<Response> {
+async fn answer(request: Request<Incoming>, sandbox: Sandbox, routers: Routers) -> io::Result<Response> {
     let request = request.map(Body::new);
-    if request.uri().path().starts_with("/sandbox") {
+    let path = request.uri().path();
+    let router = if path.starts_with("/sandbox") {
+        Some(routers.control)
+    } else if page::has(path) {
+        Some(routers.page)
+    } else {
+        None
+    };
+    if let Some(router) = router {
         let answered: Result<Response, Infallible> = router.oneshot(request).await;
         return answered.map_err(|never| match never {});
     }

@@ -21,16 +21,19 @@ mod bot;
 mod bot_api;
 mod control_api;
 mod control_help;
+mod entities;
 mod handle;
 mod listener;
 mod methods;
 mod multipart;
+mod page;
 mod params;
 mod people;
 mod percent;
 mod records;
 mod scenarios;
 mod sender;
+mod service_view;
 mod shared;
 mod state;
 mod user_actions;
@@ -46,6 +49,7 @@ pub use handle::Sandbox;
 pub use records::{
     DeliveryAttempt, DeliveryOutcome, Edit, HISTORY_LIMIT, Message, NOT_RECEIVED, ReceivedCall, WebhookRecord,
 };
+pub use service_view::ServiceView;
 pub use state::faults::{Fault, FaultKind};
 
 use crate::clock::SharedClock;
@@ -64,7 +68,9 @@ impl Sandbox {
         let shared = Arc::new(Shared::new(clock, shutdown.clone(), listener.local_addr()?));
         let sandbox = Self { shared: Arc::clone(&shared) };
         shutdown.supervise(Task::SandboxListener, listener::serve(listener, sandbox.clone()));
-        shutdown.supervise(Task::SandboxSweep, async move { shared.sweep().await });
+        shutdown.supervise(Task::SandboxSweep, async move {
+            tokio::join!(shared.sweep(), shared.expire());
+        });
         Ok(sandbox)
     }
 }

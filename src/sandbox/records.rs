@@ -2,16 +2,25 @@
 //! dropped first.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::params::Params;
+use crate::clock;
 use crate::update::UpdateId;
 
 /// The maximum number of messages, of calls and of delivery attempts that a sandbox keeps.
 pub const HISTORY_LIMIT: usize = 10_000;
+
+/// The maximum number of edits that are kept of a message.
+const MAX_EDITS: usize = 100;
+
+/// The longest response that is kept with its call, in bytes.
+const MAX_ANSWER: usize = 4 << 10;
 
 /// The id that stands for an update the bot does not receive: it did not ask for the kind, or more are pending
 /// than Telegram stores.
@@ -41,9 +50,26 @@ pub struct Message {
     /// Its fields in the Bot API in place of `text`, such as `photo` and `caption`; none if it is a text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<Value>,
+    /// Its other fields in the Bot API, such as `entities`, `forward_origin` and `media_group_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more: Option<Value>,
+    /// The id of the message to which it replies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<i64>,
     /// The texts that edits replaced, oldest first, at most the latest hundred.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub edits: Vec<Edit>,
+}
+
+impl Message {
+    /// Gives it another text, and keeps the one before.
+    pub(super) fn edited(&mut self, at: Timestamp, text: String) {
+        if self.edits.len() == MAX_EDITS {
+            self.edits.remove(0);
+        }
+        let before = std::mem::replace(&mut self.text, text);
+        self.edits.push(Edit { at, text: before });
+    }
 }
 
 /// A text that an edit has replaced.
@@ -67,6 +93,12 @@ pub struct ReceivedCall {
     pub params: Map<String, Value>,
     /// The status of the response, or none if there is no response yet or never was one.
     pub code: Option<u16>,
+    /// The time until the response.
+    #[serde(skip)]
+    pub took: Option<Duration>,
+    /// The body of the response, if it is short enough to be kept.
+    #[serde(skip)]
+    pub answer: Option<Bytes>,
     /// Whether the call was in the webhook's response to an update.
     pub in_webhook_answer: bool,
 }
@@ -77,7 +109,14 @@ impl ReceivedCall {
         if let Some(secret) = params.get_mut("secret_token") {
             *secret = Value::from("(not shown)");
         }
-        Self { at, method: method.to_owned(), params, code: None, in_webhook_answer }
+        Self { at, method: method.to_owned(), params, code: None, took: None, answer: None, in_webhook_answer }
+    }
+
+    /// Records the response.
+    pub(super) fn answered(&mut self, now: Timestamp, code: u16, body: Option<Bytes>) {
+        self.code = Some(code);
+        self.took = Some(clock::elapsed(self.at, now));
+        self.answer = body.filter(|body| body.len() <= MAX_ANSWER);
     }
 }
 
@@ -110,6 +149,15 @@ pub struct DeliveryAttempt {
     pub at: Timestamp,
     /// Its outcome.
     pub outcome: DeliveryOutcome,
+    /// The time until the outcome.
+    #[serde(skip)]
+    pub took: Option<Duration>,
+    /// The seconds to wait that the webhook asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// When the next attempt can be made; none if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Timestamp>,
 }
 
 /// The outcome of an attempt to deliver an update.
@@ -150,6 +198,11 @@ impl<T: Clone> History<T> {
         self.first + self.items.len() as u64 - 1
     }
 
+    pub(super) fn get(&self, position: u64) -> Option<&T> {
+        let index = usize::try_from(position.checked_sub(self.first)?).ok()?;
+        self.items.get(index)
+    }
+
     pub(super) fn get_mut(&mut self, position: u64) -> Option<&mut T> {
         let index = usize::try_from(position.checked_sub(self.first)?).ok()?;
         self.items.get_mut(index)
@@ -161,6 +214,10 @@ impl<T: Clone> History<T> {
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.items.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> {
+        self.items.iter_mut()
     }
 }
 

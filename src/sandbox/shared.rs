@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
+use super::service_view::ServiceView;
 use super::state::State;
 use crate::clock::{self, SharedClock};
 use crate::lifecycle::Shutdown;
@@ -21,6 +22,10 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Notified after each change of the state.
     changed: Notify,
+    /// The number of changes, for the page.
+    changes: watch::Sender<u64>,
+    /// What the page shows of the service that uses this sandbox.
+    service: Mutex<ServiceView>,
     pub(super) clock: SharedClock,
     pub(super) shutdown: Shutdown,
     /// The address of the listener.
@@ -29,7 +34,30 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(clock: SharedClock, shutdown: Shutdown, addr: SocketAddr) -> Self {
-        Self { state: Mutex::default(), changed: Notify::new(), clock, shutdown, addr }
+        let (changes, service) = (watch::Sender::new(0), Mutex::default());
+        Self { state: Mutex::default(), changed: Notify::new(), changes, service, clock, shutdown, addr }
+    }
+
+    /// The number of changes, which the page watches.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Says that the page shows something else now.
+    pub(super) fn touch(&self) {
+        if self.changes.receiver_count() > 0 {
+            self.changes.send_modify(|changes| *changes += 1);
+        }
+    }
+
+    /// What the page shows of the service that uses this sandbox.
+    pub(super) fn service(&self) -> ServiceView {
+        self.service.lock().clone()
+    }
+
+    pub(super) fn set_service(&self, service: ServiceView) {
+        *self.service.lock() = service;
+        self.touch();
     }
 
     /// Locks the state for reading. Changes go through [`Self::change`], which notifies the waiting tasks.
@@ -49,6 +77,7 @@ impl Shared {
             result
         };
         self.changed.notify_waiters();
+        self.touch();
         result
     }
 
@@ -79,6 +108,18 @@ impl Shared {
             if clock::elapsed(now, self.clock.now()) < Duration::from_millis(1) {
                 sleep.await;
             }
+        }
+    }
+
+    /// Removes chat actions and drafts that are over, until the soft stop.
+    pub(super) async fn expire(&self) {
+        loop {
+            let until = self.wait_for(|| self.lock().presence.next_end());
+            tokio::select! {
+                until = until => self.sleep_until(Some(until)).await,
+                () = self.shutdown.soft.cancelled() => return,
+            }
+            self.change(|state, now| state.presence.expire(now));
         }
     }
 

@@ -5,23 +5,31 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ascii_json;
+use super::entities::{Entity, detect};
 use super::handle::Sandbox;
-use super::methods::messages::to_json;
+use super::methods::messages::{to_json, with_reply};
 use super::people::{UserJson, bot_user, user};
 use super::records::{Message, NOT_RECEIVED};
 use super::state::State;
 use super::state::backlog::PendingUpdate;
 use super::state::conversations;
-use crate::telegram::{command_length, is_word_char};
+use super::state::presses::Press;
 use crate::update::UpdateId;
 
 /// A message in an update, with its fields in Telegram's order.
 #[derive(Serialize)]
 struct MessageJson<'a> {
     message_id: i64,
-    from: UserJson<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<UserJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender_chat: Option<&'a Value>,
     chat: &'a Value,
     date: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edit_date: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to_message: Option<Value>,
     text: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     entities: Vec<Entity>,
@@ -37,20 +45,23 @@ struct QueryJson<'a> {
     data: &'a str,
 }
 
-/// A special part of a text. Offset and length are in UTF-16 units.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Entity {
-    offset: usize,
-    length: usize,
-    r#type: &'static str,
-}
-
 impl Sandbox {
     /// Writes a text as a user: in a private chat if `chat` is positive, in a group if it is negative. Returns
     /// [`NOT_RECEIVED`] if the bot does not receive it.
     #[expect(clippy::must_use_candidate, reason = "callers may want the effect only")]
     pub fn send_text(&self, chat: i64, first_name: &str, text: &str) -> UpdateId {
-        self.shared.change(|state, now| send_text(state, now, chat, first_name, text)).unwrap_or(NOT_RECEIVED)
+        self.send_reply(chat, first_name, text, None)
+    }
+
+    /// Writes a text as [`send_text`](Self::send_text) does, as a reply to a message if one is given.
+    pub(super) fn send_reply(&self, chat: i64, first_name: &str, text: &str, reply_to: Option<i64>) -> UpdateId {
+        let send = |state: &mut State, now| send_text(state, now, (chat, first_name), text, reply_to);
+        self.shared.change(send).unwrap_or(NOT_RECEIVED)
+    }
+
+    /// Edits a text that a user wrote. Returns whether there is such a message.
+    pub(super) fn edit_text(&self, chat: i64, message_id: i64, text: &str) -> bool {
+        self.shared.change(|state, now| edit_text(state, now, chat, message_id, text))
     }
 
     /// Presses a button of a message as a user, which sends `data` to the bot.
@@ -61,34 +72,74 @@ impl Sandbox {
     }
 }
 
-fn send_text(state: &mut State, now: Timestamp, chat_id: i64, first_name: &str, text: &str) -> Option<UpdateId> {
+fn send_text(
+    state: &mut State,
+    now: Timestamp,
+    (chat_id, first_name): (i64, &str),
+    text: &str,
+    reply_to: Option<i64>,
+) -> Option<UpdateId> {
+    if !state.members.may_write(chat_id, user(chat_id, first_name).id) {
+        return None;
+    }
     unblock(state, now, chat_id, first_name);
     let message_id = state.conversations.next_message_id();
-    let chat = conversations::chat(chat_id, first_name);
-    let message = MessageJson {
-        message_id,
-        from: user(chat_id, first_name),
-        chat: &chat,
-        date: now.as_second(),
-        text,
-        entities: commands(text),
-    };
-    let decisive = json!({"chat": {"id": chat_id}, "date": now.as_second()});
-    let update_id = state.push_encoded(PendingUpdate::new(now, "message", &decisive, ascii_json::encode(&message)));
-    state.conversations.set_chat(chat_id, chat);
-    state.conversations.write(Message {
+    // A group keeps its title; a private chat has the name of its latest writer.
+    let known = state.conversations.chats.get(&chat_id).filter(|_| chat_id < 0).cloned();
+    state.conversations.set_chat(chat_id, known.unwrap_or_else(|| conversations::chat(chat_id, first_name)));
+    let reply_to = reply_to.filter(|id| state.conversations.find(chat_id, *id).is_some());
+    let mut message = Message {
         at: now,
         chat: chat_id,
         from: first_name.to_owned(),
         bot: false,
         text: text.to_owned(),
         message_id,
-        update_id,
+        update_id: None,
         buttons: None,
         content: None,
+        more: None,
+        reply_to,
         edits: Vec::new(),
-    });
+    };
+    message.update_id = push_text(state, now, &message, "");
+    let update_id = message.update_id;
+    state.conversations.write(message);
     update_id
+}
+
+/// Queues the update of a text that a person has written, or edited.
+fn push_text(state: &mut State, now: Timestamp, message: &Message, edited: &str) -> Option<UpdateId> {
+    let chat = state.conversations.chats.get(&message.chat)?;
+    let is_channel = chat["type"] == "channel";
+    let replied_to = message.reply_to.and_then(|id| state.conversations.find(message.chat, id));
+    let content = MessageJson {
+        message_id: message.message_id,
+        from: (!is_channel).then(|| user(message.chat, &message.from)),
+        sender_chat: is_channel.then_some(chat),
+        chat,
+        date: message.at.as_second(),
+        edit_date: (!edited.is_empty()).then(|| now.as_second()),
+        reply_to_message: replied_to.map(|message| to_json(&state.conversations, message)),
+        text: &message.text,
+        entities: detect(&message.text),
+    };
+    let kind = format!("{edited}{}", if is_channel { "channel_post" } else { "message" });
+    let decisive = json!({"chat": {"id": message.chat}, "date": now.as_second()});
+    let update = PendingUpdate::new(now, &kind, &decisive, ascii_json::encode(&content));
+    state.push_encoded(now, update)
+}
+
+fn edit_text(state: &mut State, now: Timestamp, chat: i64, message_id: i64, text: &str) -> bool {
+    let message = state.conversations.message(chat, message_id);
+    let Some(message) = message.filter(|message| !message.bot && message.content.is_none()) else { return false };
+    if message.text == text {
+        return true;
+    }
+    message.edited(now, text.to_owned());
+    let message = message.clone();
+    push_text(state, now, &message, "edited_");
+    true
 }
 
 /// A person who has blocked the bot and writes to it unblocks it, which the bot learns first.
@@ -112,57 +163,43 @@ fn press_button(
     message_id: i64,
     data: &str,
 ) -> Option<UpdateId> {
-    let message = state.conversations.message(chat_id, message_id).cloned();
     state.conversations.chat_or_insert(chat_id, first_name);
+    let message = state.conversations.message(chat_id, message_id).cloned();
     let from = user(chat_id, first_name);
     let decisive = json!({"from": {"id": from.id}, "message": {"chat": {"id": chat_id}}});
     let id = rand::random_range(1_u64 << 60..1 << 62).to_string();
     let query = QueryJson {
         id: &id,
         from,
-        message: message.map(|message| to_json(&state.conversations, &message)),
+        message: message.map(|message| with_reply(&state.conversations, &message)),
         chat_instance: "1",
         data,
     };
     state.callback_queries.add(&id, now);
-    state.push_encoded(PendingUpdate::new(now, "callback_query", &decisive, ascii_json::encode(&query)))
-}
-
-/// The commands in a text as Telegram finds them: `/name` or `/name@bot`, not inside a word.
-pub(super) fn commands(text: &str) -> Vec<Entity> {
-    let mut entities = Vec::new();
-    let mut before = None;
-    for (at, char) in text.char_indices() {
-        let starts = char == '/' && !before.is_some_and(is_word_char);
-        before = Some(char);
-        let Some(length) = command_length(&text[at..]).filter(|_| starts) else { continue };
-        let offset = text[..at].encode_utf16().count();
-        entities.push(Entity { offset, length, r#type: "bot_command" });
-    }
-    entities
+    let update = PendingUpdate::new(now, "callback_query", &decisive, ascii_json::encode(&query));
+    let update_id = state.push_encoded(now, update);
+    state.presses.push(Press {
+        query: id,
+        at: now,
+        chat: chat_id,
+        from: first_name.to_owned(),
+        message_id,
+        data: data.to_owned(),
+        update_id,
+        answer: None,
+    });
+    update_id
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found(text: &str) -> Vec<(usize, usize)> {
-        commands(text).into_iter().map(|entity| (entity.offset, entity.length)).collect()
-    }
-
-    #[test]
-    fn commands_are_marked_in_utf16_units() {
-        assert_eq!(found("/start"), [(0, 6)]);
-        assert_eq!(found("\u{1f514} /start@my_bot now, (/help)"), [(3, 13), (23, 5)]);
-        assert_eq!(found("a/b </c> //d /e/f / and http://x.org/y"), []);
-        assert_eq!(found("/start@ab"), [(0, 6)]);
-        assert_eq!(found("/start, /help! /a\u{200b} /b\u{e4}"), [(0, 6), (8, 5), (15, 2)]);
-    }
-
     #[test]
     fn an_update_has_the_bytes_of_telegrams_updates() {
         let mut state = State::default();
-        let id = send_text(&mut state, Timestamp::from_second(1_700_000_000).unwrap(), 7, "Zoë", "/start a/b").unwrap();
+        let id = send_text(&mut state, Timestamp::from_second(1_700_000_000).unwrap(), (7, "Zoë"), "/start a/b", None)
+            .unwrap();
         let (_, update) = state.backlog.first(1).next().unwrap();
         let expected = format!(
             "{{\"update_id\":{id},\n\"message\":{{\"message_id\":1,\"from\":{{\"id\":7,\"is_bot\":false,\
@@ -177,7 +214,7 @@ mod tests {
     fn a_callback_query_contains_the_message_of_its_button() {
         let mut state = State::default();
         let now = Timestamp::UNIX_EPOCH;
-        send_text(&mut state, now, -5, "Ann", "a");
+        send_text(&mut state, now, (-5, "Ann"), "a", None);
         press_button(&mut state, now, -5, "Ann", 1, "yes").unwrap();
         let (id, update) = state.backlog.first(2).last().unwrap();
         let body: Value = serde_json::from_slice(&update.body(id)).unwrap();

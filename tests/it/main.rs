@@ -55,6 +55,7 @@ mod registered;
 mod replies_are_kept;
 mod request_framing;
 mod sandbox_command;
+mod sandbox_page;
 mod secrets;
 mod settings_errors;
 mod slow_clients;

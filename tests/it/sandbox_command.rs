@@ -100,6 +100,10 @@ fn every_line_of_the_greeting_works_when_pasted_on_any_port() {
     sandbox.wait_for("as wanted.");
     let lines = sandbox.lines();
     assert_eq!(lines.len(), 7, "{lines:?}");
+    let output = sandbox.output();
+    let page =
+        output.lines().find_map(|line| line.strip_prefix("Chat with the bot: ")).expect("the address of the page");
+    assert!(run_in_shell(&format!("curl -s {page}")).stdout.contains("<title>Ann · Doorbell</title>"));
     for line in &lines {
         let ended = run_in_shell(line);
         assert_eq!(ended.code, 0, "{line}: {}{}", ended.stdout, ended.stderr);

@@ -12,17 +12,36 @@ use sha2::{Digest, Sha256};
 
 use crate::http::Problem;
 
-/// A file that is compiled in.
-struct Asset {
+/// A file that is compiled in. Its name holds a hash of its content, so a browser may keep it for ever.
+pub struct Asset {
     name: String,
     content_type: &'static str,
     content: &'static str,
 }
 
 impl Asset {
-    fn new(stem: &str, ending: &str, content_type: &'static str, content: &'static str) -> Self {
+    /// A file with this content. Its name is `stem`, the hash and `ending`.
+    #[must_use]
+    pub fn new(stem: &str, ending: &str, content_type: &'static str, content: &'static str) -> Self {
         let hash = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(content)[..6]);
         Self { name: format!("{stem}-{hash}.{ending}"), content_type, content }
+    }
+
+    /// The name of the file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The response to a request for the one of these files that has this name.
+    #[must_use]
+    pub fn answer(assets: &[&Self], name: &str) -> Response {
+        let Some(asset) = assets.iter().find(|asset| asset.name == name) else {
+            let (title, detail) = ("There is nothing here", "Load the page again.");
+            return Problem::new(StatusCode::NOT_FOUND, title, detail).into_response();
+        };
+        let headers = [(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+        (headers, asset.content).into_response()
     }
 }
 
@@ -49,9 +68,5 @@ pub(super) fn icon() -> &'static str {
 
 /// `GET /assets/{name}`.
 pub(super) async fn show(Path(name): Path<String>) -> Response {
-    let Some(asset) = [&*STYLE, &*SCRIPT, &*ICON].into_iter().find(|asset| asset.name == name) else {
-        return Problem::new(StatusCode::NOT_FOUND, "There is nothing here", "Load the page again.").into_response();
-    };
-    let headers = [(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
-    (headers, asset.content).into_response()
+    Asset::answer(&[&*STYLE, &*SCRIPT, &*ICON], &name)
 }

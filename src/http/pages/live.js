@@ -47,6 +47,37 @@
     if (focused && document.activeElement !== focused) focused.focus({ preventScroll: true });
   }
 
+  // Shows times of day in the time zone of the browser.
+  function localise(root) {
+    for (const time of root.querySelectorAll('time[datetime]')) {
+      time.textContent = new Date(time.dateTime).toLocaleTimeString('en-GB');
+    }
+  }
+
+  // Sends a form with the attribute data-quiet in the background, so that the page stays as it is.
+  async function submit(event) {
+    const form = event.target;
+    if (!form.matches('form[data-quiet]') || form.method !== 'post') return;
+    event.preventDefault();
+    const content = new FormData(form, event.submitter);
+    try {
+      const response = await fetch(form.action, { method: 'POST', body: content, credentials: 'same-origin' });
+      if (!response.redirected) { form.submit(); return; }
+      form.reset();
+      const active = form.contains(document.activeElement) ? document.activeElement : null;
+      // The fields of the new page are used, and not those that were sent.
+      if (active) active.blur();
+      history.replaceState(null, '', response.url);
+      for (const box of document.querySelectorAll('[data-scroll-end]')) box.scrollTop = box.scrollHeight;
+      await update();
+      const field = active && active.id && document.getElementById(active.id);
+      if (field) field.focus({ preventScroll: true });
+    } catch {
+      // The form itself shows why.
+      form.submit();
+    }
+  }
+
   async function update() {
     if (document.hidden || loading) { stale = true; return; }
     loading = true;
@@ -56,6 +87,7 @@
       if (response.redirected) { location.reload(); return; }
       const next = new DOMParser().parseFromString(await response.text(), 'text/html');
       const [main, fresh] = [document.querySelector('main'), next.querySelector('main')];
+      if (fresh) localise(fresh);
       if (fresh && main.innerHTML !== fresh.innerHTML) {
         const before = remember(main);
         const nodes = [...fresh.childNodes].map((node) => document.adoptNode(node));
@@ -76,6 +108,33 @@
     source.addEventListener('changed', update);
   }
 
+  document.addEventListener('submit', submit);
+  document.addEventListener('keydown', (event) => {
+    const field = event.target;
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && field.matches('textarea[data-enter]')) {
+      event.preventDefault();
+      field.form.requestSubmit();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || field.matches('input, textarea, select')) return;
+    if (event.key === 'j' || event.key === 'k') {
+      // To the next or the previous item of the list.
+      const items = [...document.querySelectorAll('[data-item]')];
+      const at = items.findIndex((item) => item.contains(document.activeElement));
+      const from = at < 0 ? (event.key === 'j' ? -1 : items.length) : at;
+      const item = items[from + (event.key === 'j' ? 1 : -1)];
+      if (item) item.focus();
+    } else {
+      // An element names the key with which it is opened, followed or focused.
+      const named = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+      if (!named) return;
+      event.preventDefault();
+      if (named.matches('details')) { named.open = true; named.querySelector('summary').focus(); }
+      else if (named.matches('a, button')) named.click();
+      else named.focus();
+    }
+  });
+  localise(document);
   for (const box of document.querySelectorAll('[data-scroll-end]')) box.scrollTop = box.scrollHeight;
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) { source.close(); stale = true; } else if (source.readyState === EventSource.CLOSED) { connect(); }

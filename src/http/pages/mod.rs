@@ -11,6 +11,7 @@ mod language;
 mod live;
 mod page;
 
+pub use assets::Asset;
 pub use cross_site::refuse_cross_site;
 pub use language::Language;
 pub use live::{Live, LiveStream};

@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::call::{ApiCall, ApiResult};
 use super::edits::edit_content;
+use super::formatting::read_caption;
 use super::media;
-use super::messages::{content, placeholder, read_caption, write};
+use super::messages::{content, placeholder, write};
 use crate::sandbox::api_response::ApiResponse;
 use crate::sandbox::state::State;
 
@@ -21,7 +22,7 @@ pub(super) fn send_media_group(state: &mut State, call: &ApiCall<'_>) -> ApiResu
         let call = ApiCall { now: call.now, params: &params };
         let caption = read_caption(&call)?;
         let content = content(state, &call, &template(&kind), &caption)?;
-        write(state, &call, placeholder(&kind, &caption), Some(content), &Value::Object(album.clone()))
+        write(state, &call, placeholder(&kind, &caption.text), Some(content), &Value::Object(album.clone()))
     };
     items.into_iter().map(send_one).collect()
 }

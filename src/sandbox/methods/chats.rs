@@ -7,6 +7,7 @@ use crate::sandbox::api_response::ApiResponse;
 use crate::sandbox::bot;
 use crate::sandbox::people::bot_user;
 use crate::sandbox::state::State;
+use crate::sandbox::state::presses::PressAnswer;
 
 /// The first name of a person of whom only the id is known.
 pub(super) const SOMEONE: &str = "Someone";
@@ -42,6 +43,9 @@ pub(super) fn get(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
     chat["accepted_gift_types"] = gifts.iter().map(|kind| ((*kind).to_owned(), Value::from(false))).collect();
     chat["accent_color_id"] = 0.into();
     chat["max_reaction_count"] = 11.into();
+    if let Some(permissions) = chat["id"].as_i64().and_then(|id| state.members.permissions(id)) {
+        chat["permissions"] = permissions.clone();
+    }
     Ok(chat)
 }
 
@@ -52,22 +56,6 @@ pub(super) fn me(_: &mut State, _: &ApiCall<'_>) -> Value {
         "can_join_groups": true, "can_read_all_group_messages": false, "supports_inline_queries": true,
         "can_connect_to_business": false, "has_main_web_app": false,
     })
-}
-
-/// `getChatMember`. The sandbox keeps no lists of members: everybody is one, and the bot is an administrator.
-pub(super) fn member(state: &mut State, call: &ApiCall<'_>) -> Value {
-    let user = user_of(state, call);
-    if user["id"] != bot::id() {
-        return json!({"status": "member", "user": user});
-    }
-    let mut member: Value = serde_json::from_str(NO_RIGHTS).unwrap_or_default();
-    for right in member.as_object_mut().into_iter().flatten().filter(|(name, _)| *name != "is_anonymous") {
-        *right.1 = true.into();
-    }
-    member["status"] = "administrator".into();
-    member["user"] = user;
-    member["can_be_edited"] = false.into();
-    member
 }
 
 /// The user whom `user_id` names, or else the first one.
@@ -86,6 +74,8 @@ pub(super) fn user_of(state: &State, call: &ApiCall<'_>) -> Value {
 pub(super) fn answer_callback_query(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
     let id = call.params.text("callback_query_id").unwrap_or_default();
     if state.callback_queries.is_open(&id, call.now).unwrap_or(!state.strict) {
+        let text = call.params.text("text").unwrap_or_default().into_owned();
+        state.presses.answer(&id, PressAnswer { text, is_alert: call.params.flag("show_alert") });
         return Ok(true.into());
     }
     Err(ApiResponse::bad_request("query is too old and response timeout expired or query ID is invalid"))

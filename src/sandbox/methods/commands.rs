@@ -32,6 +32,18 @@ pub(crate) fn delete(state: &mut State, call: &ApiCall<'_>) -> Value {
     true.into()
 }
 
+/// The commands of the menu in a chat, with their descriptions: those of its narrowest scope that has any.
+pub(crate) fn menu(state: &State, chat: i64) -> impl Iterator<Item = (&str, &str)> {
+    let kind = if chat > 0 { "all_private_chats" } else { "all_group_chats" };
+    let scopes = [json!({"type": "chat", "chat_id": chat}), json!({"type": kind}), json!({"type": "default"})];
+    let keys = scopes.iter().flat_map(|scope| ["en", ""].map(|language| format!("{scope} {language}")));
+    let commands = keys.filter_map(|key| state.commands.get(&key)?.as_array()).find(|commands| !commands.is_empty());
+    commands.into_iter().flatten().map(|command| {
+        let name = command["command"].as_str().unwrap_or_default();
+        (name.trim_start_matches('/'), command["description"].as_str().unwrap_or_default())
+    })
+}
+
 fn has_valid_name(command: &Value) -> bool {
     let name = command["command"].as_str().unwrap_or_default();
     let name = name.strip_prefix('/').unwrap_or(name);

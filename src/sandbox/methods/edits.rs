@@ -1,33 +1,36 @@
 //! The methods that edit and delete messages of the bot.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::call::{ApiCall, ApiResult};
 use super::chats::find_chat;
-use super::messages::{
-    MAX_TEXT, content, integers, message_id, placeholder, read_caption, read_markup, required_text, to_json,
-};
+use super::formatting::{FormattedText, read_caption, read_text};
+use super::messages::{content, integers, message_id, placeholder, read_markup, set_caption, to_json};
 use super::template::RICH_MESSAGE;
 use crate::sandbox::api_response::ApiResponse;
-use crate::sandbox::records::{Edit, Message};
+use crate::sandbox::records::Message;
 use crate::sandbox::state::State;
-
-/// The maximum number of edits that are kept of a message.
-const MAX_EDITS: usize = 100;
 
 pub(super) fn edit_text(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
     if call.params.text("text").is_none() && call.params.text("rich_message").is_some() {
         return edit_content(state, call, "richmessage", RICH_MESSAGE);
     }
-    let text = required_text(call)?;
-    if text.encode_utf16().count() > MAX_TEXT {
-        return Err(ApiResponse::bad_request("message is too long"));
-    }
+    let FormattedText { text, entities } = read_text(call)?;
     edit(state, call, |message| {
         if message.content.is_some() {
             return Err(ApiResponse::bad_request("there is no text in the message to edit"));
         }
-        Ok((text, None))
+        let mut more = message.more.clone().unwrap_or_else(|| json!({}));
+        match (entities, more.as_object_mut()) {
+            (Some(entities), _) => more["entities"] = entities,
+            (None, Some(fields)) => drop(fields.remove("entities")),
+            (None, None) => {}
+        }
+        Ok(NewContent {
+            text,
+            content: None,
+            more: Some(more).filter(|more| more.as_object().is_some_and(|it| !it.is_empty())),
+        })
     })
 }
 
@@ -37,9 +40,9 @@ pub(super) fn edit_caption(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
         let Some(mut content) = message.content.clone() else {
             return Err(ApiResponse::bad_request("there is no caption in the message to edit"));
         };
-        content["caption"] = caption.as_str().into();
+        set_caption(&mut content, &caption);
         let label = message.text.split(']').next().unwrap_or_default().trim_start_matches('[');
-        Ok((placeholder(label, &caption), Some(content)))
+        Ok(NewContent { text: placeholder(label, &caption.text), content: Some(content), more: message.more.clone() })
     })
 }
 
@@ -47,7 +50,8 @@ pub(super) fn edit_caption(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
 pub(super) fn edit_content(state: &mut State, call: &ApiCall<'_>, label: &str, template: &str) -> ApiResult {
     let caption = read_caption(call)?;
     let content = content(state, call, template, &caption)?;
-    edit(state, call, |_| Ok((placeholder(label, &caption), Some(content))))
+    let text = placeholder(label, &caption.text);
+    edit(state, call, |message| Ok(NewContent { text, content: Some(content), more: message.more.clone() }))
 }
 
 pub(super) fn edit_reply_markup(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
@@ -93,29 +97,34 @@ pub(super) fn delete_all(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
     Ok(true.into())
 }
 
+/// What an edit gives a message.
+struct NewContent {
+    text: String,
+    content: Option<Value>,
+    more: Option<Value>,
+}
+
 /// Edits a message: `change` returns its new text and content.
 fn edit(
     state: &mut State,
     call: &ApiCall<'_>,
-    change: impl FnOnce(&Message) -> Result<(String, Option<Value>), ApiResponse>,
+    change: impl FnOnce(&Message) -> Result<NewContent, ApiResponse>,
 ) -> ApiResult {
     let buttons = read_markup(call)?;
     let Some(message) = find_own_message(state, call)? else { return Ok(true.into()) };
-    let (text, content) = change(message)?;
-    if message.text == text && message.content == content && message.buttons == buttons {
+    let NewContent { text, content, more } = change(message)?;
+    let is_same = message.text == text && message.content == content && message.more == more;
+    if is_same && message.buttons == buttons {
         return Err(ApiResponse::bad_request(
             "message is not modified: specified new message content and reply markup are exactly the same as a \
              current content and reply markup of the message",
         ));
     }
-    if message.text != text || message.content != content {
-        if message.edits.len() == MAX_EDITS {
-            message.edits.remove(0);
-        }
-        let before = std::mem::replace(&mut message.text, text);
-        message.edits.push(Edit { at: call.now, text: before });
+    if !is_same {
+        message.edited(call.now, text);
     }
     message.content = content;
+    message.more = more;
     message.buttons = buttons;
     let message = message.clone();
     Ok(to_json(&state.conversations, &message))

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::call::{ApiCall, ApiResult};
-use super::messages::{integer, integers, message_id, placeholder, read_caption, to_json, write};
+use super::formatting::read_caption;
+use super::messages::{integer, integers, message_id, placeholder, set_caption, to_json, write};
 use crate::sandbox::api_response::ApiResponse;
+use crate::sandbox::entities::detect;
 use crate::sandbox::records::Message;
 use crate::sandbox::state::State;
 
@@ -21,8 +23,8 @@ pub(super) fn copy(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
     if let (Some(content), Some(_)) = (message.content.as_mut(), call.params.text("caption")) {
         let caption = read_caption(call)?;
         let label = message.text.split(']').next().unwrap_or_default().trim_start_matches('[');
-        message.text = placeholder(label, &caption);
-        content["caption"] = caption.into();
+        message.text = placeholder(label, &caption.text);
+        set_caption(content, &caption);
     }
     copy_one(state, call, message)
 }
@@ -43,11 +45,27 @@ pub(super) fn copy_all(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
 fn forward_one(state: &mut State, call: &ApiCall<'_>, message: Message) -> ApiResult {
     let shown = to_json(&state.conversations, &message);
     let origin = json!({"type": "user", "sender_user": shown["from"], "date": shown["date"]});
-    write(state, call, message.text, message.content, &json!({"forward_origin": origin}))
+    let mut more = kept(&message);
+    more["forward_origin"] = origin;
+    write(state, call, message.text, message.content, &more)
+}
+
+/// The fields that a forward and a copy have from their message.
+fn kept(message: &Message) -> Value {
+    let entities = message.more.as_ref().and_then(|more| more.get("entities"));
+    let detected = || json!(detect(&message.text));
+    json!({"entities": entities.cloned().or_else(|| (!message.bot && message.content.is_none()).then(detected))})
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| value.as_array().is_some_and(|entities| !entities.is_empty()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 fn copy_one(state: &mut State, call: &ApiCall<'_>, message: Message) -> ApiResult {
-    let sent = write(state, call, message.text, message.content, &Value::Null)?;
+    let more = kept(&message);
+    let sent = write(state, call, message.text, message.content, &more)?;
     Ok(json!({"message_id": sent["message_id"]}))
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::call::{ApiCall, ApiResult};
 use super::chats::find_chat;
+use super::formatting::{FormattedText, read_caption, read_text};
 use super::template::fill;
 use crate::sandbox::api_response::ApiResponse;
 use crate::sandbox::bot;
@@ -12,23 +13,20 @@ use crate::sandbox::people::{bot_user, user};
 use crate::sandbox::records::Message;
 use crate::sandbox::state::State;
 use crate::sandbox::state::conversations::Conversations;
-use crate::telegram::{check_button_url, markup};
+use crate::telegram::check_button_url;
 
 /// The longest text and the longest caption, in UTF-16 units.
 pub(super) const MAX_TEXT: usize = 4096;
 pub(super) const MAX_CAPTION: usize = 1024;
 
 /// The fields that the parameters of every method that sends can add to the answer.
-const EXTRAS: &str = r#"{"message_thread_id":"$message_thread_id","entities":"$entities",
-    "caption_entities":"$caption_entities","business_connection_id":"$business_connection_id",
+const EXTRAS: &str = r#"{"message_thread_id":"$message_thread_id","business_connection_id":"$business_connection_id",
     "effect_id":"$message_effect_id","link_preview_options":"$link_preview_options"}"#;
 
 pub(super) fn send_text(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
-    let text = required_text(call)?;
-    if text.encode_utf16().count() > MAX_TEXT {
-        return Err(ApiResponse::bad_request("message is too long"));
-    }
-    write(state, call, text, None, &json!({}))
+    let FormattedText { text, entities } = read_text(call)?;
+    let more = entities.map_or_else(|| json!({}), |entities| json!({"entities": entities}));
+    write(state, call, text, None, &more)
 }
 
 /// Sends the content of a template. `label` says in the text of the record what it is.
@@ -36,20 +34,32 @@ pub(super) fn send_content(state: &mut State, call: &ApiCall<'_>, label: &str, t
     read_markup(call)?;
     let caption = read_caption(call)?;
     let content = content(state, call, template, &caption)?;
-    write(state, call, placeholder(label, &caption), Some(content), &json!({}))
+    write(state, call, placeholder(label, &caption.text), Some(content), &json!({}))
 }
 
 /// The content of a template and a caption.
-pub(super) fn content(state: &mut State, call: &ApiCall<'_>, template: &str, caption: &str) -> ApiResult {
+pub(super) fn content(state: &mut State, call: &ApiCall<'_>, template: &str, caption: &FormattedText) -> ApiResult {
     let mut content = fill(state, call, template)?;
-    if !caption.is_empty() {
-        content["caption"] = caption.into();
-    }
+    set_caption(&mut content, caption);
     // Bots that do not know animations receive them as documents.
     if let Some(animation) = content.get("animation").cloned() {
         content["document"] = animation;
     }
     Ok(content)
+}
+
+/// Gives the content of a message this caption, or none if it is empty.
+pub(super) fn set_caption(content: &mut Value, caption: &FormattedText) {
+    let Some(fields) = content.as_object_mut() else { return };
+    for (name, value) in [
+        ("caption", Some(&caption.text).filter(|text| !text.is_empty()).map(|text| json!(text))),
+        ("caption_entities", caption.entities.clone()),
+    ] {
+        match value {
+            Some(value) => drop(fields.insert(name.to_owned(), value)),
+            None => drop(fields.remove(name)),
+        }
+    }
 }
 
 /// Writes a message of the bot. The answer also has the fields `more`.
@@ -65,8 +75,9 @@ pub(super) fn write(
     if state.conversations.blocked.contains(&chat) {
         return Err(ApiResponse::error(403, "Forbidden: bot was blocked by the user"));
     }
-    let replied_to = replied_to(state, call, chat)?;
-    let extras = fill(state, call, EXTRAS)?;
+    let reply_to = reply_to(state, call, chat)?;
+    let mut more = more.clone();
+    add_fields(&mut more, &fill(state, call, EXTRAS)?);
     let message = Message {
         at: call.now,
         chat,
@@ -77,39 +88,49 @@ pub(super) fn write(
         update_id: None,
         buttons,
         content,
+        more: more.as_object().is_some_and(|more| !more.is_empty()).then_some(more),
+        reply_to,
         edits: Vec::new(),
     };
-    let mut sent = to_json(&state.conversations, &message);
-    add_fields(&mut sent, &extras);
-    add_fields(&mut sent, more);
-    if let Some(replied_to) = replied_to {
-        sent["reply_to_message"] = replied_to;
-    }
+    let sent = with_reply(&state.conversations, &message);
     state.conversations.write(message);
+    state.presence.wrote(chat);
     Ok(sent)
 }
 
 /// The message to which this one replies, if the sandbox knows it.
-fn replied_to(state: &mut State, call: &ApiCall<'_>, chat: i64) -> Result<Option<Value>, ApiResponse> {
+fn reply_to(state: &mut State, call: &ApiCall<'_>, chat: i64) -> Result<Option<i64>, ApiResponse> {
     let reply = call.params.json("reply_parameters").and_then(Result::ok).unwrap_or_default();
     let Some(id) = reply["message_id"].as_i64().or(call.params.integer("reply_to_message_id")) else { return Ok(None) };
     let may_be_missing = reply["allow_sending_without_reply"].as_bool().unwrap_or(!state.strict);
-    let Some(message) = state.conversations.message(chat, id).cloned() else {
-        let missing = ApiResponse::bad_request("message to be replied not found");
-        return if may_be_missing { Ok(None) } else { Err(missing) };
-    };
-    Ok(Some(to_json(&state.conversations, &message)))
+    match state.conversations.message(chat, id) {
+        Some(_) => Ok(Some(id)),
+        None if may_be_missing => Ok(None),
+        None => Err(ApiResponse::bad_request("message to be replied not found")),
+    }
 }
 
-/// A message as the Bot API shows it.
+/// A message as the Bot API shows it, with the message to which it replies.
+pub(crate) fn with_reply(conversations: &Conversations, message: &Message) -> Value {
+    let mut shown = to_json(conversations, message);
+    if let Some(replied_to) = message.reply_to.and_then(|id| conversations.find(message.chat, id)) {
+        shown["reply_to_message"] = to_json(conversations, replied_to);
+    }
+    shown
+}
+
+/// A message as the Bot API shows it, without the message to which it replies.
 pub(crate) fn to_json(conversations: &Conversations, message: &Message) -> Value {
-    let from = if message.bot { bot_user() } else { json!(user(message.chat, &message.from)) };
-    let mut shown = json!({
-        "message_id": message.message_id,
-        "from": from,
-        "chat": conversations.chats.get(&message.chat),
-        "date": message.at.as_second(),
-    });
+    let chat = conversations.chats.get(&message.chat);
+    let mut shown = json!({"message_id": message.message_id, "chat": chat, "date": message.at.as_second()});
+    if let Some(channel) = chat.filter(|chat| chat["type"] == "channel") {
+        shown["sender_chat"] = channel.clone();
+    } else {
+        shown["from"] = if message.bot { bot_user() } else { json!(user(message.chat, &message.from)) };
+    }
+    if let Some(more) = &message.more {
+        add_fields(&mut shown, more);
+    }
     match &message.content {
         Some(content) => add_fields(&mut shown, content),
         None => shown["text"] = message.text.clone().into(),
@@ -133,27 +154,6 @@ pub(super) fn add_fields(object: &mut Value, fields: &Value) {
 /// The text of a message that has other content.
 pub(crate) fn placeholder(label: &str, caption: &str) -> String {
     format!("[{label}] {caption}").trim_end().to_owned()
-}
-
-pub(super) fn required_text(call: &ApiCall<'_>) -> Result<String, ApiResponse> {
-    let text = read_text(call, "text")?;
-    if text.is_empty() { Err(ApiResponse::bad_request("message text is empty")) } else { Ok(text) }
-}
-
-pub(super) fn read_caption(call: &ApiCall<'_>) -> Result<String, ApiResponse> {
-    let caption = read_text(call, "caption")?;
-    if caption.encode_utf16().count() > MAX_CAPTION {
-        return Err(ApiResponse::bad_request("message caption is too long"));
-    }
-    Ok(caption)
-}
-
-/// The text that users see: without the markup of its parse mode.
-fn read_text(call: &ApiCall<'_>, name: &str) -> Result<String, ApiResponse> {
-    let text = call.params.text(name).unwrap_or_default();
-    let mode = call.params.text("parse_mode").unwrap_or_default();
-    let text = markup::visible_text(&mode, &text).map_err(|problem| ApiResponse::bad_request(&problem))?;
-    Ok(text.trim().to_owned())
 }
 
 pub(super) fn message_id(call: &ApiCall<'_>) -> Result<i64, ApiResponse> {

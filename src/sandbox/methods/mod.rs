@@ -9,10 +9,13 @@ pub(crate) mod webhook;
 mod albums;
 pub(crate) mod call;
 mod chats;
-mod commands;
+pub(crate) mod commands;
 mod edits;
+pub(crate) mod formatting;
 mod forward;
 pub(crate) mod media;
+mod members;
+mod presence;
 pub(crate) mod table;
 
 use jiff::Timestamp;

@@ -63,6 +63,9 @@ pub(crate) fn take(state: &mut State, sender: &Arc<SenderHandle>, now: Timestamp
         attempt: update.attempts,
         at: now,
         outcome: DeliveryOutcome::Sent,
+        took: None,
+        retry_after: None,
+        next_at: None,
     });
     Some(Delivery { id, queue, request: sender.http_request(&update.body(id)), attempt })
 }
@@ -76,7 +79,7 @@ pub(crate) fn settle(
     result: Result<WebhookResponse, DeliveryError>,
     now: Timestamp,
 ) -> Option<Params> {
-    record(state, delivery.attempt, outcome(&result));
+    record(state, delivery.attempt, outcome(&result), now);
     let webhook = state.webhook_of(sender)?;
     let (error, retry_after) = match result {
         Ok(response) if response.is_success() => {
@@ -109,14 +112,18 @@ pub(crate) fn settle(
         webhook.last_error = Some((now, text));
     }
     let max_delay = rand::random_range(MIN_LONGEST_DELAY..=2 * MIN_LONGEST_DELAY);
-    state.backlog.retry_later(delivery.queue, now, retry_after, max_delay);
+    let next_at = state.backlog.retry_later(delivery.queue, now, retry_after, max_delay);
+    if let Some(attempt) = state.deliveries.get_mut(delivery.attempt) {
+        (attempt.retry_after, attempt.next_at) = (Some(retry_after).filter(|seconds| *seconds > 0), next_at);
+    }
     None
 }
 
 /// Records the outcome of an attempt.
-pub(crate) fn record(state: &mut State, attempt: u64, outcome: DeliveryOutcome) {
+pub(crate) fn record(state: &mut State, attempt: u64, outcome: DeliveryOutcome, now: Timestamp) {
     if let Some(attempt) = state.deliveries.get_mut(attempt) {
         attempt.outcome = outcome;
+        attempt.took = Some(clock::elapsed(attempt.at, now));
     }
 }
 

@@ -54,9 +54,9 @@ async fn run_connection(shared: Arc<Shared>, sender: Arc<SenderHandle>) {
         () = shared.shutdown.soft.cancelled() => {}
         () = send_updates(&shared, &sender, &mut in_flight) => {}
     }
-    shared.change(|state, _| {
+    shared.change(|state, now| {
         if let Some(attempt) = in_flight {
-            deliveries::record(state, attempt, DeliveryOutcome::Cut);
+            deliveries::record(state, attempt, DeliveryOutcome::Cut, now);
         }
         if let Some(webhook) = state.webhook_of(&sender) {
             webhook.connections.closed();

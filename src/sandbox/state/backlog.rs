@@ -126,6 +126,21 @@ impl Backlog {
         Some(id)
     }
 
+    /// Adds an update again that was acknowledged, with its id. Returns whether it was added: one that is pending is not.
+    pub(crate) fn push_again(&mut self, now: Timestamp, id: i64, update: PendingUpdate) -> bool {
+        if self.updates.contains_key(&id) || self.updates.len() >= MAX_UPDATES {
+            return false;
+        }
+        self.bytes += update.content.len();
+        let queue = update.queue;
+        self.updates.insert(id, update);
+        // If it was passed by already, `load` does not find it.
+        if id < self.cursor {
+            self.enqueue(now, id, queue);
+        }
+        true
+    }
+
     /// Loads updates in the order of their ids until `window` queues are loaded.
     pub(crate) fn load(&mut self, now: Timestamp, window: usize) {
         while self.lanes.len() < window {
@@ -135,19 +150,25 @@ impl Backlog {
                 self.remove(id);
                 continue;
             }
-            let queue = if update.queue == 0 {
-                self.own_queue += 1;
-                self.own_queue
-            } else {
-                update.queue
-            };
-            let ready = &mut self.ready;
-            let lane = self.lanes.entry(queue).or_insert_with(|| {
-                ready.insert((now, queue));
-                Lane::default()
-            });
-            lane.ids.push_back((id, now));
+            let queue = update.queue;
+            self.enqueue(now, id, queue);
         }
+    }
+
+    /// Adds an update to its loaded queue, or to a queue of its own if it needs no order.
+    fn enqueue(&mut self, now: Timestamp, id: i64, queue: i64) {
+        let queue = if queue == 0 {
+            self.own_queue += 1;
+            self.own_queue
+        } else {
+            queue
+        };
+        let ready = &mut self.ready;
+        let lane = self.lanes.entry(queue).or_insert_with(|| {
+            ready.insert((now, queue));
+            Lane::default()
+        });
+        lane.ids.push_back((id, now));
     }
 
     /// Takes a ready queue: its number, and the id and content of its first update. The queue is in flight until
@@ -182,17 +203,24 @@ impl Backlog {
     }
 
     /// Schedules another attempt for the update in flight in this queue, after at most `max_delay` seconds. The
-    /// update is dropped if it expires before that. Returns whether it is retried.
-    pub(crate) fn retry_later(&mut self, queue: i64, now: Timestamp, retry_after: u64, max_delay: u64) -> bool {
-        let Some(lane) = self.lanes.get_mut(&queue) else { return false };
+    /// update is dropped if it expires before that. Returns when it is retried.
+    pub(crate) fn retry_later(
+        &mut self,
+        queue: i64,
+        now: Timestamp,
+        retry_after: u64,
+        max_delay: u64,
+    ) -> Option<Timestamp> {
+        let lane = self.lanes.get_mut(&queue)?;
         let delay = lane.retry.next(retry_after, max_delay);
         let expires_at = lane.ids.front().and_then(|(id, _)| self.updates.get(id)).map_or(0, |u| u.expires_at);
         if now.as_second().saturating_add_unsigned(delay.as_secs()) > expires_at {
             self.acknowledge(queue);
-            return false;
+            return None;
         }
-        self.ready.insert((clock::later(now, delay), queue));
-        true
+        let next_at = clock::later(now, delay);
+        self.ready.insert((next_at, queue));
+        Some(next_at)
     }
 
     /// Unloads all queues, those in flight included. The next sender begins with the first update.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::clock;
+use crate::sandbox::people::{CHANNEL, GROUP};
 use crate::sandbox::records::{HISTORY_LIMIT, History, Message};
 
 /// When this many chats are known, all are forgotten. This bounds the memory of a load test with a million
@@ -95,6 +96,21 @@ impl Conversations {
             .filter(|message| (message.chat, message.message_id) == (chat, id))
     }
 
+    /// The message with this id in this chat, for reading. A deleted one is found too.
+    pub(crate) fn find(&self, chat: i64, id: i64) -> Option<&Message> {
+        let message = self.messages.get(*self.positions.get(&id)?)?;
+        ((message.chat, message.message_id) == (chat, id)).then_some(message)
+    }
+
+    pub(crate) fn is_deleted(&self, id: i64) -> bool {
+        self.deleted.contains(&id)
+    }
+
+    /// All messages, the newest first, deleted ones included.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &Message> {
+        self.messages.iter().rev()
+    }
+
     pub(crate) fn delete(&mut self, id: i64) {
         self.deleted.insert(id);
     }
@@ -116,6 +132,8 @@ impl Conversations {
 /// A chat of which only the id and a writer's first name are known: a private chat if the id is positive.
 pub(crate) fn chat(id: i64, first_name: &str) -> Value {
     match id {
+        GROUP => json!({"id": id, "title": "Friends", "type": "group"}),
+        CHANNEL => json!({"id": id, "title": "News", "type": "channel"}),
         0.. => json!({"id": id, "first_name": first_name, "type": "private"}),
         -1_000_000_000_000.. => json!({"id": id, "title": format!("Group {}", id.unsigned_abs()), "type": "group"}),
         _ => json!({"id": id, "title": format!("Group {}", id.unsigned_abs()), "type": "supergroup"}),

@@ -69,6 +69,15 @@ impl Faults {
         self.0.push(fault);
     }
 
+    /// Adds the fault, or removes it if it is there.
+    pub(crate) fn toggle(&mut self, fault: Fault) {
+        let before = self.0.len();
+        self.0.retain(|active| *active != fault);
+        if self.0.len() == before {
+            self.0.push(fault);
+        }
+    }
+
     /// The faults that still match calls.
     pub(crate) fn list(&self) -> Vec<Fault> {
         self.0.iter().filter(|fault| fault.times != Some(0)).cloned().collect()

@@ -6,9 +6,13 @@ pub(crate) mod connection_ramp;
 pub(crate) mod conversations;
 pub(crate) mod faults;
 pub(crate) mod files;
+pub(crate) mod members;
 pub(crate) mod polling;
+pub(crate) mod presence;
+pub(crate) mod presses;
 pub(crate) mod queue;
 pub(crate) mod target;
+pub(crate) mod update_log;
 pub(crate) mod webhook;
 
 use std::collections::{BTreeMap, HashMap};
@@ -26,8 +30,12 @@ use backlog::{Backlog, PendingUpdate};
 use conversations::{CallbackQueries, Conversations};
 use faults::Faults;
 use files::Files;
+use members::Members;
 use polling::Polling;
+use presence::Presence;
+use presses::Presses;
 use target::Target;
+use update_log::{LoggedUpdate, UpdateLog};
 use webhook::{SenderHandle, Webhook, WebhookRequest};
 
 /// The kinds of update that a bot receives only if its `allowed_updates` names them.
@@ -53,6 +61,10 @@ pub(crate) struct State {
     pub(crate) public_url: Option<String>,
     pub(crate) conversations: Conversations,
     pub(crate) callback_queries: CallbackQueries,
+    pub(crate) presses: Presses,
+    pub(crate) members: Members,
+    pub(crate) presence: Presence,
+    pub(crate) update_log: UpdateLog,
     /// Bot commands by scope and language.
     pub(crate) commands: BTreeMap<String, Value>,
     /// What the bot set about itself, such as its name.
@@ -69,12 +81,24 @@ impl State {
         if let Some(id) = content.get("id").and_then(Value::as_str).filter(|_| kind == "callback_query") {
             self.callback_queries.add(id, now);
         }
-        self.push_encoded(PendingUpdate::new(now, kind, content, ascii_json::encode(content)))
+        self.push_encoded(now, PendingUpdate::new(now, kind, content, ascii_json::encode(content)))
     }
 
     /// Queues an update. Returns none if the bot does not receive it.
-    pub(crate) fn push_encoded(&mut self, update: PendingUpdate) -> Option<UpdateId> {
-        self.receives(&update.kind).then(|| self.backlog.push(update)).flatten().map(UpdateId)
+    pub(crate) fn push_encoded(&mut self, now: Timestamp, update: PendingUpdate) -> Option<UpdateId> {
+        if !self.receives(&update.kind) {
+            return None;
+        }
+        let id = self.backlog.push(update.clone())?;
+        self.update_log.push(LoggedUpdate { id, at: now, update });
+        Some(UpdateId(id))
+    }
+
+    /// Queues an update again that was delivered. Returns whether it was: one that is pending is not.
+    pub(crate) fn push_again(&mut self, now: Timestamp, id: UpdateId) -> bool {
+        let Some(logged) = self.update_log.get(id.0) else { return false };
+        let update = logged.update.clone();
+        self.backlog.push_again(now, id.0, update)
     }
 
     /// Whether the bot receives updates of this kind.

@@ -1,9 +1,11 @@
 //! Telegram's legacy Markdown: entities cannot be nested, and inside an entity nothing can be escaped
 //! (`do_parse_markdown`).
 
-/// The text without its markup.
-pub(super) fn plain(markdown: &str) -> Result<String, String> {
-    let mut text = String::with_capacity(markdown.len());
+use super::formatted::{Formatted, Writer, language};
+
+/// The text without its markup, and its entities.
+pub(super) fn parse(markdown: &str) -> Result<Formatted, String> {
+    let mut text = Writer::default();
     let mut rest = markdown;
     while let Some(at) = rest.find(['\\', '_', '*', '`', '[']) {
         text.push_str(&rest[..at]);
@@ -25,27 +27,52 @@ pub(super) fn plain(markdown: &str) -> Result<String, String> {
         let length = inside
             .find(end)
             .ok_or_else(|| format!("Can't find end of the entity starting at byte offset {begins_at}"))?;
-        text.push_str(&inside[..length]);
+        let start = text.position();
         rest = &inside[length + end.len()..];
-        if end == "]"
-            && let Some(url) = rest.strip_prefix('(')
-        {
-            rest = url.split_once(')').map_or("", |(_, rest)| rest);
+        let (inside, language) = if end == "```" { language(&inside[..length]) } else { (&inside[..length], None) };
+        text.push_str(inside);
+        match end {
+            "```" => text.mark("pre", start, language),
+            "`" => text.mark("code", start, None),
+            "_" => text.mark("italic", start, None),
+            "*" => text.mark("bold", start, None),
+            _ => {
+                let mut url = inside;
+                if let Some(after) = rest.strip_prefix('(') {
+                    (url, rest) = after.split_once(')').unwrap_or((after, ""));
+                }
+                text.mark("text_link", start, Some(url.to_owned()));
+            }
         }
     }
     text.push_str(rest);
-    Ok(text)
+    Ok(text.finish())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn plain(markdown: &str) -> Result<String, String> {
+        parse(markdown).map(|formatted| formatted.text)
+    }
+
+    #[test]
+    fn each_mark_is_an_entity_in_utf16_units() {
+        let formatted = parse("\u{1f514}*a* _b_ `c` [d](https://e.org)```rust\nf```").unwrap();
+        let entities: Vec<_> = formatted.entities.iter().map(|it| (it.kind, it.offset, it.length)).collect();
+        let expected = [("bold", 2, 1), ("italic", 4, 1), ("code", 6, 1), ("text_link", 8, 1), ("pre", 9, 1)];
+        assert_eq!(entities, expected);
+        let details: Vec<_> = formatted.entities.iter().filter_map(|it| it.detail.as_deref()).collect();
+        assert_eq!(details, ["https://e.org", "rust"]);
+    }
+
     #[test]
     fn the_text_remains_without_its_markup() {
         for (markdown, text) in [
             ("*a* _b_ `c` [d](https://e.org) f", "a b c d f"),
-            ("```rust\nx_y\n```", "rust\nx_y\n"),
+            ("```rust\nx_y\n```", "x_y\n"),
+            ("```a```", "a"),
             (r"\*a\_ b\c", r"*a_ b\c"),
             ("[a] b", "a b"),
             (r"_a\_", r"a\"),

@@ -1,6 +1,8 @@
 //! Telegram's `MarkdownV2`: entities can be nested, and every reserved character that is no markup must be escaped
 //! (`parse_markdown_v2`).
 
+use super::formatted::{Formatted, Writer, language};
+
 /// An entity that can be open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -61,17 +63,29 @@ impl Kind {
 
 const RESERVED: &str = "_*[]()~`>#+-=|{}.!\n";
 
-/// The text without its markup.
-pub(super) fn plain(markdown: &str) -> Result<String, String> {
-    let mut text = String::with_capacity(markdown.len());
-    let mut open: Vec<(Kind, usize)> = Vec::new();
+/// An open entity.
+struct Open {
+    kind: Kind,
+    /// Where its mark is, in bytes of the markup.
+    at: usize,
+    /// Where its text begins, in UTF-16 units and in bytes.
+    start: (usize, usize),
+    language: Option<String>,
+}
+
+/// The text without its markup, and its entities.
+pub(super) fn parse(markdown: &str) -> Result<Formatted, String> {
+    let mut text = Writer::default();
+    let mut open: Vec<Open> = Vec::new();
     let mut rest = markdown;
     let mut at_line_start = true;
+    let mut is_expandable = false;
     while let Some(c) = rest.chars().next() {
         let at = markdown.len() - rest.len();
-        let inner = open.last().map(|(kind, _)| *kind);
+        let inner = open.last().map(|open| open.kind);
         let in_code = inner.is_some_and(Kind::is_code);
         let line_start = std::mem::replace(&mut at_line_start, c == '\n');
+        let start = (text.position(), text.bytes());
         let escaped = rest.strip_prefix('\\').and_then(|rest| rest.chars().next());
         let escaped = escaped.filter(|next| ('\u{1}'..='\u{7e}').contains(next));
         if let Some(escaped) = escaped {
@@ -80,59 +94,97 @@ pub(super) fn plain(markdown: &str) -> Result<String, String> {
         } else if (in_code && c != '`') || !RESERVED.contains(c) {
             text.push(c);
             rest = &rest[c.len_utf8()..];
-        } else if let Some(kind) = inner.filter(|kind| *kind != Kind::BlockQuote && kind.ends(rest)) {
-            open.pop();
-            rest = &rest[kind.end().len()..];
-            if matches!(kind, Kind::TextUrl | Kind::CustomEmoji) {
-                rest = without_url(rest, markdown.len() - rest.len(), kind)?;
+        } else if let Some(ended) = open.pop_if(|open| open.kind != Kind::BlockQuote && open.kind.ends(rest)) {
+            rest = &rest[ended.kind.end().len()..];
+            let mut url = None;
+            if matches!(ended.kind, Kind::TextUrl | Kind::CustomEmoji) {
+                (rest, url) = after_url(rest, markdown.len() - rest.len(), ended.kind)?;
             }
+            close(&mut text, ended, url, false);
         } else if c == '\n' {
-            text.push(c);
-            rest = &rest[1..];
             // A quotation continues if the next line begins with its mark.
-            if open.iter().any(|(kind, _)| *kind == Kind::BlockQuote) {
-                match rest.strip_prefix('>') {
-                    Some(more) => rest = more,
-                    None => drop(open.pop_if(|(kind, _)| *kind == Kind::BlockQuote)),
+            if let Some(quote) = open.iter().position(|open| open.kind == Kind::BlockQuote) {
+                match rest[1..].strip_prefix('>') {
+                    Some(_) => rest = &rest[1..],
+                    None if quote + 1 == open.len() => {
+                        if let Some(ended) = open.pop() {
+                            close(&mut text, ended, None, is_expandable);
+                        }
+                        is_expandable = false;
+                    }
+                    None => {}
                 }
             }
-        } else if c == '>' && line_start && !open.iter().any(|(kind, _)| *kind == Kind::BlockQuote) {
-            open.push((Kind::BlockQuote, at));
+            text.push(c);
+            rest = &rest[1..];
+        } else if c == '>' && line_start && !open.iter().any(|open| open.kind == Kind::BlockQuote) {
+            open.push(Open { kind: Kind::BlockQuote, at, start, language: None });
             rest = &rest[1..];
         } else if let Some((kind, mark)) = Kind::begins(rest).filter(|_| !in_code) {
-            // `||` at the end of a line ends an expandable quotation and starts no spoiler.
-            let cut = inner == Some(Kind::BlockQuote) && kind == Kind::Spoiler && ends_line(&rest[2..]);
-            if !cut {
-                open.push((kind, at));
-            }
             rest = &rest[mark.len()..];
+            // `||` at the end of a line ends an expandable quotation and starts no spoiler.
+            if inner == Some(Kind::BlockQuote) && kind == Kind::Spoiler && ends_line(rest) {
+                is_expandable = true;
+            } else {
+                let mut named = None;
+                if kind == Kind::Pre {
+                    (rest, named) = language(rest);
+                }
+                open.push(Open { kind, at, start, language: named });
+            }
         } else {
             return Err(format!("Character '{c}' is reserved and must be escaped with the preceding '\\'"));
         }
     }
-    match open.into_iter().rev().find(|(kind, _)| *kind != Kind::BlockQuote) {
-        Some((kind, at)) => Err(format!("Can't find end of {kind:?} entity at byte offset {at}")),
-        None => Ok(text),
+    if let Some(open) = open.iter().rev().find(|open| open.kind != Kind::BlockQuote) {
+        return Err(format!("Can't find end of {:?} entity at byte offset {}", open.kind, open.at));
     }
+    for ended in open {
+        close(&mut text, ended, None, is_expandable);
+    }
+    Ok(text.finish())
+}
+
+/// Marks an entity that ends here.
+fn close(text: &mut Writer, ended: Open, url: Option<String>, is_expandable: bool) {
+    let (start, start_byte) = ended.start;
+    let (kind, detail) = match ended.kind {
+        Kind::Bold => ("bold", None),
+        Kind::Italic => ("italic", None),
+        Kind::Underline => ("underline", None),
+        Kind::Strikethrough => ("strikethrough", None),
+        Kind::Spoiler => ("spoiler", None),
+        Kind::Code => ("code", None),
+        Kind::Pre => ("pre", ended.language),
+        Kind::TextUrl => ("text_link", Some(url.unwrap_or_else(|| text.text_from(start_byte).to_owned()))),
+        Kind::CustomEmoji => ("custom_emoji", url.and_then(|url| url.split_once("id=").map(|(_, id)| id.to_owned()))),
+        Kind::BlockQuote if is_expandable => ("expandable_blockquote", None),
+        Kind::BlockQuote => ("blockquote", None),
+    };
+    text.mark(kind, start, detail);
 }
 
 fn ends_line(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with('\n')
 }
 
-/// The text after the `(url)` of a link. A link may have no URL, a custom emoji must have one.
-fn without_url(rest: &str, at: usize, kind: Kind) -> Result<&str, String> {
+/// The text after the `(url)` of a link, and the URL. A link may have no URL, a custom emoji must have one.
+fn after_url(rest: &str, at: usize, kind: Kind) -> Result<(&str, Option<String>), String> {
     let Some(url) = rest.strip_prefix('(') else {
         if kind == Kind::CustomEmoji {
             return Err(format!("Custom emoji entity must contain a tg://emoji URL at byte offset {at}"));
         }
-        return Ok(rest);
+        return Ok((rest, None));
     };
     let mut is_escaped = false;
+    let mut read = String::new();
     for (length, c) in url.char_indices() {
-        match c {
-            ')' if !is_escaped => return Ok(&url[length + 1..]),
-            _ => is_escaped = c == '\\' && !is_escaped,
+        if !is_escaped && c == ')' {
+            return Ok((&url[length + 1..], Some(read)));
+        }
+        is_escaped = c == '\\' && !is_escaped;
+        if !is_escaped {
+            read.push(c);
         }
     }
     let what = if kind == Kind::CustomEmoji { "a custom emoji" } else { "a" };
@@ -143,11 +195,40 @@ fn without_url(rest: &str, at: usize, kind: Kind) -> Result<&str, String> {
 mod tests {
     use super::*;
 
+    fn plain(markdown: &str) -> Result<String, String> {
+        parse(markdown).map(|formatted| formatted.text)
+    }
+
+    #[test]
+    fn each_mark_is_an_entity_in_utf16_units() {
+        let entities = |markdown: &str| -> Vec<(&str, usize, usize, Option<String>)> {
+            let formatted = parse(markdown).unwrap();
+            formatted.entities.into_iter().map(|it| (it.kind, it.offset, it.length, it.detail)).collect()
+        };
+        assert_eq!(
+            entities("\u{1f514}*a _b_* __c__ ~d~ ||e|| `f`"),
+            [
+                ("italic", 4, 1, None),
+                ("bold", 2, 3, None),
+                ("underline", 6, 1, None),
+                ("strikethrough", 8, 1, None),
+                ("spoiler", 10, 1, None),
+                ("code", 12, 1, None)
+            ]
+        );
+        let link = Some("https://h.org/a)b".to_owned());
+        assert_eq!(entities("[g](https://h.org/a\\)b)"), [("text_link", 0, 1, link)]);
+        assert_eq!(entities("```rust\na\n```"), [("pre", 0, 2, Some("rust".to_owned()))]);
+        assert_eq!(entities(">a\n>b\nc"), [("blockquote", 0, 3, None)]);
+        assert_eq!(entities(">a||"), [("expandable_blockquote", 0, 1, None)]);
+        assert_eq!(entities("![x](tg://emoji?id=5)"), [("custom_emoji", 0, 1, Some("5".to_owned()))]);
+    }
+
     #[test]
     fn the_text_remains_without_its_markup() {
         for (markdown, text) in [
             ("*a _b_ __c__* ~d~ ||e|| `f.` [g](https://h.org/\\)) \\!", "a b c d e f. g !"),
-            ("```rust\nlet a = [1];\n```", "rust\nlet a = [1];\n"),
+            ("```rust\nlet a = [1];\n```", "let a = [1];\n"),
             ("*a*b\\.", "ab."),
             (">a\n>b\nc", "a\nb\nc"),
             (">a\n>b||", "a\nb"),

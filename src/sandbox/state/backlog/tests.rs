@@ -64,9 +64,9 @@ fn an_update_that_expires_before_the_next_attempt_is_dropped_at_once() {
     backlog.push(update(1, 90)).unwrap();
     backlog.load(at(0), 10);
     take(&mut backlog, 0);
-    assert!(backlog.retry_later(1, at(0), 20, 60), "20 s is its last second");
+    assert!(backlog.retry_later(1, at(0), 20, 60).is_some(), "20 s is its last second");
     take(&mut backlog, 20);
-    assert!(!backlog.retry_later(1, at(20), 1, 60));
+    assert!(backlog.retry_later(1, at(20), 1, 60).is_none());
     assert_eq!(take(&mut backlog, 20), Some((1, 2)), "the next update of the queue has its own schedule");
     backlog.retry_later(1, at(20), 0, 60);
     assert_eq!(take(&mut backlog, 20), Some((1, 2)));
@@ -125,4 +125,18 @@ fn expired_updates_are_not_loaded() {
     backlog.push(update(2, 90)).unwrap();
     backlog.load(at(31), 10);
     assert_eq!((take(&mut backlog, 31), backlog.len()), (Some((2, 2)), 1));
+}
+
+#[test]
+fn an_acknowledged_update_can_be_delivered_again_with_its_id() {
+    let mut backlog = backlog(&[1]);
+    backlog.load(at(0), 10);
+    assert_eq!(take(&mut backlog, 0), Some((1, 100)));
+    assert!(!backlog.push_again(at(0), 100, update(1, 9)), "it is still pending");
+    backlog.acknowledge(1);
+    assert!(backlog.push_again(at(1), 100, update(1, 9)));
+    backlog.load(at(1), 10);
+    assert_eq!((take(&mut backlog, 1), take(&mut backlog, 1)), (Some((1, 100)), None));
+    backlog.acknowledge(1);
+    assert_eq!(backlog.len(), 0);
 }
