@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -9,8 +10,8 @@ use tokio::net::TcpListener;
 use super::error::BuildError;
 use crate::clock::SharedClock;
 use crate::handler::{Commands, Handler, TemplateProblem};
-use crate::http::health::{self, ServiceState};
-use crate::http::{complete, listener, metrics, pages};
+use crate::http::health::{self, Links, ServiceState};
+use crate::http::{complete, listener, metrics, pages, public_path};
 use crate::inbox::{self, Inbox, SurveyCache};
 use crate::lifecycle::Shutdown;
 use crate::registrar::{OffReason, WantedWebhook};
@@ -19,6 +20,9 @@ use crate::telegram::{BotId, BotToken, Call, Identity};
 use crate::telemetry::Registry;
 use crate::trail::{self, Trail};
 use crate::webhook;
+
+/// How long running handlers may continue after the soft stop. Render kills the process 30 s after SIGTERM.
+pub const GRACE: Duration = Duration::from_secs(25);
 
 /// The bot of the settings, and the webhook that it wants.
 pub(super) struct Bot {
@@ -138,7 +142,9 @@ pub(super) fn routes(
     service: ServiceState,
 ) -> Router {
     let service = Arc::new(service);
-    let pages = pages::routes(health::front_page(Arc::clone(&service)));
+    let root = public_path(settings.webhook.public_url.as_deref());
+    let links = Links { root, has_console: settings.console.token.is_some() };
+    let pages = pages::routes(health::front_page(Arc::clone(&service), links));
     let router = webhook
         .map_or_else(Router::new, webhook::router)
         .merge(health::router(Arc::clone(&service)))

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::build::Bot;
+use super::build::{Bot, GRACE};
 use super::error::BuildError;
 use crate::clock::{Backoff, SharedClock};
 use crate::gateway;
@@ -23,6 +23,7 @@ use crate::lifecycle::{Shutdown, Task};
 use crate::process::{self, BotVariables, CannotStart, Child};
 use crate::settings::{InboxUrl, Settings};
 use crate::telegram::{BotToken, Throttles};
+use crate::telemetry::Registry;
 use crate::trail::Trail;
 
 /// How long Telegram waits for an answer, and so the bot may take for an update.
@@ -35,7 +36,7 @@ const RESTORE_AGAIN: Backoff = Backoff { first: Duration::from_secs(1), longest:
 /// The bot's side of the service. Its gateway is bound and nothing runs yet.
 pub(super) struct OwnBot {
     pub(super) forward: Arc<Forward>,
-    pub(super) gateway_counts: Arc<gateway::Counts>,
+    gateway_counts: Arc<gateway::Counts>,
     gateway: TcpListener,
     gateway_addr: SocketAddr,
     gateway_routes: Router,
@@ -52,8 +53,6 @@ pub(super) struct OwnBot {
 pub(super) struct ServiceParts<'a> {
     /// The port of the service.
     pub(super) own_port: u16,
-    /// How long a stop may take.
-    pub(super) grace: Duration,
     pub(super) trail: &'a Trail,
     pub(super) clock: &'a SharedClock,
     pub(super) shutdown: &'a Shutdown,
@@ -80,7 +79,7 @@ impl OwnBot {
         bot: &Bot,
         service: &ServiceParts<'_>,
     ) -> Result<Option<Self>, BuildError> {
-        let ServiceParts { own_port, grace, trail, clock, shutdown } = *service;
+        let ServiceParts { own_port, trail, clock, shutdown } = *service;
         let has_bot = command.is_some() || settings.forward.url.is_some();
         // A preview without a token receives nothing for a bot.
         let Some(address) = settings.gateway.address(has_bot).filter(|_| !bot.is_absent()) else { return Ok(None) };
@@ -104,7 +103,7 @@ impl OwnBot {
                 port,
             };
             let (drained, clock, shutdown) = (drained.clone(), Arc::clone(clock), shutdown.clone());
-            Child::new(process::Deps { command, bot, grace, drained, clock, shutdown })
+            Child::new(process::Deps { command, bot, grace: GRACE, drained, clock, shutdown })
         });
         let targets = Targets::default();
         let is_stored = !matches!(settings.inbox.url, InboxUrl::Memory);
@@ -162,6 +161,12 @@ impl OwnBot {
     /// The handler that brings the bot its updates.
     pub(super) fn handler(&self) -> Arc<dyn Handler> {
         Arc::clone(&self.forward) as Arc<dyn Handler>
+    }
+
+    /// Adds the metrics of the forward and of the gateway.
+    pub(super) fn register_counts(&self, registry: &mut Registry) {
+        self.forward.counts().register(registry);
+        self.gateway_counts.register(registry);
     }
 
     /// What the health routes report.

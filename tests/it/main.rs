@@ -64,6 +64,7 @@ mod stopping;
 mod storms;
 mod supervised;
 mod traces;
+mod trail;
 mod two_bots;
 mod webhook_repair;
 mod webhook_responses;

@@ -15,7 +15,7 @@ use super::body::{self, TrackedBody};
 use super::connection_id::ConnectionId;
 use super::limits::Limits;
 use super::progress::{Phase, Progress};
-use super::response_body::ResponseBody;
+use super::response_body::{ResponseBody, is_event_stream};
 use super::stream::TrackedStream;
 use crate::http::layers::LayeredRoutes;
 
@@ -46,7 +46,11 @@ pub(super) async fn serve_connection(
             {
                 progress.body_ended();
             }
-            let mut response = if limits.streams {
+            let is_event_stream = is_event_stream(&response);
+            if is_event_stream {
+                progress.enter(Phase::Events);
+            }
+            let mut response = if limits.streams || is_event_stream {
                 response.map(|body| ResponseBody::streamed(body, Arc::clone(&progress)))
             } else {
                 progress.enter(Phase::Idle);

@@ -7,6 +7,7 @@ mod bot;
 mod calls_in_answers;
 mod crashes;
 mod requests;
+mod trail;
 
 use std::time::Duration;
 
