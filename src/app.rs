@@ -21,7 +21,7 @@ use crate::handler::Handler;
 use crate::handler::forward::{Forward, Targets};
 use crate::http::health::ServiceState;
 use crate::http::listener::{self, Limits};
-use crate::http::{metrics, public_path};
+use crate::http::metrics;
 use crate::inbox::{self, Inbox};
 use crate::lifecycle::{Shutdown, Task};
 use crate::process;
@@ -34,10 +34,9 @@ use crate::webhook;
 use build::{Bot, Storage};
 use own_bot::{GatewayParts, OwnBot, ServiceParts};
 
+pub use build::GRACE;
 pub use error::{BuildError, RunError};
 
-/// How long running handlers may continue after the soft stop. Render kills the process 30 s after SIGTERM.
-pub const GRACE: Duration = Duration::from_secs(25);
 /// How long the tasks may take to end after the hard stop.
 const HARD_STOP_LIMIT: Duration = Duration::from_secs(3);
 
@@ -114,8 +113,7 @@ impl App {
         let (listener, addr) = build::bind(&settings)?;
         let mut own_bot = match handler {
             None => {
-                let (own_port, grace) = (addr.port(), GRACE);
-                let service = ServiceParts { own_port, grace, trail: &trail, clock: &clock, shutdown: &shutdown };
+                let service = ServiceParts { own_port: addr.port(), trail: &trail, clock: &clock, shutdown: &shutdown };
                 OwnBot::build(&settings, command, &bot, &service)?
             }
             Some(_) => None,
@@ -155,8 +153,7 @@ impl App {
         let mut registry =
             metrics::registry(&webhook_counts, &storage.counts, dispatch.counts(), api.counts(), &connections);
         if let Some(own_bot) = &own_bot {
-            own_bot.forward.counts().register(&mut registry);
-            own_bot.gateway_counts.register(&mut registry);
+            own_bot.register_counts(&mut registry);
         }
         let receive = build::receive(&settings, &bot, &storage.inbox, &webhook_counts, (traces, trail.clone()), &clock);
         let service = Arc::new(ServiceState {
@@ -170,8 +167,6 @@ impl App {
             connections: Arc::clone(&connections),
             connections_limit: limits.connections,
             started_at: clock.now(),
-            root: public_path(settings.webhook.public_url.as_deref()),
-            has_console: settings.console.token.is_some(),
             advice: inbox::ephemeral_storage_warning(&settings.inbox, &settings.platform),
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -11,8 +12,8 @@ use super::error::BuildError;
 use crate::clock::SharedClock;
 use crate::console::{self, Console};
 use crate::handler::{Commands, Handler, TemplateProblem};
-use crate::http::health::{self, ServiceState};
-use crate::http::{complete, listener, metrics, pages};
+use crate::http::health::{self, Links, ServiceState};
+use crate::http::{complete, listener, metrics, pages, public_path};
 use crate::inbox::{self, Inbox, SurveyCache};
 use crate::lifecycle::Shutdown;
 use crate::registrar::{self, OffReason, Registrar, WantedWebhook};
@@ -21,6 +22,9 @@ use crate::telegram::{BotApi, BotId, BotToken, Call, Identity};
 use crate::telemetry::{Registry, Traces};
 use crate::trail::{self, Trail};
 use crate::webhook::{self, Secrets, SourceCheck};
+
+/// How long running handlers may continue after the soft stop. Render kills the process 30 s after SIGTERM.
+pub const GRACE: Duration = Duration::from_secs(25);
 
 /// The bot of the settings, and the webhook that it wants.
 pub(super) struct Bot {
@@ -186,7 +190,9 @@ pub(super) fn routes(
     service: Arc<ServiceState>,
     console: Option<Arc<Console>>,
 ) -> Router {
-    let mut pages = health::front_page(Arc::clone(&service));
+    let root = public_path(settings.webhook.public_url.as_deref());
+    let links = Links { root, has_console: console.is_some() };
+    let mut pages = health::front_page(Arc::clone(&service), links);
     if let Some(console) = console {
         pages = pages.merge(console::router(console));
     }

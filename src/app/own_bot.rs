@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::build::Bot;
+use super::build::{Bot, GRACE};
 use super::error::BuildError;
 use super::stored_target::StoredTarget;
 use crate::clock::SharedClock;
@@ -25,7 +25,7 @@ use crate::lifecycle::{Shutdown, Task};
 use crate::process::{self, BotVariables, CannotStart, Child};
 use crate::settings::{InboxUrl, Settings};
 use crate::telegram::{BotToken, Throttles};
-use crate::telemetry::Traces;
+use crate::telemetry::{Registry, Traces};
 use crate::trail::Trail;
 
 /// How long Telegram waits for an answer, and so the bot may take for an update.
@@ -36,7 +36,7 @@ const TIME_LIMIT_WITHOUT_STORE: Duration = Duration::from_secs(25);
 /// The bot's side of the service. Its gateway is bound and nothing runs yet.
 pub(super) struct OwnBot {
     pub(super) forward: Arc<Forward>,
-    pub(super) gateway_counts: Arc<gateway::Counts>,
+    gateway_counts: Arc<gateway::Counts>,
     gateway: TcpListener,
     gateway_addr: SocketAddr,
     gateway_routes: Router,
@@ -55,8 +55,6 @@ pub(super) struct OwnBot {
 pub(super) struct ServiceParts<'a> {
     /// The port of the service.
     pub(super) own_port: u16,
-    /// How long a stop may take.
-    pub(super) grace: Duration,
     pub(super) trail: &'a Trail,
     pub(super) clock: &'a SharedClock,
     pub(super) shutdown: &'a Shutdown,
@@ -84,7 +82,7 @@ impl OwnBot {
         bot: &Bot,
         service: &ServiceParts<'_>,
     ) -> Result<Option<Self>, BuildError> {
-        let ServiceParts { own_port, grace, trail, clock, shutdown } = *service;
+        let ServiceParts { own_port, trail, clock, shutdown } = *service;
         let has_bot = command.is_some() || settings.forward.url.is_some();
         // A preview without a token receives nothing for a bot.
         let Some(address) = settings.gateway.address(has_bot).filter(|_| !bot.is_absent()) else { return Ok(None) };
@@ -108,7 +106,7 @@ impl OwnBot {
                 port,
             };
             let (drained, clock, shutdown) = (drained.clone(), Arc::clone(clock), shutdown.clone());
-            Child::new(process::Deps { command, bot, grace, drained, clock, shutdown })
+            Child::new(process::Deps { command, bot, grace: GRACE, drained, clock, shutdown })
         });
         let targets = Targets::default();
         let is_stored = !matches!(settings.inbox.url, InboxUrl::Memory);
@@ -167,6 +165,12 @@ impl OwnBot {
     /// The handler that brings the bot its updates.
     pub(super) fn handler(&self) -> Arc<dyn Handler> {
         Arc::clone(&self.forward) as Arc<dyn Handler>
+    }
+
+    /// Adds the metrics of the forward and of the gateway.
+    pub(super) fn register_counts(&self, registry: &mut Registry) {
+        self.forward.counts().register(registry);
+        self.gateway_counts.register(registry);
     }
 
     /// What the health routes report.

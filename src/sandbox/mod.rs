@@ -1,13 +1,13 @@
 //! A simulated Telegram on loopback: the Bot API of one bot, a webhook sender that behaves like the real
-//! one, and a control API through which a person or a test acts as a user.
+//! one, a page on which a person chats with the bot, and a control API through which a test acts as a user.
 //!
-//! All of it listens on one port: the Bot API at `/bot<token>/<method>`, the control API at `/sandbox`. It
-//! knows one bot, the one with [`TOKEN`]. By default it is more lenient than the public Bot API: it accepts
+//! All of it listens on one port: the Bot API at `/bot<token>/<method>`, the page at `/`, the control API at
+//! `/sandbox`. The page and the control API answer only under a name of this machine. It knows one bot, the one with [`TOKEN`]. By default it is more lenient than the public Bot API: it accepts
 //! webhooks over http, on loopback and on any port, and messages to chats that never wrote to the bot.
 //! [`Sandbox::set_strict`] turns this off.
 //!
 //! The Bot API accepts every method of Bot API 10.3. Most of them have an answer of the right form and no other
-//! effect; messages, files, commands and the webhook are real.
+//! effect; messages, files, commands, members, chat actions, drafts and the webhook are real.
 //!
 //! It differs from Telegram in these points. It does not support TLS; a [route](Sandbox::route) stands for the
 //! platform that ends TLS before a service. It does not decompress responses. It resolves a host name once

@@ -49,9 +49,9 @@ impl Ring {
         self.add(update, step, |steps, _| steps.len());
     }
 
-    /// Adds a step before those that are later.
+    /// Adds a step before those of the same time and later ones.
     pub(super) fn insert(&mut self, update: UpdateId, step: Step) {
-        self.add(update, step, |steps, step| steps.partition_point(|earlier| earlier.at <= step.at));
+        self.add(update, step, |steps, step| steps.partition_point(|earlier| earlier.at < step.at));
     }
 
     fn add(&mut self, update: UpdateId, step: Step, place: impl FnOnce(&[Step], &Step) -> usize) {
@@ -97,8 +97,13 @@ fn bytes(steps: &Vec<Step>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::trail::Event;
+    use crate::update::{ChatKey, Kind};
 
     fn step(reason: &str) -> Step {
         let reason = Some(reason.to_owned());
@@ -125,5 +130,57 @@ mod tests {
         }
         let steps = ring.steps(UpdateId(1)).unwrap();
         assert_eq!((steps.len(), &steps[0], &steps[STEPS - 1]), (STEPS, &step("0"), &step("999")));
+    }
+
+    #[test]
+    fn a_step_that_began_earlier_is_placed_before_later_ones() {
+        let mut ring = Ring::new(Limits::default());
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let step = |second| Step { at: at(second), event: Event::Known };
+        ring.push(UpdateId(1), step(5));
+        ring.push(UpdateId(1), step(7));
+        ring.insert(UpdateId(1), step(5));
+        ring.insert(UpdateId(1), step(1));
+        let times: Vec<_> = ring.steps(UpdateId(1)).unwrap().iter().map(|step| step.at.as_second()).collect();
+        assert_eq!(times, [1, 5, 5, 7]);
+    }
+
+    /// The memory of a ring, counted anew.
+    fn counted(ring: &Ring) -> usize {
+        ring.steps.values().map(|steps| UPDATE_BYTES + bytes(steps)).sum()
+    }
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        let event = prop_oneof![
+            Just(Event::Known),
+            (0..3_000_usize).prop_map(|length| Event::Failed { reason: "a".repeat(length), took: Duration::ZERO }),
+            // A kind that is not known has any name.
+            (0..3_000_usize).prop_map(|length| Event::Stored {
+                kind: Kind::named(&"k".repeat(length)),
+                chat_key: ChatKey::Chat(1),
+                bytes: length,
+                took: Duration::ZERO,
+            }),
+        ];
+        (0..100_i64, event).prop_map(|(second, event)| Step { at: Timestamp::from_second(second).unwrap(), event })
+    }
+
+    proptest! {
+        #[test]
+        fn no_sequence_of_steps_exceeds_the_limits(
+            updates in 1..8_usize,
+            memory in 0..40_000_usize,
+            steps in prop::collection::vec((0..12_i64, any::<bool>(), any_step()), 0..300),
+        ) {
+            let mut ring = Ring::new(Limits { updates, bytes: memory });
+            for (id, is_push, step) in steps {
+                let add = if is_push { Ring::push } else { Ring::insert };
+                add(&mut ring, UpdateId(id), step);
+                prop_assert_eq!(ring.bytes, counted(&ring));
+                prop_assert!(ring.bytes <= memory && ring.order.len() <= updates, "{} {}", ring.bytes, ring.order.len());
+                prop_assert_eq!(ring.order.len(), ring.steps.len());
+                prop_assert!(ring.steps.values().all(|steps| (1..=STEPS).contains(&steps.len())));
+            }
+        }
     }
 }

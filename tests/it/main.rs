@@ -66,6 +66,7 @@ mod stopping;
 mod storms;
 mod supervised;
 mod traces;
+mod trail;
 mod two_bots;
 mod webhook_repair;
 mod webhook_responses;

@@ -336,6 +336,11 @@ async fn the_page_of_a_long_chat_is_small_and_leads_to_earlier_messages() {
         format!("GET / HTTP/1.1\r\nHost: {}\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n", sandbox.addr());
     let compressed = raw(sandbox.addr(), request.as_bytes()).await;
     assert_eq!(compressed.header("content-encoding"), Some("gzip"));
+    let mut sizes = vec![bytes_of(sandbox.addr(), "/").await];
+    for asset in assets(&page(&sandbox, "/").await.body) {
+        sizes.push(bytes_of(sandbox.addr(), &asset).await);
+    }
+    assert!(sizes.len() >= 4 && sizes.iter().sum::<usize>() <= 30 * 1024, "{sizes:?}");
     let shown = page(&sandbox, "/").await.body;
     assert!(shown.contains("message number 119,") && shown.contains("message number 70,"), "{shown}");
     assert!(!shown.contains("message number 69,"), "{shown}");
@@ -343,6 +348,24 @@ async fn the_page_of_a_long_chat_is_small_and_leads_to_earlier_messages() {
         shown.split("class=\"more\"><a href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
     let before = page(&sandbox, &earlier.replace("&#38;", "&")).await.body;
     assert!(before.contains("message number 69,") && !before.contains("message number 70,"), "{before}");
+}
+
+/// The addresses of the style sheets, the script and the icon of a page.
+fn assets(page: &str) -> Vec<String> {
+    let quoted = page.split('"').filter(|text| text.contains("/assets/"));
+    quoted.map(str::to_owned).collect()
+}
+
+/// The size of a compressed response, with its head.
+async fn bytes_of(addr: SocketAddr, path: &str) -> usize {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(addr).await.expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("it answers");
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{path}");
+    answer.len()
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use axum::Router;
 use axum::routing::get;
 
 use super::layers::no_store;
+pub use page::Links;
 pub use state::{BotHealth, GatewayHealth, ServiceState};
 
 /// The routes `/healthz` and `/readyz`.
@@ -22,6 +23,6 @@ pub fn router(service: Arc<ServiceState>) -> Router {
 }
 
 /// The page `/`, for [`pages::routes`](super::pages::routes).
-pub fn front_page(service: Arc<ServiceState>) -> Router {
-    Router::new().route("/", get(page::show)).with_state(service)
+pub fn front_page(service: Arc<ServiceState>, links: Links) -> Router {
+    Router::new().route("/", get(page::show)).with_state((service, Arc::new(links)))
 }

@@ -48,10 +48,6 @@ pub struct ServiceState {
     pub connections_limit: usize,
     /// When the service started.
     pub started_at: Timestamp,
-    /// The path of the public URL, or nothing: the links of the page at `/` begin with it.
-    pub root: String,
-    /// Whether there is a console.
-    pub has_console: bool,
     /// Advice for the operator about the platform.
     pub advice: Option<String>,
     /// The time.

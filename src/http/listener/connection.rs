@@ -15,7 +15,7 @@ use super::body::{self, TrackedBody};
 use super::connection_id::{ConnectionId, Peer};
 use super::limits::Limits;
 use super::progress::{Phase, Progress};
-use super::response_body::{ResponseBody, Streamed};
+use super::response_body::{ResponseBody, is_event_stream};
 use super::stream::TrackedStream;
 use crate::http::layers::LayeredRoutes;
 use crate::telegram::WEBHOOK_PATH;
@@ -50,8 +50,11 @@ pub(super) async fn serve_connection(
             {
                 progress.body_ended();
             }
-            let is_streamed = limits.streams || response.extensions().get::<Streamed>().is_some();
-            let mut response = if is_streamed {
+            let is_event_stream = is_event_stream(&response);
+            if is_event_stream {
+                progress.enter(Phase::Events);
+            }
+            let mut response = if limits.streams || is_event_stream {
                 response.map(|body| ResponseBody::streamed(body, Arc::clone(&progress)))
             } else {
                 progress.enter(Phase::Idle);

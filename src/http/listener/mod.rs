@@ -33,7 +33,6 @@ use connections::Connections;
 pub use connection_id::{ConnectionId, Peer};
 pub use counts::{Closed, Counts};
 pub use limits::Limits;
-pub use response_body::Streamed;
 
 /// The wait before the next attempt when a connection cannot be accepted, as when the process has no descriptors left.
 const RETRY: Duration = Duration::from_millis(100);

@@ -20,6 +20,9 @@ pub(super) enum Phase {
     Idle,
     /// A request is being answered.
     Work,
+    /// An event stream is sent. It has no deadline: a client that does not read it costs one connection and the buffers of
+    /// the system, and the number of streams is limited where they are made.
+    Events,
 }
 
 /// What all connections share.
@@ -52,6 +55,9 @@ struct State {
     requests: u64,
     /// The tick at which the client stopped reading its response.
     blocked_since: Option<u64>,
+    /// Whether the last response was an event stream, which has ended. A client that does not read its end has no time
+    /// left.
+    has_ended_events: bool,
     body: RequestBody,
 }
 
@@ -70,7 +76,14 @@ impl Progress {
     /// The progress of a new connection.
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let since = shared.ticks.load(Ordering::Relaxed);
-        let state = State { phase: Phase::Head, since, requests: 0, blocked_since: None, body: RequestBody::Read };
+        let state = State {
+            phase: Phase::Head,
+            since,
+            requests: 0,
+            blocked_since: None,
+            has_ended_events: false,
+            body: RequestBody::Read,
+        };
         Self { closing: shared.closing.child_token(), shared, state: Mutex::new(state) }
     }
 
@@ -78,7 +91,17 @@ impl Progress {
     pub(super) fn enter(&self, phase: Phase) {
         let mut state = self.state.lock();
         (state.phase, state.since) = (phase, self.now());
-        state.requests += u64::from(phase == Phase::Work);
+        if phase == Phase::Work {
+            state.requests += 1;
+            state.has_ended_events = false;
+        }
+    }
+
+    /// Records that a streamed response has ended.
+    pub(super) fn stream_ended(&self) {
+        let mut state = self.state.lock();
+        state.has_ended_events = state.phase == Phase::Events;
+        (state.phase, state.since) = (Phase::Idle, self.now());
     }
 
     /// The number of requests that have begun.
@@ -156,10 +179,18 @@ impl Progress {
     /// The deadline that the connection has missed.
     pub(super) fn overdue(&self, limits: &Limits) -> Option<Closed> {
         let state = self.state.lock();
-        if state.blocked_since.is_some_and(|since| self.has_passed(since, limits.answer, limits.tick)) {
+        let is_too_slow = |since| match state.phase {
+            // Nothing more is asked of a stream whose client does not read, so it would not notice the stop.
+            Phase::Events => self.shared.stopping.load(Ordering::Relaxed),
+            Phase::Linger | Phase::Head | Phase::Idle | Phase::Work => {
+                state.has_ended_events || self.has_passed(since, limits.answer, limits.tick)
+            }
+        };
+        if state.blocked_since.is_some_and(is_too_slow) {
             return Some(Closed::Answer);
         }
         let (reason, limit) = match state.phase {
+            Phase::Events => return None,
             Phase::Linger => (Closed::Linger, limits.linger),
             Phase::Head => (Closed::Head, limits.head),
             Phase::Idle => (Closed::Idle, limits.idle),
@@ -174,7 +205,7 @@ impl Progress {
         let state = self.state.lock();
         match state.blocked_since {
             Some(since) => Some((Phase::Linger, since)),
-            None => (state.phase != Phase::Work).then_some((state.phase, state.since)),
+            None => (state.phase < Phase::Work).then_some((state.phase, state.since)),
         }
     }
 
@@ -249,6 +280,26 @@ mod tests {
         assert_eq!(closed_after(&progress, &shared), 10 - 9);
         progress.flushed();
         assert_eq!(closed_after(&progress, &shared), 120 - 11);
+    }
+
+    #[test]
+    fn an_event_stream_has_no_deadline_until_the_stop_and_then_a_client_that_does_not_read_has_no_time_left() {
+        let (progress, shared) = progress();
+        progress.enter(Phase::Work);
+        progress.enter(Phase::Events);
+        progress.blocked();
+        shared.ticks.fetch_add(100_000, Ordering::Relaxed);
+        assert_eq!(progress.overdue(&Limits::default()), None);
+        shared.stopping.store(true, Ordering::Relaxed);
+        assert_eq!(progress.overdue(&Limits::default()), Some(Closed::Answer));
+        progress.stream_ended();
+        assert_eq!(progress.overdue(&Limits::default()), Some(Closed::Answer));
+        // A client that has read it may send another request.
+        progress.flushed();
+        assert_eq!(closed_after(&progress, &shared), 120);
+        progress.enter(Phase::Work);
+        progress.blocked();
+        assert_eq!(closed_after(&progress, &shared), 10);
     }
 
     #[test]

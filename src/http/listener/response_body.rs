@@ -2,21 +2,26 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use http::Response;
+use http::header::CONTENT_TYPE;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::progress::{Phase, Progress};
-
-/// Marks a response, among its extensions, whose body is streamed although the bodies of the listener are not: an event
-/// stream. Its connection works until the body has ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Streamed;
+use super::progress::Progress;
 
 /// The body of a response. If it is streamed, its connection works until it has ended, and each piece begins the deadline
-/// of the work anew.
+/// of the work anew. An event stream has no deadline.
 pub(super) struct ResponseBody<B> {
     body: B,
     /// `None` if the body is not streamed.
     progress: Option<Arc<Progress>>,
+}
+
+/// Whether a response is an event stream (server-sent events).
+pub(super) fn is_event_stream<B: Body>(response: &Response<B>) -> bool {
+    let content_type = || response.headers().get(CONTENT_TYPE);
+    // The length of nearly all other bodies is known.
+    response.body().size_hint().exact().is_none()
+        && content_type().is_some_and(|content| content.as_bytes().starts_with(b"text/event-stream"))
 }
 
 impl<B> ResponseBody<B> {
@@ -25,7 +30,7 @@ impl<B> ResponseBody<B> {
         Self { body, progress: None }
     }
 
-    /// A body that is streamed.
+    /// A body that is streamed, also of an event stream.
     pub(super) fn streamed(body: B, progress: Arc<Progress>) -> Self {
         Self { body, progress: Some(progress) }
     }
@@ -34,7 +39,7 @@ impl<B> ResponseBody<B> {
 impl<B> Drop for ResponseBody<B> {
     fn drop(&mut self) {
         if let Some(progress) = &self.progress {
-            progress.enter(Phase::Idle);
+            progress.stream_ended();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -12,7 +12,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::SharedClock;
 use crate::http::Problem;
-use crate::http::listener::Streamed;
 use crate::lifecycle::Shutdown;
 
 /// The most event streams at once: each takes one of the connections of the service.
@@ -49,7 +48,7 @@ impl Live {
         Self { streams: Arc::new(Semaphore::new(STREAMS)), clock, shutdown }
     }
 
-    /// The response with an event whenever `changes` has changed: `event: changed`, without content. At most the latest
+    /// The response with an event whenever `changes` has changed: `event: changed`. At most the latest
     /// event waits for a client that does not read.
     #[must_use]
     pub fn stream(&self, changes: watch::Receiver<u64>) -> LiveStream {
@@ -65,8 +64,7 @@ impl Live {
             let event = stream.next().await?;
             Some((Ok::<_, Infallible>(event), stream))
         });
-        let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(COMMENT)).into_response();
-        response.extensions_mut().insert(Streamed);
+        let mut response = Sse::new(events).into_response();
         // nginx would otherwise collect the events.
         response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
         response
@@ -85,6 +83,7 @@ impl Stream {
         let soft = self.shutdown.soft.clone();
         tokio::select! {
             changed = self.changes.changed() => changed.ok()?,
+            () = self.clock.sleep(COMMENT) => return Some(Event::default().comment("")),
             () = soft.cancelled() => return None,
         }
         tokio::select! {
@@ -97,5 +96,6 @@ impl Stream {
 }
 
 fn changed() -> Event {
-    Event::default().event("changed").data("")
+    // A browser ignores an event without data.
+    Event::default().event("changed").data("now")
 }

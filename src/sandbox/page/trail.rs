@@ -93,7 +93,7 @@ pub(super) struct CallRow {
     pub(super) in_webhook_answer: bool,
     pub(super) params: String,
     pub(super) answer: Option<String>,
-    /// A number that stays with the call.
+    /// A number by which the page finds the call again.
     pub(super) key: i64,
 }
 
@@ -154,16 +154,7 @@ impl CallRow {
             .map(|body| serde_json::from_slice(body).map_or_else(|_| text(body), |json| pretty(&json)));
         Self {
             at: Time::of(call.at),
-            key: call
-                .at
-                .as_nanosecond()
-                .to_string()
-                .chars()
-                .rev()
-                .take(15)
-                .collect::<String>()
-                .parse()
-                .unwrap_or_default(),
+            key: call.at.as_microsecond(),
             method: call.method.clone(),
             code: call.code.map_or_else(|| "…".to_owned(), |code| code.to_string()),
             class: match call.code {

@@ -10,6 +10,7 @@ mod kept_calls;
 mod replays;
 mod requests;
 mod traces;
+mod trail;
 
 use std::time::Duration;
 

@@ -200,11 +200,6 @@ impl Browser {
         self.driver.execute(script, Vec::new()).await.expect("the script runs");
     }
 
-    /// What is seen now, as PNG.
-    pub(super) async fn screenshot(&self) -> Vec<u8> {
-        self.driver.screenshot_as_png().await.expect("a page is open")
-    }
-
     /// Fails the test when the browser has complained since the last call: a failed script, a refused resource or a
     /// violated policy.
     pub(super) async fn assert_no_complaint(&self) {

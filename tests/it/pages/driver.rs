@@ -1,4 +1,4 @@
-//! The WebDriver that all tests of this process share, and the programs that they need.
+//! The chromedriver that all tests of this process share, and the programs that they need.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

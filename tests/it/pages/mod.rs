@@ -1,9 +1,11 @@
-//! The pages in a real browser: headless Chromium, driven over WebDriver. A machine without it says so in one line, and
+//! The pages in a real browser: headless Chromium, driven through chromedriver. A machine without it says so in one line, and
 //! `CI=true` requires it.
 
 mod axe;
 mod browser;
 mod driver;
+mod event_stream;
 mod front_page;
 mod left_running;
+mod live;
 mod wire;
