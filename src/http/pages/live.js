@@ -47,9 +47,9 @@
     if (focused && document.activeElement !== focused) focused.focus({ preventScroll: true });
   }
 
-  // Shows times of day in the time zone of the browser.
+  // Shows times of day in the time zone of the browser. A time that says how long ago it was stays.
   function localise(root) {
-    for (const time of root.querySelectorAll('time[datetime]')) {
+    for (const time of root.querySelectorAll('time[datetime]:not([data-age])')) {
       time.textContent = new Date(time.dateTime).toLocaleTimeString('en-GB');
     }
   }

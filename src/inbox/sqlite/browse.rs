@@ -99,7 +99,8 @@ impl Browse for SqliteInbox {
     }
 
     async fn held_back(&self, limit: usize) -> Result<Vec<HeldBack>, InboxError> {
-        let (views, known) = (self.shared.queue.lanes().longest_waiting(LANES), self.known());
+        let views = self.shared.queue.lanes().longest_waiting(LANES);
+        let known = self.known();
         self.reader
             .read(move |file| {
                 let mut found = Vec::new();

@@ -146,7 +146,7 @@ async fn a_long_list_comes_in_pages_and_each_update_once() {
     }
     assert_eq!((seen.len(), pages), (120, 3));
     let html = operator.get("/console/updates").await.body;
-    assert!(html.contains("rel=\"next\"") && html.matches("<tr data-row>").count() == 50, "{html}");
+    assert!(html.contains("rel=\"next\"") && html.matches("<tr data-item>").count() == 50, "{html}");
     let held_back = operator.json("/console/held-back").await;
     assert_eq!((&held_back["chats"][0]["chat"], &held_back["chats"][0]["waiting"]), (&"chat:7".into(), &120.into()));
     assert_eq!(held_back["chats"][0]["behind"], "1");
