@@ -81,6 +81,7 @@ impl Targets {
     /// Takes the target that the store has, if its `setWebhook` came at another instance and after the one that is known
     /// here. A `deleteWebhook` concerns the instance at which it came: an old copy of the bot that ends must not pause the
     /// others. Returns whether it was taken.
+    #[must_use]
     pub fn adopt(&self, stored: Target) -> bool {
         self.0.send_if_modified(|current| {
             let is_newer = current.as_ref().is_none_or(|known| known.precedes(&stored));
