@@ -39,7 +39,7 @@ pub use command::{command_length, is_word_char};
 pub use counts::{CallOutcome, Counts, MethodGroup};
 pub use download::DownloadError;
 pub use error::ApiError;
-pub(crate) use error::cause_of;
+pub(crate) use error::{cause_of, tls_failure};
 pub use forbidden::ReservedMethod;
 pub(crate) use forbidden::polling_conflict;
 pub use gateway_tokens::{GatewayTokens, PresentedToken};
