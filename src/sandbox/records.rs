@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::params::Params;
+use crate::telegram::Params;
 use crate::update::UpdateId;
 
 /// The maximum number of messages, of calls and of delivery attempts that a sandbox keeps.

@@ -7,11 +7,11 @@ use super::chats::find_chat;
 use super::template::fill;
 use crate::sandbox::api_response::ApiResponse;
 use crate::sandbox::bot;
-use crate::sandbox::params::Params;
 use crate::sandbox::people::{bot_user, user};
 use crate::sandbox::records::Message;
 use crate::sandbox::state::State;
 use crate::sandbox::state::conversations::Conversations;
+use crate::telegram::Params;
 use crate::telegram::{check_button_url, markup};
 
 /// The longest text and the longest caption, in UTF-16 units.
