@@ -15,7 +15,6 @@ use tokio::sync::watch;
 use super::body;
 use super::counts::Counts;
 use super::once::Once;
-use super::params::Params;
 use super::passing::Passing;
 use super::polling;
 use super::refusal::{Refusal, json_response};
@@ -27,6 +26,7 @@ use crate::handler::forward::Targets;
 use crate::http::listener::ConnectionId;
 use crate::inbox::{Inbox, SurveyCache};
 use crate::settings::{GatewaySettings, TelegramSettings};
+use crate::telegram::Params;
 use crate::telegram::{
     BotToken, Destination, GatewayTokens, MethodName, PresentedToken, Relay, ReservedMethod, Throttles,
 };

@@ -1,9 +1,9 @@
 use jiff::Timestamp;
 use url::Url;
 
-use super::params::Params;
 use super::refusal::Refusal;
 use crate::handler::forward::Target;
+use crate::telegram::Params;
 use crate::telegram::is_secret_token;
 
 /// The parameters of a bot's `setWebhook` that Doorbell obeys. `certificate` and `ip_address` are not read.

@@ -9,8 +9,8 @@ use http::{HeaderMap, StatusCode};
 use hyper::body::Body as _;
 use serde::Deserialize;
 
-use super::params::Params;
 use super::refusal::Refusal;
+use crate::telegram::Params;
 use crate::telegram::{Call, Throttles};
 
 /// A 429 is far smaller.

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::once::Once;
-use super::params::Params;
 use super::refusal::Refusal;
 use super::set_webhook::SetWebhook;
 use crate::clock::{SharedClock, elapsed};
@@ -16,6 +15,7 @@ use crate::handler::forward::{Target, Targets};
 use crate::http::listener::ConnectionId;
 use crate::humanize::count;
 use crate::inbox::{Inbox, Stored, SurveyCache};
+use crate::telegram::Params;
 
 /// Why the last update could not be forwarded to the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,11 +12,11 @@ use super::methods::messages::{placeholder, to_json};
 use super::methods::parameters::{self, Type, usual_type};
 use super::methods::table::{Method, find};
 use super::methods::template::fill;
-use super::params::{Params, UploadedFile};
 use super::people::user;
 use super::records::Message;
 use super::state::State;
 use super::user_actions::unblock;
+use crate::telegram::{Params, UploadedFile};
 use crate::update::UpdateId;
 
 /// An action: its name, its parameters as in the table of methods, an example of them, where it is possible, and the

@@ -18,14 +18,14 @@ use super::bot::TOKEN;
 use super::methods::updates::{self, GetUpdates};
 use super::methods::webhook::{self, PendingWebhook, SetWebhook};
 use super::methods::{self, Method};
-use super::params::Params;
-use super::percent;
 use super::records::ReceivedCall;
 use super::sender;
 use super::shared::Shared;
 use super::state::faults::FaultKind;
 use super::state::polling::Conflict;
 use super::state::target::Target;
+use crate::telegram::Params;
+use crate::telegram::percent_decoded;
 
 /// The maximum size of the parameters without files.
 const MAX_PARAMS: usize = 1 << 20;
@@ -35,7 +35,7 @@ const MAX_FILES: usize = 50;
 
 /// Answers one request. An error closes the connection without a response.
 pub(super) async fn answer(shared: &Arc<Shared>, request: Request) -> io::Result<Response> {
-    let path = percent::decode(request.uri().path());
+    let path = percent_decoded(request.uri().path());
     if let Some(path) = path.strip_prefix("/file") {
         return Ok(download(shared, path));
     }

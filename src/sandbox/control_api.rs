@@ -16,10 +16,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::handle::Sandbox;
-use super::params::Params;
 use super::records::NOT_RECEIVED;
 use super::state::faults::{Fault, FaultKind};
 use super::{actions, control_help, methods, page};
+use crate::telegram::Params;
 use crate::update::UpdateId;
 
 /// The maximum size of a request body.

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::params::Params;
 use crate::clock;
+use crate::telegram::Params;
 use crate::update::UpdateId;
 
 /// The maximum number of messages, of calls and of delivery attempts that a sandbox keeps.

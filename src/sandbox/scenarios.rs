@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use super::handle::Sandbox;
 use super::methods::updates::{self, GetUpdates};
 use super::methods::webhook::{self, SetWebhook};
-use super::params::Params;
 use super::records::ReceivedCall;
 use super::sender;
 use super::state::State;
+use crate::telegram::Params;
 
 impl Sandbox {
     /// Starts an old copy of the bot that polls: it deletes the webhook, as such bots do, and calls `getUpdates`

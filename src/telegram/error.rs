@@ -142,6 +142,20 @@ pub(crate) fn cause_of(error: &(dyn Error + 'static)) -> String {
     in_words(root(error))
 }
 
+/// Why the TLS of a connection failed, in a few words. `None` if something else failed.
+pub(crate) fn tls_failure(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<rustls::Error>() {
+            return Some(in_words(error));
+        }
+        // The source of such an error is the source of the error in it.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source());
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ pub enum ReservedMethod {
 }
 
 /// The name of the method that polls. No other file of the program may contain it.
-const POLL: &str = "getUpdates";
+pub(super) const POLL: &str = "getUpdates";
 
 /// The reserved methods in Telegram's spelling, each with the reason.
 const METHODS: [(&str, ReservedMethod, &str); 5] = [

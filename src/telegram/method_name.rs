@@ -1,3 +1,4 @@
+use super::forbidden::POLL;
 use crate::telemetry::Label;
 
 /// Every method of Bot API 10.3, and two old names that libraries still use, in alphabetical order.
@@ -21,7 +22,7 @@ pub const METHODS: [&str; KNOWN] = [
     "getChatMemberCount", "getChatMembersCount", "getChatMenuButton", "getCustomEmojiStickers", "getFile",
     "getForumTopicIconStickers", "getGameHighScores", "getManagedBotAccessSettings", "getManagedBotToken", "getMe",
     "getMyCommands", "getMyDefaultAdministratorRights", "getMyDescription", "getMyName", "getMyShortDescription",
-    "getMyStarBalance", "getStarTransactions", "getStickerSet", "getUpdates", "getUserChatBoosts", "getUserGifts",
+    "getMyStarBalance", "getStarTransactions", "getStickerSet", POLL, "getUserChatBoosts", "getUserGifts",
     "getUserPersonalChatMessages", "getUserProfileAudios", "getUserProfilePhotos", "getWebhookInfo",
     "giftPremiumSubscription", "hideGeneralForumTopic", "kickChatMember", "leaveChat", "logOut", "pinChatMessage",
     "postStory", "promoteChatMember", "readBusinessMessage", "refundStarPayment",

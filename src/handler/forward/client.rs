@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::uri::Authority;
+use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -18,7 +19,7 @@ use tokio::net::TcpStream;
 use super::destination::Destination;
 use super::trouble::Trouble;
 use crate::clock::SharedClock;
-use crate::telegram::{cause_of, tls_config};
+use crate::telegram::{cause_of, tls_config, tls_failure};
 
 /// An idle connection is closed before the bot closes it: gunicorn does after 2 s, Node and uvicorn after 5 s.
 const IDLE_CONNECTION: Duration = Duration::from_millis(1500);
@@ -61,14 +62,22 @@ impl Client {
 
     /// Sends a request and returns the head of the answer.
     pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, NoAnswer> {
-        self.0.request(request).await.map_err(|error: Error| {
-            if error.is_connect() {
-                NoAnswer::Unreachable(Trouble::Unreachable(cause_of(&error)))
-            } else {
-                NoAnswer::Cut
-            }
+        let uri = request.uri().clone();
+        self.0.request(request).await.map_err(|error: Error| match tls_failure(&error) {
+            Some(cause) => NoAnswer::Unreachable(Trouble::Misconfigured(without_tls(&uri, &cause))),
+            None if error.is_connect() => NoAnswer::Unreachable(Trouble::Unreachable(cause_of(&error))),
+            None => NoAnswer::Cut,
         })
     }
+}
+
+/// The sentence about a bot whose TLS cannot be trusted.
+fn without_tls(uri: &Uri, cause: &str) -> String {
+    let (address, host) = (uri.authority().map_or("", Authority::as_str), uri.host().unwrap_or_default());
+    format!(
+        "the TLS connection to your bot at {address} fails ({cause}): give the bot a certificate of a public authority for \
+         {host}, or name it by an http URL, which for another machine needs forward.allow_plain_http = true"
+    )
 }
 
 /// Whether the bot takes connections. Nothing is sent: a `GET` or `HEAD` would end the process of some bots.

@@ -37,7 +37,7 @@ impl ProtocolErrors {
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        self.unsent = (head + &body).into();
+        self.unsent = (head + body.as_str()).into();
         true
     }
 

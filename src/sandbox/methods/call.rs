@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::sandbox::api_response::ApiResponse;
-use crate::sandbox::params::Params;
+use crate::telegram::Params;
 
 /// The time and parameters of a call.
 pub(crate) struct ApiCall<'a> {

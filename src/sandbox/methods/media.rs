@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::call::{ApiCall, ApiResult};
 use crate::sandbox::api_response::ApiResponse;
-use crate::sandbox::params::Params;
 use crate::sandbox::state::State;
 use crate::sandbox::state::files::StoredFile;
+use crate::telegram::Params;
 
 /// A bot cannot download a larger file.
 const MAX_DOWNLOAD: usize = 20 << 20;

@@ -8,12 +8,11 @@ use super::formatting::{FormattedText, read_caption, read_text};
 use super::template::fill;
 use crate::sandbox::api_response::ApiResponse;
 use crate::sandbox::bot;
-use crate::sandbox::params::Params;
 use crate::sandbox::people::{bot_user, user};
 use crate::sandbox::records::Message;
 use crate::sandbox::state::State;
 use crate::sandbox::state::conversations::Conversations;
-use crate::telegram::check_button_url;
+use crate::telegram::{Params, check_button_url};
 
 /// The longest text and the longest caption, in UTF-16 units.
 pub(super) const MAX_TEXT: usize = 4096;

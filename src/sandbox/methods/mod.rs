@@ -22,9 +22,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::api_response::ApiResponse;
-use super::params::Params;
 use super::records::ReceivedCall;
 use super::state::State;
+use crate::telegram::Params;
 use Method::{Accept, DeleteWebhook, Edit, GetUpdates, Keep, Kept, Object, Run, RunInfallible, Send, SetWebhook};
 use call::{ApiCall, ApiResult};
 pub(crate) use table::{Method, find};

@@ -7,8 +7,8 @@
 use super::call::ApiCall;
 use super::chats::find_chat;
 use crate::sandbox::api_response::ApiResponse;
-use crate::sandbox::params::Params;
 use crate::sandbox::state::State;
+use crate::telegram::Params;
 
 /// The type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

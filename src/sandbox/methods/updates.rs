@@ -8,9 +8,9 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::sandbox::api_response::ApiResponse;
-use crate::sandbox::params::Params;
 use crate::sandbox::state::State;
 use crate::sandbox::state::polling::{CONFLICT_DELAY, Conflict};
+use crate::telegram::Params;
 
 use super::webhook::set_allowed_updates;
 

@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::call::ApiCall;
 use crate::clock;
 use crate::sandbox::api_response::ApiResponse;
-use crate::sandbox::params::Params;
 use crate::sandbox::state::target::Target;
 use crate::sandbox::state::webhook::{SenderHandle, WebhookRequest};
 use crate::sandbox::state::{State, received_by_default};
+use crate::telegram::Params;
 use crate::update::Kind;
 
 /// The public Bot API's number of connections for a call that names none.

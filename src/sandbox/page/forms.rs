@@ -11,7 +11,7 @@ use super::PageState;
 use super::view::View;
 use crate::http::pages::Language;
 use crate::sandbox::actions;
-use crate::sandbox::params::Params;
+use crate::telegram::{Params, UploadedFile};
 
 /// The longest text of a message, in UTF-16 units.
 const MAX_TEXT: usize = 4_096;
@@ -96,7 +96,7 @@ pub(super) async fn send(
     if let Some(file) = file {
         let kind = if super::files::image_type(&file.content).is_some() { "photo" } else { "document" };
         let mut files = Params::default();
-        files.add_file(crate::sandbox::params::UploadedFile { field: kind.to_owned(), ..file.clone() });
+        files.add_file(UploadedFile { field: kind.to_owned(), ..file.clone() });
         let caption = Map::from_iter([("caption".to_owned(), json!(text)), (kind.to_owned(), json!("(a file)"))]);
         return form.act(&page, kind, Value::Object(caption), &files);
     }

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 
 use super::http_client::{DeliveryError, WebhookResponse};
 use crate::clock;
-use crate::sandbox::params::Params;
 use crate::sandbox::records::{DeliveryAttempt, DeliveryOutcome};
 use crate::sandbox::state::State;
 use crate::sandbox::state::queue::MIN_LONGEST_DELAY;
 use crate::sandbox::state::webhook::SenderHandle;
+use crate::telegram::Params;
 use crate::update::UpdateId;
 
 /// A webhook that responds only with 410 for this long is deleted.

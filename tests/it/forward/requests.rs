@@ -107,10 +107,11 @@ async fn the_bot_gets_no_more_updates_at_once_than_it_wants() {
             let here = Arc::clone(&here);
             // It is answered later, and counts until then.
             let Act::Answer(bytes) = status(200) else { panic!("an answer") };
-            let wait = Duration::from_millis(20);
+            // Long enough that a busy machine ends the other task first.
+            let wait = Duration::from_millis(100);
             #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
             tokio::spawn(async move {
-                tokio::time::sleep(wait / 2).await;
+                tokio::time::sleep(wait / 10).await;
                 here.fetch_sub(1, Ordering::SeqCst);
             });
             Act::Later(wait, bytes)

@@ -1,106 +1,16 @@
-use std::borrow::Cow;
-
 use super::{Parameters, text};
+use crate::telegram::multipart_parts;
 
-/// The parameters of a multipart body. A part with a `filename` is a file and no parameter. What follows an error does not
-/// count.
+/// The parameters of a multipart body. A file is no parameter. What follows an error does not count, as in JSON.
 pub(super) fn parameters(content_type: &str, body: &[u8]) -> Parameters {
     let mut parameters = Parameters::default();
-    if let Some(boundary) = boundary(content_type) {
-        // As in JSON, the parts before an error count.
-        let _ = read(&boundary, body, &mut parameters);
+    let parts = multipart_parts(content_type, body).map_while(|part| part.filter(|part| part.is_complete));
+    for part in parts.filter(|part| part.file_name.is_none()) {
+        if let Some(slot) = parameters.slot(&part.name) {
+            *slot = Some(text(part.content).into_owned());
+        }
     }
     parameters
-}
-
-/// The delimiter of the parts. Its value may be quoted.
-fn boundary(content_type: &str) -> Option<Vec<u8>> {
-    let at = content_type.to_ascii_lowercase().find("boundary")?;
-    let value = content_type.get(at..)?.split_once('=')?.1.split(';').next()?.trim();
-    let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-    (!value.is_empty()).then(|| format!("\r\n--{value}").into_bytes())
-}
-
-fn read(delimiter: &[u8], body: &[u8], parameters: &mut Parameters) -> Option<()> {
-    // The first delimiter may have no line break before it.
-    let mut rest = after(body, &delimiter[2..])?;
-    while !rest.starts_with(b"--") {
-        let end_of_head = find(rest, b"\r\n\r\n")?;
-        let head = rest.get(2..end_of_head)?;
-        // The last line break belongs to the next delimiter if the part is empty.
-        let content = &rest[end_of_head + 4..];
-        let (value, next) = match find(content, delimiter) {
-            Some(at) => (&content[..at], &content[at + delimiter.len()..]),
-            None if content.starts_with(&delimiter[2..]) => (&content[..0], &content[delimiter.len() - 2..]),
-            None => return None,
-        };
-        let part = part_name(head)?;
-        if !part.is_file
-            && let Some(slot) = parameters.slot(&part.name)
-        {
-            *slot = Some(text(value).into_owned());
-        }
-        rest = next;
-    }
-    Some(())
-}
-
-/// What the head of a part says.
-struct Part {
-    name: String,
-    is_file: bool,
-}
-
-/// The name of a part. Header names are in any case, and the values may be quoted and percent-encoded.
-fn part_name(head: &[u8]) -> Option<Part> {
-    let head = text(head);
-    let disposition = head.split("\r\n").find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.trim().eq_ignore_ascii_case("content-disposition").then(|| value.trim())
-    })?;
-    let mut part = Part { name: String::new(), is_file: false };
-    for pair in disposition.split(';').skip(1) {
-        let Some((key, value)) = pair.split_once('=') else { continue };
-        let value = value.trim();
-        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-        match key.trim() {
-            "name" => part.name = percent_decoded(value).into_owned(),
-            "filename" => part.is_file = true,
-            _ => {}
-        }
-    }
-    Some(part)
-}
-
-fn percent_decoded(value: &str) -> Cow<'_, str> {
-    if !value.contains('%') {
-        return value.into();
-    }
-    let (bytes, mut decoded, mut at) = (value.as_bytes(), Vec::with_capacity(value.len()), 0);
-    while at < bytes.len() {
-        let code = value.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        let escaped = code.and_then(|code| u8::from_str_radix(code, 16).ok());
-        decoded.push(escaped.unwrap_or(bytes[at]));
-        at += if escaped.is_some() { 3 } else { 1 };
-    }
-    text(&decoded).into_owned().into()
-}
-
-fn after<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
-    find(bytes, mark).map(|at| &bytes[at + mark.len()..])
-}
-
-/// Where `mark` begins. The search skips to the next possible first byte, because a file can be large.
-fn find(bytes: &[u8], mark: &[u8]) -> Option<usize> {
-    let first = *mark.first()?;
-    let mut from = 0;
-    while let Some(found) = bytes.get(from..)?.iter().position(|byte| *byte == first) {
-        if bytes[from + found..].starts_with(mark) {
-            return Some(from + found);
-        }
-        from += found + 1;
-    }
-    None
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::sandbox::methods::execute;
-use crate::sandbox::params::Params;
 use crate::sandbox::state::State;
+use crate::telegram::Params;
 
 fn call(state: &mut State, method: &str, params: Value) -> Value {
     let Value::Object(params) = params else { unreachable!() };

@@ -1,7 +1,7 @@
 //! Percent-encoding, `%XX`.
 
 /// Decodes every `%XX`. Anything else remains as it is.
-pub(super) fn decode(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
@@ -19,7 +19,7 @@ mod tests {
 
     #[test]
     fn only_valid_sequences_are_decoded() {
-        assert_eq!(decode("photos%2Ffile_1.jpg%3a%C3%A9"), "photos/file_1.jpg:é");
-        assert_eq!(decode("100%, %+1 %z1 %4"), "100%, %+1 %z1 %4");
+        assert_eq!(percent_decoded("photos%2Ffile_1.jpg%3a%C3%A9"), "photos/file_1.jpg:é");
+        assert_eq!(percent_decoded("100%, %+1 %z1 %4"), "100%, %+1 %z1 %4");
     }
 }
