@@ -109,9 +109,11 @@ async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
     let response = answered.unwrap_or_else(|_| Err(failed())).unwrap_or_else(IntoResponse::into_response);
     let took = elapsed(began, gateway.clock.steady());
     gateway.counts.note(&method, response.status(), took);
+    // A name that the Bot API does not have can be anything.
+    let method = MethodName::of(&method).name();
     tracing::debug!(method, status = response.status().as_u16(), ?took, "a request of the bot was answered");
     match traced {
-        Some(traced) => traced.answered(MethodName::of(&method).name(), response, &gateway.clock),
+        Some(traced) => traced.answered(method, response, &gateway.clock),
         None => response,
     }
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tower::{Layer, ServiceBuilder};
 use tower_http::catch_panic::{CatchPanic, CatchPanicLayer};
 use tower_http::request_id::{MakeRequestId, RequestId, SetRequestIdLayer};
@@ -55,7 +55,7 @@ fn traced(routes: Router) -> Router {
         .make_span_with(|request: &Request| {
             let route = route(request.uri().path());
             let id = request.extensions().get::<RequestId>().and_then(readable);
-            tracing::debug_span!("request", id, method = %request.method(), route)
+            tracing::debug_span!("request", id, method = method(request.method()), route)
         })
         .on_request(())
         .on_response(|response: &Response, latency: Duration, _: &Span| {
@@ -67,6 +67,21 @@ fn traced(routes: Router) -> Router {
     let sensitive = SetSensitiveRequestHeadersLayer::new([SECRET_HEADER, AUTHORIZATION]);
     let request_id = SetRequestIdLayer::x_request_id(NextId::default());
     routes.layer(ServiceBuilder::new().layer(sensitive).layer(request_id).layer(trace))
+}
+
+/// A method of HTTP. A client can write any other word, which is not logged.
+fn method(method: &Method) -> &str {
+    const METHODS: [Method; 8] = [
+        Method::POST,
+        Method::GET,
+        Method::HEAD,
+        Method::PUT,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::PATCH,
+        Method::TRACE,
+    ];
+    if METHODS.contains(method) { method.as_str() } else { "other" }
 }
 
 /// The route of a path, also below the path of the public URL. Any other path is not logged, because a client chose it

@@ -164,7 +164,9 @@ impl BotApi {
     ///
     /// See [`ApiError`]. After a refusal the bot has no webhook, so the parameters must be checked first.
     pub async fn set_webhook(&self, webhook: &SetWebhook) -> Result<String, ApiError> {
-        self.remark("setWebhook", &webhook.params()).await
+        let set = self.remark("setWebhook", &webhook.params()).await;
+        // A server between here and Telegram can repeat the call in its refusal.
+        set.map_err(|error| error.map_text(|text| webhook.redacted(text)))
     }
 
     /// Removes the webhook, also that of another service. Returns Telegram's remark.

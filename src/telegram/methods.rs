@@ -64,6 +64,12 @@ pub struct SetWebhook {
 }
 
 impl SetWebhook {
+    /// A text from outside without the secret token.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        let secret = self.secret_token.expose_secret();
+        if secret.is_empty() { text.to_owned() } else { text.replace(secret, "[secret]") }
+    }
+
     /// The parameters as JSON. Every parameter is sent, because Telegram keeps the old `allowed_updates` and removes the
     /// `secret_token` where they are absent.
     pub(super) fn params(&self) -> Value {

@@ -174,7 +174,7 @@ const READ_SECRETS: &[(&str, usize)] = &[
     ("settings/toml_file.rs", 1),
     ("settings/variables.rs", 5),
     ("telegram/client.rs", 1),
-    ("telegram/methods.rs", 1),
+    ("telegram/methods.rs", 2),
     ("telegram/token.rs", 5),
 ];
 
