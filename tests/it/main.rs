@@ -12,6 +12,7 @@ mod promises;
 
 mod answered;
 mod bot_seen;
+mod browse_speed;
 mod child;
 mod clocks;
 mod command_line;

@@ -48,7 +48,7 @@ pub struct Page {
     /// Where the next page begins. `None` if there is none.
     pub next: Option<Cursor>,
     /// False if the search ended before the page was full, because it had looked at as many updates as a page may. The
-    /// filter may select more: `next` goes on where the search ended.
+    /// filter may select more: `next` goes on where the search ended. Without `next` it cannot go on.
     pub scanned_all: bool,
 }
 

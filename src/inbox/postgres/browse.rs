@@ -30,9 +30,8 @@ const COUNTS: &str = "
         count(*), count(*) FILTER (WHERE u.state = 2), count(*) FILTER (WHERE u.state = 3)
     FROM (SELECT state FROM updates LIMIT $1) u";
 const GROUPS: &str = "
-    SELECT coalesce(u.reason, ''), count(*), min(u.received_at), max(u.received_at), max(u.id)
-    FROM dead d JOIN updates u ON u.id = d.id
-    GROUP BY u.reason ORDER BY count(*) DESC, u.reason LIMIT $1";
+    SELECT coalesce(reason, ''), count(*), min(received_at), max(received_at), max(id) FROM dead
+    GROUP BY reason ORDER BY count(*) DESC, reason LIMIT $1";
 const HELD_BACK: &str = "
     WITH searched AS (
         (SELECT chat_key, front, tail, due_at, token FROM chats WHERE due_at <= statement_timestamp()
@@ -70,8 +69,8 @@ impl Browse for PostgresInbox {
         let (next, scanned_all) = if has_more {
             (found.last().map(|(position, _)| Cursor(*position)), true)
         } else if let Some(end) = plan.end(filter, highest) {
-            let end = Plan::end_of_scan(one_row(&self.background.read(end).await?)?).map_err(unreadable)?;
-            (end, end.is_none() || found.len() == limit)
+            let (stopped, next) = Plan::stopped(one_row(&self.background.read(end).await?)?).map_err(unreadable)?;
+            (next, !stopped || found.len() == limit)
         } else {
             (None, true)
         };

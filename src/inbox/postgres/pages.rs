@@ -16,7 +16,7 @@ use crate::inbox::record::{Record, UpdateState};
 use crate::update::{Kind, UpdateId};
 
 /// If no more updates than this are open, a search for those that wait reads all of them.
-const FEW: i64 = 10_000;
+const FEW: i64 = 5_000;
 
 /// Selects the columns that [`outline`] and [`Plan::position`] read.
 macro_rules! outlines {
@@ -60,17 +60,21 @@ const ONE: &str = outlines!("updates u", "WHERE u.id = $1");
 
 const ALL: &str = page!("(SELECT * FROM updates WHERE id <= $1 ORDER BY id DESC LIMIT $2) u", "u.id");
 const END_OF_ALL: &str = "
-    SELECT min(s.id), count(*) FROM (SELECT id FROM updates WHERE id <= $1 ORDER BY id DESC LIMIT $2) s";
+    SELECT min(s.id), count(*) = $2 FROM (SELECT id FROM updates WHERE id <= $1 ORDER BY id DESC LIMIT $2) s";
 
-const DEAD: &str =
-    page!("(SELECT id FROM dead WHERE id <= $1 ORDER BY id DESC LIMIT $2) d JOIN updates u ON u.id = d.id", "u.id");
-const END_OF_DEAD: &str = "
-    SELECT min(s.id), count(*) FROM (SELECT id FROM dead WHERE id <= $1 ORDER BY id DESC LIMIT $2) s";
+// The table of dead-letter updates has what a filter needs. It is small, and its rows are side by side.
+const DEAD: &str = page!(
+    "(SELECT id FROM dead
+        WHERE id <= $1 AND ($5::text IS NULL OR kind = $5) AND ($6::text IS NULL OR chat_key = $6)
+            AND ($7::text IS NULL OR reason = $7)
+        ORDER BY id DESC LIMIT $2) d JOIN updates u ON u.id = d.id",
+    "u.id"
+);
 
 const CHAT: &str =
     page!("(SELECT * FROM updates WHERE chat_key = $6 AND seq <= $1 ORDER BY seq DESC LIMIT $2) u", "u.seq");
 const END_OF_CHAT: &str = "
-    SELECT min(s.seq), count(*)
+    SELECT min(s.seq), count(*) = $2
     FROM (SELECT seq FROM updates WHERE chat_key = $3 AND seq <= $1 ORDER BY seq DESC LIMIT $2) s";
 
 // Leases end within a minute.
@@ -85,12 +89,17 @@ const HELD: &str = page!(
 
 // An update that waits and has failed is the first of its chat. Those that wait for their next attempt are found first.
 const FAILED: &str = page!(
-    "(SELECT id FROM dead WHERE id <= $1 UNION ALL
-        SELECT w.id FROM (SELECT chat_key, front FROM chats ORDER BY due_at DESC LIMIT $2) f
-        JOIN updates w ON w.chat_key = f.chat_key AND w.seq = f.front WHERE w.id <= $1 AND w.reason IS NOT NULL
+    "(
+        (SELECT id FROM dead WHERE id <= $1 AND reason = $7 ORDER BY id DESC LIMIT $2)
+        UNION ALL
+        (SELECT w.id FROM (SELECT chat_key, front FROM chats ORDER BY due_at DESC LIMIT 5000) f
+        JOIN updates w ON w.chat_key = f.chat_key AND w.seq = f.front
+        WHERE w.id <= $1 AND w.state = 0 AND w.reason = $7)
     ) i JOIN updates u ON u.id = i.id",
     "u.id"
 );
+const END_OF_FAILED: &str = "
+    SELECT nullif($1, $1), count(*) > 5000 AND $2 > 0 FROM (SELECT FROM chats ORDER BY due_at DESC LIMIT 5001) s";
 
 const OPEN: &str = page!(
     "(SELECT w.* FROM chats f JOIN updates w ON w.chat_key = f.chat_key AND w.seq BETWEEN f.front AND f.tail
@@ -160,16 +169,17 @@ impl Plan {
         let end = |statement| sqlx::query(statement).bind(highest).bind(scan());
         match self {
             Self::All => Some(end(END_OF_ALL)),
-            Self::Dead => Some(end(END_OF_DEAD)),
+            Self::Failed => Some(end(END_OF_FAILED)),
             Self::Chat => Some(end(END_OF_CHAT).bind(filter.chat_key.map(|key| key.to_string()))),
-            Self::Held | Self::Failed | Self::Open => None,
+            Self::Dead | Self::Held | Self::Open => None,
         }
     }
 
-    /// Reads the answer to [`Plan::end`]: where the search goes on, if it looked at as many updates as it may.
-    pub(super) fn end_of_scan(row: &PgRow) -> Result<Option<Cursor>, sqlx::Error> {
-        let (last, looked_at): (Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(last.filter(|_| looked_at == scan()).map(Cursor))
+    /// Reads the answer to [`Plan::end`]: whether the search stopped because it had looked at as many as it may, and where
+    /// it goes on. A search among the chats cannot go on.
+    pub(super) fn stopped(row: &PgRow) -> Result<(bool, Option<Cursor>), sqlx::Error> {
+        let (last, stopped): (Option<i64>, bool) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((stopped, last.filter(|_| stopped).map(Cursor)))
     }
 
     /// The position of a row in the list.

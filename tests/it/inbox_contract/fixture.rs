@@ -187,7 +187,10 @@ impl Fixture {
                 file.execute_batch(back).expect("it has these");
             }
             Storage::Database(database) => {
-                let back = "DROP TABLE doorbell.stored; UPDATE doorbell.schema_version SET version = 4";
+                let back = "DROP TABLE doorbell.stored; DROP TRIGGER describe ON doorbell.dead; \
+                    DROP FUNCTION doorbell.describe_dead_1; ALTER TABLE doorbell.dead DROP COLUMN kind, \
+                    DROP COLUMN chat_key, DROP COLUMN received_at, DROP COLUMN reason; \
+                    UPDATE doorbell.schema_version SET version = 4";
                 database.run(back).await;
             }
         }
