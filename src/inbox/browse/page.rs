@@ -104,6 +104,11 @@ impl Search {
         Self { limit: limit.max(1), records: Vec::new(), looked_at: 0, last: None, has_more: false }
     }
 
+    /// The most updates on the page.
+    pub(in crate::inbox) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Looks at the next update; `record` is `None` if the filter does not select it. Returns whether the search goes on.
     pub(in crate::inbox) fn look_at(&mut self, id: UpdateId, record: Option<Record>) -> bool {
         if let Some(record) = record {

@@ -65,7 +65,7 @@ impl Browse for MemoryInbox {
         let views = self.queue.lanes().longest_waiting(LANES);
         let held_back = |view: LaneView| {
             let record = self.outline(&contents, view.head)?;
-            (view.len > 1 || record.reason.is_some()).then(|| HeldBack {
+            (view.len > 1 || record.reason.is_some()).then_some(HeldBack {
                 chat_key: record.chat_key,
                 waiting: view.len as u64,
                 head: view.head,

@@ -4,11 +4,15 @@
 //! arrives. So each statement follows what there is: the ids, the dead-letter updates, the updates of a chat, or the chats
 //! that have something to do. A statement that follows an order looks at [`SCAN`] updates at most.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 
 use super::sql::text;
+use crate::clock::{earlier, later};
 use crate::inbox::browse::{Cursor, Filter, SCAN};
 use crate::inbox::error::InboxError;
 use crate::inbox::millis::from_unix_millis;
@@ -23,10 +27,10 @@ macro_rules! outlines {
     ($from:expr, $rest:expr) => {
         concat!(
             "SELECT u.id, u.kind, u.chat_key, u.received_at, u.expires_at, u.state, u.attempts, u.reason,
-                (extract(epoch FROM u.ended_at) * 1000)::bigint,
+                (extract(epoch FROM statement_timestamp() - u.ended_at) * 1000)::bigint,
                 coalesce(u.state = 0 AND c.token <> 0 AND c.due_at > statement_timestamp(), false),
                 CASE WHEN u.state = 0 AND c.token = 0 AND c.due_at > statement_timestamp()
-                    THEN (extract(epoch FROM c.due_at) * 1000)::bigint END,
+                    THEN (extract(epoch FROM c.due_at - statement_timestamp()) * 1000)::bigint END,
                 u.seq
             FROM ",
             $from,
@@ -209,10 +213,11 @@ fn stored_state(state: UpdateState) -> (i16, Option<bool>) {
     }
 }
 
-/// Reads an update without its content.
-pub(super) fn outline(row: &PgRow) -> Result<Record, sqlx::Error> {
+/// Reads an update without its content. The database says how long ago it ended and how long it waits, because its clock
+/// may differ from `now`.
+pub(super) fn outline(row: &PgRow, now: Timestamp) -> Result<Record, sqlx::Error> {
     let (state, attempts): (i16, i32) = (row.try_get(5)?, row.try_get(6)?);
-    let time = |column: usize| row.try_get(column).map(|millis: Option<i64>| millis.map(from_unix_millis));
+    let (ended_for, waits_for): (Option<i64>, Option<i64>) = (row.try_get(8)?, row.try_get(10)?);
     Ok(Record {
         id: UpdateId(row.try_get(0)?),
         kind: Kind::named(row.try_get(1)?),
@@ -226,12 +231,17 @@ pub(super) fn outline(row: &PgRow) -> Result<Record, sqlx::Error> {
             _ => UpdateState::Waiting,
         },
         received_at: from_unix_millis(row.try_get(3)?),
-        expires_at: time(4)?,
-        next_attempt_at: time(10)?,
-        ended_at: time(8)?,
+        expires_at: Some(from_unix_millis(row.try_get(4)?)),
+        next_attempt_at: waits_for.map(|wait| later(now, span(wait))),
+        ended_at: ended_for.map(|age| earlier(now, span(age))),
         attempts: u32::try_from(attempts).unwrap_or(0),
         reason: row.try_get(7)?,
         body: None,
         calls_left: None,
     })
+}
+
+/// A span that the database gave in milliseconds. A clock that was set back gives none.
+pub(super) fn span(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
-use super::super::browse::{Browse, Cursor, DeadGroup, Filter, HeldBack, Page, Search, StateCounts};
+use super::super::browse::{Browse, Cursor, DeadGroup, Filter, HeldBack, Page, SCAN, Search, StateCounts};
 use super::super::error::InboxError;
 use super::super::lanes::LaneView;
 use super::super::millis::from_unix_millis;
 use super::super::record::{Record, UpdateState};
 use super::SqliteInbox;
-use super::row::{content, outline};
+use super::row::{content, outline, state};
 use crate::telegram::Call;
 use crate::update::{Kind, UpdateId};
 
@@ -48,7 +48,8 @@ const SETTLED_IDS: &str = "SELECT id FROM settled WHERE id <= ?1";
 const FAILED_IDS: &str = "
     SELECT id FROM updates INDEXED BY updates_failed
     WHERE reason IS NOT NULL AND id <= ?1 AND (?2 IS NULL OR reason = ?2) AND (?3 IS NULL OR kind = ?3)
-        AND (?4 IS NULL OR chat_key = ?4) AND (NOT ?5 OR state = 1)";
+        AND (?4 IS NULL OR chat_key = ?4) AND (NOT ?5 OR state = 1)
+    ORDER BY id DESC LIMIT ?6";
 
 const COUNT_DEAD: &str = "SELECT count(*) FROM updates WHERE state <> 0 AND state = 1";
 const COUNT_ENDED: &str = "
@@ -150,19 +151,21 @@ impl Known {
     /// Reads the columns of `outline_of!`.
     fn outline(&self, row: &Row<'_>) -> rusqlite::Result<Record> {
         let record = outline(row)?;
-        let waits = record.state == UpdateState::Waiting;
-        let is_held = waits && self.held.contains(&record.id);
-        Ok(Record {
-            state: if is_held { UpdateState::Held } else { record.state },
-            next_attempt_at: record.next_attempt_at.filter(|at| waits && !is_held && *at > self.now),
-            ..record
-        })
+        let state = self.state(record.id, row);
+        let waits = state == UpdateState::Waiting;
+        Ok(Record { state, next_attempt_at: record.next_attempt_at.filter(|at| waits && *at > self.now), ..record })
+    }
+
+    /// The state of the update in a row.
+    fn state(&self, id: UpdateId, row: &Row<'_>) -> UpdateState {
+        let state = state(row);
+        if state == UpdateState::Waiting && self.held.contains(&id) { UpdateState::Held } else { state }
     }
 
     /// The chat of this lane, if it is held back by its first update.
     fn held_back(&self, view: LaneView, head: Record) -> Option<HeldBack> {
         let is_open = matches!(head.state, UpdateState::Waiting | UpdateState::Held);
-        (is_open && (view.len > 1 || head.reason.is_some())).then(|| HeldBack {
+        (is_open && (view.len > 1 || head.reason.is_some())).then_some(HeldBack {
             chat_key: head.chat_key,
             waiting: view.len as u64,
             head: head.id,
@@ -211,7 +214,11 @@ impl Finding<'_> {
     fn failed(&self) -> rusqlite::Result<Vec<UpdateId>> {
         let Filter { state, kind, chat_key, reason } = &self.filter;
         let (kind, chat_key) = (kind.as_ref().map(Kind::name), chat_key.map(|key| key.to_string()));
-        let values = params![self.highest, reason, kind, chat_key, *state == Some(UpdateState::Dead)];
+        // The statement knows the whole filter if it finds only dead-letter updates.
+        let are_dead = *state == Some(UpdateState::Dead);
+        let limit =
+            i64::try_from(if are_dead { self.search.limit().saturating_add(1) } else { SCAN }).unwrap_or(i64::MAX);
+        let values = params![self.highest, reason, kind, chat_key, are_dead, limit];
         self.file.prepare_cached(FAILED_IDS)?.query_map(values, id)?.collect()
     }
 
@@ -277,10 +284,12 @@ fn id(row: &Row<'_>) -> rusqlite::Result<UpdateId> {
 /// The id of a row, and the update if the filter selects it.
 fn read(row: &Row<'_>, known: &Known, filter: &Filter) -> rusqlite::Result<(UpdateId, Option<Record>)> {
     let id = UpdateId(row.get(0)?);
-    // Most rows of a long search are of another kind.
-    if let Some(wanted) = &filter.kind
-        && row.get_ref(1)?.as_bytes().is_ok_and(|kind| kind != wanted.name().as_bytes())
-    {
+    // Most rows of a long search are of another kind or in another state.
+    let is_other_kind = match &filter.kind {
+        Some(wanted) => row.get_ref(1)?.as_bytes().is_ok_and(|kind| kind != wanted.name().as_bytes()),
+        None => false,
+    };
+    if is_other_kind || filter.state.is_some_and(|wanted| wanted != known.state(id, row)) {
         return Ok((id, None));
     }
     let record = known.outline(row)?;

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use doorbell::inbox::{
-    Cursor, DeadGroup, Filter, HeldBack, Page, Record, Selection, StateCounts, UpdateState, Verdict,
+    Accepted, Cursor, DeadGroup, Filter, HeldBack, InboxError, Page, Record, Selection, StateCounts, UpdateState,
+    Verdict,
 };
 use doorbell::update::{ChatKey, Kind, UpdateId};
+use futures_util::poll;
 
 use super::fixture::{Fixture, dead, retry};
+use crate::harness::waiting::{soon, until};
 
 /// An update of this kind in a chat, with a text that only its page may show.
 async fn store(f: &Fixture, id: i64, kind: &str, chat: i64) {
@@ -333,4 +336,38 @@ pub(super) async fn a_restart_restores_what_the_pages_show(f: &mut Fixture) {
     let chats = f.inbox().held_back(10).await.unwrap();
     assert_eq!(summary(&chats), [("chat:1", 2, 3, UpdateState::Waiting)]);
     assert_eq!(chats[0].reason.as_deref(), Some("the handler failed"));
+}
+
+pub(super) async fn pages_are_read_while_nothing_can_be_written(f: &mut Fixture) {
+    store(f, 1, "message", 1).await;
+    settle_next(f, dead()).await;
+    let Some(lock) = f.lock(false).await else { return };
+    let inbox = f.inbox();
+    let mut accepting = inbox.accept(f.message(2, 2));
+    assert!(poll!(accepting.as_mut()).is_pending());
+    assert_eq!(ids(f, Filter::default()).await, [1]);
+    assert_eq!(ids(f, in_state(UpdateState::Dead)).await, [1]);
+    assert!(find(f, 1).await.is_some() && f.inbox().held_back(10).await.unwrap().is_empty());
+    assert_eq!(f.inbox().count_by_state().await.unwrap().dead, 1);
+    assert_eq!(f.inbox().dead_by_reason(10).await.unwrap().len(), 1);
+    assert!(find(f, 2).await.is_none(), "it cannot be written yet");
+    lock.release().await;
+    // On a slow machine it has waited for too long. Telegram then sends it again.
+    let _ = accepting.await;
+    until("the update to be stored", async || f.inbox().accept(f.message(2, 2)).await.ok()).await;
+    assert_eq!(ids(f, Filter::default()).await, [2, 1]);
+}
+
+pub(super) async fn a_page_that_cannot_be_read_fails_soon_and_the_inbox_goes_on(f: &mut Fixture) {
+    store(f, 1, "message", 1).await;
+    if !f.holds_across_a_restart() {
+        return;
+    }
+    let lock = f.lock(true).await.expect("a database can be locked");
+    let page = soon("a page that cannot be read", f.inbox().page(&Filter::default(), None, 10)).await;
+    assert!(matches!(page, Err(InboxError::Unavailable(_))), "{page:?}");
+    lock.release().await;
+    assert_eq!(ids(f, Filter::default()).await, [1]);
+    let accepted = f.inbox().accept(f.message(2, 2)).await.unwrap();
+    assert_eq!(accepted, Accepted::Stored, "the database is not away");
 }

@@ -13,6 +13,7 @@ use doorbell::telegram::BotId;
 use doorbell::update::{ChatKey, Kind, Update, UpdateId};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use sqlx::PgConnection;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -44,6 +45,23 @@ pub(super) struct Fixture {
     pub(super) bot: i64,
     clock: TestClock,
     shutdown: Shutdown,
+}
+
+/// A lock on a store, held by another program.
+pub(super) enum Lock {
+    File(rusqlite::Connection),
+    Database(PgConnection),
+}
+
+impl Lock {
+    pub(super) async fn release(self) {
+        match self {
+            Self::File(file) => file.execute_batch("ROLLBACK").expect("it is locked"),
+            Self::Database(mut connection) => {
+                sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.expect("it is locked");
+            }
+        }
+    }
 }
 
 /// The clock of a store: moved by hand, or the database's own.
@@ -250,6 +268,29 @@ impl Fixture {
             Storage::Database(database) => database.run(&spoil.replace("updates", "doorbell.updates")).await,
         }
         true
+    }
+
+    /// Lets no other write to the store, until the lock is dropped. `None` if the store is not shared. With `reads`, a
+    /// database is not read either.
+    pub(super) async fn lock(&self, reads: bool) -> Option<Lock> {
+        match &self.storage {
+            Storage::Memory => None,
+            Storage::File(folder) => {
+                let file = rusqlite::Connection::open(folder.path().join("inbox.db")).expect("it is a database");
+                file.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes for long");
+                Some(Lock::File(file))
+            }
+            Storage::Database(database) => {
+                let mut connection = database.connect().await;
+                let mode = if reads { "ACCESS EXCLUSIVE" } else { "EXCLUSIVE" };
+                let lock = format!("BEGIN; LOCK TABLE doorbell.updates IN {mode} MODE");
+                sqlx::raw_sql(sqlx::AssertSqlSafe(lock))
+                    .execute(&mut connection)
+                    .await
+                    .expect("nobody locks it for long");
+                Some(Lock::Database(connection))
+            }
+        }
     }
 
     pub(super) fn inbox(&self) -> Arc<dyn Inbox> {

@@ -107,5 +107,7 @@ every_store! {
         dead_letter_updates_are_grouped_and_revived_and_discarded_by_their_reason
         reasons_of_any_characters_form_groups
         another_process_reads_the_same_pages
-        a_restart_restores_what_the_pages_show;
+        a_restart_restores_what_the_pages_show
+        pages_are_read_while_nothing_can_be_written
+        a_page_that_cannot_be_read_fails_soon_and_the_inbox_goes_on;
 }
