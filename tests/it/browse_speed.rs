@@ -177,7 +177,7 @@ async fn measure_all(inbox: Arc<dyn Inbox>) {
     let common = measure_page(&*inbox, "reason of 2,000", reason("the bot answered 500"), None).await;
     assert_eq!(common.records.len(), 50);
     let none = measure_page(&*inbox, "a reason of none", reason("no such reason"), None).await;
-    assert!(none.records.is_empty() && none.scanned_all);
+    assert!(none.records.is_empty());
     let one = measure("one update", async || inbox.find(UpdateId(500_000)).await.unwrap()).await;
     assert!(one.unwrap().body.is_some());
     let counts = measure("counts by state", async || inbox.count_by_state().await.unwrap()).await;

@@ -88,6 +88,9 @@ async fn a_database_of_the_first_version_is_migrated_with_its_content() {
                 ALTER TABLE doorbell.chats DROP COLUMN set_at; ALTER TABLE doorbell.updates DROP COLUMN accepted_at;
                 DROP FUNCTION doorbell.claim_2, doorbell.claim_3, doorbell.settle_2, doorbell.extend_2;
                 DROP FUNCTION doorbell.revive_2, doorbell.discard_2, doorbell.set_back_1; DROP TABLE doorbell.target;
+                DROP TABLE doorbell.stored; DROP TRIGGER describe ON doorbell.dead; DROP FUNCTION doorbell.describe_dead_1;
+                ALTER TABLE doorbell.dead DROP COLUMN kind, DROP COLUMN chat_key, DROP COLUMN received_at,
+                    DROP COLUMN reason;
                 UPDATE doorbell.schema_version SET version = 1";
     database.run(back).await;
     let new = inbox_of(1, &database, &shutdown).await;
@@ -168,7 +171,9 @@ async fn a_file_of_the_first_version_is_migrated_with_its_content() {
     assert_eq!(line.deliver(&message(1, 7, "/echo kept")).await.unwrap().status, 200);
     drop(old);
     let file = Connection::open(&path).unwrap();
-    let back = "DROP TABLE service; DROP TABLE suspects; ALTER TABLE updates DROP COLUMN wait; PRAGMA user_version = 1";
+    let back =
+        "DROP TABLE service; DROP TABLE suspects; DROP INDEX updates_failed; ALTER TABLE updates DROP COLUMN wait;
+                PRAGMA user_version = 1";
     file.execute_batch(back).unwrap();
     drop(file);
     telegram.hang(false);

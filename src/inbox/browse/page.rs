@@ -20,7 +20,8 @@ pub struct Filter {
     pub kind: Option<Kind>,
     /// Only those of this chat. SQLite does not know the chat of an update that has ended.
     pub chat_key: Option<ChatKey>,
-    /// Only those whose last attempt failed for exactly this reason: dead-letter updates, and updates that wait.
+    /// Only those whose last attempt failed for exactly this reason: dead-letter updates, and updates that wait. If very
+    /// many chats have updates, PostgreSQL looks at those that wait for their next attempt first, and not at all.
     pub reason: Option<String>,
 }
 
