@@ -13,6 +13,7 @@ mod promises;
 mod answered;
 mod bot_instances;
 mod bot_seen;
+mod browse_speed;
 mod child;
 mod clocks;
 mod command_line;

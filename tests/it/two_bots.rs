@@ -89,6 +89,9 @@ async fn a_database_of_the_first_version_is_migrated_with_its_content() {
                 ALTER TABLE doorbell.updates DROP COLUMN revived; DROP TABLE doorbell.target, doorbell.stored;
                 DROP FUNCTION doorbell.claim_2, doorbell.claim_3, doorbell.claim_4, doorbell.claim_calls_1, doorbell.settle_2, doorbell.settle_3;
                 DROP FUNCTION doorbell.extend_2, doorbell.drop_waiting_1, doorbell.revive_2, doorbell.revive_3, doorbell.discard_2, doorbell.set_back_1;
+                DROP TRIGGER describe ON doorbell.dead; DROP FUNCTION doorbell.describe_dead_1;
+                ALTER TABLE doorbell.dead DROP COLUMN kind, DROP COLUMN chat_key, DROP COLUMN received_at,
+                    DROP COLUMN reason;
                 UPDATE doorbell.schema_version SET version = 1";
     database.run(back).await;
     let new = inbox_of(1, &database, &shutdown).await;

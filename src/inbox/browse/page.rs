@@ -20,7 +20,8 @@ pub struct Filter {
     pub kind: Option<Kind>,
     /// Only those of this chat. SQLite does not know the chat of an update that has ended.
     pub chat_key: Option<ChatKey>,
-    /// Only those whose last attempt failed for exactly this reason: dead-letter updates, and updates that wait.
+    /// Only those whose last attempt failed for exactly this reason: dead-letter updates, and updates that wait. If very
+    /// many chats have updates, PostgreSQL looks at those that wait for their next attempt first, and not at all.
     pub reason: Option<String>,
 }
 
@@ -48,7 +49,7 @@ pub struct Page {
     /// Where the next page begins. `None` if there is none.
     pub next: Option<Cursor>,
     /// False if the search ended before the page was full, because it had looked at as many updates as a page may. The
-    /// filter may select more: `next` goes on where the search ended.
+    /// filter may select more: `next` goes on where the search ended. Without `next` it cannot go on.
     pub scanned_all: bool,
 }
 
@@ -102,6 +103,11 @@ impl Search {
     /// An empty page, for `limit` updates and at least one.
     pub(in crate::inbox) fn new(limit: usize) -> Self {
         Self { limit: limit.max(1), records: Vec::new(), looked_at: 0, last: None, has_more: false }
+    }
+
+    /// The most updates on the page.
+    pub(in crate::inbox) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Looks at the next update; `record` is `None` if the filter does not select it. Returns whether the search goes on.

@@ -2,12 +2,14 @@
 //! each within the time limit of [`Connection::read`](super::connection::Connection::read).
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::pages::{Plan, outline};
+use super::pages::{Plan, outline, span};
 use super::sql::{one_row, one_value, unreadable};
 use super::store::PostgresInbox;
+use crate::clock::later;
 use crate::inbox::browse::{Browse, Cursor, DeadGroup, Filter, HeldBack, Page, Search, StateCounts};
 use crate::inbox::error::InboxError;
 use crate::inbox::millis::from_unix_millis;
@@ -30,9 +32,8 @@ const COUNTS: &str = "
         count(*), count(*) FILTER (WHERE u.state = 2), count(*) FILTER (WHERE u.state = 3)
     FROM (SELECT state FROM updates LIMIT $1) u";
 const GROUPS: &str = "
-    SELECT coalesce(u.reason, ''), count(*), min(u.received_at), max(u.received_at), max(u.id)
-    FROM dead d JOIN updates u ON u.id = d.id
-    GROUP BY u.reason ORDER BY count(*) DESC, u.reason LIMIT $1";
+    SELECT coalesce(reason, ''), count(*), min(received_at), max(received_at), max(id) FROM dead
+    GROUP BY reason ORDER BY count(*) DESC, reason LIMIT $1";
 const HELD_BACK: &str = "
     WITH searched AS (
         (SELECT chat_key, front, tail, due_at, token FROM chats WHERE due_at <= statement_timestamp()
@@ -44,12 +45,12 @@ const HELD_BACK: &str = "
         SELECT s.chat_key, s.front, u.id, u.kind, u.received_at, u.attempts, u.reason,
             s.due_at > statement_timestamp() AND s.token <> 0 AS is_held,
             CASE WHEN s.due_at > statement_timestamp() AND s.token = 0
-                THEN (extract(epoch FROM s.due_at) * 1000)::bigint END AS due_at
+                THEN (extract(epoch FROM s.due_at - statement_timestamp()) * 1000)::bigint END AS wait
         FROM searched s JOIN updates u ON u.chat_key = s.chat_key AND u.seq = s.front
         WHERE s.front <> s.tail OR u.reason IS NOT NULL
         ORDER BY u.received_at, u.id LIMIT $3
     )
-    SELECT h.chat_key, h.id, h.kind, h.received_at, h.attempts, h.reason, h.is_held, h.due_at,
+    SELECT h.chat_key, h.id, h.kind, h.received_at, h.attempts, h.reason, h.is_held, h.wait,
         (SELECT count(*) FROM (
             SELECT FROM updates n WHERE n.chat_key = h.chat_key AND n.seq >= h.front AND n.state = 0 LIMIT 1000) n)
     FROM heads h ORDER BY h.received_at, h.id";
@@ -63,15 +64,16 @@ impl Browse for PostgresInbox {
         let open = || async { one_value(&self.background.read(sqlx::query(COUNT_OPEN)).await?) };
         let plan = Plan::of(filter, open).await?;
         let rows = self.background.read(plan.rows(filter, highest, limit)).await?;
-        let read = |row: &PgRow| Ok((plan.position(row)?, outline(row)?));
+        let now = self.database.clock.steady();
+        let read = |row: &PgRow| Ok((plan.position(row)?, outline(row, now)?));
         let mut found: Vec<(i64, Record)> = rows.iter().map(read).collect::<Result<_, _>>().map_err(unreadable)?;
         let has_more = found.len() > limit;
         found.truncate(limit);
         let (next, scanned_all) = if has_more {
             (found.last().map(|(position, _)| Cursor(*position)), true)
         } else if let Some(end) = plan.end(filter, highest) {
-            let end = Plan::end_of_scan(one_row(&self.background.read(end).await?)?).map_err(unreadable)?;
-            (end, end.is_none() || found.len() == limit)
+            let (stopped, next) = Plan::stopped(one_row(&self.background.read(end).await?)?).map_err(unreadable)?;
+            (next, !stopped || found.len() == limit)
         } else {
             (None, true)
         };
@@ -81,7 +83,10 @@ impl Browse for PostgresInbox {
     async fn find(&self, id: UpdateId) -> Result<Option<Record>, InboxError> {
         self.database.check_available()?;
         let rows = self.background.read(Plan::one(id)).await?;
-        let Some(found) = rows.first().map(outline).transpose().map_err(unreadable)? else { return Ok(None) };
+        let now = self.database.clock.steady();
+        let Some(found) = rows.first().map(|row| outline(row, now)).transpose().map_err(unreadable)? else {
+            return Ok(None);
+        };
         let rows = self.background.read(sqlx::query(CONTENT).bind(id.0)).await?;
         let Some(row) = rows.first() else { return Ok(Some(found)) };
         let content = || Ok((row.try_get::<Option<&[u8]>, _>(0)?, row.try_get::<Option<&str>, _>(1)?));
@@ -117,7 +122,8 @@ impl Browse for PostgresInbox {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let query = sqlx::query(HELD_BACK).bind(READY_CHATS).bind(LATER_CHATS).bind(limit);
         let rows = self.background.read(query).await?;
-        rows.iter().map(held_back).collect::<Result<_, _>>().map_err(unreadable)
+        let now = self.database.clock.steady();
+        rows.iter().map(|row| held_back(row, now)).collect::<Result<_, _>>().map_err(unreadable)
     }
 
     async fn dead_by_reason(&self, limit: usize) -> Result<Vec<DeadGroup>, InboxError> {
@@ -128,9 +134,9 @@ impl Browse for PostgresInbox {
     }
 }
 
-fn held_back(row: &PgRow) -> Result<HeldBack, sqlx::Error> {
+fn held_back(row: &PgRow, now: Timestamp) -> Result<HeldBack, sqlx::Error> {
     let (attempts, waiting): (i32, i64) = (row.try_get(4)?, row.try_get(8)?);
-    let (is_held, due_at): (bool, Option<i64>) = (row.try_get(6)?, row.try_get(7)?);
+    let (is_held, wait): (bool, Option<i64>) = (row.try_get(6)?, row.try_get(7)?);
     Ok(HeldBack {
         chat_key: row.try_get(0)?,
         waiting: waiting.cast_unsigned(),
@@ -138,7 +144,7 @@ fn held_back(row: &PgRow) -> Result<HeldBack, sqlx::Error> {
         head_kind: Kind::named(row.try_get(2)?),
         head_state: if is_held { UpdateState::Held } else { UpdateState::Waiting },
         since: from_unix_millis(row.try_get(3)?),
-        until: due_at.map(from_unix_millis),
+        until: wait.map(|wait| later(now, span(wait))),
         attempts: u32::try_from(attempts).unwrap_or(0),
         reason: row.try_get(5)?,
     })

@@ -4,11 +4,15 @@
 //! arrives. So each statement follows what there is: the ids, the dead-letter updates, the updates of a chat, or the chats
 //! that have something to do. A statement that follows an order looks at [`SCAN`] updates at most.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 
 use super::sql::text;
+use crate::clock::{earlier, later};
 use crate::inbox::browse::{Cursor, Filter, SCAN};
 use crate::inbox::error::InboxError;
 use crate::inbox::millis::from_unix_millis;
@@ -16,17 +20,17 @@ use crate::inbox::record::{Record, UpdateState};
 use crate::update::{Kind, UpdateId};
 
 /// If no more updates than this are open, a search for those that wait reads all of them.
-const FEW: i64 = 10_000;
+const FEW: i64 = 5_000;
 
 /// Selects the columns that [`outline`] and [`Plan::position`] read.
 macro_rules! outlines {
     ($from:expr, $rest:expr) => {
         concat!(
             "SELECT u.id, u.kind, u.chat_key, u.received_at, u.expires_at, u.state, u.attempts, u.reason,
-                (extract(epoch FROM u.ended_at) * 1000)::bigint,
+                (extract(epoch FROM statement_timestamp() - u.ended_at) * 1000)::bigint,
                 coalesce(u.state = 0 AND c.token <> 0 AND c.due_at > statement_timestamp(), false),
                 CASE WHEN u.state = 0 AND c.token = 0 AND c.due_at > statement_timestamp()
-                    THEN (extract(epoch FROM c.due_at) * 1000)::bigint END,
+                    THEN (extract(epoch FROM c.due_at - statement_timestamp()) * 1000)::bigint END,
                 u.seq
             FROM ",
             $from,
@@ -60,17 +64,21 @@ const ONE: &str = outlines!("updates u", "WHERE u.id = $1");
 
 const ALL: &str = page!("(SELECT * FROM updates WHERE id <= $1 ORDER BY id DESC LIMIT $2) u", "u.id");
 const END_OF_ALL: &str = "
-    SELECT min(s.id), count(*) FROM (SELECT id FROM updates WHERE id <= $1 ORDER BY id DESC LIMIT $2) s";
+    SELECT min(s.id), count(*) = $2 FROM (SELECT id FROM updates WHERE id <= $1 ORDER BY id DESC LIMIT $2) s";
 
-const DEAD: &str =
-    page!("(SELECT id FROM dead WHERE id <= $1 ORDER BY id DESC LIMIT $2) d JOIN updates u ON u.id = d.id", "u.id");
-const END_OF_DEAD: &str = "
-    SELECT min(s.id), count(*) FROM (SELECT id FROM dead WHERE id <= $1 ORDER BY id DESC LIMIT $2) s";
+// The table of dead-letter updates has what a filter needs. It is small, and its rows are side by side.
+const DEAD: &str = page!(
+    "(SELECT id FROM dead
+        WHERE id <= $1 AND ($5::text IS NULL OR kind = $5) AND ($6::text IS NULL OR chat_key = $6)
+            AND ($7::text IS NULL OR reason = $7)
+        ORDER BY id DESC LIMIT $2) d JOIN updates u ON u.id = d.id",
+    "u.id"
+);
 
 const CHAT: &str =
     page!("(SELECT * FROM updates WHERE chat_key = $6 AND seq <= $1 ORDER BY seq DESC LIMIT $2) u", "u.seq");
 const END_OF_CHAT: &str = "
-    SELECT min(s.seq), count(*)
+    SELECT min(s.seq), count(*) = $2
     FROM (SELECT seq FROM updates WHERE chat_key = $3 AND seq <= $1 ORDER BY seq DESC LIMIT $2) s";
 
 // Leases end within a minute.
@@ -85,12 +93,17 @@ const HELD: &str = page!(
 
 // An update that waits and has failed is the first of its chat. Those that wait for their next attempt are found first.
 const FAILED: &str = page!(
-    "(SELECT id FROM dead WHERE id <= $1 UNION ALL
-        SELECT w.id FROM (SELECT chat_key, front FROM chats ORDER BY due_at DESC LIMIT $2) f
-        JOIN updates w ON w.chat_key = f.chat_key AND w.seq = f.front WHERE w.id <= $1 AND w.reason IS NOT NULL
+    "(
+        (SELECT id FROM dead WHERE id <= $1 AND reason = $7 ORDER BY id DESC LIMIT $2)
+        UNION ALL
+        (SELECT w.id FROM (SELECT chat_key, front FROM chats ORDER BY due_at DESC LIMIT 5000) f
+        JOIN updates w ON w.chat_key = f.chat_key AND w.seq = f.front
+        WHERE w.id <= $1 AND w.state = 0 AND w.reason = $7)
     ) i JOIN updates u ON u.id = i.id",
     "u.id"
 );
+const END_OF_FAILED: &str = "
+    SELECT nullif($1, $1), count(*) > 5000 AND $2 > 0 FROM (SELECT FROM chats ORDER BY due_at DESC LIMIT 5001) s";
 
 const OPEN: &str = page!(
     "(SELECT w.* FROM chats f JOIN updates w ON w.chat_key = f.chat_key AND w.seq BETWEEN f.front AND f.tail
@@ -160,16 +173,17 @@ impl Plan {
         let end = |statement| sqlx::query(statement).bind(highest).bind(scan());
         match self {
             Self::All => Some(end(END_OF_ALL)),
-            Self::Dead => Some(end(END_OF_DEAD)),
+            Self::Failed => Some(end(END_OF_FAILED)),
             Self::Chat => Some(end(END_OF_CHAT).bind(filter.chat_key.map(|key| key.to_string()))),
-            Self::Held | Self::Failed | Self::Open => None,
+            Self::Dead | Self::Held | Self::Open => None,
         }
     }
 
-    /// Reads the answer to [`Plan::end`]: where the search goes on, if it looked at as many updates as it may.
-    pub(super) fn end_of_scan(row: &PgRow) -> Result<Option<Cursor>, sqlx::Error> {
-        let (last, looked_at): (Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(last.filter(|_| looked_at == scan()).map(Cursor))
+    /// Reads the answer to [`Plan::end`]: whether the search stopped because it had looked at as many as it may, and where
+    /// it goes on. A search among the chats cannot go on.
+    pub(super) fn stopped(row: &PgRow) -> Result<(bool, Option<Cursor>), sqlx::Error> {
+        let (last, stopped): (Option<i64>, bool) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((stopped, last.filter(|_| stopped).map(Cursor)))
     }
 
     /// The position of a row in the list.
@@ -199,10 +213,11 @@ fn stored_state(state: UpdateState) -> (i16, Option<bool>) {
     }
 }
 
-/// Reads an update without its content.
-pub(super) fn outline(row: &PgRow) -> Result<Record, sqlx::Error> {
+/// Reads an update without its content. The database says how long ago it ended and how long it waits, because its clock
+/// may differ from `now`.
+pub(super) fn outline(row: &PgRow, now: Timestamp) -> Result<Record, sqlx::Error> {
     let (state, attempts): (i16, i32) = (row.try_get(5)?, row.try_get(6)?);
-    let time = |column: usize| row.try_get(column).map(|millis: Option<i64>| millis.map(from_unix_millis));
+    let (ended_for, waits_for): (Option<i64>, Option<i64>) = (row.try_get(8)?, row.try_get(10)?);
     Ok(Record {
         id: UpdateId(row.try_get(0)?),
         kind: Kind::named(row.try_get(1)?),
@@ -216,12 +231,17 @@ pub(super) fn outline(row: &PgRow) -> Result<Record, sqlx::Error> {
             _ => UpdateState::Waiting,
         },
         received_at: from_unix_millis(row.try_get(3)?),
-        expires_at: time(4)?,
-        next_attempt_at: time(10)?,
-        ended_at: time(8)?,
+        expires_at: Some(from_unix_millis(row.try_get(4)?)),
+        next_attempt_at: waits_for.map(|wait| later(now, span(wait))),
+        ended_at: ended_for.map(|age| earlier(now, span(age))),
         attempts: u32::try_from(attempts).unwrap_or(0),
         reason: row.try_get(7)?,
         body: None,
         calls_left: None,
     })
+}
+
+/// A span that the database gave in milliseconds. A clock that was set back gives none.
+pub(super) fn span(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }

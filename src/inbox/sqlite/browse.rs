@@ -6,15 +6,15 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
-use super::super::browse::{Browse, Cursor, DeadGroup, Filter, HeldBack, Page, Search, StateCounts};
+use super::super::browse::{Browse, Cursor, DeadGroup, Filter, HeldBack, Page, SCAN, Search, StateCounts};
 use super::super::error::InboxError;
 use super::super::lanes::LaneView;
 use super::super::millis::from_unix_millis;
 use super::super::record::{Record, UpdateState};
 use super::SqliteInbox;
-use super::row::{content, outline};
+use super::row::{content, outline, state};
 use crate::telegram::Call;
-use crate::update::UpdateId;
+use crate::update::{Kind, UpdateId};
 
 /// The lanes of each sort that are searched for chats held back.
 const LANES: usize = 1_000;
@@ -43,18 +43,21 @@ const ONE_ENDED: &str = "
     SELECT id, kind, '', received_at, NULL, NULL, 0, 0, NULL, ended_at, outcome FROM ended WHERE id = ?1";
 const CONTENT: &str = "SELECT body, calls_left FROM updates WHERE id = ?1 AND id NOT IN (SELECT id FROM settled)";
 
-const DEAD_IDS: &str = "SELECT id FROM updates WHERE state <> 0 AND state = 1 AND id <= ?1";
 const SETTLED_IDS: &str = "SELECT id FROM settled WHERE id <= ?1";
+// The index holds all these columns, so no row is read. Every dead-letter update has a reason.
 const FAILED_IDS: &str = "
-    SELECT id FROM updates WHERE reason IS NOT NULL AND reason = ?2 AND id <= ?1";
+    SELECT id FROM updates INDEXED BY updates_failed
+    WHERE reason IS NOT NULL AND id <= ?1 AND (?2 IS NULL OR reason = ?2) AND (?3 IS NULL OR kind = ?3)
+        AND (?4 IS NULL OR chat_key = ?4) AND (NOT ?5 OR state = 1)
+    ORDER BY id DESC LIMIT ?6";
 
 const COUNT_DEAD: &str = "SELECT count(*) FROM updates WHERE state <> 0 AND state = 1";
 const COUNT_ENDED: &str = "
     SELECT count(*), count(*) FILTER (WHERE outcome = 'done'), count(*) FILTER (WHERE outcome = 'expired')
     FROM (SELECT outcome FROM ended UNION ALL SELECT outcome FROM settled LIMIT ?1)";
 const GROUPS: &str = "
-    SELECT coalesce(reason, ''), count(*), min(received_at), max(received_at), max(id) FROM updates
-    WHERE state <> 0 AND state = 1 GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ?1";
+    SELECT reason, count(*), min(received_at), max(received_at), max(id) FROM updates INDEXED BY updates_failed
+    WHERE reason IS NOT NULL AND state = 1 GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ?1";
 
 #[async_trait]
 impl Browse for SqliteInbox {
@@ -148,19 +151,21 @@ impl Known {
     /// Reads the columns of `outline_of!`.
     fn outline(&self, row: &Row<'_>) -> rusqlite::Result<Record> {
         let record = outline(row)?;
-        let waits = record.state == UpdateState::Waiting;
-        let is_held = waits && self.held.contains(&record.id);
-        Ok(Record {
-            state: if is_held { UpdateState::Held } else { record.state },
-            next_attempt_at: record.next_attempt_at.filter(|at| waits && !is_held && *at > self.now),
-            ..record
-        })
+        let state = self.state(record.id, row);
+        let waits = state == UpdateState::Waiting;
+        Ok(Record { state, next_attempt_at: record.next_attempt_at.filter(|at| waits && *at > self.now), ..record })
+    }
+
+    /// The state of the update in a row.
+    fn state(&self, id: UpdateId, row: &Row<'_>) -> UpdateState {
+        let state = state(row);
+        if state == UpdateState::Waiting && self.held.contains(&id) { UpdateState::Held } else { state }
     }
 
     /// The chat of this lane, if it is held back by its first update.
     fn held_back(&self, view: LaneView, head: Record) -> Option<HeldBack> {
         let is_open = matches!(head.state, UpdateState::Waiting | UpdateState::Held);
-        (is_open && (view.len > 1 || head.reason.is_some())).then(|| HeldBack {
+        (is_open && (view.len > 1 || head.reason.is_some())).then_some(HeldBack {
             chat_key: head.chat_key,
             waiting: view.len as u64,
             head: head.id,
@@ -188,12 +193,12 @@ impl Finding<'_> {
     /// Searches where the selected updates can be. `lane` has the open updates of the chat that the filter names.
     fn page(mut self, lane: Option<Vec<UpdateId>>) -> rusqlite::Result<Page> {
         match (self.filter.state, lane) {
-            _ if self.filter.reason.is_some() => self.look_at(self.failed()?)?,
             (Some(UpdateState::Held), _) => self.look_at(self.known.held.iter().copied().collect())?,
-            (Some(UpdateState::Dead), _) => self.look_at(self.ids(DEAD_IDS)?)?,
+            (Some(UpdateState::Dead), _) => self.look_at(self.failed()?)?,
+            _ if self.filter.reason.is_some() => self.look_at(self.failed()?)?,
             (_, Some(mut ids)) => {
-                ids.extend(self.ids(DEAD_IDS)?);
-                ids.extend(self.ids(SETTLED_IDS)?);
+                ids.extend(self.failed()?);
+                ids.extend(self.ended_lately()?);
                 self.look_at(ids)?;
             }
             (Some(UpdateState::Waiting), None) => self.scan(&[OPEN])?,
@@ -205,15 +210,21 @@ impl Finding<'_> {
         Ok(self.search.page())
     }
 
-    /// The ids up to the highest that a statement finds.
-    fn ids(&self, statement: &str) -> rusqlite::Result<Vec<UpdateId>> {
-        self.file.prepare_cached(statement)?.query_map([self.highest], |row| row.get(0).map(UpdateId))?.collect()
+    /// The ids of updates that may be selected and have failed: dead-letter updates, and those that wait.
+    fn failed(&self) -> rusqlite::Result<Vec<UpdateId>> {
+        let Filter { state, kind, chat_key, reason } = &self.filter;
+        let (kind, chat_key) = (kind.as_ref().map(Kind::name), chat_key.map(|key| key.to_string()));
+        // The statement knows the whole filter if it finds only dead-letter updates.
+        let are_dead = *state == Some(UpdateState::Dead);
+        let limit =
+            i64::try_from(if are_dead { self.search.limit().saturating_add(1) } else { SCAN }).unwrap_or(i64::MAX);
+        let values = params![self.highest, reason, kind, chat_key, are_dead, limit];
+        self.file.prepare_cached(FAILED_IDS)?.query_map(values, id)?.collect()
     }
 
-    /// The ids of open updates whose last attempt failed for the reason of the filter.
-    fn failed(&self) -> rusqlite::Result<Vec<UpdateId>> {
-        let values = params![self.highest, self.filter.reason];
-        self.file.prepare_cached(FAILED_IDS)?.query_map(values, |row| row.get(0).map(UpdateId))?.collect()
+    /// The ids of updates that ended a moment ago and are not erased yet.
+    fn ended_lately(&self) -> rusqlite::Result<Vec<UpdateId>> {
+        self.file.prepare_cached(SETTLED_IDS)?.query_map([self.highest], id)?.collect()
     }
 
     /// Looks at the updates with these ids that have not been erased.
@@ -266,13 +277,19 @@ impl Source<'_> {
     }
 }
 
+fn id(row: &Row<'_>) -> rusqlite::Result<UpdateId> {
+    row.get(0).map(UpdateId)
+}
+
 /// The id of a row, and the update if the filter selects it.
 fn read(row: &Row<'_>, known: &Known, filter: &Filter) -> rusqlite::Result<(UpdateId, Option<Record>)> {
     let id = UpdateId(row.get(0)?);
-    // Most rows of a long search are of another kind.
-    if let Some(wanted) = &filter.kind
-        && row.get_ref(1)?.as_bytes().is_ok_and(|kind| kind != wanted.name().as_bytes())
-    {
+    // Most rows of a long search are of another kind or in another state.
+    let is_other_kind = match &filter.kind {
+        Some(wanted) => row.get_ref(1)?.as_bytes().is_ok_and(|kind| kind != wanted.name().as_bytes()),
+        None => false,
+    };
+    if is_other_kind || filter.state.is_some_and(|wanted| wanted != known.state(id, row)) {
         return Ok((id, None));
     }
     let record = known.outline(row)?;

@@ -89,20 +89,13 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
 /// Reads an update without its content from the columns `id, kind, chat_key, received_at, expires_at, state, attempts,
 /// due_at, reason, ended_at, outcome`. The file does not say whether it is claimed, or the present time.
 pub(super) fn outline(row: &Row<'_>) -> rusqlite::Result<Record> {
-    let state = match (row.get_ref(10)?.as_str_or_null().ok().flatten(), number(row, 5)) {
-        (Some("done"), _) => UpdateState::Done,
-        (Some("expired"), _) => UpdateState::Expired,
-        (Some(_), _) => UpdateState::Discarded,
-        (None, 1) => UpdateState::Dead,
-        (None, _) => UpdateState::Waiting,
-    };
     let time = |column| row.get::<_, Option<i64>>(column).ok().flatten().map(from_unix_millis);
     let ended_at = time(9);
     Ok(Record {
         id: UpdateId(row.get(0)?),
         kind: kind(row),
         chat_key: text(row, 2).unwrap_or_default(),
-        state,
+        state: state(row),
         received_at: from_unix_millis(number(row, 3)),
         expires_at: time(4),
         next_attempt_at: Some(number(row, 7)).filter(|due| *due > 0).map(from_unix_millis),
@@ -112,6 +105,18 @@ pub(super) fn outline(row: &Row<'_>) -> rusqlite::Result<Record> {
         body: None,
         calls_left: None,
     })
+}
+
+/// The state of an update, from the same columns as [`outline`]. A claimed update waits.
+pub(super) fn state(row: &Row<'_>) -> UpdateState {
+    let outcome = row.get_ref(10).ok().and_then(|outcome| outcome.as_str_or_null().ok().flatten());
+    match (outcome, number(row, 5)) {
+        (Some("done"), _) => UpdateState::Done,
+        (Some("expired"), _) => UpdateState::Expired,
+        (Some(_), _) => UpdateState::Discarded,
+        (None, 1) => UpdateState::Dead,
+        (None, _) => UpdateState::Waiting,
+    }
 }
 
 /// Reads the columns `body, calls_left`.

@@ -13,6 +13,7 @@ use doorbell::telegram::BotId;
 use doorbell::update::{ChatKey, Kind, Update, UpdateId};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use sqlx::PgConnection;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -44,6 +45,23 @@ pub(super) struct Fixture {
     pub(super) bot: i64,
     clock: TestClock,
     shutdown: Shutdown,
+}
+
+/// A lock on a store, held by another program.
+pub(super) enum Lock {
+    File(rusqlite::Connection),
+    Database(PgConnection),
+}
+
+impl Lock {
+    pub(super) async fn release(self) {
+        match self {
+            Self::File(file) => file.execute_batch("ROLLBACK").expect("it is locked"),
+            Self::Database(mut connection) => {
+                sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.expect("it is locked");
+            }
+        }
+    }
 }
 
 /// The clock of a store: moved by hand, or the database's own.
@@ -187,7 +205,10 @@ impl Fixture {
                 file.execute_batch(back).expect("it has these");
             }
             Storage::Database(database) => {
-                let back = "DROP TABLE doorbell.stored; UPDATE doorbell.schema_version SET version = 4";
+                let back = "DROP TABLE doorbell.stored; DROP TRIGGER describe ON doorbell.dead; \
+                    DROP FUNCTION doorbell.describe_dead_1; ALTER TABLE doorbell.dead DROP COLUMN kind, \
+                    DROP COLUMN chat_key, DROP COLUMN received_at, DROP COLUMN reason; \
+                    UPDATE doorbell.schema_version SET version = 4";
                 database.run(back).await;
             }
         }
@@ -264,6 +285,29 @@ impl Fixture {
                 file.query_row(&format!("{count} updates"), [], |row| row.get(0)).expect("it has this table")
             }
             Storage::Database(database) => database.number(&format!("{count} doorbell.updates")).await,
+        }
+    }
+
+    /// Lets no other write to the store, until the lock is dropped. `None` if the store is not shared. With `reads`, a
+    /// database is not read either.
+    pub(super) async fn lock(&self, reads: bool) -> Option<Lock> {
+        match &self.storage {
+            Storage::Memory => None,
+            Storage::File(folder) => {
+                let file = rusqlite::Connection::open(folder.path().join("inbox.db")).expect("it is a database");
+                file.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes for long");
+                Some(Lock::File(file))
+            }
+            Storage::Database(database) => {
+                let mut connection = database.connect().await;
+                let mode = if reads { "ACCESS EXCLUSIVE" } else { "EXCLUSIVE" };
+                let lock = format!("BEGIN; LOCK TABLE doorbell.updates IN {mode} MODE");
+                sqlx::raw_sql(sqlx::AssertSqlSafe(lock))
+                    .execute(&mut connection)
+                    .await
+                    .expect("nobody locks it for long");
+                Some(Lock::Database(connection))
+            }
         }
     }
 

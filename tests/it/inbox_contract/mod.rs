@@ -1,6 +1,7 @@
 //! The contract of every store, run against each of them.
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
+mod browse;
 mod calls_left;
 mod clocks;
 mod dead;
@@ -104,5 +105,22 @@ every_store! {
         a_target_is_read_by_another_process
         a_target_survives_a_restart_except_in_memory
         a_target_belongs_to_its_bot
-        an_inbox_of_the_version_before_targets_is_migrated;
+        an_inbox_of_the_version_before_targets_is_migrated
+        a_pause_and_the_target_are_stored_apart
+        an_inbox_of_the_version_before_pauses_is_migrated_with_its_target;
+    browse:
+        pages_list_the_newest_first_without_gap_or_repeat_while_updates_arrive
+        a_page_of_exactly_all_updates_is_the_last
+        pages_reach_ids_at_the_limits_of_64_bits
+        a_filter_selects_by_state
+        a_filter_selects_by_kind_chat_and_reason
+        an_update_is_found_with_its_body_until_it_is_done
+        a_dead_letter_update_is_found_with_its_reason_and_a_revived_one_waits
+        chats_held_back_are_those_that_wait_behind_an_update_or_have_failed
+        dead_letter_updates_are_grouped_and_revived_and_discarded_by_their_reason
+        reasons_of_any_characters_form_groups
+        another_process_reads_the_same_pages
+        a_restart_restores_what_the_pages_show
+        pages_are_read_while_nothing_can_be_written
+        a_page_that_cannot_be_read_fails_soon_and_the_inbox_goes_on;
 }

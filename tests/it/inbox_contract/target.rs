@@ -1,4 +1,4 @@
-//! The target of the bot behind the gateway is stored for every process that uses the inbox.
+//! The target of the bot behind the gateway, and a pause, are stored for every process that uses the inbox.
 
 use doorbell::inbox::Stored;
 use doorbell::update::UpdateId;
@@ -74,4 +74,36 @@ pub(super) async fn an_inbox_of_the_version_before_targets_is_migrated(f: &mut F
     }
     save(f, FIRST).await;
     assert_eq!(load(f).await.as_deref(), Some(FIRST));
+}
+
+pub(super) async fn a_pause_and_the_target_are_stored_apart(f: &mut Fixture) {
+    let (pause, resume) = (r#"{"since":"2026-11-30T00:00:00Z"}"#, "null");
+    let load_pause = async |f: &Fixture| f.inbox().load(Stored::Paused).await.unwrap();
+    assert_eq!(load_pause(f).await, None);
+    save(f, FIRST).await;
+    for value in [pause, resume, pause] {
+        f.inbox().save(Stored::Paused, value).await.unwrap();
+        assert_eq!(load_pause(f).await.as_deref(), Some(value));
+        assert_eq!(f.for_operator().await.load(Stored::Paused).await.unwrap().as_deref(), Some(value));
+    }
+    assert_eq!(load(f).await.as_deref(), Some(FIRST));
+    f.restart().await;
+    let expected = f.survives_a_restart().then_some(pause);
+    assert_eq!(load_pause(f).await.as_deref(), expected);
+    assert_eq!(load(f).await.is_some(), f.survives_a_restart());
+    f.bot = 2;
+    f.reopen().await;
+    assert_eq!(load_pause(f).await, None, "a pause belongs to its bot");
+}
+
+pub(super) async fn an_inbox_of_the_version_before_pauses_is_migrated_with_its_target(f: &mut Fixture) {
+    save(f, FIRST).await;
+    f.close().await;
+    f.downgrade_to_version_4().await;
+    f.reopen().await;
+    let expected = f.survives_a_restart().then_some(FIRST);
+    assert_eq!(load(f).await.as_deref(), expected);
+    f.inbox().save(Stored::Paused, "true").await.unwrap();
+    assert_eq!(f.inbox().load(Stored::Paused).await.unwrap().as_deref(), Some("true"));
+    assert_eq!(load(f).await.as_deref(), expected);
 }
