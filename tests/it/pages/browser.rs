@@ -10,6 +10,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::driver::{Driver, PlainClient};
 use crate::harness::waiting::{soon, until};
 
+/// The enter key.
+pub(super) const ENTER: &str = "\u{e007}";
+
 /// How many browsers run at the same time: one for each core of a small machine.
 const BROWSERS: u32 = 2;
 
@@ -163,7 +166,7 @@ impl Browser {
         until(text, async || self.driver.find(By::XPath(path.as_str())).await.ok()?.click().await.ok()).await;
     }
 
-    /// Types a text into a field. `\n` is the enter key.
+    /// Types a text or a key such as [`ENTER`] into a field.
     pub(super) async fn write(&self, css: &str, text: &str) {
         until(css, async || self.find(css).await?.send_keys(text).await.ok()).await;
     }
@@ -198,6 +201,11 @@ impl Browser {
     /// Runs a script in the page.
     pub(super) async fn run(&self, script: &str) {
         self.driver.execute(script, Vec::new()).await.expect("the script runs");
+    }
+
+    /// What is seen now, as PNG.
+    pub(super) async fn screenshot(&self) -> Vec<u8> {
+        self.driver.screenshot_as_png().await.expect("a page is open")
     }
 
     /// Fails the test when the browser has complained since the last call: a failed script, a refused resource or a
