@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use doorbell::clock::{Clock, SystemClock};
-use doorbell::inbox::{self, Inbox, Verdict};
+use doorbell::inbox::{self, Claimable, Inbox, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::BotId;
@@ -61,7 +61,7 @@ async fn accept(inbox: &Arc<dyn Inbox>, next: &Arc<AtomicI64>) -> Duration {
 /// Claims and settles until no update is ready.
 async fn work_off(inbox: &Arc<dyn Inbox>) {
     loop {
-        let claimed = inbox.claim(64).await.expect("claimed");
+        let claimed = inbox.claim(64, Claimable::Any).await.expect("claimed");
         if claimed.is_empty() {
             return;
         }
@@ -134,7 +134,7 @@ fn storing(criterion: &mut Criterion) {
                 runtime.block_on(async {
                     let begun = Instant::now();
                     for _ in 0..rounds * ROUND as u64 / 64 {
-                        let claimed = inbox.claim(64).await.expect("claimed");
+                        let claimed = inbox.claim(64, Claimable::Any).await.expect("claimed");
                         let settled = claimed.into_iter().map(|delivery| inbox.settle(delivery.lease, Verdict::Done));
                         futures_util::future::join_all(settled).await;
                     }

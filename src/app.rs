@@ -3,6 +3,7 @@
 mod build;
 mod error;
 mod own_bot;
+mod stored_target;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::{SharedClock, SystemClock};
+use crate::console::{self, Console};
 use crate::dispatch::{self, Dispatch};
 use crate::handler::Handler;
 use crate::handler::forward::{Forward, Targets};
@@ -23,12 +25,12 @@ use crate::http::metrics;
 use crate::inbox::{self, Inbox};
 use crate::lifecycle::{Shutdown, Task};
 use crate::process;
-use crate::registrar::{self, RefusedToken, Registrar, Status};
-use crate::settings::Settings;
+use crate::registrar::{RefusedToken, Registrar, Status};
+use crate::settings::{InboxUrl, Settings};
 use crate::telegram::{BotApi, RateLimitedApi};
 use crate::traces;
 use crate::trail::Trail;
-use crate::webhook::{self, Secrets, SourceCheck};
+use crate::webhook;
 use build::{Bot, Storage};
 use own_bot::{GatewayParts, OwnBot, ServiceParts};
 
@@ -48,6 +50,7 @@ pub struct App {
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
     own_bot: Option<OwnBot>,
+    console: Option<Arc<Console>>,
     inbox: Arc<dyn Inbox>,
     trail: Trail,
     clock: SharedClock,
@@ -122,30 +125,22 @@ impl App {
         let traces = traces::open(&settings.traces, bot.token.bot_id(), Arc::clone(&clock), &shutdown);
         let api = BotApi::new(&settings.telegram, bot.token.clone(), Arc::clone(&clock));
         let webhook_counts = Arc::new(webhook::Counts::default());
-        let registrar = Registrar::new(
-            bot.wanted.clone(),
-            registrar::Deps {
-                api: api.clone(),
-                announce: announcement,
-                identity: bot.identity.clone(),
-                clock: Arc::clone(&clock),
-                watch_interval: settings.webhook.watch_interval,
-                wrong_secrets: webhook_counts.unauthorized.subscribe(),
-                kinds: own_bot.as_ref().map_or_else(|| watch::channel(None).1, OwnBot::kinds),
-            },
-        );
+        let kinds = own_bot.as_ref().map_or_else(|| watch::channel(None).1, OwnBot::kinds);
+        let registrar = build::registrar(&settings, &bot, announcement, &api, &webhook_counts, kinds, &clock);
         let rate_limited_api = RateLimitedApi::new(api.clone(), &settings.outbound, Arc::clone(&clock));
         if let Some(own_bot) = &mut own_bot {
             let parts = GatewayParts {
                 inbox: Arc::clone(&storage.inbox),
                 survey: Arc::clone(&storage.survey_cache),
                 throttles: rate_limited_api.throttles(),
+                traces: traces.clone(),
                 token: bot.token.clone(),
             };
             own_bot.connect(&settings, parts);
         }
         let deps = dispatch::Deps {
             inbox: Arc::clone(&storage.inbox),
+            is_memory: matches!(settings.inbox.url, InboxUrl::Memory),
             handler,
             api: rate_limited_api,
             traces: traces.clone(),
@@ -160,25 +155,13 @@ impl App {
         if let Some(own_bot) = &own_bot {
             own_bot.register_counts(&mut registry);
         }
-        // A preview without a token receives nothing.
-        let receive = (!bot.is_absent()).then(|| webhook::Deps {
-            inbox: Arc::clone(&storage.inbox),
-            secrets: Secrets::new(
-                &bot.token.effective_webhook_secret(&settings.webhook),
-                settings.webhook.previous_secret_token.as_ref(),
-            ),
-            sources: SourceCheck::new(&settings.webhook, &settings.platform),
-            body_limit: settings.server.body_limit,
-            counts: Arc::clone(&webhook_counts),
-            traces,
-            trail: trail.clone(),
-            clock: Arc::clone(&clock),
-        });
-        let service = ServiceState {
+        let receive = build::receive(&settings, &bot, &storage.inbox, &webhook_counts, (traces, trail.clone()), &clock);
+        let service = Arc::new(ServiceState {
             survey_cache: storage.survey_cache,
             capacity: settings.inbox.capacity,
             registration: registrar.status(),
             webhook_health: registrar.health(),
+            handling: dispatch.pausing().subscribe(),
             bot: own_bot.as_ref().map(OwnBot::health),
             webhook_counts,
             connections: Arc::clone(&connections),
@@ -187,8 +170,18 @@ impl App {
             advice: inbox::ephemeral_storage_warning(&settings.inbox, &settings.platform),
             clock: Arc::clone(&clock),
             shutdown: shutdown.clone(),
+        });
+        let console = console::Deps {
+            service: Arc::clone(&service),
+            inbox: Arc::clone(&storage.inbox),
+            dispatch: Arc::clone(&dispatch),
+            api,
+            registrar: registrar.control(),
+            bot: own_bot.as_ref().map(OwnBot::shown),
+            trail: trail.clone(),
         };
-        let router = build::routes(&settings, receive, registry, service);
+        let console = Console::new(&settings, console);
+        let router = build::routes(&settings, receive, registry, service, console.clone());
         let (without_bot, inbox) = (bot.is_absent(), storage.inbox);
         Ok(Self {
             addr,
@@ -199,6 +192,7 @@ impl App {
             dispatch,
             registrar,
             own_bot,
+            console,
             inbox,
             trail,
             clock,
@@ -319,6 +313,11 @@ impl App {
         let dispatch = shutdown.supervise(Task::Dispatch, async move {
             if without_bot { soft.cancelled().await } else { dispatch.run().await }
         });
+        let pause = Arc::clone(&self.dispatch);
+        shutdown.supervise(Task::PauseWatch, async move { pause.watch_pause().await });
+        if let Some(console) = self.console {
+            shutdown.supervise(Task::Console, console.watch(shutdown.soft.clone()));
+        }
         let leases = Arc::clone(&self.dispatch);
         shutdown.supervise(Task::LeaseRenewal, async move { leases.maintain_leases().await });
         let sweep = self.dispatch;

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod console;
 pub mod dispatch;
 pub mod doctor;
 pub mod fail_points;

@@ -6,20 +6,22 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::error::BuildError;
 use crate::clock::SharedClock;
+use crate::console::{self, Console};
 use crate::handler::{Commands, Handler, TemplateProblem};
 use crate::http::health::{self, Links, ServiceState};
 use crate::http::{complete, listener, metrics, pages, public_path};
 use crate::inbox::{self, Inbox, SurveyCache};
 use crate::lifecycle::Shutdown;
-use crate::registrar::{OffReason, WantedWebhook};
+use crate::registrar::{self, OffReason, Registrar, WantedWebhook};
 use crate::settings::{ConsoleSettings, InboxUrl, Problem, Settings, SettingsError, origin};
-use crate::telegram::{BotId, BotToken, Call, Identity};
-use crate::telemetry::Registry;
+use crate::telegram::{BotApi, BotId, BotToken, Call, Identity};
+use crate::telemetry::{Registry, Traces};
 use crate::trail::{self, Trail};
-use crate::webhook;
+use crate::webhook::{self, Secrets, SourceCheck};
 
 /// How long running handlers may continue after the soft stop. Render kills the process 30 s after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(25);
@@ -134,21 +136,70 @@ impl Storage {
     }
 }
 
+/// The registrar of the bot's webhook. `kinds`: those that your own bot asks for.
+pub(super) fn registrar(
+    settings: &Settings,
+    bot: &Bot,
+    announcement: Option<Call>,
+    api: &BotApi,
+    counts: &webhook::Counts,
+    kinds: watch::Receiver<Option<Vec<String>>>,
+    clock: &SharedClock,
+) -> Registrar {
+    let deps = registrar::Deps {
+        api: api.clone(),
+        announce: announcement,
+        identity: bot.identity.clone(),
+        clock: Arc::clone(clock),
+        watch_interval: settings.webhook.watch_interval,
+        wrong_secrets: counts.unauthorized.subscribe(),
+        kinds,
+    };
+    Registrar::new(bot.wanted.clone(), deps)
+}
+
+/// What the webhook needs. A preview without a token receives nothing.
+pub(super) fn receive(
+    settings: &Settings,
+    bot: &Bot,
+    inbox: &Arc<dyn Inbox>,
+    counts: &Arc<webhook::Counts>,
+    (traces, trail): (Traces, Trail),
+    clock: &SharedClock,
+) -> Option<webhook::Deps> {
+    (!bot.is_absent()).then(|| webhook::Deps {
+        inbox: Arc::clone(inbox),
+        secrets: Secrets::new(
+            &bot.token.effective_webhook_secret(&settings.webhook),
+            settings.webhook.previous_secret_token.as_ref(),
+        ),
+        sources: SourceCheck::new(&settings.webhook, &settings.platform),
+        body_limit: settings.server.body_limit,
+        counts: Arc::clone(counts),
+        traces,
+        trail,
+        clock: Arc::clone(clock),
+    })
+}
+
 /// The routes of all modules.
 pub(super) fn routes(
     settings: &Settings,
     webhook: Option<webhook::Deps>,
     registry: Registry,
-    service: ServiceState,
+    service: Arc<ServiceState>,
+    console: Option<Arc<Console>>,
 ) -> Router {
-    let service = Arc::new(service);
     let root = public_path(settings.webhook.public_url.as_deref());
-    let links = Links { root, has_console: settings.console.token.is_some() };
-    let pages = pages::routes(health::front_page(Arc::clone(&service), links));
+    let links = Links { root, has_console: console.is_some() };
+    let mut pages = health::front_page(Arc::clone(&service), links);
+    if let Some(console) = console {
+        pages = pages.merge(console::router(console));
+    }
     let router = webhook
         .map_or_else(Router::new, webhook::router)
         .merge(health::router(Arc::clone(&service)))
-        .merge(pages)
+        .merge(pages::routes(pages))
         .merge(metrics::router(registry, service, settings.console.token.as_ref()));
     complete(router, settings.webhook.public_url.as_deref())
 }

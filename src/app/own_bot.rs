@@ -12,10 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::build::{Bot, GRACE};
 use super::error::BuildError;
-use crate::clock::{Backoff, SharedClock};
+use super::stored_target::StoredTarget;
+use crate::clock::SharedClock;
+use crate::console;
 use crate::gateway;
 use crate::handler::Handler;
-use crate::handler::forward::{self, BotStatus, Forward, Target, Targets};
+use crate::handler::forward::{self, BotStatus, Forward, Targets};
 use crate::http::health::{BotHealth, GatewayHealth};
 use crate::http::listener;
 use crate::inbox::{Inbox, SurveyCache};
@@ -23,15 +25,13 @@ use crate::lifecycle::{Shutdown, Task};
 use crate::process::{self, BotVariables, CannotStart, Child};
 use crate::settings::{InboxUrl, Settings};
 use crate::telegram::{BotToken, Throttles};
-use crate::telemetry::Registry;
+use crate::telemetry::{Registry, Traces};
 use crate::trail::Trail;
 
 /// How long Telegram waits for an answer, and so the bot may take for an update.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 /// The same where Telegram waits for the bot, because nothing is stored.
 const TIME_LIMIT_WITHOUT_STORE: Duration = Duration::from_secs(25);
-/// The wait before the stored target is read again, while the database is away.
-const RESTORE_AGAIN: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(10) };
 
 /// The bot's side of the service. Its gateway is bound and nothing runs yet.
 pub(super) struct OwnBot {
@@ -41,6 +41,8 @@ pub(super) struct OwnBot {
     gateway_addr: SocketAddr,
     gateway_routes: Router,
     targets: Targets,
+    /// Whether other instances can have the same inbox.
+    is_shared: bool,
     real_token_used: watch::Sender<bool>,
     child: Option<Child>,
     /// Cancelled at a stop, when running work has finished: then the child is asked to end.
@@ -63,6 +65,7 @@ pub(super) struct GatewayParts {
     pub(super) inbox: Arc<dyn Inbox>,
     pub(super) survey: Arc<SurveyCache>,
     pub(super) throttles: Throttles,
+    pub(super) traces: Traces,
     pub(super) token: BotToken,
 }
 
@@ -129,6 +132,7 @@ impl OwnBot {
             gateway_addr,
             gateway_routes: Router::new(),
             targets,
+            is_shared: matches!(settings.inbox.url, InboxUrl::Postgres(_)),
             real_token_used: watch::Sender::new(false),
             child,
             drained,
@@ -175,9 +179,15 @@ impl OwnBot {
         BotHealth { status: self.forward.status(), gateway: Some(gateway) }
     }
 
+    /// What the console shows.
+    pub(super) fn shown(&self) -> console::OwnBot {
+        let process = |child: &Child| console::Process { status: child.status(), output: child.output() };
+        console::OwnBot { forward: Arc::clone(&self.forward), process: self.child.as_ref().map(process) }
+    }
+
     /// Makes the routes of the gateway.
     pub(super) fn connect(&mut self, settings: &Settings, parts: GatewayParts) {
-        let GatewayParts { inbox, survey, throttles, token } = parts;
+        let GatewayParts { inbox, survey, throttles, traces, token } = parts;
         let status = self.forward.status();
         let deps = gateway::Deps {
             token,
@@ -188,6 +198,7 @@ impl OwnBot {
             last_failure: Arc::new(move || last_failure(&status.borrow())),
             real_token_used: self.real_token_used.clone(),
             counts: Arc::clone(&self.gateway_counts),
+            traces,
             clock: Arc::clone(&self.clock),
         };
         self.gateway_routes = gateway::router(&settings.gateway, &settings.telegram, deps);
@@ -195,8 +206,8 @@ impl OwnBot {
 
     /// Starts the gateway, the watch of the bot and its process.
     pub(super) fn start(self, inbox: Arc<dyn Inbox>) -> Running {
-        let Self { forward, gateway, gateway_addr, gateway_routes, targets, child, drained, clock, shutdown, .. } =
-            self;
+        let Self { forward, gateway, gateway_addr, gateway_routes, targets, is_shared, child, .. } = self;
+        let (drained, clock, shutdown) = (self.drained, self.clock, self.shutdown);
         // The bot may need the gateway until it has ended, so the gateway stops after it.
         let stop = shutdown.with_later_soft_stop();
         let listening = listener::Deps {
@@ -207,9 +218,9 @@ impl OwnBot {
         };
         tracing::info!(addr = %gateway_addr, "the gateway for your bot is listening");
         let serving = stop.supervise(Task::Gateway, gateway::serve(gateway, gateway_routes, listening));
-        let restoring = restore(inbox, targets, Arc::clone(&clock), shutdown.clone());
+        let stored = StoredTarget { inbox, targets, is_shared, clock: Arc::clone(&clock), stop: shutdown.soft.clone() };
         shutdown.supervise(Task::BotWatch, async move {
-            tokio::join!(restoring, forward.watch());
+            tokio::join!(stored.follow(), forward.watch());
         });
         let child = child.map(|child| {
             let soft = shutdown.soft.clone();
@@ -256,33 +267,6 @@ fn last_failure(status: &BotStatus) -> Option<gateway::Failure> {
     match status {
         BotStatus::Away { since, .. } => Some(gateway::Failure { at: *since, message: status.sentence() }),
         BotStatus::Available | BotStatus::NoTarget { .. } | BotStatus::Paused | BotStatus::Misconfigured { .. } => None,
-    }
-}
-
-/// Reads the target that was stored by an earlier process, unless the bot sets one before. It tries until the store can
-/// be read.
-async fn restore(inbox: Arc<dyn Inbox>, targets: Targets, clock: SharedClock, shutdown: Shutdown) {
-    let mut failures = 0;
-    loop {
-        match inbox.load_target().await {
-            Ok(Some(stored)) => match serde_json::from_str::<Target>(&stored) {
-                Ok(target) => return targets.restore(target),
-                Err(error) => {
-                    let category = error.classify();
-                    tracing::warn!(
-                        ?category,
-                        "the stored target of your bot cannot be read; the bot must set its webhook again"
-                    );
-                    return;
-                }
-            },
-            Ok(None) => return,
-            Err(_) => failures += 1,
-        }
-        tokio::select! {
-            () = shutdown.soft.cancelled() => return,
-            () = clock.sleep(RESTORE_AGAIN.wait(failures, rand::random())) => {}
-        }
     }
 }
 

@@ -23,7 +23,7 @@ impl Dispatch {
     /// Makes one attempt at a delivery. Returns the verdict with which it must be settled, and whether the attempt could
     /// have an effect that a crash repeats.
     pub(super) async fn attempt(&self, delivery: Delivery) -> (Verdict, bool) {
-        let Delivery { update, attempt, calls_left, crash_count, lease: _ } = delivery;
+        let Delivery { update, attempt, revived, calls_left, crash_count, lease: _ } = delivery;
         let began = Moment::of(&*self.clock);
         let span = self.traces.of(update.id.0).map(|trace| spans::start_attempt(&trace, &update, attempt, began.now));
         self.trail.record(update.id, || Event::Started { attempt });
@@ -37,7 +37,7 @@ impl Dispatch {
             let calls = if let Some(calls) = calls_left {
                 Ok(PendingCalls::stored(calls))
             } else {
-                let context = self.context(attempt, span.as_ref());
+                let context = self.context(attempt, revived, span.as_ref());
                 self.handle(&update, &context, began.steady).await.map(PendingCalls::new)
             };
             match calls {
@@ -56,9 +56,13 @@ impl Dispatch {
         (verdict, has_effects)
     }
 
-    fn context(&self, attempt: u32, span: Option<&Span>) -> Context<'_> {
-        let trigger = if attempt > 1 { Trigger::Retry } else { Trigger::First };
-        Context { attempt, trigger, traceparent: span.map(Span::traceparent), api: &self.api }
+    fn context<'a>(&'a self, attempt: u32, revived: bool, span: Option<&'a Span>) -> Context<'a> {
+        let trigger = match (attempt, revived) {
+            (2.., _) => Trigger::Retry,
+            (_, true) => Trigger::Replay,
+            (_, false) => Trigger::First,
+        };
+        Context { attempt, trigger, traceparent: span.map(Span::traceparent), span, api: &self.api }
     }
 
     /// Runs the handler within its time limit, and catches a panic.

@@ -7,8 +7,9 @@ use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::engine::{AFTER_A_FAILURE, Dispatch};
-use super::running::{Attempt, Claim};
-use crate::inbox::Delivery;
+use super::pause::Handling;
+use super::running::{Attempt, Claim, OnlyCalls};
+use crate::inbox::{Claimable, Delivery};
 use crate::telemetry;
 
 impl Dispatch {
@@ -23,12 +24,20 @@ impl Dispatch {
             };
             // The semaphore is never closed.
             let Ok(slot) = slot else { return };
-            let limit = tokio::select! {
+            tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
-                limit = self.ready() => limit,
+                () = self.pause.running() => {}
+            }
+            let (limit, which) = tokio::select! {
+                biased;
+                () = self.shutdown.soft.cancelled() => return,
+                ready = self.ready() => ready,
             };
-            if self.claim(slot, limit).await.is_none() {
+            if self.pause.handling() != Handling::Running {
+                continue;
+            }
+            if self.claim(slot, limit, which).await.is_none() {
                 tokio::select! {
                     () = self.shutdown.soft.cancelled() => return,
                     () = self.clock.sleep(AFTER_A_FAILURE) => {}
@@ -37,16 +46,16 @@ impl Dispatch {
         }
     }
 
-    /// Claims an update for `slot` and for every other free slot, at most `limit`, and starts their attempts. Returns how
+    /// Claims one of these updates for `slot` and for every other free slot, at most `limit`, and starts their attempts. Returns how
     /// many were claimed, or `None` when the inbox failed.
-    async fn claim(self: &Arc<Self>, mut slots: OwnedSemaphorePermit, limit: usize) -> Option<usize> {
+    async fn claim(self: &Arc<Self>, mut slots: OwnedSemaphorePermit, limit: usize, which: Claimable) -> Option<usize> {
         let claim = Claim::begin(&self.running);
         let free = self.slots.available_permits().min(limit.saturating_sub(1));
         let free = u32::try_from(free).unwrap_or(u32::MAX);
         if let Ok(more) = Arc::clone(&self.slots).try_acquire_many_owned(free) {
             slots.merge(more);
         }
-        let deliveries = match self.inbox.claim(slots.num_permits()).await {
+        let deliveries = match self.inbox.claim(slots.num_permits(), which).await {
             Ok(deliveries) => deliveries,
             Err(error) => {
                 if let Some(times) = self.storms.claim.event() {
@@ -70,6 +79,7 @@ impl Dispatch {
     fn start_attempt(self: &Arc<Self>, delivery: Delivery, slot: Option<OwnedSemaphorePermit>) {
         let (lease, attempt, expires_at) = (delivery.lease, delivery.attempt, delivery.update.expires_at);
         let running = Attempt::begin(&self.running, lease.update_id);
+        let only_calls = delivery.calls_left.is_some().then(|| OnlyCalls::begin(&self.running));
         let dispatch = Arc::clone(self);
         self.shutdown.tasks.spawn(async move {
             // It is dropped however the task ends.
@@ -84,6 +94,8 @@ impl Dispatch {
             let recording = if has_effects { None } else { dispatch.recording.try_acquire().ok() };
             let slot = slot.filter(|_| recording.is_none());
             dispatch.settle(lease, verdict).await;
+            // Before its slot is free, so that the handler gets no more updates than it takes.
+            drop(only_calls);
             drop((slot, recording));
         });
     }
@@ -96,8 +108,11 @@ impl Dispatch {
             changed.as_mut().enable();
             let ended = self.running.state().ended;
             let Ok(slot) = self.slots.clone().acquire_owned().await else { return };
-            let room = self.room();
-            if room > 0 && self.claim(slot, room).await.is_none_or(|claimed| claimed > 0) {
+            let (limit, which) = match self.room() {
+                0 => (usize::MAX, Claimable::CallsLeft),
+                room => (room, Claimable::Any),
+            };
+            if self.claim(slot, limit, which).await.is_none_or(|claimed| claimed > 0) {
                 continue;
             }
             {

@@ -5,6 +5,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::counts::Counts;
 use super::lease_clock::{LeaseClock, Moment};
+use super::pause::Pause;
 use super::running::Running;
 use crate::clock::{Backoff, SharedClock};
 use crate::handler::Handler;
@@ -26,6 +27,8 @@ const RECORDING: usize = 4;
 pub struct Deps {
     /// Where updates are claimed and settled.
     pub inbox: Arc<dyn Inbox>,
+    /// Whether it is in the memory of this process, and acknowledges an update when it has been handled.
+    pub is_memory: bool,
     /// What turns an update into calls.
     pub handler: Arc<dyn Handler>,
     /// What makes the calls.
@@ -46,6 +49,7 @@ pub struct Deps {
 /// its outcome, and `maintenance` renews leases and sweeps the inbox.
 pub struct Dispatch {
     pub(super) inbox: Arc<dyn Inbox>,
+    pub(super) pause: Pause,
     pub(super) handler: Arc<dyn Handler>,
     /// How many updates the handler takes at the same time, if it says so.
     pub(super) capacity: Option<watch::Receiver<usize>>,
@@ -81,7 +85,7 @@ impl Dispatch {
     /// Creates the dispatch. It works once [`Dispatch::run`] is called.
     #[must_use]
     pub fn new(deps: Deps, settings: DispatchSettings) -> Arc<Self> {
-        let Deps { inbox, handler, api, traces, trail, clock, shutdown } = deps;
+        let Deps { inbox, is_memory, handler, api, traces, trail, clock, shutdown } = deps;
         let storm = || Storm::new(Arc::clone(&clock));
         Arc::new(Self {
             slots: Arc::new(Semaphore::new(settings.concurrency)),
@@ -91,6 +95,7 @@ impl Dispatch {
             storms: Storms { claim: storm(), settle: storm(), maintenance: storm(), again: storm(), expired: storm() },
             running: Arc::default(),
             counts: Arc::default(),
+            pause: Pause::new(Arc::clone(&inbox), is_memory, Arc::clone(&clock)),
             inbox,
             capacity: handler.capacity(),
             handler,
@@ -101,6 +106,23 @@ impl Dispatch {
             traces,
             trail,
         })
+    }
+
+    /// Pauses and resumes the handling of updates.
+    #[must_use]
+    pub fn pausing(&self) -> &Pause {
+        &self.pause
+    }
+
+    /// Follows what other instances do about the pause, until the soft stop.
+    pub async fn watch_pause(&self) {
+        self.pause.watch(&self.shutdown.soft).await;
+    }
+
+    /// What to know while Telegram carries out no calls, in the words of the log. `None` while it does.
+    #[must_use]
+    pub fn telegram_outage(&self) -> Option<&'static str> {
+        self.api.outage()
     }
 
     /// What dispatch counts.

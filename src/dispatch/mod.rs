@@ -9,6 +9,7 @@ mod counts;
 mod engine;
 mod lease_clock;
 mod maintenance;
+mod pause;
 mod pending_calls;
 mod running;
 mod schedule;
@@ -18,3 +19,4 @@ mod steps;
 
 pub use counts::{Counts, GiveUpReason};
 pub use engine::{Deps, Dispatch};
+pub use pause::{Handling, Pause};

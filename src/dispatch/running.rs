@@ -22,6 +22,8 @@ pub(super) struct State {
     pub(super) leases: HashMap<UpdateId, Lease>,
     /// The number of claims whose updates are not among the leases yet.
     claims: usize,
+    /// The number of attempts that only make calls which are left.
+    only_calls: usize,
     /// The number of attempts that have ended.
     pub(super) ended: u64,
 }
@@ -35,6 +37,11 @@ impl State {
 impl Running {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+
+    /// The number of attempts that only make calls which are left, without the handler.
+    pub(super) fn only_calls(&self) -> usize {
+        self.state().only_calls
     }
 
     pub(super) fn add(&self, deliveries: &[Delivery]) {
@@ -62,6 +69,22 @@ impl Drop for Claim<'_> {
         if is_idle {
             self.0.changed.notify_waiters();
         }
+    }
+}
+
+/// A running attempt that only makes calls. It ends when it is dropped.
+pub(super) struct OnlyCalls(Arc<Running>);
+
+impl OnlyCalls {
+    pub(super) fn begin(running: &Arc<Running>) -> Self {
+        running.state().only_calls += 1;
+        Self(Arc::clone(running))
+    }
+}
+
+impl Drop for OnlyCalls {
+    fn drop(&mut self) {
+        self.0.state().only_calls -= 1;
     }
 }
 

@@ -2,21 +2,21 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::telegram::MethodGroup;
-use crate::telemetry::{Counter, Family, Histogram, Registry, Unit, durations, label};
+use crate::telegram::{MethodGroup, MethodName};
+use crate::telemetry::{Family, Histogram, Occurred, Registry, Unit, durations, label};
 
 /// Counts the requests of the bot at the gateway since the start.
 #[derive(Debug)]
 pub struct Counts {
-    /// Requests that were answered, by group of methods and status. A file counts as `other`.
-    pub answered: Family<(MethodGroup, StatusClass), Counter>,
+    /// Requests that were answered, by method and status. A file counts as `other`.
+    pub answered: Occurred<(MethodName, StatusClass)>,
     /// The time to the head of the answer, by group of methods.
     pub took: Family<MethodGroup, Histogram>,
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { answered: Family::default(), took: Family::of_each(durations) }
+        Self { answered: Occurred::default(), took: Family::of_each(durations) }
     }
 }
 
@@ -25,7 +25,7 @@ impl Counts {
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "doorbell_gateway_requests",
-            "Requests of your bot at the gateway, by group of methods and class of the status",
+            "Requests of your bot at the gateway, by method and class of the status. A combination is listed once it has occurred",
             self.answered.clone(),
         );
         registry.register_with_unit(
@@ -37,9 +37,9 @@ impl Counts {
     }
 
     /// Counts a request that was answered.
-    pub(super) fn note(&self, group: MethodGroup, status: StatusCode, took: Duration) {
-        self.answered.of((group, StatusClass::of(status))).inc();
-        self.took.of(group).observe(took.as_secs_f64());
+    pub(super) fn note(&self, method: &str, status: StatusCode, took: Duration) {
+        self.answered.of((MethodName::of(method), StatusClass::of(status))).inc();
+        self.took.of(MethodGroup::of(method)).observe(took.as_secs_f64());
     }
 }
 

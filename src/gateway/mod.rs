@@ -20,6 +20,7 @@ mod router;
 mod set_webhook;
 mod standstill;
 mod throttle;
+mod traced;
 mod webhook;
 
 use axum::Router;

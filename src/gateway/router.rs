@@ -20,6 +20,7 @@ use super::passing::Passing;
 use super::polling;
 use super::refusal::{Refusal, json_response};
 use super::route::{self, Route, Wanted};
+use super::traced::TracedRequest;
 use super::webhook::{BotWebhook, LastFailure};
 use crate::clock::{SharedClock, elapsed};
 use crate::handler::forward::Targets;
@@ -27,9 +28,9 @@ use crate::http::listener::ConnectionId;
 use crate::inbox::{Inbox, SurveyCache};
 use crate::settings::{GatewaySettings, TelegramSettings};
 use crate::telegram::{
-    BotToken, Destination, GatewayTokens, MethodGroup, PresentedToken, Relay, ReservedMethod, Throttles,
+    BotToken, Destination, GatewayTokens, MethodName, PresentedToken, Relay, ReservedMethod, Throttles,
 };
-use crate::telemetry::Storm;
+use crate::telemetry::{Label, Storm, Traces};
 
 /// What the gateway needs in addition to its settings.
 pub struct Deps {
@@ -49,13 +50,15 @@ pub struct Deps {
     pub real_token_used: watch::Sender<bool>,
     /// Counts the requests.
     pub counts: Arc<Counts>,
+    /// The spans of the requests.
+    pub traces: Traces,
     /// The time.
     pub clock: SharedClock,
 }
 
 /// The routes of the gateway: every path, because the Bot API's rules decide what a path means.
 pub fn router(gateway: &GatewaySettings, telegram: &TelegramSettings, deps: Deps) -> Router {
-    let Deps { token, targets, inbox, survey, throttles, last_failure, real_token_used, counts, clock } = deps;
+    let Deps { token, targets, inbox, survey, throttles, last_failure, real_token_used, counts, traces, clock } = deps;
     let state = Gateway {
         tokens: GatewayTokens::new(&token),
         passing: Passing::new(Relay::new(telegram, token), throttles, Arc::clone(&clock)),
@@ -70,6 +73,7 @@ pub fn router(gateway: &GatewaySettings, telegram: &TelegramSettings, deps: Deps
             drop_logged: Once::default(),
         },
         counts,
+        traces,
         wrong_tokens: Storm::new(Arc::clone(&clock)),
         clock,
         real_token_used,
@@ -83,6 +87,7 @@ struct Gateway {
     passing: Passing,
     webhook: BotWebhook,
     counts: Arc<Counts>,
+    traces: Traces,
     clock: SharedClock,
     wrong_tokens: Storm,
     real_token_used: watch::Sender<bool>,
@@ -96,15 +101,19 @@ const LARGEST_NAMELESS_BODY: usize = 64 * 1024;
 
 async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let began = gateway.clock.steady();
+    let (traced, request) = TracedRequest::start(&gateway.traces, request, &gateway.clock);
     let mut method = String::new();
     // The panic response of the listener is a problem document, which no library reads.
     let answered = AssertUnwindSafe(gateway.answer(request, &mut method)).catch_unwind().await;
     let failed = || Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error: the gateway failed");
     let response = answered.unwrap_or_else(|_| Err(failed())).unwrap_or_else(IntoResponse::into_response);
     let took = elapsed(began, gateway.clock.steady());
-    gateway.counts.note(MethodGroup::of(&method), response.status(), took);
+    gateway.counts.note(&method, response.status(), took);
     tracing::debug!(method, status = response.status().as_u16(), ?took, "a request of the bot was answered");
-    response
+    match traced {
+        Some(traced) => traced.answered(MethodName::of(&method).name(), response, &gateway.clock),
+        None => response,
+    }
 }
 
 impl Gateway {

@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use url::Url;
 
 use super::params::Params;
@@ -56,10 +57,12 @@ impl SetWebhook {
     }
 
     /// The new target. Kinds of updates that are not given stay as they were.
-    pub(super) fn into_target(self, before: Option<Target>) -> Target {
+    pub(super) fn into_target(self, before: Option<Target>, now: Timestamp) -> Target {
         let Self { url, secret_token, allowed_updates, max_connections } = self;
+        let after = before.as_ref().map_or(i64::MIN, |before| before.set_at.saturating_add(1));
+        let set_at = now.as_millisecond().max(after);
         let allowed_updates = allowed_updates.or_else(|| before?.allowed_updates);
-        Target { url, secret_token, allowed_updates, max_connections, is_paused: false }
+        Target { url, secret_token, allowed_updates, max_connections, set_at, is_paused: false }
     }
 }
 
@@ -79,7 +82,7 @@ mod tests {
 
     fn target(query: &str, before: Option<Target>) -> Option<Target> {
         let read = SetWebhook::read(&Params::of_query(Some(query)));
-        read.unwrap().map(|webhook| webhook.into_target(before))
+        read.unwrap().map(|webhook| webhook.into_target(before, Timestamp::UNIX_EPOCH))
     }
 
     #[test]
@@ -102,6 +105,7 @@ mod tests {
         let second = target("url=http://b/", first.clone()).unwrap();
         assert_eq!((second.secret_token, second.max_connections), (None, None));
         assert_eq!(second.allowed_updates, Some(vec!["poll".to_owned()]));
+        assert!(second.set_at > first.as_ref().unwrap().set_at, "also by a clock that stands still");
         assert_eq!(target("url=http://b/&allowed_updates=[]", first).unwrap().allowed_updates, Some(Vec::new()));
     }
 

@@ -14,7 +14,8 @@ use super::set_webhook::SetWebhook;
 use crate::clock::{SharedClock, elapsed};
 use crate::handler::forward::{Target, Targets};
 use crate::http::listener::ConnectionId;
-use crate::inbox::{Inbox, SurveyCache};
+use crate::humanize::count;
+use crate::inbox::{Inbox, Stored, SurveyCache};
 
 /// Why the last update could not be forwarded to the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,10 +77,11 @@ impl BotWebhook {
     /// Answers `setWebhook` without contacting the bot: most bots call it before they listen.
     pub(super) async fn set(&self, params: &Params, connection: Option<ConnectionId>) -> Result<Value, Refusal> {
         let Some(webhook) = SetWebhook::read(params)? else { return Ok(self.delete(params, connection).await) };
-        self.note_drop(params);
         let mut last_set = self.last_set.lock().await;
+        // Before the target: the bot must not get an update that it does not want.
+        self.drop_waiting(params, "setWebhook").await;
         let host = webhook.host();
-        let target = webhook.into_target(self.targets.current());
+        let target = webhook.into_target(self.targets.current(), self.clock.now());
         self.save(&target).await;
         self.targets.set(target);
         *last_set = Some(LastSet { at: self.clock.steady(), connection });
@@ -89,7 +91,6 @@ impl BotWebhook {
 
     /// Answers `deleteWebhook`: updates wait in the inbox until the bot sets its webhook again.
     pub(super) async fn delete(&self, params: &Params, connection: Option<ConnectionId>) -> Value {
-        self.note_drop(params);
         let answer = |description| json!({ "ok": true, "result": true, "description": description });
         let last_set = self.last_set.lock().await;
         if last_set.is_some_and(|last| last.precedes_older_copy(connection, self.clock.steady())) {
@@ -99,6 +100,7 @@ impl BotWebhook {
             );
             return answer("Webhook was deleted");
         }
+        self.drop_waiting(params, "deleteWebhook").await;
         let Some(target) = self.targets.current().filter(|target| !target.is_paused) else {
             return answer("Webhook is already deleted");
         };
@@ -137,7 +139,7 @@ impl BotWebhook {
     async fn save(&self, target: &Target) {
         let text = serde_json::to_string(target).expect("a target is JSON");
         let saved = tokio::select! {
-            saved = self.inbox.save_target(&text) => saved.map_err(|error| error.to_string()),
+            saved = self.inbox.save(Stored::Target, &text) => saved.map_err(|error| error.to_string()),
             () = self.clock.sleep(STORE_PATIENCE) => Err("no answer within 2 s".to_owned()),
         };
         if let Err(error) = saved {
@@ -149,21 +151,34 @@ impl BotWebhook {
         }
     }
 
-    /// Says once what happens to the wish to drop the waiting updates.
-    fn note_drop(&self, params: &Params) {
-        if !params.flag("drop_pending_updates") || !self.drop_logged.first() {
+    /// Drops the waiting updates if the call asks for it and the settings permit it.
+    async fn drop_waiting(&self, params: &Params, method: &'static str) {
+        if !params.flag("drop_pending_updates") {
             return;
         }
-        if self.allow_drop {
-            tracing::warn!(
-                "the bot asks to drop the waiting updates (drop_pending_updates). gateway.allow_drop permits it, but the \
-                 inbox cannot do it: they stay"
-            );
-        } else {
-            tracing::info!(
-                "the bot asks to drop the waiting updates (drop_pending_updates): they stay, because gateway.allow_drop is \
-                 false"
-            );
+        if !self.allow_drop {
+            if self.drop_logged.first() {
+                tracing::info!(
+                    "the bot asks to drop the waiting updates (drop_pending_updates): they stay, because \
+                     gateway.allow_drop is false"
+                );
+            }
+            return;
+        }
+        let dropped = tokio::select! {
+            dropped = self.inbox.drop_waiting() => dropped.map_err(|error| error.to_string()),
+            () = self.clock.sleep(STORE_PATIENCE) => Err("no answer within 2 s".to_owned()),
+        };
+        match dropped {
+            Ok(dropped) => {
+                let updates = count(dropped, "update", "updates");
+                tracing::info!(dropped, "dropped {updates}, because the bot's {method} asked for it");
+            }
+            Err(error) => tracing::warn!(
+                error,
+                "the bot's {method} asks to drop the waiting updates, and not all of them could be dropped: those that are \
+                 left are forwarded to it"
+            ),
         }
     }
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::telegram::{ApiError, Call, DownloadError, RateLimitedApi, UploadError};
+use crate::telemetry::Span;
 use crate::update::Update;
 
 /// Turns an update into calls.
@@ -25,7 +26,8 @@ pub trait Handler: Send + Sync {
     }
 
     /// How many updates the handler takes at the same time, now and whenever that changes; 0 while it is away. Dispatch
-    /// claims no more than that, so updates wait in the inbox and cost no attempt. `None` means any number.
+    /// claims no more than that, so updates wait in the inbox and cost no attempt. Calls that are left of handled updates
+    /// need no handler and are made meanwhile. `None` means any number.
     fn capacity(&self) -> Option<watch::Receiver<usize>> {
         None
     }
@@ -44,6 +46,8 @@ pub struct Context<'a> {
     pub trigger: Trigger,
     /// The W3C `traceparent` of this attempt, where traces are exported.
     pub traceparent: Option<String>,
+    /// The span of this attempt, where traces are exported. A handler that sends requests can start their spans from it.
+    pub span: Option<&'a Span>,
     /// The Bot API, for calls whose result the handler needs. A call that only has to be made must be in the returned list,
     /// because only those are kept over a crash and made once: a call that the handler makes itself is made again whenever
     /// the handler runs again.
@@ -57,6 +61,8 @@ pub enum Trigger {
     First,
     /// An earlier attempt failed.
     Retry,
+    /// The update was a dead-letter update, and the operator has put it back: this is its first attempt since.
+    Replay,
 }
 
 /// Why a handler returned no calls, named for what happens next. A panic and a time-out count as

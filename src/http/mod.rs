@@ -12,7 +12,7 @@ mod problem;
 mod routes;
 mod token;
 
-pub use operator::require_operator_token;
+pub use operator::{bearer_token, require_operator_token};
 pub use problem::Problem;
 pub use routes::{complete, public_path};
 pub use token::{TokenDigests, single_value};

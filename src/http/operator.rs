@@ -25,7 +25,8 @@ async fn check(State(valid): State<TokenDigests>, request: Request, next: Next) 
 }
 
 /// The token of `Bearer` credentials. The case of the scheme does not matter.
-fn bearer_token(credentials: &[u8]) -> Option<&[u8]> {
+#[must_use]
+pub fn bearer_token(credentials: &[u8]) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"Bearer ";
     let (scheme, token) = credentials.split_at_checked(SCHEME.len())?;
     scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())

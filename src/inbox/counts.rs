@@ -17,6 +17,8 @@ pub struct Counts {
     pub commits_failed: Counter,
     /// Updates that went back to waiting because their lease was not extended in time.
     pub leases_lapsed: Counter,
+    /// Updates that were dropped while they waited, because the bot asked for it.
+    pub dropped: Counter,
 }
 
 impl Default for Counts {
@@ -27,6 +29,7 @@ impl Default for Counts {
             sync_duration: durations(),
             commits_failed: Counter::default(),
             leases_lapsed: Counter::default(),
+            dropped: Counter::default(),
         }
     }
 }
@@ -61,6 +64,11 @@ impl Counts {
             "Updates that went back to waiting because their lease was not extended in time. PostgreSQL does this \
              without counting; see doorbell_leases_lost_total there",
             self.leases_lapsed.clone(),
+        );
+        registry.register(
+            "doorbell_updates_dropped",
+            "Updates that were dropped while they waited, because your bot asked for it and gateway.allow_drop permits it",
+            self.dropped.clone(),
         );
     }
 

@@ -17,6 +17,16 @@ pub enum Accepted {
     Known,
 }
 
+/// Which updates a claim may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimable {
+    /// Every update.
+    Any,
+    /// Updates that have been handled and whose calls are still to be made. They need no handler. An update that may have
+    /// killed the process is not among them.
+    CallsLeft,
+}
+
 /// A claimed update, to be handled.
 #[derive(Clone, Debug)]
 pub struct Delivery {
@@ -24,6 +34,8 @@ pub struct Delivery {
     pub update: Update,
     /// The number of this attempt, from 1.
     pub attempt: u32,
+    /// Whether the operator has put the update back with [`Inbox::revive`](super::Inbox::revive).
+    pub revived: bool,
     /// The right to settle it.
     pub lease: Lease,
     /// Calls that an earlier attempt could not make. If present, they are made and the handler does not run.

@@ -9,6 +9,7 @@ use super::error::InboxError;
 use super::memory::MemoryInbox;
 use super::postgres::{Access, PostgresInbox};
 use super::sqlite::{self, SqliteInbox};
+use super::stored::Stored;
 use super::survey::Inspection;
 use crate::clock::SharedClock;
 use crate::lifecycle::Shutdown;
@@ -81,7 +82,7 @@ pub async fn stored_target(settings: &InboxSettings, bot: BotId, clock: SharedCl
     match &settings.url {
         InboxUrl::Sqlite(path) => sqlite::stored_target(path, bot),
         InboxUrl::Memory => None,
-        InboxUrl::Postgres(_) => open_for_operator(settings, Some(bot), clock).ok()?.load_target().await.ok()?,
+        InboxUrl::Postgres(_) => open_for_operator(settings, Some(bot), clock).ok()?.load(Stored::Target).await.ok()?,
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use super::delivery::{LEASE, Lease};
+use super::delivery::{Claimable, LEASE, Lease};
 use super::lanes::{Claimed, Lanes};
 use super::survey::Survey;
 use crate::clock::{SharedClock, elapsed, later};
@@ -30,8 +30,8 @@ impl ReadyQueue {
         self.changed.notify_waiters();
     }
 
-    /// Returns when an update is ready.
-    pub(super) async fn ready(&self) {
+    /// Returns when one of these updates is ready.
+    pub(super) async fn ready(&self, which: Claimable) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -39,7 +39,7 @@ impl ReadyQueue {
             changed.as_mut().enable();
             let next = {
                 let mut lanes = self.lanes();
-                if lanes.is_ready(self.clock.steady()) {
+                if lanes.is_ready(self.clock.steady(), which) {
                     return;
                 }
                 lanes.next_ready_at()
@@ -54,10 +54,10 @@ impl ReadyQueue {
         }
     }
 
-    /// Claims up to `limit` updates, each for [`LEASE`].
-    pub(super) fn claim(&self, limit: usize) -> Vec<Claimed> {
+    /// Claims up to `limit` of these updates, each for [`LEASE`].
+    pub(super) fn claim(&self, limit: usize, which: Claimable) -> Vec<Claimed> {
         let now = self.clock.steady();
-        self.lanes().claim(now, later(now, LEASE), limit)
+        self.lanes().claim(now, later(now, LEASE), limit, which)
     }
 
     /// Extends the leases that are valid.

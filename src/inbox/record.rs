@@ -20,6 +20,9 @@ pub enum UpdateState {
     Dead,
     /// Its lifetime ended before it was handled. A sweep forgets it `keep_done` later.
     Expired,
+    /// A dead-letter update that the operator discarded or the memory store dropped, or one that waited when your own bot
+    /// asked to drop those. A sweep forgets it `keep_done` later.
+    Discarded,
 }
 
 /// One update as the operator sees it.
@@ -29,13 +32,20 @@ pub struct Record {
     pub id: UpdateId,
     /// The kind, such as `message`.
     pub kind: Kind,
-    /// Its key, as text: updates of one key are handled one at a time.
+    /// Its key, as text: updates of one key are handled one at a time. SQLite erases it when the update has ended: it is
+    /// empty then.
     pub chat_key: String,
     /// Its state.
     pub state: UpdateState,
     /// When it was accepted.
     pub received_at: Timestamp,
-    /// How many attempts counted.
+    /// When Telegram would have stopped delivering it: it is not handled after that. `None` if this is not kept.
+    pub expires_at: Option<Timestamp>,
+    /// When its next attempt may start, if it waits for that after a failure.
+    pub next_attempt_at: Option<Timestamp>,
+    /// When it was done, expired or was discarded.
+    pub ended_at: Option<Timestamp>,
+    /// How many attempts counted. SQLite does not keep this when the update has ended: it is 0 then.
     pub attempts: u32,
     /// Why the last attempt failed.
     pub reason: Option<String>,
@@ -52,15 +62,18 @@ pub enum Selection {
     All,
     /// Those with these ids.
     Ids(Vec<UpdateId>),
+    /// Those that were given up for exactly this reason.
+    Reason(String),
 }
 
 impl Selection {
-    /// Whether the selection includes a dead-letter update of this id.
+    /// Whether the selection includes a dead-letter update of this id and this reason.
     #[must_use]
-    pub fn includes(&self, id: UpdateId) -> bool {
+    pub fn includes(&self, id: UpdateId, reason: Option<&str>) -> bool {
         match self {
             Self::All => true,
             Self::Ids(ids) => ids.contains(&id),
+            Self::Reason(wanted) => reason == Some(wanted),
         }
     }
 }

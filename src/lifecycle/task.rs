@@ -31,6 +31,10 @@ tasks! {
     Gateway = "the gateway",
     /// Claims updates and starts attempts.
     Dispatch = "dispatch",
+    /// Follows whether the operator has paused the handling of updates.
+    PauseWatch = "the watch of the pause",
+    /// Samples the counters for the console, and tells its pages of changes.
+    Console = "the console",
     /// Prolongs the leases of the updates that are being handled.
     LeaseRenewal = "lease renewal",
     /// Removes expired data from the inbox.

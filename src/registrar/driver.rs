@@ -1,13 +1,15 @@
 use std::convert::Infallible;
 use std::future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Level, debug, error, info, warn};
 
 use super::attempt::AttemptError;
+use super::control::{Control, History, Observed};
 use super::status::{RefusedToken, Status, WebhookHealth};
 use super::step::{Now, Observation, Request, State, step};
 use super::wanted::{OffReason, TakeoverPolicy, WantedWebhook};
@@ -28,6 +30,10 @@ pub struct Registrar {
     deps: Deps,
     status: watch::Sender<Status>,
     health: watch::Sender<WebhookHealth>,
+    history: History,
+    /// Notified when the operator asks to register the webhook now.
+    asked: Arc<Notify>,
+    observed: watch::Sender<Option<Observed>>,
 }
 
 /// The dependencies of a [`Registrar`].
@@ -58,7 +64,9 @@ impl Registrar {
             Ok(_) => Status::Registering { trouble: None },
             Err(why) => Status::Off { why: *why },
         };
-        Self { wanted, deps, status: watch::Sender::new(status), health: watch::Sender::default() }
+        let (status, health, observed) =
+            (watch::Sender::new(status), watch::Sender::default(), watch::Sender::default());
+        Self { wanted, deps, status, health, history: History::default(), asked: Arc::default(), observed }
     }
 
     /// The status of the registration, now and whenever it changes.
@@ -71,6 +79,13 @@ impl Registrar {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<WebhookHealth> {
         self.health.subscribe()
+    }
+
+    /// What the console shows of the registrar, and can ask of it.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        let (history, asked) = (self.history.clone(), Arc::clone(&self.asked));
+        Control { history, asked, observed: self.observed.subscribe() }
     }
 
     /// Registers and watches until the soft stop, which also interrupts its waits.
@@ -101,14 +116,16 @@ impl Registrar {
         let commands_due = self.deps.announce.is_some();
         let mut state = State::new(wanted.clone(), self.deps.watch_interval, commands_due, &self.now());
         let mut observation = Observation::WaitOver;
+        self.observed.send_replace(Some(Observed { wanted: wanted.clone(), seen: None }));
         loop {
             let now = self.now();
             let known = now.kinds.clone();
             let (next, actions) = step(state, observation, now);
             state = next;
             for (level, text) in &actions.log {
-                log(*level, text);
+                self.log(*level, text);
             }
+            self.publish_wanted(&state.wanted);
             publish(&self.status, &state.status);
             publish(&self.health, &state.health);
             observation = self.perform(actions.request, &state.wanted, known.as_deref()).await?;
@@ -125,14 +142,17 @@ impl Registrar {
         let api = &self.deps.api;
         Ok(match request {
             Request::Wait(wait) => {
-                self.deps.clock.sleep(wait).await;
-                Observation::WaitOver
+                tokio::select! {
+                    () = self.deps.clock.sleep(wait) => Observation::WaitOver,
+                    () = self.asked.notified() => Observation::Asked,
+                }
             }
             Request::WaitForLook { at_most, wrong_secrets, earliest } => {
                 let mut asked = self.deps.kinds.clone();
                 tokio::select! {
                     () = self.wait_for_look(at_most, wrong_secrets, earliest) => {}
                     () = until(&mut asked, |asked| asked.as_deref() != kinds) => {}
+                    () = self.asked.notified() => return Ok(Observation::Asked),
                 }
                 Observation::WaitOver
             }
@@ -150,12 +170,37 @@ impl Registrar {
     }
 
     async fn webhook_info(&self, recheck_empty: bool) -> Result<WebhookInfo, ApiError> {
-        let seen = self.deps.api.webhook_info().await?;
-        if !recheck_empty || !seen.url.is_empty() {
-            return Ok(seen);
+        let mut seen = self.deps.api.webhook_info().await?;
+        if recheck_empty && seen.url.is_empty() {
+            self.deps.clock.sleep(ADDRESS_CHECK).await;
+            seen = self.deps.api.webhook_info().await.unwrap_or(seen);
         }
-        self.deps.clock.sleep(ADDRESS_CHECK).await;
-        Ok(self.deps.api.webhook_info().await.unwrap_or(seen))
+        self.observed.send_modify(|observed| {
+            if let Some(observed) = observed {
+                observed.seen = Some((self.deps.clock.now(), seen.clone()));
+            }
+        });
+        Ok(seen)
+    }
+
+    /// Tells the pages what is wanted, which your own bot can change.
+    fn publish_wanted(&self, wanted: &WantedWebhook) {
+        self.observed.send_if_modified(|observed| {
+            let Some(observed) = observed else { return false };
+            let is_new = observed.wanted.allowed_updates != wanted.allowed_updates;
+            if is_new {
+                observed.wanted = wanted.clone();
+            }
+            is_new
+        });
+    }
+
+    /// Logs a line, and keeps it for the pages if the log shows it by default.
+    fn log(&self, level: Level, text: &str) {
+        log(level, text);
+        if level <= Level::INFO {
+            self.history.push(self.deps.clock.now(), level, text);
+        }
     }
 
     async fn wait_for_look(&self, at_most: Duration, wrong_secrets: u64, earliest: Timestamp) {
@@ -194,7 +239,7 @@ impl Registrar {
 
     /// Registers nothing, but asks who the bot is, if there is one.
     async fn only_identify(&self, status: Status, level: Level) -> Result<Infallible, RefusedToken> {
-        log(level, &status.sentence());
+        self.log(level, &status.sentence());
         publish(&self.status, &status);
         if matches!(self.wanted, Err(OffReason::NoToken)) {
             return future::pending().await;

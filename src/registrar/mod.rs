@@ -6,6 +6,7 @@
 //! meaning of Telegram's errors is a set of tables behind [`explain()`].
 
 mod attempt;
+mod control;
 mod deliveries;
 mod drift;
 mod driver;
@@ -22,6 +23,7 @@ mod tests;
 mod wanted;
 mod watch;
 
+pub use control::{Control, Happening, Observed};
 pub use deliveries::{BACKLOG, RECENT, waiting};
 pub use drift::{Drift, drift};
 pub use driver::{Deps, Registrar};

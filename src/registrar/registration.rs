@@ -38,6 +38,13 @@ impl Turn {
         self.begin_attempt()
     }
 
+    /// Begins a registration that the operator has asked for. It replaces the webhook of another service too.
+    pub(super) fn register_as_asked(&mut self) -> Request {
+        self.log(Level::INFO, "The operator asked to register the webhook now.");
+        self.state.start.is_ordered = true;
+        self.register()
+    }
+
     /// Begins an attempt, as soon as `setWebhook` may be called again.
     pub(super) fn begin_attempt(&mut self) -> Request {
         let wait = self.state.rate.wait(self.now.steady);
@@ -60,7 +67,7 @@ impl Turn {
         };
         let start = &mut self.state.start;
         let found = start.found.get_or_insert_with(|| other.clone().unwrap_or_default());
-        if let Some(host) = &other {
+        if let Some(host) = other.as_ref().filter(|_| !start.is_ordered) {
             if !start.may_take_over || found != host {
                 return self.superseded(host.clone());
             }
@@ -94,9 +101,10 @@ impl Turn {
         };
         self.log(Level::DEBUG, format!("Telegram answered setWebhook: {remark}"));
         if let Some(host) = replaced {
+            let why = if self.state.start.is_ordered { "The operator asked for it" } else { "The newest start wins" };
             let sentence = format!(
-                "The webhook led to another service, at {host}. The newest start wins: updates come here now, and none \
-                 go there. If this was not intended, stop this service and start the other one again."
+                "The webhook led to another service, at {host}. {why}: updates come here now, and none go there. If this \
+                 was not intended, stop this service and start the other one again."
             );
             self.log(Level::WARN, sentence);
         }
@@ -204,6 +212,7 @@ impl Turn {
 
     /// Notes that the first registration of this start has ended.
     pub(super) fn start_is_over(&mut self) {
-        (self.state.start.may_take_over, self.state.start.drop_pending_updates) = (false, false);
+        let start = &mut self.state.start;
+        (start.may_take_over, start.drop_pending_updates, start.is_ordered) = (false, false, false);
     }
 }

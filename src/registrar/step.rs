@@ -78,6 +78,8 @@ pub(super) struct Start {
     pub(super) found: Option<String>,
     /// Whether the next call discards the updates that wait at Telegram. A repair never does.
     pub(super) drop_pending_updates: bool,
+    /// Whether the operator has asked to register now: then another host's webhook may be replaced too.
+    pub(super) is_ordered: bool,
     /// The host whose webhook the current `setWebhook` replaces.
     pub(super) replaces: Option<String>,
 }
@@ -142,6 +144,8 @@ pub(super) struct Now {
 pub(super) enum Observation {
     /// The wait is over; also the first observation of all.
     WaitOver,
+    /// The operator asked to register now, which ended the wait.
+    Asked,
     /// The answer to `getMe`.
     Me(Result<(), ApiError>),
     /// The answer to `getWebhookInfo`.
@@ -201,6 +205,7 @@ impl State {
                 may_take_over: true,
                 found: None,
                 drop_pending_updates: wanted.drop_pending_updates,
+                is_ordered: false,
                 replaces: None,
             },
             repairs: Repairs::new(watch_interval),
@@ -243,6 +248,7 @@ impl Turn {
         match observation {
             Observation::WaitOver if watching => self.kinds_changed().unwrap_or_else(|| self.look_due()),
             Observation::WaitOver => self.begin_attempt(),
+            Observation::Asked => self.register_as_asked(),
             Observation::Me(_) if watching => self.look(),
             Observation::Me(Ok(())) => {
                 self.state.identified = true;

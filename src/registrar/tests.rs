@@ -66,7 +66,11 @@ impl Scene {
 
     /// Steps until the registrar waits.
     fn run(&mut self) {
-        let mut observation = Observation::WaitOver;
+        self.observe(Observation::WaitOver);
+    }
+
+    /// Ends the present wait in this way, and steps until the next one.
+    fn observe(&mut self, mut observation: Observation) {
         loop {
             let (state, actions) = step(self.state.take().unwrap(), observation, self.now.clone());
             self.log.extend(actions.log.into_iter().map(|(_, text)| text));

@@ -24,6 +24,10 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(4);
 /// be the only call that fails.
 const FAILED_PROBE_DELAY: Duration = Duration::from_millis(500);
 
+/// What is logged while the circuit is open, and what pages say.
+pub(super) const OUTAGE: &str =
+    "Telegram does not carry out calls; they are stored and made later. One call at a time probes whether it is back";
+
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
     clock: SharedClock,
@@ -135,12 +139,7 @@ impl CircuitBreaker {
         }
         self.changed.notify_waiters();
         if was_probe && let Some(times) = self.storm.event() {
-            tracing::warn!(
-                %error,
-                times,
-                "Telegram does not carry out calls; they are stored and made later. One call at a time probes whether \
-                 it is back"
-            );
+            tracing::warn!(%error, times, "{OUTAGE}");
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::api::BotApi;
 use super::call::Call;
-use super::circuit_breaker::{CircuitBreaker, Permit};
+use super::circuit_breaker::{CircuitBreaker, OUTAGE, Permit};
 use super::download::DownloadError;
 use super::error::ApiError;
 use super::forbidden;
@@ -117,6 +117,12 @@ impl RateLimitedApi {
     #[must_use]
     pub fn retry_at(&self) -> Option<Timestamp> {
         self.breaker.retry_at()
+    }
+
+    /// What to know while Telegram carries out no calls, in the words of the log. `None` while it does, as far as is known.
+    #[must_use]
+    pub fn outage(&self) -> Option<&'static str> {
+        self.retry_at().is_some().then_some(OUTAGE)
     }
 
     /// How often a call is sent at most while its outcome is unknown.

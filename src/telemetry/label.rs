@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::{MetricType, TypedMetric};
 
 /// A label of a metric. All its values are known at compile time, so no id, name or text of a person can become one.
@@ -129,6 +130,37 @@ impl<L: Labels, M: EncodeMetric + TypedMetric> EncodeMetric for Family<L, M> {
 
     fn metric_type(&self) -> MetricType {
         M::TYPE
+    }
+}
+
+/// A counter for each value of a label that has very many values. Those that are 0 are not listed.
+#[derive(Clone, Debug)]
+pub struct Occurred<L>(Family<L, Counter>);
+
+impl<L: Labels> Occurred<L> {
+    /// The counter of one value.
+    #[must_use]
+    pub fn of(&self, labels: L) -> &Counter {
+        self.0.of(labels)
+    }
+}
+
+impl<L: Labels> Default for Occurred<L> {
+    fn default() -> Self {
+        Self(Family::default())
+    }
+}
+
+impl<L: Labels> EncodeMetric for Occurred<L> {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        for (labels, counter) in self.0.iter().filter(|(_, counter)| counter.get() > 0) {
+            counter.encode(encoder.encode_family(&labels.set())?)?;
+        }
+        Ok(())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Counter
     }
 }
 

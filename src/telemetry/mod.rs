@@ -1,6 +1,7 @@
 //! Logs, metrics and traces: one log line for each event and never a secret in it, counters at the cost of an addition, and
 //! one trace for each update if a collector is configured.
 
+mod buckets;
 mod label;
 mod libraries;
 mod measure;
@@ -21,8 +22,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, fmt as log_lines};
 
 use crate::settings::{LogFormat, LogSettings};
+pub use buckets::buckets;
 pub(crate) use label::label;
-pub use label::{Family, Label, Labels};
+pub use label::{Family, Label, Labels, Occurred};
 use libraries::LibraryFilter;
 pub use measure::{durations, sizes};
 pub use panics::caught_panic;

@@ -43,6 +43,14 @@ impl Traces {
     pub fn of(&self, update: i64) -> Option<Trace> {
         self.0.as_ref().map(|queue| Trace::new(queue, update))
     }
+
+    /// Starts the span of a request that belongs to no update, in a trace of its own; `None` without an exporter.
+    #[must_use]
+    pub fn alone(&self, name: &'static str, start: Timestamp) -> Option<Span> {
+        let queue = self.0.as_ref()?;
+        let ids = Ids { trace: TraceId::from_bytes(rand::random()), span: random_id(), parent: SpanId::INVALID };
+        Some(Span::start(queue, ids, name.into(), SpanKind::Server, start))
+    }
 }
 
 /// The trace of one update. All instances add to the same trace, also after a restart.

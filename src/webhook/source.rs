@@ -36,15 +36,21 @@ impl SourceCheck {
         Self { header: named.or_else(of_platform), ranges: settings.source_ranges.clone(), mode: settings.source_check }
     }
 
-    /// Where a request came from. Only the last address counts: proxies append theirs, and the client itself can send
-    /// those before it.
+    /// The client's address, as the proxy in front reports it. Only the last address counts: proxies append theirs, and the
+    /// client itself can send those before it.
+    #[must_use]
+    pub fn address(&self, headers: &HeaderMap) -> Option<IpAddr> {
+        let last = headers.get_all(self.header.as_ref()?).iter().next_back()?;
+        let address = last.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok()?;
+        Some(address.to_canonical())
+    }
+
+    /// Where a request came from.
     pub(super) fn source(&self, headers: &HeaderMap) -> Source {
         if self.mode == SourceMode::Off {
             return Source::Telegram;
         }
-        let last = self.header.as_ref().and_then(|header| headers.get_all(header).iter().next_back());
-        let last = last.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
-        match last.map(|address| address.to_canonical()) {
+        match self.address(headers) {
             None => Source::Unknown,
             Some(address) if self.ranges.iter().any(|range| range.contains(&address)) => Source::Telegram,
             Some(address) => Source::Foreign(address),

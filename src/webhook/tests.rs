@@ -18,7 +18,10 @@ use tower::ServiceExt;
 use super::receive::BODY_BUDGET;
 use super::{Counts, Deps, PATH, Reason, SECRET_HEADER, Secrets, SourceCheck, router};
 use crate::clock::ManualClock;
-use crate::inbox::{Accepted, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
+use crate::inbox::{
+    Accepted, Browse, Claimable, Cursor, DeadGroup, Delivery, Filter, HeldBack, Inbox, InboxError, Lease, Page, Record,
+    Selection, StateCounts, Stored, Survey, Verdict,
+};
 use crate::settings::{Need, Settings, Sources};
 use crate::telemetry::Traces;
 use crate::trail::Trail;
@@ -45,9 +48,9 @@ impl Inbox for Behaviour {
         }
     }
 
-    async fn ready(&self) {}
+    async fn ready(&self, _: Claimable) {}
 
-    async fn claim(&self, _: usize) -> Result<Vec<Delivery>, InboxError> {
+    async fn claim(&self, _: usize, _: Claimable) -> Result<Vec<Delivery>, InboxError> {
         Ok(Vec::new())
     }
 
@@ -75,16 +78,43 @@ impl Inbox for Behaviour {
         Ok(Vec::new())
     }
 
-    async fn save_target(&self, _: &str) -> Result<(), InboxError> {
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        Ok(0)
+    }
+
+    async fn save(&self, _: Stored, _: &str) -> Result<(), InboxError> {
         Ok(())
     }
 
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
+    async fn load(&self, _: Stored) -> Result<Option<String>, InboxError> {
         Ok(None)
     }
 
     async fn sweep(&self) -> Result<(), InboxError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Browse for Behaviour {
+    async fn page(&self, _: &Filter, _: Option<Cursor>, _: usize) -> Result<Page, InboxError> {
+        Ok(Page { records: Vec::new(), next: None, scanned_all: true })
+    }
+
+    async fn find(&self, _: UpdateId) -> Result<Option<Record>, InboxError> {
+        Ok(None)
+    }
+
+    async fn count_by_state(&self) -> Result<StateCounts, InboxError> {
+        Ok(StateCounts::default())
+    }
+
+    async fn held_back(&self, _: usize) -> Result<Vec<HeldBack>, InboxError> {
+        Ok(Vec::new())
+    }
+
+    async fn dead_by_reason(&self, _: usize) -> Result<Vec<DeadGroup>, InboxError> {
+        Ok(Vec::new())
     }
 }
 

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use doorbell::clock::{Clock, SystemClock};
 use doorbell::dispatch::{self, Dispatch};
 use doorbell::handler::{Context, Handler, HandlerError};
-use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, Verdict};
+use doorbell::inbox::{
+    self, Accepted, Claimable, Delivery, Inbox, InboxError, Lease, Record, Selection, Stored, Survey, Verdict,
+};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::{BotApi, BotToken, Call, RateLimitedApi};
@@ -18,7 +20,7 @@ use doorbell::update::{Update, UpdateId};
 use tokio::sync::Semaphore;
 
 use crate::harness::waiting::until;
-use crate::harness::{HandlerFn, handler_fn, message};
+use crate::harness::{HandlerFn, browse_through_inbox, handler_fn, message};
 
 /// The number of updates, each of another chat.
 const UPDATES: usize = 20;
@@ -29,6 +31,8 @@ struct ThrottledInbox {
     may_write: Semaphore,
     progress: Arc<Progress>,
 }
+
+browse_through_inbox!(ThrottledInbox);
 
 /// Counts the updates between the handler and the inbox.
 #[derive(Default)]
@@ -57,12 +61,12 @@ impl Inbox for ThrottledInbox {
         self.inbox.accept(update).await
     }
 
-    async fn ready(&self) {
-        self.inbox.ready().await;
+    async fn ready(&self, which: Claimable) {
+        self.inbox.ready(which).await;
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        self.inbox.claim(limit).await
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
+        self.inbox.claim(limit, which).await
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {
@@ -85,12 +89,16 @@ impl Inbox for ThrottledInbox {
         self.inbox.discard(which).await
     }
 
-    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
-        self.inbox.save_target(target).await
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        self.inbox.drop_waiting().await
     }
 
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
-        self.inbox.load_target().await
+    async fn save(&self, which: Stored, value: &str) -> Result<(), InboxError> {
+        self.inbox.save(which, value).await
+    }
+
+    async fn load(&self, which: Stored) -> Result<Option<String>, InboxError> {
+        self.inbox.load(which).await
     }
 
     async fn sweep(&self) -> Result<(), InboxError> {
@@ -154,6 +162,7 @@ async fn most_in_progress(effects: Effects, concurrency: usize, expected: usize)
         if effects == Effects::Unknown { Arc::new(handler) } else { Arc::new(WithoutSideEffects(handler)) };
     let deps = dispatch::Deps {
         inbox: inbox.clone(),
+        is_memory: false,
         handler,
         api,
         traces: Traces::default(),

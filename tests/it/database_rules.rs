@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorbell::clock::{SharedClock, SystemClock};
-use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Selection, Verdict};
+use doorbell::inbox::{self, Accepted, Claimable, Delivery, Inbox, InboxError, LEASE, Lease, Selection, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{InboxSettings, InboxUrl};
 use doorbell::telegram::BotId;
@@ -63,7 +63,7 @@ impl Instance {
     async fn next(&self) -> Delivery {
         let claiming = async {
             loop {
-                if let Some(delivery) = self.inbox.claim(1).await.unwrap().pop() {
+                if let Some(delivery) = self.inbox.claim(1, Claimable::Any).await.unwrap().pop() {
                     return delivery;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -178,7 +178,7 @@ async fn revive_all_ends_even_if_the_updates_die_again_at_once() {
     database.run(made).await;
     let dying = async {
         loop {
-            let claimed = instance.inbox.claim(50).await.unwrap();
+            let claimed = instance.inbox.claim(50, Claimable::Any).await.unwrap();
             join_all(claimed.into_iter().map(|delivery| instance.settle(delivery.lease, dead()))).await;
         }
     };
@@ -214,7 +214,7 @@ async fn a_chat_continues_with_an_update_that_waits_and_not_with_one_that_ended(
         assert_eq!(delivery.update.id, UpdateId(expected));
         instance.settle(delivery.lease, Verdict::Done).await;
     }
-    assert!(instance.inbox.claim(1).await.unwrap().is_empty());
+    assert!(instance.inbox.claim(1, Claimable::Any).await.unwrap().is_empty());
     let listed = instance.inbox.list(&Selection::All, 10).await.unwrap();
     assert_eq!(listed.iter().map(|record| record.id.0).collect::<Vec<_>>(), [3]);
 }
@@ -259,7 +259,7 @@ async fn after_an_outage_longer_than_a_lease_each_instance_keeps_its_updates() {
     server.start_again();
     for instance in [&one, &other] {
         instance.is_ready().await;
-        let claimed = instance.inbox.claim(10).await.unwrap();
+        let claimed = instance.inbox.claim(10, Claimable::Any).await.unwrap();
         assert!(claimed.is_empty(), "{claimed:?}");
     }
     let left = "SELECT extract(epoch FROM min(due_at) - now())::bigint FROM doorbell.chats";
@@ -278,9 +278,9 @@ async fn setting_the_clock_of_the_database_back_delays_no_update() {
     // Due times are an hour ahead, as they are after the clock was set back by an hour.
     let ahead = "due_at = due_at + interval '1 hour', set_at = set_at + interval '1 hour'";
     database.run(&format!("UPDATE doorbell.chats SET {ahead}")).await;
-    assert!(instance.inbox.claim(10).await.unwrap().is_empty());
+    assert!(instance.inbox.claim(10, Claimable::Any).await.unwrap().is_empty());
     instance.inbox.sweep().await.unwrap();
-    assert_eq!(instance.inbox.claim(10).await.unwrap().len(), 2);
+    assert_eq!(instance.inbox.claim(10, Claimable::Any).await.unwrap().len(), 2);
 }
 
 /// The URL of a role with a limit of connections. A superuser would be exempt from the limit.
@@ -300,7 +300,7 @@ async fn connections_under_load(database: &Database, instance: &Instance) -> i64
             instance.store(round * 100 + 1..=round * 100 + 100).await;
             let mut done = 0;
             while done < 100 {
-                let claimed = instance.inbox.claim(40).await.unwrap();
+                let claimed = instance.inbox.claim(40, Claimable::Any).await.unwrap();
                 done += claimed.len();
                 join_all(claimed.iter().map(|delivery| instance.settle(delivery.lease, Verdict::Done))).await;
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use doorbell::clock::{SystemClock, later};
-use doorbell::inbox::{self, Accepted, Inbox, InboxError, Verdict};
+use doorbell::inbox::{self, Accepted, Claimable, Inbox, InboxError, Stored, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{InboxSettings, InboxUrl};
 use doorbell::telegram::BotId;
@@ -54,7 +54,7 @@ impl Instance {
     async fn serve(&self, enough: impl Fn() -> bool) -> Vec<(ChatKey, UpdateId)> {
         let mut served = Vec::new();
         while !enough() {
-            let claimed = self.inbox.claim(5).await.unwrap();
+            let claimed = self.inbox.claim(5, Claimable::Any).await.unwrap();
             for delivery in claimed {
                 served.push((delivery.lease.chat_key, delivery.update.id));
                 self.inbox.settle(delivery.lease, Verdict::Done).await.unwrap();
@@ -101,7 +101,7 @@ async fn two_instances_together_serve_each_update_once_and_each_chat_in_order() 
     let order: std::cell::RefCell<HashMap<ChatKey, Vec<i64>>> = std::cell::RefCell::default();
     let serving = join_all(instances.iter().map(|instance| async {
         while served_so_far.get() < chats * each {
-            for delivery in instance.inbox.claim(3).await.unwrap() {
+            for delivery in instance.inbox.claim(3, Claimable::Any).await.unwrap() {
                 order.borrow_mut().entry(delivery.lease.chat_key).or_default().push(delivery.update.id.0);
                 served_so_far.set(served_so_far.get() + 1);
                 instance.inbox.settle(delivery.lease, Verdict::Done).await.unwrap();
@@ -124,8 +124,8 @@ async fn an_idle_instance_claims_what_another_one_accepted() {
     busy.store(1, 1).await.unwrap();
     let claiming = async {
         loop {
-            idle.inbox.ready().await;
-            if let Some(delivery) = idle.inbox.claim(1).await.unwrap().pop() {
+            idle.inbox.ready(Claimable::Any).await;
+            if let Some(delivery) = idle.inbox.claim(1, Claimable::Any).await.unwrap().pop() {
                 return delivery;
             }
         }
@@ -188,15 +188,15 @@ async fn a_target_that_one_instance_saves_is_read_by_the_others() {
     let Some(database) = Database::fresh().await else { return };
     let [one, other] = [Instance::ready(&database).await, Instance::ready(&database).await];
     for (from, to, target) in [(&one, &other, "{}"), (&other, &one, r#"{"is_paused":true}"#)] {
-        from.inbox.save_target(target).await.unwrap();
-        assert_eq!(to.inbox.load_target().await.unwrap().as_deref(), Some(target));
+        from.inbox.save(Stored::Target, target).await.unwrap();
+        assert_eq!(to.inbox.load(Stored::Target).await.unwrap().as_deref(), Some(target));
     }
     // Each saves its own at the same time: one of them stays, and it is whole.
-    let (saved, also) = tokio::join!(one.inbox.save_target("[1]"), other.inbox.save_target("[2]"));
+    let (saved, also) = tokio::join!(one.inbox.save(Stored::Target, "[1]"), other.inbox.save(Stored::Target, "[2]"));
     assert!(saved.is_ok() && also.is_ok(), "{saved:?} {also:?}");
-    let kept = one.inbox.load_target().await.unwrap();
+    let kept = one.inbox.load(Stored::Target).await.unwrap();
     assert!(kept.as_deref().is_some_and(|kept| ["[1]", "[2]"].contains(&kept)), "{kept:?}");
-    assert_eq!(kept, other.inbox.load_target().await.unwrap());
+    assert_eq!(kept, other.inbox.load(Stored::Target).await.unwrap());
 }
 
 #[tokio::test]

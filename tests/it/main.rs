@@ -11,6 +11,7 @@ mod harness;
 mod promises;
 
 mod answered;
+mod bot_instances;
 mod bot_seen;
 mod child;
 mod clocks;
@@ -18,6 +19,7 @@ mod command_line;
 mod completions;
 mod concurrency;
 mod connection_close;
+mod console;
 mod crash;
 mod database_away;
 mod database_errors;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use doorbell::clock::{Clock, ManualClock};
 use doorbell::dispatch::{self, Dispatch};
 use doorbell::handler::{Context, Handler, HandlerError};
-use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Survey, Verdict};
+use doorbell::inbox::{
+    self, Accepted, Claimable, Delivery, Inbox, InboxError, LEASE, Lease, Record, Selection, Stored, Survey, Verdict,
+};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::{BotApi as Client, BotToken, Call, RateLimitedApi};
@@ -20,7 +22,9 @@ use tokio::sync::Semaphore;
 
 use crate::harness::postgres::Database;
 use crate::harness::waiting::{soon, until};
-use crate::harness::{FakeBotApi, KeepAliveClient, Program, SteppedClock, message, serve_echo_at};
+use crate::harness::{
+    FakeBotApi, KeepAliveClient, Program, SteppedClock, browse_through_inbox, message, serve_echo_at,
+};
 
 const CHATS: i64 = 30;
 
@@ -131,6 +135,7 @@ async fn an_attempt_that_wakes_up_past_its_lease_makes_no_call_that_another_inst
         RateLimitedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());
     let deps = dispatch::Deps {
         inbox: inbox.clone(),
+        is_memory: false,
         handler: slow.clone(),
         api,
         traces: Traces::default(),
@@ -153,7 +158,7 @@ async fn an_attempt_that_wakes_up_past_its_lease_makes_no_call_that_another_inst
     // The process stalls, so its leases are not extended, and another instance takes over.
     clock.advance(LEASE);
     inbox.sweep().await.unwrap();
-    let others = inbox.claim(1).await.unwrap().pop().expect("the lease has lapsed");
+    let others = inbox.claim(1, Claimable::Any).await.unwrap().pop().expect("the lease has lapsed");
     slow.may_go_on.add_permits(1);
     soon("the late attempt ends", draining).await.unwrap();
     assert!(telegram.sent(7).is_empty(), "the call is the other's");
@@ -172,18 +177,20 @@ struct SweepsForEver {
     sweeping: Semaphore,
 }
 
+browse_through_inbox!(SweepsForEver);
+
 #[async_trait::async_trait]
 impl Inbox for SweepsForEver {
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
         self.inbox.accept(update).await
     }
 
-    async fn ready(&self) {
-        self.inbox.ready().await;
+    async fn ready(&self, which: Claimable) {
+        self.inbox.ready(which).await;
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        self.inbox.claim(limit).await
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
+        self.inbox.claim(limit, which).await
     }
 
     async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
@@ -210,12 +217,16 @@ impl Inbox for SweepsForEver {
         self.inbox.discard(which).await
     }
 
-    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
-        self.inbox.save_target(target).await
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        self.inbox.drop_waiting().await
     }
 
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
-        self.inbox.load_target().await
+    async fn save(&self, which: Stored, value: &str) -> Result<(), InboxError> {
+        self.inbox.save(which, value).await
+    }
+
+    async fn load(&self, which: Stored) -> Result<Option<String>, InboxError> {
+        self.inbox.load(which).await
     }
 
     async fn sweep(&self) -> Result<(), InboxError> {
@@ -244,6 +255,7 @@ async fn leases_are_extended_during_a_sweep_of_any_length() {
         RateLimitedApi::new(Client::new(&settings.telegram, token, shared.clone()), &settings.outbound, shared.clone());
     let deps = dispatch::Deps {
         inbox: inbox.clone(),
+        is_memory: false,
         handler: slow.clone(),
         api,
         traces: Traces::default(),

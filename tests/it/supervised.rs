@@ -10,8 +10,8 @@ use doorbell::lifecycle::Task;
 
 use crate::harness::postgres::Database;
 use crate::harness::{
-    FakeBotApi, KeepAliveClient, Program, echo_settings, echo_variables, free_port, message, print_line, serve_echo,
-    waiting,
+    FakeBotApi, KeepAliveClient, MARK, Program, echo_settings, echo_variables, free_port, message, print_line,
+    serve_echo, waiting,
 };
 
 /// The platform restarts what has ended; each second before the end is a second without the bot.
@@ -22,6 +22,8 @@ fn home(task: Task) -> Home {
     match task {
         Task::Listener
         | Task::Dispatch
+        | Task::PauseWatch
+        | Task::Console
         | Task::LeaseRenewal
         | Task::InboxSweep
         | Task::Registrar
@@ -79,6 +81,7 @@ async fn serve(task: Task, arguments: &[&str], inbox: &str, folder: &Path) {
     let mut command = Program::command(arguments);
     command
         .env("HOST", "127.0.0.1")
+        .env("ADMIN_TOKEN", format!("operator-token-{MARK}"))
         .env("PORT", port.to_string())
         .env("PUBLIC_URL", format!("http://127.0.0.1:{port}"))
         .env("DOORBELL__TRACES__ENDPOINT", "http://127.0.0.1:1")

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorbell::clock::{Clock, SystemClock};
-use doorbell::inbox::{self, Accepted, Inbox, InboxError, Selection, Verdict};
+use doorbell::inbox::{self, Accepted, Claimable, Inbox, InboxError, Selection, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::sandbox::TOKEN;
 use doorbell::settings::{InboxSettings, InboxUrl};
@@ -43,7 +43,7 @@ fn update(id: i64, chat: i64) -> Update {
 }
 
 async fn claim_and_mark_dead(inbox: &dyn Inbox) -> UpdateId {
-    let delivery = inbox.claim(1).await.unwrap().pop().expect("something is due");
+    let delivery = inbox.claim(1, Claimable::Any).await.unwrap().pop().expect("something is due");
     inbox.settle(delivery.lease, Verdict::Dead { reason: "for a test".to_owned() }).await.unwrap();
     delivery.update.id
 }
@@ -56,7 +56,7 @@ async fn two_bots_on_one_database_are_separate() {
     assert_eq!(first.accept(update(7, 70)).await.unwrap(), Accepted::Stored);
     assert_eq!(visit(&database, None).await.unwrap(), 0, "one bot need not be named");
     let second = inbox_of(2, &database, &shutdown).await;
-    assert!(second.claim(1).await.unwrap().is_empty(), "it is not given what the first bot was sent");
+    assert!(second.claim(1, Claimable::Any).await.unwrap().is_empty(), "it is not given what the first bot was sent");
     assert_eq!(second.accept(update(7, 71)).await.unwrap(), Accepted::Stored);
     assert_eq!((claim_and_mark_dead(&*first).await, claim_and_mark_dead(&*second).await), (UpdateId(7), UpdateId(7)));
     assert_eq!(second.survey().await.unwrap().dead, 1);
@@ -85,9 +85,10 @@ async fn a_database_of_the_first_version_is_migrated_with_its_content() {
     let old = inbox_of(1, &database, &shutdown).await;
     assert_eq!(old.accept(update(1, 1)).await.unwrap(), Accepted::Stored);
     let back = "ALTER TABLE doorbell.schema_version DROP COLUMN bot; ALTER TABLE doorbell.chats DROP COLUMN deaths;
-                ALTER TABLE doorbell.chats DROP COLUMN set_at; ALTER TABLE doorbell.updates DROP COLUMN accepted_at;
-                DROP FUNCTION doorbell.claim_2, doorbell.claim_3, doorbell.settle_2, doorbell.extend_2;
-                DROP FUNCTION doorbell.revive_2, doorbell.discard_2, doorbell.set_back_1; DROP TABLE doorbell.target;
+                ALTER TABLE doorbell.chats DROP COLUMN set_at, DROP COLUMN has_calls; ALTER TABLE doorbell.updates DROP COLUMN accepted_at;
+                ALTER TABLE doorbell.updates DROP COLUMN revived; DROP TABLE doorbell.target, doorbell.stored;
+                DROP FUNCTION doorbell.claim_2, doorbell.claim_3, doorbell.claim_4, doorbell.claim_calls_1, doorbell.settle_2, doorbell.settle_3;
+                DROP FUNCTION doorbell.extend_2, doorbell.drop_waiting_1, doorbell.revive_2, doorbell.revive_3, doorbell.discard_2, doorbell.set_back_1;
                 UPDATE doorbell.schema_version SET version = 1";
     database.run(back).await;
     let new = inbox_of(1, &database, &shutdown).await;
@@ -168,7 +169,8 @@ async fn a_file_of_the_first_version_is_migrated_with_its_content() {
     assert_eq!(line.deliver(&message(1, 7, "/echo kept")).await.unwrap().status, 200);
     drop(old);
     let file = Connection::open(&path).unwrap();
-    let back = "DROP TABLE service; DROP TABLE suspects; ALTER TABLE updates DROP COLUMN wait; PRAGMA user_version = 1";
+    let back = "DROP TABLE service; DROP TABLE suspects; DROP INDEX updates_failed; ALTER TABLE updates DROP COLUMN wait; \
+                ALTER TABLE updates DROP COLUMN revived; PRAGMA user_version = 1";
     file.execute_batch(back).unwrap();
     drop(file);
     telegram.hang(false);

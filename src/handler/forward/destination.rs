@@ -206,6 +206,7 @@ mod tests {
             secret_token: Some("s_1".to_owned()),
             allowed_updates: None,
             max_connections: None,
+            set_at: 0,
             is_paused: false,
         }
     }

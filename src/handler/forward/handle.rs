@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http::StatusCode;
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::answer::{self, Answer};
@@ -15,7 +17,7 @@ use super::trouble::{Blame, Ended, Trouble};
 use crate::clock::elapsed;
 use crate::handler::{Context, Handler, HandlerError};
 use crate::telegram::Call;
-use crate::telemetry::Label;
+use crate::telemetry::{Label, Span};
 use crate::trail::Event;
 use crate::update::Update;
 
@@ -24,12 +26,19 @@ const MARGIN: Duration = Duration::from_secs(5);
 
 impl Forward {
     async fn exchange(&self, to: &Destination, update: &Update, context: &Context<'_>) -> Answer {
-        let request = request::request(to, self.bot, update, context, &self.headers);
+        let span = context.span.map(|attempt| {
+            let span = attempt.request("forward update".to_owned(), self.clock.now());
+            span.with("http.request.method", "POST")
+        });
+        let mut request = request::request(to, self.bot, update, context, &self.headers);
+        if let Some(span) = &span {
+            request::continue_trace(&mut request, &span.traceparent());
+        }
         let mut status = None;
         let exchange = async {
             match self.client.send(request).await {
                 Ok(response) => {
-                    status = Some(response.status().as_u16());
+                    status = Some(response.status());
                     answer::read(response, to, &self.clock).await
                 }
                 Err(NoAnswer::Unreachable(trouble)) => Answer::Trouble(trouble),
@@ -42,9 +51,13 @@ impl Forward {
             answer = exchange => answer,
             () = self.clock.sleep(self.time_limit) => Answer::TimedOut,
         };
+        if let Some(span) = span {
+            end_span(span, status, &answer, self.clock.now());
+        }
         let (took, outcome) = (elapsed(began, self.clock.steady()), outcome(&answer));
         self.counts.took.observe(took.as_secs_f64());
         self.counts.requests.of(outcome).inc();
+        let status = status.map(|status| status.as_u16());
         self.trail.record(update.id, || Event::Forwarded { status, outcome: outcome.name(), took });
         answer
     }
@@ -89,6 +102,16 @@ impl Handler for Forward {
     fn time_limit(&self) -> Option<Duration> {
         Some(self.time_limit * 2 + MARGIN)
     }
+}
+
+/// Ends the span of an exchange. It holds no address of the bot.
+fn end_span(span: Span, status: Option<StatusCode>, answer: &Answer, now: Timestamp) {
+    let span = match status {
+        Some(status) => span.with("http.response.status_code", i64::from(status.as_u16())),
+        None => span,
+    };
+    let is_ok = matches!(answer, Answer::Taken(_));
+    span.with("outcome", outcome(answer).name()).end(now, is_ok);
 }
 
 /// How the metrics name the end of an exchange.

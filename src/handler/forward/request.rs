@@ -58,14 +58,22 @@ pub(super) fn request(
     let trigger = match context.trigger {
         Trigger::First => "first",
         Trigger::Retry => "retry",
+        Trigger::Replay => "replay",
     };
     headers.insert("x-doorbell-attempt", HeaderValue::from(context.attempt));
     headers.insert("x-doorbell-trigger", HeaderValue::from_static(trigger));
     if let Ok(key) = HeaderValue::try_from(format!("{}-{}", bot.0, update.id.0)) {
         headers.insert("idempotency-key", key);
     }
-    if let Some(traceparent) = context.traceparent.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
-        headers.insert("traceparent", traceparent);
+    if let Some(traceparent) = &context.traceparent {
+        continue_trace(&mut request, traceparent);
     }
     request
+}
+
+/// Names the span that the bot continues.
+pub(super) fn continue_trace<B>(request: &mut Request<B>, traceparent: &str) {
+    if let Ok(traceparent) = HeaderValue::from_str(traceparent) {
+        request.headers_mut().insert("traceparent", traceparent);
+    }
 }

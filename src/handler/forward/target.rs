@@ -21,9 +21,21 @@ pub struct Target {
     /// How many updates the bot wants at the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_connections: Option<u32>,
+    /// When the bot called `setWebhook`, in milliseconds of Unix time. Each is later than the one before it, also on
+    /// another instance whose clock is behind.
+    #[serde(default)]
+    pub set_at: i64,
     /// Whether the bot has called `deleteWebhook` since. Its updates wait in the inbox then.
     #[serde(default)]
     pub is_paused: bool,
+}
+
+impl Target {
+    /// Whether another `setWebhook` was later than this one. Of two at the same moment, the stored one counts.
+    fn precedes(&self, stored: &Self) -> bool {
+        let is_same = *self == Self { is_paused: self.is_paused, ..stored.clone() };
+        self.set_at < stored.set_at || (self.set_at == stored.set_at && !is_same)
+    }
 }
 
 impl fmt::Debug for Target {
@@ -66,6 +78,20 @@ impl Targets {
         });
     }
 
+    /// Takes the target that the store has, if its `setWebhook` came at another instance and after the one that is known
+    /// here. A `deleteWebhook` concerns the instance at which it came: an old copy of the bot that ends must not pause the
+    /// others. Returns whether it was taken.
+    #[must_use]
+    pub fn adopt(&self, stored: Target) -> bool {
+        self.0.send_if_modified(|current| {
+            let is_newer = current.as_ref().is_none_or(|known| known.precedes(&stored));
+            if is_newer {
+                *current = Some(stored);
+            }
+            is_newer
+        })
+    }
+
     /// The target, now and whenever it changes.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Option<Target>> {
@@ -83,6 +109,7 @@ mod tests {
             secret_token: Some("secret_1".to_owned()),
             allowed_updates: None,
             max_connections: None,
+            set_at: 1,
             is_paused: false,
         }
     }
@@ -95,6 +122,20 @@ mod tests {
         targets.set(target("http://127.0.0.1/new"));
         targets.restore(target("http://127.0.0.1/old"));
         assert_eq!(targets.current(), Some(target("http://127.0.0.1/new")));
+    }
+
+    #[test]
+    fn the_newest_setwebhook_of_all_instances_is_adopted_and_a_pause_of_another_is_not() {
+        let targets = Targets::default();
+        let at = |set_at, url| Target { set_at, ..target(url) };
+        assert!(targets.adopt(at(5, "http://a/")), "there was none");
+        assert!(!targets.adopt(at(4, "http://b/")));
+        assert!(!targets.adopt(Target { is_paused: true, ..at(5, "http://a/") }));
+        assert!(targets.adopt(at(5, "http://b/")), "both instances must end with the same");
+        targets.set(Target { is_paused: true, ..at(5, "http://b/") });
+        assert!(!targets.adopt(at(5, "http://b/")), "it stays paused");
+        assert!(targets.adopt(at(6, "http://b/")));
+        assert!(targets.current().is_some_and(|target| !target.is_paused));
     }
 
     #[test]

@@ -21,6 +21,7 @@ struct Body<'a> {
     version: &'static str,
     uptime_s: u64,
     webhook: Webhook<'a>,
+    handling: Paused,
     bot: Option<Bot>,
     inbox: InboxDepth,
     updates: Updates,
@@ -49,6 +50,13 @@ struct Webhook<'a> {
     health: &'a WebhookHealth,
 }
 
+/// Whether the operator has paused the handling.
+#[derive(Serialize)]
+struct Paused {
+    paused: bool,
+    says: String,
+}
+
 #[derive(Serialize)]
 struct Updates {
     stored: u64,
@@ -66,6 +74,7 @@ pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Response {
         if service.is_stopping() { (StatusCode::SERVICE_UNAVAILABLE, "stopping") } else { (StatusCode::OK, "ok") };
     let inbox = InboxDepth::read(&service).await;
     let registration = service.registration.borrow().clone();
+    let handling = *service.handling.borrow();
     let body = Body {
         status: word,
         version: env!("CARGO_PKG_VERSION"),
@@ -75,6 +84,7 @@ pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Response {
             says: registration.sentence(),
             health: &service.webhook_health.borrow(),
         },
+        handling: Paused { paused: handling.is_paused(), says: handling.sentence() },
         bot: service.bot.as_ref().map(Bot::of),
         inbox,
         updates: Updates::from(&*service.webhook_counts),

@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::state::ServiceState;
+use crate::dispatch::Handling;
 use crate::humanize::count;
 use crate::inbox::Survey;
 
@@ -38,6 +39,10 @@ pub(super) async fn show(State(service): State<Arc<ServiceState>>) -> Response {
     let registration = service.registration.borrow().clone();
     if !registration.is_ready() {
         reasons.push(registration.sentence());
+    }
+    let handling = *service.handling.borrow();
+    if matches!(handling, Handling::Paused { stops_acknowledgements: true, .. }) {
+        reasons.push(handling.sentence());
     }
     if let Some(bot) = &service.bot {
         let status = bot.status.borrow();

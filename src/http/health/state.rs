@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::clock::SharedClock;
+use crate::dispatch::Handling;
 use crate::handler::forward::BotStatus;
 use crate::http::listener;
 use crate::inbox::SurveyCache;
@@ -35,6 +36,8 @@ pub struct ServiceState {
     pub registration: watch::Receiver<Status>,
     /// What the registrar has observed about the webhook.
     pub webhook_health: watch::Receiver<WebhookHealth>,
+    /// Whether updates are handed to the bot.
+    pub handling: watch::Receiver<Handling>,
     /// Your own bot, if one is behind the service.
     pub bot: Option<BotHealth>,
     /// The counts of requests to the webhook.

@@ -12,12 +12,13 @@ use tokio::net::TcpStream;
 use tower::Service;
 
 use super::body::{self, TrackedBody};
-use super::connection_id::ConnectionId;
+use super::connection_id::{ConnectionId, Peer};
 use super::limits::Limits;
 use super::progress::{Phase, Progress};
 use super::response_body::{ResponseBody, is_event_stream};
 use super::stream::TrackedStream;
 use crate::http::layers::LayeredRoutes;
+use crate::telegram::WEBHOOK_PATH;
 
 /// The most that a connection reads ahead beyond a head, or buffers of a response.
 const BUFFER: usize = 64 * 1024;
@@ -27,7 +28,7 @@ pub(super) async fn serve_connection(
     stream: TcpStream,
     routes: LayeredRoutes,
     progress: Arc<Progress>,
-    id: ConnectionId,
+    (id, peer): (ConnectionId, Peer),
     limits: Limits,
 ) {
     // A response is one small packet, which must not wait for another.
@@ -36,6 +37,9 @@ pub(super) async fn serve_connection(
         progress.enter(Phase::Work);
         if limits.streams {
             request.extensions_mut().insert(id);
+        }
+        if !request.uri().path().ends_with(WEBHOOK_PATH) {
+            request.extensions_mut().insert(peer);
         }
         let response = routes.clone().call(TrackedBody::wrap(request, &progress, limits.streams));
         let progress = Arc::clone(&progress);

@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
 use super::connection::serve_connection;
-use super::connection_id::ConnectionId;
+use super::connection_id::{ConnectionId, Peer};
 use super::counts::{Closed, Counts};
 use super::limits::Limits;
 use super::progress::{Progress, Shared};
@@ -42,7 +42,7 @@ impl Connections {
     }
 
     /// Serves a new connection.
-    pub(super) fn add(&self, stream: TcpStream, opened: Timestamp, routes: LayeredRoutes) {
+    pub(super) fn add(&self, stream: TcpStream, peer: Peer, opened: Timestamp, routes: LayeredRoutes) {
         let progress = Arc::new(Progress::new(Arc::clone(&self.shared)));
         let mut table = self.table.lock();
         self.counts.opened.inc();
@@ -57,7 +57,7 @@ impl Connections {
         let id = table.last_id;
         let guard = TableGuard { id, table: Arc::clone(&self.table), counts: Arc::clone(&self.counts) };
         let connection = ConnectionId { number: id, opened };
-        let serving = serve_connection(stream, routes, Arc::clone(&progress), connection, self.limits);
+        let serving = serve_connection(stream, routes, Arc::clone(&progress), (connection, peer), self.limits);
         // The task may end at once. It removes its entry only after the entry exists, because the table is locked.
         let task = self.tasks.spawn(async move {
             let _guard = guard;

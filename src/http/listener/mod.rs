@@ -30,7 +30,7 @@ use crate::lifecycle::Shutdown;
 use crate::telemetry::Storm;
 use connections::Connections;
 
-pub use connection_id::ConnectionId;
+pub use connection_id::{ConnectionId, Peer};
 pub use counts::{Closed, Counts};
 pub use limits::Limits;
 
@@ -96,9 +96,9 @@ pub async fn serve(listener: TcpListener, routes: Router, deps: Deps) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 log_recovery(&failures);
-                connections.add(stream, clock.steady(), routes.clone());
+                connections.add(stream, Peer(peer.ip()), clock.steady(), routes.clone());
             }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {

@@ -45,10 +45,13 @@ impl Asset {
     }
 }
 
-static STYLE: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("style", "css", "text/css; charset=utf-8", include_str!("style.css")));
-static SCRIPT: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("live", "js", "text/javascript; charset=utf-8", include_str!("live.js")));
+static STYLE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("style", "css", "text/css; charset=utf-8", concat!(include_str!("style.css"), include_str!("parts.css")))
+});
+static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    let script = concat!(include_str!("live.js"), include_str!("keys.js"));
+    Asset::new("live", "js", "text/javascript; charset=utf-8", script)
+});
 static ICON: LazyLock<Asset> = LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("icon.svg")));
 
 /// The file name of the style sheet, below `/assets/`.

@@ -109,31 +109,6 @@
   }
 
   document.addEventListener('submit', submit);
-  document.addEventListener('keydown', (event) => {
-    const field = event.target;
-    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && field.matches('textarea[data-enter]')) {
-      event.preventDefault();
-      field.form.requestSubmit();
-      return;
-    }
-    if (event.ctrlKey || event.metaKey || event.altKey || field.matches('input, textarea, select')) return;
-    if (event.key === 'j' || event.key === 'k') {
-      // To the next or the previous item of the list.
-      const items = [...document.querySelectorAll('[data-item]')];
-      const at = items.findIndex((item) => item.contains(document.activeElement));
-      const from = at < 0 ? (event.key === 'j' ? -1 : items.length) : at;
-      const item = items[from + (event.key === 'j' ? 1 : -1)];
-      if (item) item.focus();
-    } else {
-      // An element names the key with which it is opened, followed or focused.
-      const named = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-      if (!named) return;
-      event.preventDefault();
-      if (named.matches('details')) { named.open = true; named.querySelector('summary').focus(); }
-      else if (named.matches('a, button')) named.click();
-      else named.focus();
-    }
-  });
   localise(document);
   for (const box of document.querySelectorAll('[data-scroll-end]')) box.scrollTop = box.scrollHeight;
   document.addEventListener('visibilitychange', () => {

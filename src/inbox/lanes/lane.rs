@@ -16,6 +16,8 @@ pub(in crate::inbox) struct Stored {
     pub(in crate::inbox) ready_at: Option<Timestamp>,
     /// As in [`Item`].
     pub(in crate::inbox) crash_count: Option<u32>,
+    /// As in [`Item`].
+    pub(in crate::inbox) has_calls: bool,
 }
 
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Item {
     /// this process, which lives. If there is a number, even 0, the store records the claim before the update is
     /// handled, so that the next crash is counted.
     pub(super) crash_count: Option<u32>,
+    /// Whether it has been handled, and calls are still to be made.
+    pub(super) has_calls: bool,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +47,16 @@ impl Lane {
     /// The crash count of the first update, which is a suspect if this is more than 0.
     pub(super) fn crash_count(&self) -> u32 {
         self.items.front().and_then(|item| item.crash_count).unwrap_or(0)
+    }
+
+    /// Whether the first update has been handled, and calls of it are left.
+    pub(super) fn has_calls(&self) -> bool {
+        self.items.front().is_some_and(|item| item.has_calls)
+    }
+
+    /// The updates that wait to be handled: they are not claimed, and no calls of theirs are left.
+    pub(super) fn unhandled(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().skip(usize::from(self.held.is_some())).filter(|item| !item.has_calls)
     }
 }
 

@@ -8,17 +8,19 @@ mod lane;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod view;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::delivery::Lease;
+use super::delivery::{Claimable, Lease};
 use crate::update::{ChatKey, Update, UpdateId};
 use arrivals::Arrivals;
 pub(super) use lane::Stored;
 use lane::{Held, Item, Lane};
 use schedule::Schedule;
+pub(super) use view::LaneView;
 
 /// An update that was claimed.
 #[derive(Debug)]
@@ -37,7 +39,8 @@ pub(super) struct Lanes {
     schedule: Schedule,
     arrivals: Arrivals,
     open: usize,
-    held: usize,
+    /// The chats whose first update is claimed.
+    held: HashSet<ChatKey>,
     last_token: i64,
     cached_bytes: usize,
     cache_limit: usize,
@@ -51,7 +54,7 @@ impl Lanes {
             schedule: Schedule::default(),
             arrivals: Arrivals::default(),
             open: 0,
-            held: 0,
+            held: HashSet::new(),
             last_token: 0,
             cached_bytes: 0,
             cache_limit,
@@ -66,13 +69,13 @@ impl Lanes {
             self.cached_bytes += update.body.len();
             Box::new(update)
         });
-        self.push_item(key, Item { id, received_at, cached, crash_count: None }, None);
+        self.push_item(key, Item { id, received_at, cached, crash_count: None, has_calls: false }, None);
     }
 
     /// Adds an update that the store holds to the end of its lane.
     pub(super) fn push_stored(&mut self, stored: Stored) {
-        let Stored { key, id, received_at, ready_at, crash_count } = stored;
-        self.push_item(key, Item { id, received_at, cached: None, crash_count }, ready_at);
+        let Stored { key, id, received_at, ready_at, crash_count, has_calls } = stored;
+        self.push_item(key, Item { id, received_at, cached: None, crash_count, has_calls }, ready_at);
     }
 
     fn push_item(&mut self, key: ChatKey, item: Item, ready_at: Option<Timestamp>) {
@@ -99,10 +102,10 @@ impl Lanes {
         }
     }
 
-    /// Whether anything can be claimed at `now`.
-    pub(super) fn is_ready(&mut self, now: Timestamp) -> bool {
+    /// Whether any of these updates can be claimed at `now`.
+    pub(super) fn is_ready(&mut self, now: Timestamp, which: Claimable) -> bool {
         self.promote_due(now);
-        self.schedule.has_ready()
+        self.schedule.has_ready(which)
     }
 
     /// When the next lane that waits will be ready.
@@ -111,17 +114,17 @@ impl Lanes {
     }
 
     /// Claims the first update of up to `limit` lanes, each under a lease that ends at `until`.
-    pub(super) fn claim(&mut self, now: Timestamp, until: Timestamp, limit: usize) -> Vec<Claimed> {
+    pub(super) fn claim(&mut self, now: Timestamp, until: Timestamp, limit: usize, which: Claimable) -> Vec<Claimed> {
         self.promote_due(now);
         let mut claimed = Vec::new();
         while claimed.len() < limit {
-            let Some(key) = self.schedule.pop() else { break };
+            let Some(key) = self.schedule.pop(which) else { break };
             let Some(lane) = self.by_chat.get_mut(&key) else { continue };
             let Some(front) = lane.items.front_mut() else { continue };
             self.last_token += 1;
             let lease = Lease { update_id: front.id, chat_key: key, token: self.last_token };
             lane.held = Some(Held { token: lease.token, until: Some(until) });
-            self.held += 1;
+            self.held.insert(key);
             let cached = front.cached.take();
             self.cached_bytes -= cached.as_ref().map_or(0, |update| update.body.len());
             claimed.push(Claimed { lease, cached, crash_count: front.crash_count });
@@ -159,7 +162,7 @@ impl Lanes {
     fn end_claim(&mut self, lease: Lease) -> Option<&mut Lane> {
         let lane = self.by_chat.get_mut(&lease.chat_key)?;
         lane.held.take_if(|held| held.token == lease.token)?;
-        self.held -= 1;
+        self.held.remove(&lease.chat_key);
         self.schedule.end_claim(lease.chat_key);
         Some(lane)
     }
@@ -188,6 +191,15 @@ impl Lanes {
         }
     }
 
+    /// Notes that the claimed update has been handled and that calls of it are left. [`Lanes::settle`] follows.
+    pub(super) fn keep_calls(&mut self, lease: Lease) {
+        if self.held_by(lease).is_some()
+            && let Some(front) = self.by_chat.get_mut(&lease.chat_key).and_then(|lane| lane.items.front_mut())
+        {
+            front.has_calls = true;
+        }
+    }
+
     /// Puts a claimed update back as it was before the claim. Returns whether the lease was valid.
     pub(super) fn release(&mut self, lease: Lease) -> bool {
         if self.end_claim(lease).is_none() {
@@ -200,9 +212,10 @@ impl Lanes {
     /// Puts every update back whose lease has ended. Returns their number.
     pub(super) fn release_lapsed(&mut self, now: Timestamp) -> usize {
         let lapsed: Vec<_> = self
-            .by_chat
+            .held
             .iter()
-            .filter_map(|(key, lane)| {
+            .filter_map(|key| {
+                let lane = self.by_chat.get(key)?;
                 let held = lane.held.filter(|held| held.until.is_some_and(|until| until <= now))?;
                 Some(Lease { update_id: lane.items.front()?.id, chat_key: *key, token: held.token })
             })
@@ -217,7 +230,7 @@ impl Lanes {
 
     /// The number of claimed updates.
     pub(super) fn held(&self) -> usize {
-        self.held
+        self.held.len()
     }
 
     /// When the oldest update that waits or is claimed was accepted, to the millisecond.
@@ -245,5 +258,40 @@ impl Lanes {
             self.schedule.push_back(key, lane);
         }
         true
+    }
+
+    /// The updates that wait to be handled.
+    pub(super) fn unhandled(&self) -> Vec<UpdateId> {
+        self.by_chat.values().flat_map(Lane::unhandled).map(|item| item.id).collect()
+    }
+
+    /// Removes the updates that wait to be handled.
+    pub(super) fn remove_unhandled(&mut self) {
+        let mut changed = Vec::new();
+        for (key, lane) in &mut self.by_chat {
+            for item in lane.unhandled() {
+                self.open -= 1;
+                self.arrivals.remove(item.received_at);
+                self.cached_bytes -= item.cached.as_ref().map_or(0, |update| update.body.len());
+            }
+            let held = if lane.held.is_some() { lane.items.pop_front() } else { None };
+            let first_stays = held.is_some() || lane.items.front().is_some_and(|item| item.has_calls);
+            lane.items.retain(|item| item.has_calls);
+            if let Some(held) = held {
+                lane.items.push_front(held);
+            }
+            if !first_stays {
+                lane.ready_at = None;
+                changed.push(*key);
+            }
+        }
+        self.schedule.remove_all(&changed);
+        self.by_chat.retain(|_, lane| !lane.items.is_empty());
+        for key in changed {
+            // Another update is first now, and is ready.
+            if let Some(lane) = self.by_chat.get(&key) {
+                self.schedule.push_back(key, lane);
+            }
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! The order in which lanes can be claimed, now and later.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashSet, VecDeque};
 
 use jiff::Timestamp;
 
 use super::lane::Lane;
+use crate::inbox::delivery::Claimable;
 use crate::update::ChatKey;
 
 /// Lanes whose first update is not claimed. Each is in one of the collections, once.
@@ -13,6 +14,8 @@ use crate::update::ChatKey;
 pub(super) struct Schedule {
     /// Lanes that are ready.
     ready: VecDeque<ChatKey>,
+    /// Lanes that are ready and whose first update has been handled: only calls are left. They go before the others.
+    handled: VecDeque<ChatKey>,
     /// Lanes that are ready and whose first update may have killed the process, by crash count. One of them at a time
     /// is claimed, so that the next crash shows which update caused it.
     suspects: BTreeSet<(u32, ChatKey)>,
@@ -26,6 +29,7 @@ impl Schedule {
     pub(super) fn push_back(&mut self, key: ChatKey, lane: &Lane) {
         match (lane.ready_at, lane.crash_count()) {
             (Some(at), _) => self.later.push(Reverse((at, key))),
+            (None, 0) if lane.has_calls() => self.handled.push_back(key),
             (None, 0) => self.ready.push_back(key),
             (None, crash_count) => drop(self.suspects.insert((crash_count, key))),
         }
@@ -34,6 +38,7 @@ impl Schedule {
     /// Adds a lane that is ready, before the others.
     pub(super) fn push_front(&mut self, key: ChatKey, lane: &Lane) {
         match lane.crash_count() {
+            0 if lane.has_calls() => self.handled.push_front(key),
             0 => self.ready.push_front(key),
             crash_count => drop(self.suspects.insert((crash_count, key))),
         }
@@ -41,14 +46,17 @@ impl Schedule {
 
     /// Takes the next lane that is ready. If its first update is a suspect, no other suspect is taken until
     /// [`Schedule::end_claim`].
-    pub(super) fn pop(&mut self) -> Option<ChatKey> {
+    pub(super) fn pop(&mut self, which: Claimable) -> Option<ChatKey> {
+        if which == Claimable::CallsLeft {
+            return self.handled.pop_front();
+        }
         if self.suspect_held.is_none()
             && let Some((_, key)) = self.suspects.pop_first()
         {
             self.suspect_held = Some(key);
             return Some(key);
         }
-        self.ready.pop_front()
+        self.handled.pop_front().or_else(|| self.ready.pop_front())
     }
 
     /// The first update of this lane is no longer claimed.
@@ -70,10 +78,27 @@ impl Schedule {
     /// Removes a lane that is ready and has become empty.
     pub(super) fn remove(&mut self, key: ChatKey) {
         self.ready.retain(|ready| *ready != key);
+        self.handled.retain(|handled| *handled != key);
     }
 
-    pub(super) fn has_ready(&self) -> bool {
-        !self.ready.is_empty() || (self.suspect_held.is_none() && !self.suspects.is_empty())
+    /// Removes lanes whose first update has gone.
+    pub(super) fn remove_all(&mut self, keys: &[ChatKey]) {
+        let keys: HashSet<&ChatKey> = keys.iter().collect();
+        self.ready.retain(|ready| !keys.contains(ready));
+        self.suspects.retain(|(_, suspect)| !keys.contains(suspect));
+    }
+
+    /// Lanes of each collection, at most `limit`: those that have been ready for longest, and any that wait.
+    pub(super) fn first(&self, limit: usize) -> impl Iterator<Item = &ChatKey> {
+        let later = self.later.iter().map(|Reverse((_, key))| key);
+        let suspects = self.suspects.iter().map(|(_, key)| key);
+        self.ready.iter().take(limit).chain(suspects.take(limit)).chain(later.take(limit))
+    }
+
+    pub(super) fn has_ready(&self, which: Claimable) -> bool {
+        !self.handled.is_empty()
+            || (which == Claimable::Any
+                && (!self.ready.is_empty() || (self.suspect_held.is_none() && !self.suspects.is_empty())))
     }
 
     /// When the next lane that waits will be ready.

@@ -23,7 +23,7 @@ fn lanes(updates: &[(i64, i64)]) -> Lanes {
 }
 
 fn claim(lanes: &mut Lanes, now: u64) -> Vec<Lease> {
-    lanes.claim(at(now), at(now + 60), 100).into_iter().map(|claimed| claimed.lease).collect()
+    lanes.claim(at(now), at(now + 60), 100, Claimable::Any).into_iter().map(|claimed| claimed.lease).collect()
 }
 
 fn ids(leases: &[Lease]) -> Vec<i64> {
@@ -46,7 +46,7 @@ fn an_update_that_waits_for_its_retry_delays_its_own_chat_only() {
     let first = claim(&mut lanes, 0);
     lanes.settle(first[0], Some(at(10)));
     lanes.settle(first[1], None);
-    assert_eq!((lanes.is_ready(at(9)), lanes.next_ready_at()), (false, Some(at(10))));
+    assert_eq!((lanes.is_ready(at(9), Claimable::Any), lanes.next_ready_at()), (false, Some(at(10))));
     assert_eq!(ids(&claim(&mut lanes, 10)), [1]);
 }
 
@@ -70,7 +70,7 @@ fn bodies_beyond_the_limit_are_not_cached() {
     let mut lanes = Lanes::new(update(1, 1).body.len());
     lanes.push(update(1, 1));
     lanes.push(update(2, 2));
-    let claimed = lanes.claim(at(0), at(60), 100);
+    let claimed = lanes.claim(at(0), at(60), 100, Claimable::Any);
     assert_eq!(claimed.iter().map(|claimed| claimed.cached.is_some()).collect::<Vec<_>>(), [true, false]);
     assert_eq!(lanes.cached_bytes, 0);
 }
@@ -115,13 +115,14 @@ fn suspects_are_claimed_one_at_a_time_lowest_crash_count_first_and_delay_no_othe
     let mut lanes = lanes(&[(1, 1)]);
     for (id, crash_count) in [(2, 0), (3, 2), (4, 1)] {
         let (key, id) = (ChatKey::Chat(id), UpdateId(id));
-        lanes.push_stored(Stored { key, id, received_at: at(0), ready_at: None, crash_count: Some(crash_count) });
+        let (ready_at, crash_count) = (None, Some(crash_count));
+        lanes.push_stored(Stored { key, id, received_at: at(0), ready_at, crash_count, has_calls: false });
     }
-    let claimed = lanes.claim(at(0), at(60), 100);
+    let claimed = lanes.claim(at(0), at(60), 100, Claimable::Any);
     let known: Vec<_> = claimed.iter().map(|claimed| (claimed.lease.update_id.0, claimed.crash_count)).collect();
     assert_eq!(known, [(4, Some(1)), (1, None), (2, Some(0))]);
-    assert!(!lanes.is_ready(at(0)), "while a suspect is claimed no other is ready");
-    assert!(lanes.release(claimed[0].lease) && lanes.is_ready(at(0)));
+    assert!(!lanes.is_ready(at(0), Claimable::Any), "while a suspect is claimed no other is ready");
+    assert!(lanes.release(claimed[0].lease) && lanes.is_ready(at(0), Claimable::Any));
     let again = claim(&mut lanes, 0);
     assert_eq!(ids(&again), [4], "put back as it was");
     lanes.settle(again[0], Some(at(10)));
@@ -129,5 +130,43 @@ fn suspects_are_claimed_one_at_a_time_lowest_crash_count_first_and_delay_no_othe
     assert_eq!(ids(&third), [3]);
     assert_eq!(ids(&claim(&mut lanes, 10)), [4], "its attempt ended without a crash, so it is not a suspect any more");
     lanes.settle(third[0], None);
-    assert!(!lanes.is_ready(at(100)));
+    assert!(!lanes.is_ready(at(100), Claimable::Any));
+}
+
+#[test]
+fn removing_what_waits_leaves_claimed_updates_and_the_order_of_the_rest() {
+    let mut lanes = lanes(&[(1, 1), (2, 1), (3, 2), (4, 3)]);
+    let claimed = lanes.claim(at(0), at(60), 2, Claimable::Any);
+    assert_eq!(claimed.len(), 2);
+    assert_eq!(lanes.unhandled().len(), 2);
+    lanes.remove_unhandled();
+    assert_eq!((lanes.open(), lanes.held(), lanes.is_ready(at(0), Claimable::Any)), (2, 2, false));
+    lanes.keep_calls(claimed[0].lease);
+    lanes.settle(claimed[0].lease, Some(at(5)));
+    lanes.push(update(5, 1));
+    assert_eq!(lanes.unhandled(), [UpdateId(5)], "the other one has been handled");
+    lanes.remove_unhandled();
+    assert_eq!(ids(&claim(&mut lanes, 5)), [1]);
+    assert_eq!((lanes.open(), lanes.held()), (2, 2));
+}
+
+#[test]
+fn updates_whose_calls_are_left_can_be_claimed_alone_and_go_first() {
+    let mut lanes = lanes(&[(1, 1), (2, 1), (3, 2), (4, 3)]);
+    let first = claim(&mut lanes, 0);
+    lanes.keep_calls(first[0]);
+    lanes.settle(first[0], Some(at(5)));
+    assert!(lanes.release(first[1]));
+    let mut handled = |now| -> Vec<Lease> {
+        let claimed = lanes.claim(at(now), at(now + 60), 100, Claimable::CallsLeft);
+        claimed.into_iter().map(|claimed| claimed.lease).collect()
+    };
+    assert!(handled(4).is_empty());
+    let left = handled(5);
+    assert_eq!((ids(&left), handled(5).len()), (vec![1], 0));
+    assert!(lanes.release(left[0]) && lanes.is_ready(at(5), Claimable::CallsLeft));
+    assert_eq!(ids(&claim(&mut lanes, 5)), [1, 3]);
+    assert!(!lanes.is_ready(at(5), Claimable::CallsLeft));
+    lanes.settle(left[0], None);
+    assert!(!lanes.is_ready(at(5), Claimable::CallsLeft), "the next update of the chat has no calls");
 }

@@ -1,8 +1,11 @@
 //! Stores updates in memory only, for platforms without a disk. An update is acknowledged when it has been *handled*,
 //! so Telegram's own queue, which keeps an unacknowledged update for 24 h, is the durable store.
 
+mod browse;
 mod contents;
+mod ended;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::contract::Inbox;
 use super::counts::Counts;
-use super::delivery::{Accepted, Delivery, Lease};
+use super::delivery::{Accepted, Claimable, Delivery, Lease};
 use super::deps::Deps;
 use super::error::{InboxError, Unhandled};
 use super::lanes::{Lanes, Stored};
 use super::ready_queue::ReadyQueue;
-use super::record::{Record, Selection};
+use super::record::{Record, Selection, UpdateState};
+use super::stored as named;
 use super::survey::Survey;
 use super::verdict::Verdict;
 use crate::clock::{SharedClock, earlier, elapsed, later};
@@ -35,8 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(25);
 pub(super) struct MemoryInbox {
     queue: ReadyQueue,
     contents: Mutex<Contents>,
-    /// The target of the bot. It ends with the process, and the bot sets it again.
-    target: Mutex<Option<String>>,
+    /// The named values. They end with the process: the bot sets its target again.
+    values: Mutex<BTreeMap<named::Stored, String>>,
     settings: InboxSettings,
     clock: SharedClock,
     /// The soft stop: updates that are not yet claimed are left to Telegram then.
@@ -49,8 +53,8 @@ impl MemoryInbox {
         let Deps { clock, shutdown, counts } = deps;
         // The bodies are in `contents`, so the lanes cache none.
         let queue = ReadyQueue::new(Lanes::new(0), Arc::clone(&clock));
-        let (contents, target) = (Mutex::default(), Mutex::default());
-        Self { queue, contents, target, settings: settings.clone(), clock, stopping: shutdown.soft, counts }
+        let (contents, values) = (Mutex::default(), Mutex::default());
+        Self { queue, contents, values, settings: settings.clone(), clock, stopping: shutdown.soft, counts }
     }
 
     /// Stores the update unless its id is known. The channel reports when the update has been handled; there is none if
@@ -72,8 +76,9 @@ impl MemoryInbox {
         if contents.open.len() + contents.dead.len() >= capacity {
             contents.drop_oldest_dead(self.clock.steady());
         }
-        self.queue.lanes().push_stored(stored(&update));
-        let open = OpenUpdate { attempts: 0, reason: None, calls_left: None, requests: vec![request], update };
+        self.queue.lanes().push_stored(stored(&update, false));
+        let requests = vec![request];
+        let open = OpenUpdate { attempts: 0, revived: false, reason: None, calls_left: None, requests, update };
         contents.open.insert(open.update.id, open);
         Ok((Accepted::Stored, Some(handled)))
     }
@@ -89,9 +94,9 @@ impl MemoryInbox {
     }
 }
 
-fn stored(update: &Update) -> Stored {
+fn stored(update: &Update, has_calls: bool) -> Stored {
     let Update { id, chat_key, received_at, .. } = *update;
-    Stored { key: chat_key, id, received_at, ready_at: None, crash_count: None }
+    Stored { key: chat_key, id, received_at, ready_at: None, crash_count: None, has_calls }
 }
 
 fn not_handled(why: Unhandled) -> InboxError {
@@ -123,19 +128,25 @@ impl Inbox for MemoryInbox {
         }
     }
 
-    async fn ready(&self) {
-        self.queue.ready().await;
+    async fn ready(&self, which: Claimable) {
+        self.queue.ready(which).await;
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
         let contents = self.contents.lock();
         let delivery = |lease: Lease| {
             let open = contents.open.get(&lease.update_id)?;
-            let (update, calls_left) = (open.update.clone(), open.calls_left.clone());
-            // A crash loses this inbox, so no update has survived one.
-            Some(Delivery { update, attempt: open.attempts + 1, lease, calls_left, crash_count: 0 })
+            Some(Delivery {
+                update: open.update.clone(),
+                attempt: open.attempts + 1,
+                revived: open.revived,
+                lease,
+                calls_left: open.calls_left.clone(),
+                // A crash loses this inbox, so no update has survived one.
+                crash_count: 0,
+            })
         };
-        Ok(self.queue.claim(limit).into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())
+        Ok(self.queue.claim(limit, which).into_iter().filter_map(|claimed| delivery(claimed.lease)).collect())
     }
 
     async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
@@ -148,6 +159,9 @@ impl Inbox for MemoryInbox {
         if verdict == Verdict::Released {
             lanes.release(lease);
         } else {
+            if verdict.calls().is_some() {
+                lanes.keep_calls(lease);
+            }
             lanes.settle(lease, verdict.retry_at());
             contents.record(lease.update_id, &verdict, self.clock.steady());
         }
@@ -167,7 +181,7 @@ impl Inbox for MemoryInbox {
     }
 
     async fn list(&self, which: &Selection, limit: usize) -> Result<Vec<Record>, InboxError> {
-        Ok(self.contents.lock().dead.selected(which).take(limit).map(OpenUpdate::record).collect())
+        Ok(self.contents.lock().dead.selected(which).take(limit).map(|dead| dead.record(UpdateState::Dead)).collect())
     }
 
     async fn revive(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
@@ -178,8 +192,8 @@ impl Inbox for MemoryInbox {
             update.expires_at = later(now, elapsed(update.received_at, update.expires_at));
             update.received_at = now;
             revived.push(update.id);
-            self.queue.lanes().push_stored(stored(update));
-            contents.open.insert(dead.update.id, OpenUpdate { attempts: 0, reason: None, ..dead });
+            self.queue.lanes().push_stored(stored(update, dead.calls_left.is_some()));
+            contents.open.insert(dead.update.id, OpenUpdate { attempts: 0, revived: true, reason: None, ..dead });
         }
         drop(contents);
         self.queue.notify();
@@ -188,25 +202,38 @@ impl Inbox for MemoryInbox {
 
     async fn discard(&self, which: &Selection) -> Result<Vec<UpdateId>, InboxError> {
         let mut contents = self.contents.lock();
-        let discarded: Vec<_> = contents.dead.take(which).iter().map(|dead| dead.update.id).collect();
-        for id in &discarded {
-            contents.end(*id, self.clock.steady());
+        let discarded = contents.dead.take(which);
+        for dead in &discarded {
+            contents.end(dead, UpdateState::Discarded, self.clock.steady());
         }
-        Ok(discarded)
+        Ok(discarded.iter().map(|dead| dead.update.id).collect())
     }
 
-    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
-        *self.target.lock() = Some(target.to_owned());
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        let mut contents = self.contents.lock();
+        let mut lanes = self.queue.lanes();
+        let dropped = lanes.unhandled();
+        lanes.remove_unhandled();
+        for id in &dropped {
+            contents.drop_open(*id, self.clock.steady());
+        }
+        let number = dropped.len() as u64;
+        self.counts.dropped.inc_by(number);
+        Ok(number)
+    }
+
+    async fn save(&self, which: named::Stored, value: &str) -> Result<(), InboxError> {
+        self.values.lock().insert(which, value.to_owned());
         Ok(())
     }
 
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
-        Ok(self.target.lock().clone())
+    async fn load(&self, which: named::Stored) -> Result<Option<String>, InboxError> {
+        Ok(self.values.lock().get(&which).cloned())
     }
 
     async fn sweep(&self) -> Result<(), InboxError> {
         self.counts.leases_lapsed.inc_by(self.queue.release_lapsed());
-        self.contents.lock().forget_ended(earlier(self.clock.steady(), self.settings.keep_done));
+        self.contents.lock().ended.forget(earlier(self.clock.steady(), self.settings.keep_done));
         Ok(())
     }
 }

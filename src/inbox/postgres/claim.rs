@@ -10,7 +10,7 @@ use super::database::Database;
 use super::held_leases::HeldLeases;
 use super::row::{self, Unreadable};
 use super::sql::{one_value, unreadable};
-use crate::inbox::delivery::{Delivery, LEASE, Lease};
+use crate::inbox::delivery::{Claimable, Delivery, LEASE, Lease};
 use crate::inbox::error::InboxError;
 use crate::inbox::millis::span_millis;
 
@@ -48,18 +48,27 @@ impl Claimer {
         self.connection.run(extend.bind(keys).bind(tokens).bind(span_millis(LEASE))).await.map(drop)
     }
 
-    /// Claims up to `limit` updates.
-    pub(super) async fn claim(&self, limit: usize) -> Result<Claimed, InboxError> {
+    /// Claims up to `limit` of these updates.
+    pub(super) async fn claim(&self, limit: usize, which: Claimable) -> Result<Claimed, InboxError> {
         let suspect = *self.suspect.lock();
         let now = self.database.clock.steady();
         let held: Vec<i64> = self.held.all().iter().map(|lease| lease.token).collect();
-        let claim = sqlx::query("SELECT * FROM claim_3($1, $2, $3, $4, $5, $6)")
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .bind(span_millis(LEASE))
-            .bind(suspect.map(|lease| lease.chat_key.to_string()))
-            .bind(suspect.map(|lease| lease.token))
-            .bind(held)
-            .bind(self.database.may_claim_lapsed());
+        let (limit, lease) = (i64::try_from(limit).unwrap_or(i64::MAX), span_millis(LEASE));
+        let may_claim_lapsed = self.database.may_claim_lapsed();
+        let claim = match which {
+            Claimable::Any => sqlx::query("SELECT * FROM claim_4($1, $2, $3, $4, $5, $6)")
+                .bind(limit)
+                .bind(lease)
+                .bind(suspect.map(|lease| lease.chat_key.to_string()))
+                .bind(suspect.map(|lease| lease.token))
+                .bind(held)
+                .bind(may_claim_lapsed),
+            Claimable::CallsLeft => sqlx::query("SELECT * FROM claim_calls_1($1, $2, $3, $4)")
+                .bind(limit)
+                .bind(lease)
+                .bind(held)
+                .bind(may_claim_lapsed),
+        };
         let rows = self.connection.run(claim).await?;
         let mut claimed =
             Claimed { deliveries: Vec::with_capacity(rows.len()), unreadable: Vec::new(), next_due: None };
@@ -73,7 +82,7 @@ impl Claimer {
         if let Some(suspect) = claimed.deliveries.iter().find(|delivery| delivery.crash_count > 1) {
             *self.suspect.lock() = Some(suspect.lease);
         }
-        if rows.is_empty() {
+        if rows.is_empty() && which == Claimable::Any {
             claimed.next_due = self.next_due().await?;
         }
         Ok(claimed)

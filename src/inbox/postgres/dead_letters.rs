@@ -7,7 +7,7 @@ use sqlx::query::Query;
 
 use super::connection::Connection;
 use super::row::record;
-use super::sql::{one_value, unreadable};
+use super::sql::{one_value, text, unreadable};
 use crate::inbox::error::InboxError;
 use crate::inbox::millis::unix_millis;
 use crate::inbox::record::{Record, Selection};
@@ -17,19 +17,22 @@ use crate::update::UpdateId;
 const CHUNK: usize = 1_000;
 
 const LIST: &str = "
-    SELECT u.id, u.kind, u.chat_key, u.received_at, u.attempts, u.reason, u.body, u.calls_left
+    SELECT u.id, u.kind, u.chat_key, u.received_at, u.attempts, u.reason, u.body, u.calls_left, u.expires_at
     FROM dead d JOIN updates u ON u.id = d.id
-    WHERE $1 IS NULL OR d.id = ANY ($1) ORDER BY u.seq LIMIT $2";
+    WHERE ($1 IS NULL OR d.id = ANY ($1)) AND ($2 IS NULL OR u.reason = $2) ORDER BY u.seq LIMIT $3";
 
 const IDS: &str = "
-    SELECT d.id FROM dead d JOIN updates u ON u.id = d.id WHERE $1 IS NULL OR d.id = ANY ($1) ORDER BY u.seq";
+    SELECT d.id FROM dead d JOIN updates u ON u.id = d.id
+    WHERE ($1 IS NULL OR d.id = ANY ($1)) AND ($2 IS NULL OR u.reason = $2) ORDER BY u.seq";
 
-/// The ids of a selection; `None` means all.
-fn ids(selection: &Selection) -> Option<Vec<i64>> {
-    match selection {
-        Selection::All => None,
-        Selection::Ids(ids) => Some(ids.iter().map(|id| id.0).collect()),
-    }
+/// A statement for a selection, with its ids and its reason; `None` means any.
+fn select(statement: &'static str, selection: &Selection) -> Query<'static, Postgres, PgArguments> {
+    let (ids, reason): (Option<Vec<i64>>, _) = match selection {
+        Selection::All => (None, None),
+        Selection::Ids(ids) => (Some(ids.iter().map(|id| id.0).collect()), None),
+        Selection::Reason(reason) => (None, Some(text(reason))),
+    };
+    sqlx::query(statement).bind(ids).bind(reason)
 }
 
 /// The oldest dead-letter updates of a selection.
@@ -39,7 +42,7 @@ pub(super) async fn list(
     limit: usize,
 ) -> Result<Vec<Record>, InboxError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = connection.run(sqlx::query(LIST).bind(ids(selection)).bind(limit)).await?;
+    let rows = connection.run(select(LIST, selection).bind(limit)).await?;
     rows.iter().map(record).collect::<Result<_, _>>().map_err(unreadable)
 }
 
@@ -50,7 +53,7 @@ pub(super) async fn revive(
     now: Timestamp,
     slot: i32,
 ) -> Result<Vec<UpdateId>, InboxError> {
-    let revive = || sqlx::query("SELECT revive_2($1, $2, $3)");
+    let revive = || sqlx::query("SELECT revive_3($1, $2, $3)");
     in_chunks(connection, selection, |ids| revive().bind(ids).bind(unix_millis(now)).bind(slot)).await
 }
 
@@ -66,7 +69,7 @@ async fn in_chunks(
     selection: &Selection,
     query: impl Fn(Vec<i64>) -> Query<'static, Postgres, PgArguments>,
 ) -> Result<Vec<UpdateId>, InboxError> {
-    let rows = connection.run(sqlx::query(IDS).bind(ids(selection))).await?;
+    let rows = connection.run(select(IDS, selection)).await?;
     let dead: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(unreadable)?;
     let mut changed = Vec::new();
     for chunk in dead.chunks(CHUNK) {

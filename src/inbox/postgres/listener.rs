@@ -38,6 +38,8 @@ pub(super) struct Listener {
     signalled: AtomicBool,
     changed: Notify,
     next: Mutex<NextPoll>,
+    /// The same for claims of updates whose calls are left, which wait for no signal.
+    next_of_calls: Mutex<NextPoll>,
 }
 
 struct NextPoll {
@@ -56,6 +58,7 @@ impl Listener {
             signalled: AtomicBool::new(true),
             changed: Notify::new(),
             next: Mutex::new(NextPoll { at: Timestamp::MIN, idle: 0 }),
+            next_of_calls: Mutex::new(NextPoll { at: Timestamp::MIN, idle: 0 }),
         });
         let (listening, stopping) = (Arc::clone(&listener), database.shutdown.soft.clone());
         if database.listens {
@@ -112,6 +115,21 @@ impl Listener {
         next.idle = if signalled || found > 0 { 1 } else { next.idle.saturating_add(1) };
         let wait = POLL.wait(next.idle, rand::random());
         next.at = later(now, next_due.map_or(wait, |due| due.min(wait)));
+    }
+
+    /// Returns when it is time to claim updates whose calls are left.
+    pub(super) async fn calls_due(&self) {
+        self.database.availability.available().await;
+        let wait = elapsed(self.database.clock.steady(), self.next_of_calls.lock().at);
+        self.database.clock.sleep(wait).await;
+    }
+
+    /// Plans the next claim of updates whose calls are left.
+    pub(super) fn end_claim_of_calls(&self, found: usize) {
+        let now = self.database.clock.steady();
+        let mut next = self.next_of_calls.lock();
+        next.idle = if found > 0 { 0 } else { next.idle.saturating_add(1) };
+        next.at = if found > 0 { now } else { later(now, POLL.wait(next.idle, rand::random())) };
     }
 
     async fn listen(&self) {

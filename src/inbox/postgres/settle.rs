@@ -83,7 +83,7 @@ impl Settler {
 
     /// Records settlements with different tokens. Returns the tokens that were still held.
     async fn record(&self, settlements: &[&Settlement]) -> Result<HashSet<i64>, InboxError> {
-        let settle = sqlx::query("SELECT settle_2($1, $2, $3, $4, $5, $6, $7, $8)")
+        let settle = sqlx::query("SELECT settle_3($1, $2, $3, $4, $5, $6, $7, $8)")
             .bind(column(settlements, |one| one.chat_key.clone()))
             .bind(column(settlements, |one| one.token))
             .bind(column(settlements, |one| one.id.0))

@@ -22,7 +22,7 @@ pub(super) struct Shared {
     pub(super) accept_slot: i32,
     /// The row in which it counts settled and revived updates.
     pub(super) settle_slot: i32,
-    counts: Arc<Counts>,
+    pub(super) counts: Arc<Counts>,
 }
 
 impl Shared {

@@ -13,17 +13,20 @@ use super::claim::{Claimed, Claimer};
 use super::connection::Connection;
 use super::database::Database;
 use super::dead_letters;
+use super::dropping;
 use super::held_leases::HeldLeases;
+use super::named_values;
 use super::schema::Access;
 use super::settle::Settler;
 use super::shared::Shared;
-use super::sql::{one_row, one_value, text, unreadable};
+use super::sql::{one_row, one_value, unreadable};
 use crate::inbox::contract::Inbox;
-use crate::inbox::delivery::{Accepted, Delivery, Lease};
+use crate::inbox::delivery::{Accepted, Claimable, Delivery, Lease};
 use crate::inbox::deps::Deps;
 use crate::inbox::error::InboxError;
 use crate::inbox::millis::{from_unix_millis, span_millis};
 use crate::inbox::record::{Record, Selection};
+use crate::inbox::stored::Stored;
 use crate::inbox::survey::Survey;
 use crate::inbox::sweeping::{Step as SweepStep, Sweeping};
 use crate::inbox::verdict::Verdict;
@@ -37,20 +40,16 @@ const SWEEP_STEP: i64 = 1_000;
 /// The steps of one sweep.
 const SWEEP_STEPS: usize = 40;
 
-/// The table has at most one row.
-const SAVE_TARGET: &str = "
-    INSERT INTO target (target) VALUES ($1) ON CONFLICT (is_only) DO UPDATE SET target = excluded.target";
-
 /// An inbox in a PostgreSQL database.
 pub(in crate::inbox) struct PostgresInbox {
-    database: Arc<Database>,
+    pub(super) database: Arc<Database>,
     shared: Arc<Shared>,
     acceptor: Arc<Acceptor>,
     settler: Arc<Settler>,
     claimer: Arc<Claimer>,
     held: Arc<HeldLeases>,
     /// For everything that no update waits for.
-    background: Connection,
+    pub(super) background: Connection,
     keep_done: Duration,
     capacity: u64,
     sweeping: Sweeping,
@@ -118,15 +117,22 @@ impl Inbox for PostgresInbox {
         self.acceptor.accept(update).await
     }
 
-    async fn ready(&self) {
-        self.shared.listener.due().await;
+    async fn ready(&self, which: Claimable) {
+        match which {
+            Claimable::Any => self.shared.listener.due().await,
+            Claimable::CallsLeft => self.shared.listener.calls_due().await,
+        }
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        let signalled = self.shared.listener.begin_claim();
-        let Claimed { deliveries, unreadable, next_due } = self.claimer.claim(limit).await?;
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
+        let listener = &self.shared.listener;
+        let signalled = which == Claimable::Any && listener.begin_claim();
+        let Claimed { deliveries, unreadable, next_due } = self.claimer.claim(limit, which).await?;
         let found = deliveries.len() + unreadable.len();
-        self.shared.listener.end_claim(signalled, found, found == limit && limit > 0, next_due);
+        match which {
+            Claimable::Any => listener.end_claim(signalled, found, found == limit && limit > 0, next_due),
+            Claimable::CallsLeft => listener.end_claim_of_calls(found),
+        }
         for update in unreadable {
             // If the verdict cannot be recorded now, the update is claimed again when its lease has lapsed.
             if let Err(error) = self.settler.reject(update).await {
@@ -192,15 +198,21 @@ impl Inbox for PostgresInbox {
         discarded
     }
 
-    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
         self.database.wait_available().await?;
-        self.background.run(sqlx::query(SAVE_TARGET).bind(text(target))).await.map(drop)
+        let dropped = dropping::drop_waiting(&self.background, self.shared.settle_slot).await?;
+        self.shared.counts.dropped.inc_by(dropped);
+        Ok(dropped)
     }
 
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
+    async fn save(&self, which: Stored, value: &str) -> Result<(), InboxError> {
         self.database.wait_available().await?;
-        let rows = self.background.run(sqlx::query("SELECT target FROM target")).await?;
-        rows.first().map(|row| row.try_get(0)).transpose().map_err(unreadable)
+        named_values::save(&self.background, which, value).await
+    }
+
+    async fn load(&self, which: Stored) -> Result<Option<String>, InboxError> {
+        self.database.wait_available().await?;
+        named_values::load(&self.background, which).await
     }
 
     /// Leases lapse without help. A sweep forgets updates that ended long ago, and corrects times that are too late

@@ -3,6 +3,7 @@
 //! The order of work is in memory, in [`Lanes`]; the file is the durable record from which a restart restores it. One
 //! thread writes: it commits everything that arrived during the last commit, so that one fsync serves many updates.
 
+mod browse;
 mod clock_lag;
 mod crash_suspects;
 mod inspect;
@@ -10,6 +11,7 @@ mod open;
 mod ownership;
 mod permissions;
 mod queue;
+mod reader;
 mod request;
 mod row;
 mod settle;
@@ -25,12 +27,13 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::contract::Inbox;
-use super::delivery::{Accepted, Delivery, Lease};
+use super::delivery::{Accepted, Claimable, Delivery, Lease};
 use super::deps::Deps;
 use super::error::InboxError;
 use super::lanes::{Claimed, Lanes};
 use super::ready_queue::ReadyQueue;
 use super::record::{Record, Selection};
+use super::stored::Stored;
 use super::survey::Survey;
 use super::sweeping::Sweeping;
 use super::verdict::Verdict;
@@ -42,6 +45,7 @@ use crate::update::{Update, UpdateId};
 pub(super) use inspect::{inspect, stored_target};
 pub(super) use open::is_on_system_disk;
 use queue::{Shared, closed};
+use reader::Reader;
 use request::{Change, Recorded, Request};
 use store::{Loaded, Store};
 
@@ -58,6 +62,9 @@ pub(super) struct SqliteInbox {
     settings: InboxSettings,
     clock: SharedClock,
     writer: Option<JoinHandle<()>>,
+    reader: Reader,
+    /// Whether the lanes have all that waits: this process owns the file.
+    owns_lanes: bool,
     sweeping: Sweeping,
 }
 
@@ -74,7 +81,7 @@ impl SqliteInbox {
         let mut lanes = Lanes::new(CACHE_LIMIT);
         let restored = store.restore(&mut lanes, now).and_then(|()| store.adopt(&mut lanes, now));
         restored.map_err(|error| open::unusable(path, error))?;
-        Ok(Self::start(store, lanes, settings, deps))
+        Ok(Self::start(path, store, lanes, settings, deps))
     }
 
     /// Opens the file while another process owns it, to list, revive or discard dead-letter updates. Nothing can be
@@ -89,15 +96,17 @@ impl SqliteInbox {
         clock: SharedClock,
     ) -> Result<Self, InboxError> {
         let store = open::for_operator(path)?;
-        Ok(Self::start(store, Lanes::new(0), settings, Deps::for_operator(clock)))
+        Ok(Self::start(path, store, Lanes::new(0), settings, Deps::for_operator(clock)))
     }
 
-    fn start(store: Store, lanes: Lanes, settings: &InboxSettings, deps: Deps) -> Self {
+    fn start(path: &Path, store: Store, lanes: Lanes, settings: &InboxSettings, deps: Deps) -> Self {
         let Deps { clock, shutdown, counts } = deps;
         let queue = ReadyQueue::new(lanes, Arc::clone(&clock));
         let shared = Arc::new(Shared::new(queue, settings.capacity, counts));
-        let writer = writer::start(store, Arc::clone(&shared), Arc::clone(&clock), shutdown);
-        Self { shared, settings: settings.clone(), clock, writer: Some(writer), sweeping: Sweeping::new() }
+        let (reader, owns_lanes) = (Reader::new(path, shutdown.tasks.clone()), store.is_owner());
+        let writer = Some(writer::start(store, Arc::clone(&shared), Arc::clone(&clock), shutdown));
+        let (settings, sweeping) = (settings.clone(), Sweeping::new());
+        Self { shared, settings, clock, writer, reader, owns_lanes, sweeping }
     }
 
     /// Returns once the change is durable, or could not be made so.
@@ -131,7 +140,8 @@ impl SqliteInbox {
         for Claimed { lease, cached, crash_count } in claimed {
             if let Some(update) = cached {
                 let crash_count = crash_count.unwrap_or(0);
-                deliveries.push(Delivery { update: *update, attempt: 1, lease, calls_left: None, crash_count });
+                let (update, attempt, revived) = (*update, 1, false);
+                deliveries.push(Delivery { update, attempt, revived, lease, calls_left: None, crash_count });
                 continue;
             }
             match loaded.next().unwrap_or(Loaded::Missing) {
@@ -165,12 +175,12 @@ impl Inbox for SqliteInbox {
         }
     }
 
-    async fn ready(&self) {
-        self.shared.queue.ready().await;
+    async fn ready(&self, which: Claimable) {
+        self.shared.queue.ready(which).await;
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        let claimed = self.shared.queue.claim(limit);
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
+        let claimed = self.shared.queue.claim(limit, which);
         let leases: Vec<Lease> = claimed.iter().map(|claimed| claimed.lease).collect();
         self.load(claimed).await.inspect_err(|_| {
             let mut lanes = self.shared.queue.lanes();
@@ -235,13 +245,21 @@ impl Inbox for SqliteInbox {
         self.run(move |store, _| store.discard(&which, now)).await
     }
 
-    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
-        let target = target.to_owned();
-        self.run(move |store, _| store.save_target(&target)).await
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        let now = self.clock.steady();
+        // The lanes stay locked during the commit, so no update is claimed meanwhile.
+        let dropped = self.run(move |store, shared| store.drop_waiting(&mut shared.queue.lanes(), now)).await?;
+        self.shared.counts.dropped.inc_by(dropped);
+        Ok(dropped)
     }
 
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
-        self.run(|store, _| store.load_target()).await
+    async fn save(&self, which: Stored, value: &str) -> Result<(), InboxError> {
+        let value = value.to_owned();
+        self.run(move |store, _| store.save_value(which, &value)).await
+    }
+
+    async fn load(&self, which: Stored) -> Result<Option<String>, InboxError> {
+        self.run(move |store, _| store.load_value(which)).await
     }
 
     async fn sweep(&self) -> Result<(), InboxError> {
@@ -256,6 +274,7 @@ impl Inbox for SqliteInbox {
 impl Drop for SqliteInbox {
     /// Waits for the writer: it does what it was asked to do, and then the file is free.
     fn drop(&mut self) {
+        self.reader.close();
         self.shared.close();
         if let Some(writer) = self.writer.take() {
             // A writer that panicked has reported it; there is nothing to wait for.

@@ -19,11 +19,13 @@ use crate::telegram::BotId;
 /// Identifies a Doorbell file (`PRAGMA application_id`): "Bell".
 const APPLICATION_ID: i64 = 0x4265_6c6c;
 /// Each migration brings the file to the next version, which is in `PRAGMA user_version`.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
 ];
 /// SQLite's page cache, in KiB (a negative number means KiB): enough for a backlog of some thousand updates.
 const CACHE: i64 = -8_192;

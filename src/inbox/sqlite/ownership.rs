@@ -24,7 +24,7 @@ pub(super) struct Ownership {
 
 impl Ownership {
     /// Takes the file, whose lock this process has, for this bot. If another bot has left nothing to be done, its known
-    /// ids and its target are forgotten: they say nothing about this bot.
+    /// ids and its named values are forgotten: they say nothing about this bot.
     pub(super) fn acquire(
         connection: &mut Connection,
         lock: File,
@@ -39,7 +39,7 @@ impl Ownership {
                 return Ok(Err(OtherBot { bot: owner, updates }));
             }
             transaction.execute("DELETE FROM ended", [])?;
-            transaction.execute("UPDATE service SET target = NULL", [])?;
+            transaction.execute("UPDATE service SET target = NULL, paused = NULL", [])?;
         }
         let (previous_crashed, lag): (bool, i64) =
             transaction.query_row("SELECT running, behind FROM service", [], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -33,5 +33,5 @@ CREATE TABLE ended (
     kind        TEXT    NOT NULL,
     received_at INTEGER NOT NULL,
     ended_at    INTEGER NOT NULL,
-    outcome     TEXT    NOT NULL              -- done, expired or discarded
+    outcome     TEXT    NOT NULL              -- done, expired, discarded or dropped
 );

@@ -149,6 +149,9 @@ impl Writer<'_> {
                 }
                 Change::Settle(lease, verdict) => {
                     fail_points::point("after the outcome is recorded");
+                    if verdict.calls().is_some() {
+                        lanes.keep_calls(lease);
+                    }
                     lanes.settle(lease, verdict.retry_at());
                 }
             }

@@ -92,3 +92,33 @@ fn a_polling_copy_that_removes_the_webhook_every_ten_seconds_causes_at_most_twel
         assert!(within.count() <= 12);
     }
 }
+
+#[test]
+fn the_operator_can_register_at_once_also_while_another_service_has_the_webhook() {
+    let mut scene = Scene::start([]);
+    scene.advance(10);
+    scene.observe(Observation::Asked);
+    assert_eq!(scene.count("setWebhook"), 2, "the secret token cannot be compared, so it is set again");
+
+    scene.telegram_has("https://b.example.org/");
+    assert_eq!(scene.advance(60), Status::Superseded { host: "b.example.org".to_owned() });
+    scene.observe(Observation::Asked);
+    assert!(scene.is_active());
+    assert_eq!((scene.count("setWebhook"), scene.drops.last()), (3, Some(&false)));
+    assert!(scene.log.iter().any(|line| line.contains("b.example.org. The operator asked for it")), "{:#?}", scene.log);
+
+    scene.telegram_has("https://b.example.org/");
+    scene.advance(60);
+    scene.advance(60);
+    assert_eq!(scene.count("setWebhook"), 3, "an order is carried out once");
+}
+
+#[test]
+fn an_order_takes_the_webhook_also_from_a_service_that_is_protected() {
+    let mut scene = Scene::prepare(WantedWebhook { takeover: TakeoverPolicy::FreeOnly, ..wanted() }, []);
+    scene.telegram_has("https://b.example.org/");
+    scene.run();
+    assert_eq!(scene.count("setWebhook"), 0);
+    scene.observe(Observation::Asked);
+    assert!(scene.is_active());
+}

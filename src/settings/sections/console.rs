@@ -14,7 +14,7 @@ const SHORTEST: usize = 16;
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ConsoleSettings {
-    /// The operator's token. `/metrics` requires it, and answers 404 when it is not set.
+    /// The operator's token. `/console` and `/metrics` require it, and answer 404 when it is not set.
     #[schemars(with = "String")]
     pub token: Option<SecretString>,
     /// The most updates whose trail is kept in memory.

@@ -6,7 +6,10 @@ mod away;
 mod bot;
 mod calls_in_answers;
 mod crashes;
+mod kept_calls;
+mod replays;
 mod requests;
+mod traces;
 mod trail;
 
 use std::time::Duration;

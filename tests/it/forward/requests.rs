@@ -16,6 +16,7 @@ fn target(url: &str, secret: Option<&str>) -> Target {
         secret_token: secret.map(ToOwned::to_owned),
         allowed_updates: None,
         max_connections: None,
+        set_at: 0,
         is_paused: false,
     }
 }

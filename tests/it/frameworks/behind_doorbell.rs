@@ -1,8 +1,9 @@
-//! A bot as the child of `doorbell sandbox`.
+//! A bot as the child of `doorbell sandbox`, or of `doorbell serve` beside a simulated Telegram that outlives it.
 
 use std::fs;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,39 +11,92 @@ use tempfile::TempDir;
 
 use super::installed::Installed;
 use super::telegram::Telegram;
-use crate::harness::{Program, free_port, until};
+use crate::harness::{Program, free_port, until_at_intervals};
 
 /// A large library can need a minute to start on a busy machine.
 const DEADLINE: Duration = Duration::from_mins(3);
+/// Each look at the messages costs the simulated Telegram time that the bot needs.
+const INTERVAL: Duration = Duration::from_millis(50);
 
 pub(super) struct BehindDoorbell {
     program: Program,
     pub(super) telegram: Telegram,
-    /// Holds the log.
+    /// The simulated Telegram, if it is a process of its own.
+    telegram_alone: Option<Child>,
+    command: Vec<&'static str>,
+    bot_folder: PathBuf,
+    /// Holds the log and the inbox.
     folder: TempDir,
 }
 
 impl BehindDoorbell {
-    /// Starts `doorbell sandbox -- COMMAND` and waits until the bot runs.
+    /// Starts `doorbell sandbox -- COMMAND` with the bot of the example.
     pub(super) fn start(installed: &Installed) -> Self {
+        Self::run(installed.command, installed.folder.path())
+    }
+
+    /// Starts `doorbell sandbox -- COMMAND` in this folder and waits until the bot runs.
+    pub(super) fn run(command: &[&'static str], bot_folder: &Path) -> Self {
         let [port, bot_api] = [free_port(), free_port()];
         let ports = [port, bot_api].map(|port| port.to_string());
         let arguments = ["sandbox", "--port", &ports[0], "--bot-api-port", &ports[1], "--"];
-        let mut command = Program::command(&[&arguments[..], installed.command].concat());
-        #[expect(clippy::disallowed_methods, reason = "`node` is on the path of the person who runs the tests")]
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        command.env("PATH", path).current_dir(installed.folder.path());
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let program = Program::spawn(command, port, &folder.path().join("log"));
+        let program = with_path(Program::command(&[&arguments[..], command].concat()));
+        Self::new(command, bot_folder, folder, [port, bot_api], program, None)
+    }
+
+    /// Starts `doorbell sandbox --only-telegram` and `doorbell serve -- COMMAND`, and waits until the bot runs.
+    pub(super) fn serve(installed: &Installed) -> Self {
+        let [port, bot_api] = [free_port(), free_port()];
+        let ports = [port, bot_api].map(|port| port.to_string());
+        let arguments = ["sandbox", "--only-telegram", "--port", &ports[0], "--bot-api-port", &ports[1]];
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // It prints the token of the sandbox, for a bot that a person starts.
+        let telegram = Program::command(&arguments).env("RUST_LOG", "off").stdout(Stdio::null()).spawn();
+        let telegram = telegram.expect("the program starts");
+        let program = serving(installed.command, port, bot_api, &folder);
+        Self::new(installed.command, installed.folder.path(), folder, [port, bot_api], program, Some(telegram))
+    }
+
+    fn new(
+        command: &[&'static str],
+        bot_folder: &Path,
+        folder: TempDir,
+        [port, bot_api]: [u16; 2],
+        mut program: Command,
+        telegram_alone: Option<Child>,
+    ) -> Self {
+        program.current_dir(bot_folder);
+        let program = Program::spawn(program, port, &folder.path().join("log"));
         program.listens();
-        let started = Self { program, telegram: Telegram(SocketAddr::from(([127, 0, 0, 1], bot_api))), folder };
+        let telegram = Telegram(SocketAddr::from(([127, 0, 0, 1], bot_api)));
+        let (command, bot_folder) = (command.to_vec(), bot_folder.to_owned());
+        let started = Self { program, telegram, telegram_alone, command, bot_folder, folder };
         started.until("the bot runs", || started.bot().map(drop));
         started
     }
 
+    /// Kills Doorbell with `kill -9`.
+    pub(super) fn kill(&mut self) {
+        self.program.child.kill().expect("it runs");
+        self.program.child.wait().expect("a child can be waited for");
+    }
+
+    /// Starts Doorbell again over the same inbox and on the same port.
+    pub(super) fn serve_again(&mut self) {
+        let (port, bot_api) = (self.program.addr.port(), self.telegram.0.port());
+        let mut command = serving(&self.command, port, bot_api, &self.folder);
+        command.current_dir(&self.bot_folder);
+        self.program = Program::spawn(command, port, &self.folder.path().join("log"));
+        self.program.listens();
+        self.until("the bot runs", || self.bot().map(drop));
+    }
+
     /// Calls `look` until it returns a value. The log explains a failure.
     pub(super) fn until<T>(&self, what: &str, look: impl FnMut() -> Option<T>) -> T {
-        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| until(what, DEADLINE, look)));
+        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            until_at_intervals(what, INTERVAL, DEADLINE, look)
+        }));
         found.unwrap_or_else(|failure| {
             let log = self.log();
             let from = log.char_indices().rev().nth(6000).map_or(0, |(at, _)| at);
@@ -113,11 +167,38 @@ impl BehindDoorbell {
     }
 }
 
+/// The bot finds its interpreter on the path of the person who runs the tests.
+fn with_path(mut command: Command) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "this configures the tests, not the service")]
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    command.env("PATH", path);
+    command
+}
+
+/// `doorbell serve -- COMMAND` with an inbox in this folder.
+fn serving(command: &[&str], port: u16, bot_api: u16, folder: &TempDir) -> Command {
+    let mut serve = with_path(Program::command(&[&["serve", "--"], command].concat()));
+    serve.envs([
+        ("HOST", "127.0.0.1".to_owned()),
+        ("PORT", port.to_string()),
+        ("PUBLIC_URL", format!("http://127.0.0.1:{port}")),
+        ("TELEGRAM_BOT_TOKEN", doorbell::sandbox::TOKEN.to_owned()),
+        ("TELEGRAM_API_URL", format!("http://127.0.0.1:{bot_api}")),
+        ("DATABASE_URL", format!("sqlite:{}", folder.path().join("inbox.db").display())),
+        ("DOORBELL__GATEWAY__LISTEN", "127.0.0.1:0".to_owned()),
+    ]);
+    serve
+}
+
 impl Drop for BehindDoorbell {
     /// Kills Doorbell and what it has started, also after a failed test.
     fn drop(&mut self) {
         let processes = self.processes();
         let _ = self.program.child.kill();
+        if let Some(telegram) = &mut self.telegram_alone {
+            let _ = telegram.kill();
+            let _ = telegram.wait();
+        }
         for process in processes.iter().filter(|process| process.lives()) {
             process.kill();
         }

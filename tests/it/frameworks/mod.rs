@@ -2,10 +2,12 @@
 //! unchanged behind Doorbell, with a stand-in token.
 //!
 //! They need `PyPI`, npm or crates.io, and minutes. `DOORBELL_FRAMEWORKS=1` runs four of them, `DOORBELL_FRAMEWORKS=all`
-//! all seven.
+//! all seven. `DOORBELL_FRAMEWORKS_KILLS=20` kills each bot, and Doorbell, twenty times and not once.
 
 mod behind_doorbell;
 mod installed;
+mod kills;
+mod migration;
 mod telegram;
 
 use std::sync::{Mutex, PoisonError};
@@ -23,12 +25,6 @@ struct Framework {
     /// Whether `DOORBELL_FRAMEWORKS=1` runs it.
     is_in_short_run: bool,
 }
-
-/// The number of updates when a bot is killed, spread over chats.
-const UPDATES: i64 = 400;
-const CHATS: i64 = 20;
-/// How many updates one kill may repeat: as many as Doorbell hands to a bot at once, `dispatch.concurrency`.
-const CONCURRENCY: usize = 64;
 
 /// Two bots at once would only wait for each other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -53,13 +49,14 @@ fn run(framework: &Framework) {
     a_stop_leaves_no_process(&mut bot);
     drop(bot);
 
-    a_killed_bot_is_started_again(framework, &BehindDoorbell::start(&installed));
+    kills::of_the_bot(framework, &BehindDoorbell::start(&installed));
+    kills::of_doorbell(framework, &mut BehindDoorbell::serve(&installed));
+    migration::follows_the_page(framework.folder, framework.language, &installed);
 }
 
 /// Whether the environment asks for this bot. If not, a visible line says that its test is skipped.
 fn is_wanted(framework: &Framework) -> bool {
-    #[expect(clippy::disallowed_methods, reason = "this configures the tests, not the service")]
-    let wanted = std::env::var("DOORBELL_FRAMEWORKS").unwrap_or_default();
+    let wanted = variable("DOORBELL_FRAMEWORKS");
     let is_wanted = wanted == "all" || (!wanted.is_empty() && framework.is_in_short_run);
     if !is_wanted {
         let value = if framework.is_in_short_run { "1" } else { "all" };
@@ -69,6 +66,12 @@ fn is_wanted(framework: &Framework) -> bool {
         ));
     }
     is_wanted
+}
+
+/// A variable that configures the tests; empty if it is not set.
+#[expect(clippy::disallowed_methods, reason = "this configures the tests, not the service")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
 }
 
 fn bot_has_only_the_stand_in_token(bot: &BehindDoorbell) {
@@ -117,43 +120,6 @@ fn a_stop_leaves_no_process(bot: &mut BehindDoorbell) {
     bot.stop();
     for process in processes {
         assert!(!process.lives(), "{process:?} outlived Doorbell");
-    }
-}
-
-/// Kills the bot while it has many updates, and counts what is lost.
-fn a_killed_bot_is_started_again(framework: &Framework, bot: &BehindDoorbell) {
-    bot.telegram.says(1, "/start");
-    bot.replies(1, 1);
-    // Each reply takes a while, so that the bot has updates in hand.
-    bot.telegram.slows_down("sendMessage", 300);
-    let process = bot.process();
-    for number in 0..UPDATES {
-        bot.telegram.says(100 + number % CHATS, &format!("text {number}"));
-    }
-    let echoes = || bot.telegram.replies().iter().filter(|text| text.starts_with("text ")).cloned().collect::<Vec<_>>();
-    let many = usize::try_from(UPDATES / 8).expect("a small number");
-    bot.until("the bot is busy", || (echoes().len() >= many).then_some(()));
-    process.kill();
-    bot.until("the bot is dead", || (!process.lives()).then_some(()));
-    assert!(echoes().len() < many * 7, "the bot was killed while it had updates");
-    bot.telegram.is_fast_again();
-    // Every bot keeps the order of a chat: with the last reply of each chat, nothing is left.
-    for chat in 100..100 + CHATS {
-        bot.telegram.says(chat, "the last");
-    }
-    bot.until("the bot is back and has answered in every chat", || {
-        let last = bot.telegram.replies().iter().filter(|text| *text == "the last").count();
-        i64::try_from(last).is_ok_and(|last| last >= CHATS).then_some(())
-    });
-    let mut answered = echoes();
-    let all = answered.len();
-    answered.sort_unstable();
-    answered.dedup();
-    let (lost, twice) = (usize::try_from(UPDATES).expect("positive") - answered.len(), all - answered.len());
-    print_line(&format!("kill -9 of the bot, {}: {UPDATES} updates, {lost} lost, {twice} twice", framework.folder));
-    assert!(twice <= CONCURRENCY, "no more than the bot had in hand");
-    if framework.answers_after_handling {
-        assert_eq!(lost, 0, "the bot had not acknowledged them");
     }
 }
 

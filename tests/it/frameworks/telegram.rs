@@ -46,10 +46,9 @@ impl Telegram {
         self.messages_at(&format!("messages?chat={chat}"))
     }
 
-    /// The texts of the bot in all chats.
-    pub(super) fn replies(&self) -> Vec<String> {
-        let text = |message: Value| message["text"].as_str().unwrap_or_default().to_owned();
-        self.messages_at("messages").into_iter().map(text).collect()
+    /// The messages of the bot in all chats.
+    pub(super) fn all_messages(&self) -> Vec<Value> {
+        self.messages_at("messages")
     }
 
     fn messages_at(&self, what: &str) -> Vec<Value> {

@@ -8,16 +8,19 @@ use doorbell::clock::{SharedClock, SystemClock};
 use doorbell::gateway::{self, Counts, Failure};
 use doorbell::handler::forward::{Target, Targets};
 use doorbell::http::listener;
-use doorbell::inbox::{Accepted, Delivery, Inbox, InboxError, Lease, Record, Selection, Survey, SurveyCache, Verdict};
+use doorbell::inbox::{
+    Accepted, Claimable, Delivery, Inbox, InboxError, Lease, Record, Selection, Stored, Survey, SurveyCache, Verdict,
+};
 use doorbell::lifecycle::Shutdown;
 use doorbell::sandbox::TOKEN;
 use doorbell::settings::{Need, Settings, Sources};
 use doorbell::telegram::{BotApi, BotToken, RateLimitedApi};
+use doorbell::telemetry::Traces;
 use doorbell::update::{Update, UpdateId};
 use secrecy::ExposeSecret;
 
 use super::upstream::Upstream;
-use crate::harness::{Answer, RawConnection, Watch};
+use crate::harness::{Answer, RawConnection, Watch, browse_through_inbox};
 
 /// A running gateway.
 pub struct Gateway {
@@ -82,6 +85,7 @@ impl Options {
             last_failure: Arc::new(move || last_failure.clone()),
             real_token_used: tokio::sync::watch::Sender::default(),
             counts: Arc::clone(&counts),
+            traces: Traces::default(),
             clock: Arc::clone(&clock),
         };
         let routes = gateway::router(&settings.gateway, &settings.telegram, deps);
@@ -177,6 +181,8 @@ pub struct Saved {
     is_away: Mutex<bool>,
 }
 
+browse_through_inbox!(Saved);
+
 impl Saved {
     /// From now on nothing can be saved.
     pub fn go_away(&self) {
@@ -191,28 +197,36 @@ impl Saved {
 
 #[async_trait]
 impl Inbox for Saved {
-    async fn save_target(&self, target: &str) -> Result<(), InboxError> {
+    async fn save(&self, which: Stored, value: &str) -> Result<(), InboxError> {
+        assert_eq!(which, Stored::Target, "the gateway stores nothing else");
         if *self.is_away.lock().expect("no panic") {
             return Err(InboxError::Unavailable(Arc::new(std::io::Error::other("the database is away"))));
         }
-        self.texts.lock().expect("no panic").push((target.to_owned(), self.targets.current()));
+        self.texts.lock().expect("no panic").push((value.to_owned(), self.targets.current()));
         Ok(())
     }
 
-    async fn load_target(&self) -> Result<Option<String>, InboxError> {
-        self.inbox.load_target().await
+    async fn drop_waiting(&self) -> Result<u64, InboxError> {
+        if *self.is_away.lock().expect("no panic") {
+            return Err(InboxError::Unavailable(Arc::new(std::io::Error::other("the database is away"))));
+        }
+        self.inbox.drop_waiting().await
+    }
+
+    async fn load(&self, which: Stored) -> Result<Option<String>, InboxError> {
+        self.inbox.load(which).await
     }
 
     async fn accept(&self, update: Update) -> Result<Accepted, InboxError> {
         self.inbox.accept(update).await
     }
 
-    async fn ready(&self) {
-        self.inbox.ready().await;
+    async fn ready(&self, which: Claimable) {
+        self.inbox.ready(which).await;
     }
 
-    async fn claim(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
-        self.inbox.claim(limit).await
+    async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
+        self.inbox.claim(limit, which).await
     }
 
     async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {

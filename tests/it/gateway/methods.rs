@@ -159,17 +159,24 @@ async fn other_http_methods_get_501() {
 #[tokio::test]
 async fn each_request_is_counted() {
     use doorbell::gateway::StatusClass;
-    use doorbell::telegram::MethodGroup;
+    use doorbell::telegram::MethodName;
     let upstream = Upstream::start().await;
     let gateway = Gateway::before(&upstream);
     gateway.get("/{bot}/sendMessage").await;
     gateway.get("/{bot}/throttle").await;
     gateway.get("/{bot}/x/y").await;
     gateway.get("/{bot}/getWebhookInfo").await;
-    let count = |group, status| gateway.counts.answered.of((group, status)).get();
-    let counted = async || (count(MethodGroup::Webhook, StatusClass::Success) == 1).then_some(());
+    let count = |method, status| gateway.counts.answered.of((MethodName::of(method), status)).get();
+    let counted = async || (count("getWebhookInfo", StatusClass::Success) == 1).then_some(());
     waiting::until("the last one is counted", counted).await;
-    assert_eq!(count(MethodGroup::Send, StatusClass::Success), 1);
-    assert_eq!(count(MethodGroup::Other, StatusClass::Throttled), 1);
-    assert_eq!(count(MethodGroup::Other, StatusClass::Refused), 1);
+    assert_eq!(count("sendMessage", StatusClass::Success), 1);
+    assert_eq!(count("throttle", StatusClass::Throttled), 1);
+    assert_eq!(count("no such method", StatusClass::Refused), 1, "a path without a method");
+    // A name of the bot's own becomes no label.
+    let mut page = String::new();
+    let mut registry = doorbell::telemetry::Registry::default();
+    gateway.counts.register(&mut registry);
+    prometheus_client::encoding::text::encode(&mut page, &registry).unwrap();
+    assert!(page.contains(r#"doorbell_gateway_requests_total{method="sendMessage",status="2xx"} 1"#), "{page}");
+    assert!(!page.contains("throttle") && !page.contains(r#"method="getMe""#), "{page}");
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use doorbell::clock::ManualClock;
+use doorbell::inbox::Inbox;
+use doorbell::update::Update;
 use jiff::Timestamp;
 
 use super::harness::{Gateway, Options, assert_error, posted, stand_in, with_stand_in};
 use super::set_webhook_forms::{FORM, JSON, URL, cases, chunked};
 use super::upstream::Upstream;
-use crate::harness::{Log, RawConnection};
+use crate::harness::{Log, RawConnection, message};
 
 #[tokio::test]
 async fn the_webhook_of_each_framework_becomes_the_target() {
@@ -104,4 +106,44 @@ async fn dropping_the_waiting_updates_is_ignored_and_the_log_says_so_once() {
         assert_eq!(gateway.get("/{bot}/deleteWebhook?drop_pending_updates=True").await.status, 200);
     }
     assert_eq!(log.lines("gateway.allow_drop").len(), 1);
+}
+
+#[tokio::test]
+async fn with_allow_drop_the_waiting_updates_are_dropped_and_the_log_says_how_many() {
+    let log = Log::capture();
+    let upstream = Upstream::start().await;
+    let gateway = Options::before(&upstream).with("gateway.allow_drop", "true").start();
+    let offer = async |ids: std::ops::Range<i64>| {
+        for id in ids {
+            let update = Update::parse(message(id, id, "a").to_string().into(), Timestamp::UNIX_EPOCH).unwrap();
+            let inbox = Arc::clone(&gateway.saved);
+            #[expect(clippy::disallowed_methods, reason = "a test's task ends with the test's runtime")]
+            drop(tokio::spawn(async move { inbox.accept(update).await }));
+            tokio::task::yield_now().await;
+        }
+    };
+    let waiting = async || gateway.saved.survey().await.unwrap().waiting;
+    offer(1..4).await;
+    assert_eq!(waiting().await, 3);
+    assert_eq!(gateway.get("/{bot}/setWebhook?url=http://a/").await.status, 200);
+    assert_eq!(waiting().await, 3, "the bot has not asked");
+    // The deleteWebhook of another copy is ignored, and drops nothing.
+    assert_eq!(gateway.get("/{bot}/deleteWebhook?drop_pending_updates=1").await.status, 200);
+    assert_eq!(waiting().await, 3);
+    assert_eq!(gateway.get("/{bot}/setWebhook?url=http://a/&drop_pending_updates=true").await.status, 200);
+    assert_eq!(waiting().await, 0);
+    assert_eq!(log.lines("dropped 3 updates, because the bot's setWebhook asked for it").len(), 1);
+    offer(4..5).await;
+    let mut wire = RawConnection::connect(gateway.addr).await;
+    for request in ["/{bot}/setWebhook?url=http://a/", "/{bot}/deleteWebhook?drop_pending_updates=true"] {
+        let answer = gateway.ask_on(&mut wire, format!("GET {request} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        assert_eq!(answer.status, 200);
+    }
+    assert_eq!(waiting().await, 0);
+    assert_eq!(log.lines("dropped 1 update, because the bot's deleteWebhook asked for it").len(), 1);
+    offer(5..6).await;
+    gateway.saved.go_away();
+    let answer = gateway.get("/{bot}/setWebhook?url=http://a/&drop_pending_updates=true").await;
+    assert_eq!((answer.status, &answer.json()["result"]), (200, &true.into()), "the bot must start nevertheless");
+    assert_eq!(log.lines("not all of them could be dropped").len(), 1);
 }

@@ -81,15 +81,25 @@ impl Program {
 }
 
 /// Calls `look` until it returns a value, because another process sends no events to await.
+pub fn until<T>(what: &str, within: Duration, look: impl FnMut() -> Option<T>) -> T {
+    until_at_intervals(what, Duration::from_millis(2), within, look)
+}
+
+/// Like [`until`], where a look costs the other process more.
 #[expect(clippy::disallowed_methods, reason = "other processes send no events")]
-pub fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until_at_intervals<T>(
+    what: &str,
+    interval: Duration,
+    within: Duration,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
     let deadline = Instant::now() + within;
     loop {
         if let Some(seen) = look() {
             return seen;
         }
         assert!(Instant::now() < deadline, "{what} within {within:?}");
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(interval);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod app;
 mod binary;
+mod browse;
 mod canary;
 mod clock;
 mod collector;
@@ -19,7 +20,8 @@ mod tools;
 pub mod waiting;
 
 pub use app::{SECRET, TestApp, TestAppBuilder, count_calls, free_port, start_sandbox};
-pub use binary::{CommandOutput, Program, run, run_openly, until};
+pub use binary::{CommandOutput, Program, run, run_openly, until, until_at_intervals};
+pub(crate) use browse::browse_through_inbox;
 pub use canary::{MARK, Watch, assert_no_secret};
 pub use clock::SteppedClock;
 pub(crate) use collector::{Collector, Exported};

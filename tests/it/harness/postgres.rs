@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, Once, OnceLock, PoisonError};
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection, Row};
 
 /// When this variable is set, as in CI, a missing PostgreSQL fails the tests.
 const REQUIRED: &str = "DOORBELL_REQUIRE_POSTGRES";
@@ -58,6 +58,14 @@ impl Database {
         // A pooler accepts only the common session settings.
         let options = PgConnectOptions::from_str(&self.url).expect("it is a URL").extra_float_digits(None);
         options.connect().await.expect("the test's own database is there")
+    }
+
+    /// The number that a query returns.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        let row = self.connect().await.fetch_one(sqlx::raw_sql(AssertSqlSafe(sql))).await;
+        let row = row.expect("the query is right");
+        let text = row.try_get_raw(0).expect("it has a column").as_str().expect("text");
+        text.parse().expect("a number")
     }
 
     /// Runs statements that bypass the service.

@@ -81,6 +81,32 @@ pub(super) async fn a_revived_update_goes_to_the_end_of_its_lane_with_no_attempt
     assert_eq!(f.counts().await, (0, 0, 0));
 }
 
+pub(super) async fn a_revived_update_says_so_until_it_ends(f: &mut Fixture) {
+    f.store(&[(1, 1), (2, 2)]).await;
+    let first = f.next().await;
+    assert!(!first.revived, "it is new");
+    f.settle(first.lease, retry(f.now())).await;
+    let again = f.next().await;
+    assert!(!again.revived, "a retry is no revival");
+    f.settle(again.lease, Verdict::Released).await;
+    for _ in 0..2 {
+        mark_dead(f).await;
+    }
+    let operator = f.for_operator().await;
+    assert_eq!(numbers(operator.revive(&these(&[1])).await.unwrap()), [1]);
+    drop(operator);
+    f.pass(Duration::from_secs(1)).await;
+    for (attempt, ended) in [(1, Verdict::Released), (1, retry(f.now())), (2, retry(f.now()))] {
+        let revived = f.next().await;
+        assert_eq!((revived.update.id.0, revived.attempt, revived.revived), (1, attempt, true));
+        f.settle(revived.lease, ended).await;
+    }
+    f.reopen().await;
+    if f.survives_a_restart() {
+        assert!(f.next().await.revived, "after a restart too");
+    }
+}
+
 pub(super) async fn a_discarded_update_stays_known(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 2)]).await;
     mark_dead(f).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use doorbell::clock::{Clock, ManualClock, SharedClock, SystemClock, later};
-use doorbell::inbox::{self, Accepted, Delivery, Inbox, InboxError, Lease, Survey, Verdict};
+use doorbell::inbox::{self, Accepted, Claimable, Delivery, Inbox, InboxError, Lease, Survey, Verdict};
 use doorbell::lifecycle::Shutdown;
 use doorbell::settings::{InboxSettings, InboxUrl};
 use doorbell::telegram::BotId;
@@ -177,17 +177,40 @@ impl Fixture {
         inbox::stored_target(&self.settings, BotId(self.bot), self.clock.shared()).await
     }
 
-    /// Makes the closed inbox what version 3 of the schema left, which had no target. Whether the store is a file.
-    pub(super) async fn downgrade_to_version_3(&self) -> bool {
+    /// Makes the closed inbox what version 4 of the schema left, which could not be paused. Whether the store is a file.
+    pub(super) async fn downgrade_to_version_4(&self) -> bool {
         match &self.storage {
             Storage::Memory => {}
             Storage::File(folder) => {
                 let file = rusqlite::Connection::open(folder.path().join("inbox.db")).expect("it is a database");
-                let back = "ALTER TABLE service DROP COLUMN target; PRAGMA user_version = 3";
-                file.execute_batch(back).expect("it has this column");
+                let back = "ALTER TABLE service DROP COLUMN paused; DROP INDEX updates_failed; PRAGMA user_version = 4";
+                file.execute_batch(back).expect("it has these");
             }
             Storage::Database(database) => {
-                let back = "DROP TABLE doorbell.target; UPDATE doorbell.schema_version SET version = 3";
+                let back = "DROP TABLE doorbell.stored; UPDATE doorbell.schema_version SET version = 4";
+                database.run(back).await;
+            }
+        }
+        matches!(self.storage, Storage::File(_))
+    }
+
+    /// Makes the closed inbox what version 3 of the schema left, which had no target. Whether the store is a file.
+    pub(super) async fn downgrade_to_version_3(&self) -> bool {
+        self.downgrade_to_version_4().await;
+        match &self.storage {
+            Storage::Memory => {}
+            Storage::File(folder) => {
+                let file = rusqlite::Connection::open(folder.path().join("inbox.db")).expect("it is a database");
+                let back = "ALTER TABLE service DROP COLUMN target; ALTER TABLE updates DROP COLUMN revived; \
+                            PRAGMA user_version = 3";
+                file.execute_batch(back).expect("it has these columns");
+            }
+            Storage::Database(database) => {
+                let back = "DROP TABLE doorbell.target; ALTER TABLE doorbell.updates DROP COLUMN revived; \
+                            DROP FUNCTION doorbell.claim_4, doorbell.claim_calls_1, doorbell.settle_3, \
+                            doorbell.revive_3, doorbell.drop_waiting_1; \
+                            ALTER TABLE doorbell.chats DROP COLUMN has_calls; \
+                            UPDATE doorbell.schema_version SET version = 3";
                 database.run(back).await;
             }
         }
@@ -229,6 +252,19 @@ impl Fixture {
             Storage::Database(database) => database.run(&spoil.replace("updates", "doorbell.updates")).await,
         }
         true
+    }
+
+    /// How many update bodies are stored.
+    pub(super) async fn bodies(&self) -> i64 {
+        let count = "SELECT count(body) FROM ";
+        match &self.storage {
+            Storage::Memory => 0,
+            Storage::File(folder) => {
+                let file = rusqlite::Connection::open(folder.path().join("inbox.db")).expect("it is a database");
+                file.query_row(&format!("{count} updates"), [], |row| row.get(0)).expect("it has this table")
+            }
+            Storage::Database(database) => database.number(&format!("{count} doorbell.updates")).await,
+        }
     }
 
     pub(super) fn inbox(&self) -> Arc<dyn Inbox> {
@@ -319,7 +355,7 @@ impl Fixture {
     }
 
     pub(super) async fn claim_up_to(&self, limit: usize) -> Vec<Delivery> {
-        let mut claimed = self.inbox().claim(limit).await.expect("the store answers");
+        let mut claimed = self.inbox().claim(limit, Claimable::Any).await.expect("the store answers");
         claimed.sort_by_key(|delivery| delivery.update.id);
         claimed
     }
@@ -329,8 +365,8 @@ impl Fixture {
         let inbox = self.inbox();
         let claiming = async {
             loop {
-                inbox.ready().await;
-                if let Some(delivery) = inbox.claim(1).await.expect("the store answers").pop() {
+                inbox.ready(Claimable::Any).await;
+                if let Some(delivery) = inbox.claim(1, Claimable::Any).await.expect("the store answers").pop() {
                     return delivery;
                 }
             }

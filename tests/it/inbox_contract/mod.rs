@@ -1,8 +1,10 @@
 //! The contract of every store, run against each of them.
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
+mod calls_left;
 mod clocks;
 mod dead;
+mod dropping;
 mod fixture;
 mod leases;
 mod order;
@@ -70,6 +72,7 @@ every_store! {
         a_dead_letter_update_is_listed_with_its_reason_and_body
         a_dead_letter_update_lets_its_chat_go_on
         a_revived_update_goes_to_the_end_of_its_lane_with_no_attempts_counted
+        a_revived_update_says_so_until_it_ends
         a_discarded_update_stays_known
         only_dead_letter_updates_are_revived_or_discarded
         dead_letter_updates_are_listed_oldest_first_up_to_the_limit
@@ -78,6 +81,16 @@ every_store! {
         a_revived_update_cannot_be_revived_or_discarded_while_it_runs
         dead_letter_updates_count_towards_the_capacity_and_are_bounded
         an_unreadable_row_affects_no_other_update;
+    calls_left:
+        only_updates_whose_calls_are_left_are_claimed_without_a_handler
+        calls_left_are_claimed_alone_after_a_restart_and_after_a_revive
+        calls_that_were_claimed_alone_are_extended_and_lapse_as_others_do;
+    dropping:
+        dropped_updates_are_erased_and_stay_known
+        updates_that_are_accepted_after_a_drop_are_handled
+        an_update_that_waits_for_its_retry_is_dropped
+        claimed_handled_and_dead_letter_updates_are_not_dropped
+        calls_of_a_revived_update_behind_dropped_ones_are_kept;
     leases:
         a_late_verdict_is_refused_once_the_update_was_claimed_again
         a_late_verdict_is_recorded_if_the_update_was_not_claimed_again

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use doorbell::inbox::Verdict;
+use doorbell::inbox::{Claimable, Verdict};
 use doorbell::update::ChatKey;
 
 use super::fixture::{Fixture, retry};
@@ -89,5 +89,5 @@ pub(super) async fn ready_returns_when_a_retry_is_due(f: &mut Fixture) {
     let at = doorbell::clock::later(f.now(), Duration::from_millis(1));
     f.settle(second.lease, retry(at)).await;
     f.pass(Duration::from_millis(2)).await;
-    soon("the moment of the retry", f.inbox().ready()).await;
+    soon("the moment of the retry", f.inbox().ready(Claimable::Any)).await;
 }

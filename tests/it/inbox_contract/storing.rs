@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use doorbell::inbox::{Accepted, InboxError, Selection, Verdict};
+use doorbell::inbox::{Accepted, Claimable, InboxError, Selection, Verdict};
 use doorbell::update::{ChatKey, UpdateId};
 
 use super::fixture::{Fixture, dead, retry};
@@ -209,8 +209,8 @@ pub(super) async fn young_ids_do_not_hide_old_ids_from_a_sweep(f: &mut Fixture) 
     let working_off = async {
         let mut done = 0;
         while done < young.len() {
-            inbox.ready().await;
-            let claimed = inbox.claim(300).await.unwrap();
+            inbox.ready(Claimable::Any).await;
+            let claimed = inbox.claim(300, Claimable::Any).await.unwrap();
             done += claimed.len();
             let settled = claimed.into_iter().map(|delivery| inbox.settle(delivery.lease, Verdict::Done));
             futures_util::future::join_all(settled).await;

@@ -1,5 +1,6 @@
 //! The target of the bot behind the gateway is stored for every process that uses the inbox.
 
+use doorbell::inbox::Stored;
 use doorbell::update::UpdateId;
 
 use super::fixture::Fixture;
@@ -8,11 +9,11 @@ const FIRST: &str = r#"{"url":"http://127.0.0.1:8080/first"}"#;
 const SECOND: &str = r#"{"url":"http://127.0.0.1:8080/second","is_paused":true}"#;
 
 async fn save(f: &Fixture, target: &str) {
-    f.inbox().save_target(target).await.unwrap();
+    f.inbox().save(Stored::Target, target).await.unwrap();
 }
 
 async fn load(f: &Fixture) -> Option<String> {
-    f.inbox().load_target().await.unwrap()
+    f.inbox().load(Stored::Target).await.unwrap()
 }
 
 pub(super) async fn a_saved_target_replaces_the_one_before(f: &mut Fixture) {
@@ -33,10 +34,10 @@ pub(super) async fn a_target_may_contain_any_text(f: &mut Fixture) {
 
 pub(super) async fn a_target_is_read_by_another_process(f: &mut Fixture) {
     let other = f.for_operator().await;
-    assert_eq!(other.load_target().await.unwrap(), None);
+    assert_eq!(other.load(Stored::Target).await.unwrap(), None);
     for target in [FIRST, SECOND] {
         save(f, target).await;
-        assert_eq!(other.load_target().await.unwrap().as_deref(), Some(target));
+        assert_eq!(other.load(Stored::Target).await.unwrap().as_deref(), Some(target));
         // A check reads it too, and nobody but the process itself reads its memory.
         let expected = f.survives_a_restart().then_some(target);
         assert_eq!(f.stored_target().await.as_deref(), expected);

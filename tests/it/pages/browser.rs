@@ -79,13 +79,24 @@ impl Browser {
 
     async fn become_like(&self, look: Look) {
         let Look { width, height, is_dark, has_scripts, language: _ } = look;
-        // Chromium has a least width for windows, which is wider than a phone.
-        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
-        self.order("Emulation.setDeviceMetricsOverride", screen).await;
+        self.resize(width, height).await;
         let scheme = if is_dark { "dark" } else { "light" };
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.order("Emulation.setEmulatedMedia", media).await;
         self.order("Emulation.setScriptExecutionDisabled", json!({ "value": !has_scripts })).await;
+    }
+
+    /// Makes a wide window smaller, for a picture.
+    pub(super) async fn shrink(&self) {
+        if self.value("innerWidth > 1000").await == true {
+            self.resize(1000, 640).await;
+        }
+    }
+
+    async fn resize(&self, width: u32, height: u32) {
+        // Chromium has a least width for windows, which is wider than a phone.
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.order("Emulation.setDeviceMetricsOverride", screen).await;
     }
 
     /// A command of the browser's own protocol.

@@ -7,13 +7,14 @@ use super::browser::Browser;
 /// The most bytes of a picture in the repository.
 const MOST: usize = 150_000;
 
-/// Writes what is seen now into `examples/screenshots`, if the environment asks for it.
+/// Writes what is seen in a small window into `examples/screenshots`, if the environment asks for it.
 pub(super) async fn take(browser: &Browser, name: &str) {
     #[expect(clippy::disallowed_methods, reason = "this configures the tests, not the service")]
     let is_wanted = std::env::var_os("DOORBELL_SCREENSHOTS").is_some();
     if !is_wanted {
         return;
     }
+    browser.shrink().await;
     let picture = browser.screenshot().await;
     assert!(picture.len() <= MOST, "{name}: {} bytes", picture.len());
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/screenshots");

@@ -1,4 +1,5 @@
-//! The dead-letter updates in the file, used by the service and by operators' commands at the same time.
+//! The dead-letter updates in the file, used by the service and by operators' commands at the same time, and the end of
+//! updates that wait.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -12,16 +13,18 @@ use super::Store;
 use crate::update::{ChatKey, UpdateId};
 
 const REVIVE: &str = "
-    UPDATE updates SET state = 2, attempts = 0, due_at = 0, wait = 0, reason = NULL WHERE id = ?1 AND state = 1";
+    UPDATE updates SET state = 2, revived = 1, attempts = 0, due_at = 0, wait = 0, reason = NULL
+    WHERE id = ?1 AND state = 1";
 const REVIVED: &str = "
-    SELECT id, chat_key, expires_at - received_at FROM updates WHERE state <> 0 AND state = 2 ORDER BY seq";
+    SELECT id, chat_key, expires_at - received_at, calls_left IS NOT NULL FROM updates WHERE state <> 0 AND state = 2 ORDER BY seq";
 const ADOPT: &str = "
     UPDATE updates SET state = 0, seq = ?2, received_at = ?3, expires_at = ?3 + ?4 WHERE id = ?1";
-const DEAD_IDS: &str = "SELECT id FROM updates WHERE state <> 0 AND state = 1 ORDER BY seq";
+const DEAD_IDS: &str = "SELECT id, reason FROM updates WHERE state <> 0 AND state = 1 ORDER BY seq";
 const COUNT_DEAD: &str = "SELECT count(*) FROM updates WHERE state <> 0 AND state = 1";
 const LIST: &str = "
     SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body FROM updates
-    WHERE state <> 0 AND state = 1 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY seq LIMIT ?1";
+    WHERE state <> 0 AND state = 1 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) AND (?3 IS NULL OR reason = ?3)
+    ORDER BY seq LIMIT ?1";
 
 impl Store {
     /// Counts the dead-letter updates.
@@ -37,12 +40,13 @@ impl Store {
         which: &Selection,
         limit: usize,
     ) -> rusqlite::Result<Vec<Record>> {
-        let ids = match which {
-            Selection::All => None,
-            Selection::Ids(ids) => Some(serde_json::to_string(ids).expect("numbers serialize to JSON")),
+        let (ids, reason) = match which {
+            Selection::All => (None, None),
+            Selection::Ids(ids) => (Some(serde_json::to_string(ids).expect("numbers serialize to JSON")), None),
+            Selection::Reason(reason) => (None, Some(reason)),
         };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.connection.prepare_cached(LIST)?.query_map(params![limit, ids], record)?.collect()
+        self.connection.prepare_cached(LIST)?.query_map(params![limit, ids, reason], record)?.collect()
     }
 
     /// Marks dead-letter updates as revived. The process that owns the file, which may be another one, adopts them.
@@ -68,7 +72,7 @@ impl Store {
         }
         self.count_dead()?;
         let (mut seq, mut revived, mut unreadable) =
-            (self.last_seq, Vec::<(UpdateId, ChatKey, i64)>::new(), Vec::new());
+            (self.last_seq, Vec::<(UpdateId, ChatKey, i64, bool)>::new(), Vec::new());
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut found = transaction.prepare_cached(REVIVED)?;
@@ -76,12 +80,12 @@ impl Store {
             let mut rows = found.query([])?;
             while let Some(row) = rows.next()? {
                 let id = UpdateId(row.get(0)?);
-                match chat_key(row, 1).and_then(|key| Ok((key, row.get(2)?))) {
-                    Ok((key, lifetime)) => revived.push((id, key, lifetime)),
+                match chat_key(row, 1).and_then(|key| Ok((key, row.get(2)?, row.get(3)?))) {
+                    Ok((key, lifetime, has_calls)) => revived.push((id, key, lifetime, has_calls)),
                     Err(error) => unreadable.push((id, unreadable_reason(&error).ok_or(error)?)),
                 }
             }
-            for (id, _, lifetime) in &revived {
+            for (id, _, lifetime, _) in &revived {
                 seq += 1;
                 adopt.execute([id.0, seq, unix_millis(now), *lifetime])?;
             }
@@ -89,11 +93,36 @@ impl Store {
         mark_unreadable(&transaction, &unreadable)?;
         transaction.commit()?;
         (self.last_seq, self.has_revived) = (seq, false);
-        for (id, key, _) in &revived {
-            lanes.push_stored(Stored { key: *key, id: *id, received_at: now, ready_at: None, crash_count: None });
+        for (id, key, _, has_calls) in revived.iter().copied() {
+            lanes.push_stored(Stored { key, id, received_at: now, ready_at: None, crash_count: None, has_calls });
         }
         self.dead += unreadable.len();
         Ok(!revived.is_empty())
+    }
+
+    /// Ends the updates that wait to be handled, and erases their bodies. Their ids stay known. Returns their number.
+    pub(in crate::inbox::sqlite) fn drop_waiting(
+        &mut self,
+        lanes: &mut Lanes,
+        now: Timestamp,
+    ) -> rusqlite::Result<u64> {
+        self.adopt(lanes, now)?;
+        let ids = lanes.unhandled();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        {
+            let mut settling = Settling::prepare(&transaction, now)?;
+            for id in &ids {
+                settling.end(*id, "dropped")?;
+                self.suspects.delete(&transaction, *id)?;
+            }
+        }
+        erase_ended(&transaction)?;
+        transaction.commit()?;
+        for id in &ids {
+            self.suspects.forget(*id);
+        }
+        lanes.remove_unhandled();
+        Ok(ids.len() as u64)
     }
 
     /// Whether another process has changed the file since the last call.
@@ -122,6 +151,13 @@ impl Store {
 
 fn dead_ids(connection: &Connection, which: &Selection) -> rusqlite::Result<Vec<UpdateId>> {
     let mut statement = connection.prepare_cached(DEAD_IDS)?;
-    let ids: Vec<_> = statement.query_map([], |row| row.get(0).map(UpdateId))?.collect::<rusqlite::Result<_>>()?;
-    Ok(ids.into_iter().filter(|id| which.includes(*id)).collect())
+    let mut rows = statement.query([])?;
+    let mut ids = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = UpdateId(row.get(0)?);
+        if which.includes(id, row.get_ref(1)?.as_str_or_null().ok().flatten()) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
 }

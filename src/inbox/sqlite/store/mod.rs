@@ -2,6 +2,7 @@
 
 mod commit;
 mod dead_letters;
+mod named_values;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -41,10 +42,11 @@ pub(super) struct Store {
 const HIGHEST_ID: &str = "
     SELECT max(coalesce((SELECT max(id) FROM updates), 0), coalesce((SELECT max(id) FROM ended), 0))";
 const WAITING: &str = "
-    SELECT id, chat_key, received_at, due_at, deaths, wait FROM updates LEFT JOIN suspects USING (id)
-    WHERE state = 0 ORDER BY seq";
+    SELECT id, chat_key, received_at, due_at, deaths, wait, calls_left IS NOT NULL
+    FROM updates LEFT JOIN suspects USING (id) WHERE state = 0 ORDER BY seq";
 const LOAD: &str = "
-    SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body FROM updates WHERE id = ?1";
+    SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body, revived
+    FROM updates WHERE id = ?1";
 
 /// What the file has of a claimed update.
 pub(super) enum Loaded {
@@ -154,16 +156,6 @@ impl Store {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()
-    }
-
-    /// Stores the target of the bot. The write is durable when this returns.
-    pub(super) fn save_target(&self, target: &str) -> rusqlite::Result<()> {
-        self.connection.execute("UPDATE service SET target = ?1", [target]).map(drop)
-    }
-
-    /// The target that was stored last.
-    pub(super) fn load_target(&self) -> rusqlite::Result<Option<String>> {
-        self.connection.query_row("SELECT target FROM service", [], |row| row.get(0))
     }
 
     /// Of the next `limit` known ids from `from` on, forgets those whose updates ended before `before`.

@@ -127,3 +127,8 @@ fn the_table_names_each_method_once_in_order_and_each_template_is_json() {
         }
     }
 }
+
+#[test]
+fn the_table_has_the_methods_of_the_bot_api() {
+    assert!(METHODS.iter().map(|(name, ..)| *name).eq(crate::telegram::METHODS));
+}
