@@ -10,6 +10,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::driver::{Driver, PlainClient};
 use crate::harness::waiting::{soon, until};
 
+/// The enter key.
+pub(super) const ENTER: &str = "\u{e007}";
+
 /// How many browsers run at the same time: one for each core of a small machine.
 const BROWSERS: u32 = 2;
 
@@ -76,13 +79,24 @@ impl Browser {
 
     async fn become_like(&self, look: Look) {
         let Look { width, height, is_dark, has_scripts, language: _ } = look;
-        // Chromium has a least width for windows, which is wider than a phone.
-        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
-        self.order("Emulation.setDeviceMetricsOverride", screen).await;
+        self.resize(width, height).await;
         let scheme = if is_dark { "dark" } else { "light" };
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.order("Emulation.setEmulatedMedia", media).await;
         self.order("Emulation.setScriptExecutionDisabled", json!({ "value": !has_scripts })).await;
+    }
+
+    /// Makes a wide window smaller, for a picture.
+    pub(super) async fn shrink(&self) {
+        if self.value("innerWidth > 1000").await == true {
+            self.resize(1000, 640).await;
+        }
+    }
+
+    async fn resize(&self, width: u32, height: u32) {
+        // Chromium has a least width for windows, which is wider than a phone.
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.order("Emulation.setDeviceMetricsOverride", screen).await;
     }
 
     /// A command of the browser's own protocol.
@@ -163,7 +177,7 @@ impl Browser {
         until(text, async || self.driver.find(By::XPath(path.as_str())).await.ok()?.click().await.ok()).await;
     }
 
-    /// Types a text into a field. `\n` is the enter key.
+    /// Types a text or a key such as [`ENTER`] into a field.
     pub(super) async fn write(&self, css: &str, text: &str) {
         until(css, async || self.find(css).await?.send_keys(text).await.ok()).await;
     }
@@ -198,6 +212,11 @@ impl Browser {
     /// Runs a script in the page.
     pub(super) async fn run(&self, script: &str) {
         self.driver.execute(script, Vec::new()).await.expect("the script runs");
+    }
+
+    /// What is seen now, as PNG.
+    pub(super) async fn screenshot(&self) -> Vec<u8> {
+        self.driver.screenshot_as_png().await.expect("a page is open")
     }
 
     /// Fails the test when the browser has complained since the last call: a failed script, a refused resource or a

@@ -3,9 +3,11 @@
 
 mod axe;
 mod browser;
+mod chat;
 mod driver;
 mod event_stream;
 mod front_page;
 mod left_running;
 mod live;
+mod screenshots;
 mod wire;

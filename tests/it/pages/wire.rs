@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::print_line;
+use crate::harness::{print_line, raw};
 
 /// The most bytes of a first view, which a phone with a bad connection loads in a second.
 const MOST: usize = 30 * 1024;
@@ -50,4 +50,16 @@ pub(super) async fn fetch(addr: SocketAddr, path: &str, headers: &str) -> (Strin
     let head = String::from_utf8_lossy(&received).split("\r\n\r\n").next().unwrap_or_default().to_lowercase();
     assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
     (head, received)
+}
+
+/// Posts JSON, which must be answered with 200.
+pub(super) async fn post_json(addr: SocketAddr, path: &str, body: &serde_json::Value) {
+    let body = body.to_string();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {addr}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    );
+    let answer = raw(addr, format!("{head}{body}").as_bytes()).await;
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
 }
