@@ -79,7 +79,8 @@ impl TestSandbox {
     ) -> Option<(String, Vec<u8>)> {
         let mut stream = TcpStream::connect(self.sandbox.addr()).await.unwrap();
         let length = body.len();
-        let head = format!("{verb} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n");
+        let head =
+            format!("{verb} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {length}\r\n");
         let head = format!("{head}Content-Type: {content_type}\r\n\r\n");
         stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
         let mut answer = Vec::new();
@@ -239,7 +240,8 @@ async fn the_refusal_of_a_bad_body_says_what_is_expected() {
 async fn a_page_of_another_site_is_refused() {
     let telegram = TestSandbox::start().await;
     let mut stream = TcpStream::connect(telegram.sandbox.addr()).await.unwrap();
-    let request = "GET /sandbox HTTP/1.1\r\nHost: x\r\nOrigin: https://example.org\r\nConnection: close\r\n\r\n";
+    let request =
+        "GET /sandbox HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://example.org\r\nConnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();

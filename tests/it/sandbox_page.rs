@@ -7,10 +7,17 @@ use std::time::Duration;
 use doorbell::sandbox::{Message, Sandbox, TOKEN};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Program, SandboxProcess, TestApp, fetch, free_port, get, raw, until};
+use crate::harness::{Answer, Program, SandboxProcess, TestApp, TestAppBuilder, fetch, free_port, get, raw, until};
 
 async fn sandbox() -> Sandbox {
     crate::harness::start_sandbox(&doorbell::clock::SystemClock).await
+}
+
+/// A service that answers every text, and is registered.
+async fn answering() -> TestApp {
+    let app = TestAppBuilder::default().with("fallback.reply", "heard").start().await;
+    app.registered().await;
+    app
 }
 
 /// Sends a form as a browser does, and returns the answer.
@@ -56,18 +63,18 @@ fn last(sandbox: &Sandbox, chat: i64) -> Message {
 
 #[tokio::test]
 async fn a_person_writes_in_the_page_and_sees_the_answer_and_the_trail() {
-    let app = TestApp::spawn().await;
+    let app = answering().await;
     let sandbox = &app.sandbox;
     let empty = page(sandbox, "/").await;
     for words in ["Ann", "Bob", "Carol", "Friends", "News", "Write /start below", "role=\"log\""] {
         assert!(empty.body.contains(words), "{words}: {}", empty.body);
     }
-    submit(sandbox, "/chat/send", &[("view", "/?chat=1&as=Ann"), ("text", "/echo good day")]).await;
+    submit(sandbox, "/chat/send", &[("view", "/?chat=1&as=Ann"), ("text", "good day, see /help")]).await;
     sandbox.until(|sandbox| sandbox.messages(Some(1)).len() == 2).await;
     sandbox.idle().await;
     let shown = page(sandbox, "/?chat=1").await;
-    assert!(shown.body.contains("You said: good day"), "{}", shown.body);
-    assert!(shown.body.contains("value=\"/echo\">/echo</button> good day"), "{}", shown.body);
+    assert!(shown.body.contains(">heard</div>"), "{}", shown.body);
+    assert!(shown.body.contains("good day, see <button class=\"command\" form=\"say\""), "{}", shown.body);
     let update = last_update(sandbox);
     let trail = page(sandbox, &format!("/?chat=1&as=Ann&update={update}")).await.body;
     for words in
@@ -249,7 +256,7 @@ async fn a_channel_post_is_one_in_the_name_of_the_channel() {
 
 #[tokio::test]
 async fn a_scenario_is_switched_on_and_off_and_a_delivery_is_repeated() {
-    let app = TestApp::spawn().await;
+    let app = answering().await;
     let sandbox = &app.sandbox;
     let turn =
         async |name: &str| submit(sandbox, "/chat/switch", &[("view", "/?chat=1&as=Ann"), ("name", name)]).await.body;
@@ -259,7 +266,7 @@ async fn a_scenario_is_switched_on_and_off_and_a_delivery_is_repeated() {
     assert!(!off.contains("aria-pressed=\"true\"") && sandbox.faults().is_empty(), "{off}");
     let early = turn("duplicate").await;
     assert!(early.contains("write a message first"), "{early}");
-    sandbox.send_text(1, "Ann", "/start");
+    sandbox.send_text(1, "Ann", "hello");
     sandbox.until(|sandbox| sandbox.messages(Some(1)).len() == 2).await;
     sandbox.idle().await;
     turn("duplicate").await;

@@ -8,6 +8,10 @@ use crate::sandbox::api_response::ApiResponse;
 use crate::sandbox::entities;
 use crate::telegram::markup;
 
+/// The entities inside of which Telegram finds no others.
+const HIDING: [&str; 9] =
+    ["bot_command", "code", "custom_emoji", "hashtag", "mention", "pre", "text_link", "text_mention", "url"];
+
 /// A text as users see it, and its entities as the Bot API shows them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct FormattedText {
@@ -51,7 +55,7 @@ pub(super) fn read(call: &ApiCall<'_>, name: &str, list: &str) -> Result<Formatt
             let (Some(offset), Some(length)) = (number("offset"), number("length")) else { return false };
             offset < found.offset + found.length && found.offset < offset.saturating_add(length)
         };
-        let hides = |entity: &&Value| ["text_link", "code", "pre"].iter().any(|kind| entity["type"] == *kind);
+        let hides = |entity: &&Value| HIDING.iter().any(|kind| entity["type"] == *kind);
         !entities.iter().filter(hides).any(overlaps)
     };
     let found: Vec<_> = entities::detect(&parsed.text).into_iter().filter(|found| is_free(found, &entities)).collect();
