@@ -20,6 +20,11 @@ pub(super) struct UserJson<'a> {
 /// The people of the chat page and the ids of their private chats.
 pub(super) const PEOPLE: [(i64, &str); 3] = [(1, "Ann"), (2, "Bob"), (3, "Carol")];
 
+/// The name of the person with this id.
+pub(super) fn name_of(id: i64) -> &'static str {
+    PEOPLE.iter().find(|(known, _)| *known == id).map_or("Someone", |(_, name)| name)
+}
+
 /// The group of the chat page.
 pub(super) const GROUP: i64 = -10;
 /// The channel of the chat page.

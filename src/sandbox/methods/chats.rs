@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::call::{ApiCall, ApiResult};
 use crate::sandbox::api_response::ApiResponse;
 use crate::sandbox::bot;
-use crate::sandbox::people::bot_user;
+use crate::sandbox::people::{bot_user, name_of};
 use crate::sandbox::state::State;
 use crate::sandbox::state::presses::PressAnswer;
 
@@ -31,7 +31,7 @@ pub(super) fn find_chat(state: &mut State, call: &ApiCall<'_>) -> Result<i64, Ap
     }
     let is_known = |id: &i64| *id != 0 && (!state.strict || chats.chats.contains_key(id));
     let chat: i64 = id.parse().ok().filter(is_known).ok_or_else(|| ApiResponse::bad_request("chat not found"))?;
-    chats.chat_or_insert(chat, SOMEONE);
+    chats.chat_or_insert(chat, name_of(chat));
     Ok(chat)
 }
 
@@ -65,7 +65,7 @@ pub(super) fn user_of(state: &State, call: &ApiCall<'_>) -> Value {
         return bot_user();
     }
     let name = state.conversations.chats.get(&id).and_then(|chat| chat["first_name"].as_str());
-    let name = name.unwrap_or(SOMEONE);
+    let name = name.unwrap_or_else(|| name_of(id));
     json!({"id": id, "is_bot": false, "first_name": name})
 }
 

@@ -6,7 +6,7 @@ use super::call::{ApiCall, ApiResult};
 use super::chats::{NO_RIGHTS, find_chat, user_of};
 use crate::sandbox::api_response::ApiResponse;
 use crate::sandbox::bot;
-use crate::sandbox::people::bot_user;
+use crate::sandbox::people::{bot_user, name_of};
 use crate::sandbox::state::State;
 
 /// What members of a group may do, unless the bot forbids it.
@@ -145,5 +145,5 @@ fn member(mut fields: Map<String, Value>, user: Value) -> Value {
 
 fn named(state: &State, id: i64) -> Value {
     let name = state.conversations.chats.get(&id).and_then(|chat| chat["first_name"].as_str());
-    json!({"id": id, "is_bot": false, "first_name": name.unwrap_or("Someone")})
+    json!({"id": id, "is_bot": false, "first_name": name.unwrap_or_else(|| name_of(id))})
 }

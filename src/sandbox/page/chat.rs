@@ -113,7 +113,7 @@ fn webhook(state: &SandboxState, language: Language) -> String {
 
 /// This address in the other language.
 fn other_language(query: &str, language: Language) -> String {
-    let mut other = form_urlencoded::Serializer::new(String::from("/?"));
+    let mut other = form_urlencoded::Serializer::for_suffix(String::from("/?"), 2);
     let pairs = form_urlencoded::parse(query.as_bytes());
     other.extend_pairs(pairs.filter(|(name, _)| name != "lang"));
     other.append_pair("lang", language.pick("ru", "en")).finish()

@@ -74,7 +74,7 @@ impl View {
 
     /// The address.
     pub(super) fn href(&self) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::from("/?"));
+        let mut query = form_urlencoded::Serializer::for_suffix(String::from("/?"), 2);
         query.append_pair("chat", &self.chat.to_string()).append_pair("as", &self.person);
         let numbers = [("update", self.update), ("reply", self.reply), ("edit", self.edit), ("before", self.before)];
         for (name, number) in numbers {
