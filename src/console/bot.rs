@@ -9,7 +9,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::frame::{Frame, Tab};
-use super::overview::{Level, Tag};
+use super::level::{Level, Tag};
 use super::state::Console;
 use super::visit::Visit;
 use super::when::When;

@@ -17,6 +17,7 @@ mod deps;
 mod events;
 mod frame;
 mod held_back;
+mod level;
 mod login;
 mod not_found;
 mod overview;

@@ -10,8 +10,6 @@ use crate::telemetry;
 
 /// How long a page waits for the inbox, with the wait for its turn.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The most readings of all pages at once.
-pub(super) const AT_ONCE: usize = 2;
 
 /// Why a page cannot show what is in the inbox.
 #[derive(Clone, Debug, Serialize)]

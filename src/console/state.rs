@@ -13,7 +13,6 @@ use url::{Position, Url};
 
 use super::attempts::Attempts;
 use super::deps::Deps;
-use super::reading::AT_ONCE;
 use super::samples::Samples;
 use super::session::Sessions;
 use crate::http::TokenDigests;
@@ -22,6 +21,9 @@ use crate::http::pages::Live;
 use crate::inbox::StateCounts;
 use crate::settings::{Entry, InboxUrl, Settings};
 use crate::webhook::SourceCheck;
+
+/// The most readings of the inbox of all pages at once.
+const READINGS: usize = 2;
 
 /// The console of a service whose settings have an operator's token.
 pub struct Console {
@@ -66,7 +68,7 @@ impl Console {
             opened: Notify::new(),
             samples: Samples::default(),
             last_counts: Mutex::default(),
-            readings: Semaphore::new(AT_ONCE),
+            readings: Semaphore::new(READINGS),
             settings: settings.effective().to_vec(),
             is_memory: matches!(settings.inbox.url, InboxUrl::Memory),
             root: public_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default(),

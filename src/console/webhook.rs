@@ -12,7 +12,7 @@ use url::Url;
 
 use super::confirm::Confirm;
 use super::frame::{Frame, Tab};
-use super::overview::{Level, Tag};
+use super::level::{Level, Tag};
 use super::state::Console;
 use super::visit::Visit;
 use super::when::When;

@@ -27,7 +27,7 @@ async fn a_group_of_dead_letters_is_retried_after_its_number_was_shown() {
     let counts: Vec<_> = groups.as_array().unwrap().iter().map(|group| group["count"].as_u64().unwrap()).collect();
     assert_eq!(counts, [3, 1], "{groups}");
     let reason = groups[0]["reason"].as_str().unwrap();
-    let selected = operator.json("/console/dead?reason=rejected+%3Cb%3E").await;
+    let selected = operator.json("/console/dead?reason=the+bot+refuses+the+update:+rejected+%3Cb%3E").await;
     assert_eq!(selected["found"]["updates"].as_array().unwrap().len(), 3, "{selected}");
 
     let confirm = operator.post("/console/dead/confirm", &[("reason", reason), ("action", "retry")]).await;

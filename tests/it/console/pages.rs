@@ -72,7 +72,7 @@ async fn each_page_is_html_in_two_languages_and_json_with_every_store() {
             (&"2".into(), &"dead".into()),
             "{store}: ids are texts"
         );
-        assert_eq!(update["record"]["reason"], "rejected <script>alert(1)</script>");
+        assert_eq!(update["record"]["reason"], "the bot refuses the update: rejected <script>alert(1)</script>");
         let dead = operator.json("/console/dead").await;
         assert_eq!(dead["groups"][0]["count"], 1, "{store}: {dead}");
     }

@@ -52,6 +52,8 @@ async fn a_pause_survives_a_restart_and_the_log_says_it() {
     let mut app = builder().start().await;
     assert_eq!(Operator::log_in(&app).await.post("/console/pause", &[]).await.status, 303);
     app.stop().await.unwrap();
+    // It holds the inbox.
+    drop(app);
     let mut again = builder().start().await;
     again.allow_unfinished_work = true;
     assert_eq!(again.deliver(&message(1, 7, "fine")).await.status, 200);
