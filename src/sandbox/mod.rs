@@ -32,6 +32,7 @@ mod scenarios;
 mod sender;
 mod service_view;
 mod shared;
+mod show_service;
 mod state;
 mod user_actions;
 

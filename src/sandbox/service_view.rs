@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::handle::Sandbox;
 use crate::trail::Trail;
 
 /// What the page shows of the service that uses the sandbox as Telegram. The default is nothing.
@@ -30,34 +29,4 @@ impl ServiceView {
     pub(super) fn sentence(&self) -> Option<String> {
         self.status.as_ref().map(|status| status.borrow().clone())
     }
-}
-
-impl Sandbox {
-    /// Shows this service on the page from now on.
-    pub fn show_service(&self, service: ServiceView) {
-        let (mut trail, mut status) = (service.trail.changes(), service.status.clone());
-        self.shared.set_service(service);
-        let shared = Arc::clone(&self.shared);
-        self.shared.shutdown.tasks.spawn(async move {
-            loop {
-                tokio::select! {
-                    () = changed(&mut trail) => {}
-                    () = changed(&mut status) => {}
-                    () = shared.shutdown.soft.cancelled() => return,
-                }
-                shared.touch();
-            }
-        });
-    }
-}
-
-/// Returns when the value has changed, or never if there is none, or none any more.
-async fn changed<T>(value: &mut Option<watch::Receiver<T>>) {
-    if let Some(receiver) = value
-        && receiver.changed().await.is_ok()
-    {
-        return;
-    }
-    *value = None;
-    std::future::pending::<()>().await;
 }

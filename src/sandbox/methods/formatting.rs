@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 
 use super::call::ApiCall;
-use super::messages::{MAX_CAPTION, MAX_TEXT};
 use crate::sandbox::api_response::ApiResponse;
 use crate::sandbox::entities;
 use crate::telegram::markup;
+
+/// The longest text and the longest caption, in UTF-16 units.
+const MAX_TEXT: usize = 4096;
+const MAX_CAPTION: usize = 1024;
 
 /// The entities inside of which Telegram finds no others.
 const HIDING: [&str; 9] =

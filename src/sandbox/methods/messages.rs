@@ -14,10 +14,6 @@ use crate::sandbox::state::State;
 use crate::sandbox::state::conversations::Conversations;
 use crate::telegram::{Params, check_button_url};
 
-/// The longest text and the longest caption, in UTF-16 units.
-pub(super) const MAX_TEXT: usize = 4096;
-pub(super) const MAX_CAPTION: usize = 1024;
-
 /// The fields that the parameters of every method that sends can add to the answer.
 const EXTRAS: &str = r#"{"message_thread_id":"$message_thread_id","business_connection_id":"$business_connection_id",
     "effect_id":"$message_effect_id","link_preview_options":"$link_preview_options"}"#;

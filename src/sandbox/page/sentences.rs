@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::time::{Time, clock};
-use super::trail::milliseconds;
+use super::time::{Time, clock, milliseconds};
 use crate::http::pages::Language;
 use crate::sandbox::records::{DeliveryAttempt, DeliveryOutcome};
 use crate::trail::{Event, Step};

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -19,4 +21,9 @@ impl Time {
 /// The time of day in UTC, such as `12:03:01`.
 pub(super) fn clock(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string()
+}
+
+/// A duration in milliseconds, such as `3.2 ms`.
+pub(super) fn milliseconds(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1_000.0)
 }

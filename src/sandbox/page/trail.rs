@@ -1,12 +1,10 @@
 //! The way of an update: each attempt to deliver it, what the service did with it, and the calls that followed.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::sentences::{Line, of_attempt, of_step};
-use super::time::Time;
+use super::time::{Time, milliseconds};
 use super::view::View;
 use crate::http::pages::Language;
 use crate::sandbox::records::{DeliveryAttempt, DeliveryOutcome, ReceivedCall};
@@ -168,11 +166,6 @@ impl CallRow {
             answer,
         }
     }
-}
-
-/// A duration in milliseconds, such as `3.2 ms`.
-pub(super) fn milliseconds(duration: Duration) -> String {
-    format!("{:.1} ms", duration.as_secs_f64() * 1_000.0)
 }
 
 /// JSON with line breaks. Very long JSON is cut.

@@ -195,20 +195,20 @@ impl Fixture {
         inbox::stored_target(&self.settings, BotId(self.bot), self.clock.shared()).await
     }
 
-    /// Makes the closed inbox what version 4 of the schema left, which could not be paused. Whether the store is a file.
-    pub(super) async fn downgrade_to_version_4(&self) -> bool {
+    /// Makes the closed inbox what version 5 of the schema left, which could not be paused. Whether the store is a file.
+    pub(super) async fn downgrade_to_version_5(&self) -> bool {
         match &self.storage {
             Storage::Memory => {}
             Storage::File(folder) => {
                 let file = rusqlite::Connection::open(folder.path().join("inbox.db")).expect("it is a database");
-                let back = "ALTER TABLE service DROP COLUMN paused; DROP INDEX updates_failed; PRAGMA user_version = 4";
+                let back = "ALTER TABLE service DROP COLUMN paused; DROP INDEX updates_failed; PRAGMA user_version = 5";
                 file.execute_batch(back).expect("it has these");
             }
             Storage::Database(database) => {
                 let back = "DROP TABLE doorbell.stored; DROP TRIGGER describe ON doorbell.dead; \
                     DROP FUNCTION doorbell.describe_dead_1; ALTER TABLE doorbell.dead DROP COLUMN kind, \
                     DROP COLUMN chat_key, DROP COLUMN received_at, DROP COLUMN reason; \
-                    UPDATE doorbell.schema_version SET version = 4";
+                    UPDATE doorbell.schema_version SET version = 5";
                 database.run(back).await;
             }
         }
@@ -217,7 +217,7 @@ impl Fixture {
 
     /// Makes the closed inbox what version 3 of the schema left, which had no target. Whether the store is a file.
     pub(super) async fn downgrade_to_version_3(&self) -> bool {
-        self.downgrade_to_version_4().await;
+        self.downgrade_to_version_5().await;
         match &self.storage {
             Storage::Memory => {}
             Storage::File(folder) => {

@@ -99,7 +99,7 @@ pub(super) async fn a_pause_and_the_target_are_stored_apart(f: &mut Fixture) {
 pub(super) async fn an_inbox_of_the_version_before_pauses_is_migrated_with_its_target(f: &mut Fixture) {
     save(f, FIRST).await;
     f.close().await;
-    f.downgrade_to_version_4().await;
+    f.downgrade_to_version_5().await;
     f.reopen().await;
     let expected = f.survives_a_restart().then_some(FIRST);
     assert_eq!(load(f).await.as_deref(), expected);
