@@ -112,13 +112,13 @@ mod tests {
 
     #[test]
     fn the_oldest_updates_are_dropped_beyond_the_number_and_beyond_the_bytes() {
-        let mut ring = Ring::new(Limits { updates: 2, bytes: 10_000 });
+        let mut ring = Ring::new(Limits { updates: 2, bytes: 100_000 });
         for id in 1..=3 {
             ring.push(UpdateId(id), step("a"));
         }
         assert!(ring.steps(UpdateId(1)).is_none());
         assert_eq!(ring.latest(10).iter().map(|(id, ..)| id.0).collect::<Vec<_>>(), [3, 2]);
-        ring.push(UpdateId(4), step(&"a".repeat(9_700)));
+        ring.push(UpdateId(4), step(&"a".repeat(99_000)));
         assert_eq!(ring.latest(10).iter().map(|(id, ..)| id.0).collect::<Vec<_>>(), [4]);
     }
 

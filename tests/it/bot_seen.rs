@@ -62,7 +62,7 @@ async fn the_service_is_ready_only_while_the_bot_takes_connections_and_is_health
     assert_eq!(health["status"], "away");
     assert!(health["says"].as_str().is_some_and(|says| says.contains("wait in the inbox")), "{health}");
     let page = fetch(app.addr, "/").await;
-    assert!(page.body.contains("<dt>Your bot</dt><dd>your bot is away"), "{}", page.body);
+    assert!(page.body.contains("<dt>Your bot</dt><dd lang=\"en\">your bot is away"), "{}", page.body);
 
     let bot = TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
     readiness(&app, 200).await;
