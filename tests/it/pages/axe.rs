@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::browser::Browser;
 use super::driver::is_installed;
-use crate::harness::skip_without;
+use crate::harness::{print_line, skip_without};
 
 /// The package, with the version of the rules.
 const PACKAGE: &str = "axe-core@4.14.1";
@@ -34,6 +34,11 @@ fn told(violation: &Value) -> String {
 fn script() -> Option<&'static str> {
     static SCRIPT: OnceLock<Option<String>> = OnceLock::new();
     let install = || {
+        #[expect(clippy::disallowed_methods, reason = "this configures the tests, not the service")]
+        if std::env::var_os("DOORBELL_WITHOUT_AXE").is_some() {
+            print_line("SKIPPED because of DOORBELL_WITHOUT_AXE: the rules of axe-core");
+            return None;
+        }
         if !is_installed("npm") {
             skip_without("npm", "the rules of axe-core");
             return None;
