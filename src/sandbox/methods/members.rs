@@ -74,6 +74,12 @@ pub(super) fn promote(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
     for (name, right) in &mut fields {
         *right = call.params.flag(name).into();
     }
+    // Telegram names these only where a member has them.
+    for name in ["can_post_messages", "can_edit_messages", "can_pin_messages", "can_manage_topics"] {
+        if call.params.flag(name) {
+            fields.insert(name.to_owned(), true.into());
+        }
+    }
     if fields.values().all(|right| *right == false) {
         state.members.reset(chat, user);
     } else {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::markup::visible;
 use super::sentences::{Line, of_attempt, of_step};
 use super::time::{Time, milliseconds};
 use super::view::View;
@@ -170,10 +171,10 @@ impl CallRow {
 
 /// JSON with line breaks. Very long JSON is cut.
 fn pretty(json: &Value) -> String {
-    let text = serde_json::to_string_pretty(json).unwrap_or_default();
+    let text: String = serde_json::to_string_pretty(json).unwrap_or_default().chars().map(visible).collect();
     crate::humanize::shortened(&text, MAX_JSON)
 }
 
 fn text(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).chars().map(super::markup::visible).collect()
+    String::from_utf8_lossy(body).chars().map(visible).collect()
 }

@@ -18,7 +18,7 @@ async fn the_webhook_of_each_framework_becomes_the_target() {
     for (framework, request, secret, kinds, most) in cases() {
         let gateway = Gateway::before(&upstream);
         let answer = gateway.ask(&request).await;
-        assert_eq!(answer.body, r#"{"description":"Webhook was set","ok":true,"result":true}"#, "{framework}");
+        assert_eq!(answer.body, r#"{"ok":true,"result":true,"description":"Webhook was set"}"#, "{framework}");
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(JSON)), "{framework}");
         let target = gateway.target();
         let kinds = kinds.map(|kinds| kinds.into_iter().map(str::to_owned).collect());
