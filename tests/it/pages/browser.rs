@@ -86,14 +86,8 @@ impl Browser {
         self.order("Emulation.setScriptExecutionDisabled", json!({ "value": !has_scripts })).await;
     }
 
-    /// Makes a wide window smaller, for a picture.
-    pub(super) async fn shrink(&self) {
-        if self.value("innerWidth > 1000").await == true {
-            self.resize(1000, 640).await;
-        }
-    }
-
-    async fn resize(&self, width: u32, height: u32) {
+    /// Changes the size of the window.
+    pub(super) async fn resize(&self, width: u32, height: u32) {
         // Chromium has a least width for windows, which is wider than a phone.
         let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.order("Emulation.setDeviceMetricsOverride", screen).await;
@@ -180,6 +174,11 @@ impl Browser {
     /// Types a text or a key such as [`ENTER`] into a field.
     pub(super) async fn write(&self, css: &str, text: &str) {
         until(css, async || self.find(css).await?.send_keys(text).await.ok()).await;
+    }
+
+    /// Presses keys on whatever has the focus, as on a keyboard.
+    pub(super) async fn press_keys(&self, keys: &str) {
+        self.driver.action_chain().send_keys(keys).perform().await.expect("a page is open");
     }
 
     /// Ends without closing the browser.

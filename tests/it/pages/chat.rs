@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::axe::assert_accessible;
 use super::browser::{Browser, ENTER, Look};
-use super::screenshots;
 use super::wire::{assert_small, post_json};
 use crate::harness::{SandboxProcess, print_line};
 
@@ -46,7 +45,6 @@ async fn start_is_typed_and_its_answer_and_its_trail_are_seen() {
     let address = browser.url().await;
     browser.goto(address.as_str()).await;
     browser.sees_in("details.call", "sendMessage").await;
-    screenshots::take(&browser, "chat").await;
 }
 
 #[tokio::test]
@@ -92,13 +90,6 @@ async fn no_text_breaks_the_chat_page_in_any_look_and_its_first_view_is_small() 
         assert_accessible(&browser).await;
         browser.assert_no_complaint().await;
     }
-    let sandbox = SandboxProcess::start();
-    let Some(phone) = Browser::open(Look::PHONE.dark()).await else { return };
-    phone.goto(url(&sandbox)).await;
-    phone.write("#text", "/start").await;
-    phone.write("#text", ENTER).await;
-    phone.sees_in(".bubble.bot", "Hello, Ann").await;
-    screenshots::take(&phone, "chat-phone-dark").await;
 }
 
 #[tokio::test]
