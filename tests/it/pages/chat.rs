@@ -79,13 +79,13 @@ async fn no_text_breaks_the_chat_page_in_any_look_and_its_first_view_is_small() 
     for look in [Look::DESKTOP, Look::DESKTOP.dark(), Look::PHONE, Look::PHONE.dark().russian()] {
         let Some(browser) = Browser::open(look).await else { return };
         browser.goto(url(&sandbox)).await;
-        browser.sees("<script>document.title").await;
-        browser.sees("שלום").await;
+        browser.contains("<script>document.title").await;
+        browser.contains("שלום").await;
         browser.assert_no_sideways_scrolling().await;
         assert_accessible(&browser).await;
         assert!(!browser.title().await.contains("hacked"));
         browser.goto(format!("{}?chat=2", url(&sandbox))).await;
-        browser.sees(&"x".repeat(4096)).await;
+        browser.contains(&"x".repeat(4096)).await;
         browser.assert_no_sideways_scrolling().await;
         assert_accessible(&browser).await;
         browser.assert_no_complaint().await;

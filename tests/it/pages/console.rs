@@ -13,7 +13,8 @@ use crate::harness::waiting::until;
 use crate::harness::{TestApp, handler_fn, message, print_line, text};
 
 /// A reason that would run as a script in a page that does not escape it.
-pub(super) const SCRIPT: &str = "<script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">";
+pub(super) const SCRIPT: &str =
+    "<script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">";
 
 /// A service with an update that was done, two dead letters, and a chat in which one update waits behind another.
 pub(super) async fn with_updates() -> TestApp {
@@ -126,9 +127,11 @@ async fn the_keys_search_go_along_the_rows_open_one_and_show_their_list() {
     assert_eq!(focused("name").await, "q");
     browser.press_keys("3jko?/").await;
     assert_eq!(focused("value").await, "3jko?/", "in a field, keys write");
-    browser.run("document.activeElement.value = '3'").await;
+    browser.run("document.activeElement.value = '8'").await;
     browser.press_keys(ENTER).await;
-    browser.until_true("location.search.includes('q=3') && document.querySelectorAll('[data-item]').length === 1").await;
+    browser
+        .until_true("location.search.includes('q=8') && document.querySelectorAll('[data-item]').length === 1")
+        .await;
     browser.press_keys("jo").await;
     browser.sees_in("h1", "Update 3").await;
     assert_eq!(path(&browser).await, "/console/updates/3");

@@ -43,6 +43,7 @@ fn are_wanted() -> bool {
 
 /// Writes what is seen into `examples/screenshots`, if the environment asks for it.
 async fn take(browser: &Browser, name: &str) {
+    browser.run("scrollTo(0, 0)").await;
     browser.assert_no_sideways_scrolling().await;
     browser.assert_no_complaint().await;
     let picture = browser.screenshot().await;
