@@ -20,12 +20,12 @@ use tokio::net::TcpStream;
 use crate::harness::{Answer, MARK, TestApp, TestAppBuilder, text};
 
 /// The operator's token. Every page is searched for it.
-fn token() -> String {
+pub(super) fn token() -> String {
     format!("operator-token-{MARK}")
 }
 
 /// A service with a console.
-fn with_console() -> TestAppBuilder {
+pub(super) fn with_console() -> TestAppBuilder {
     TestAppBuilder::default().with("console.token", token())
 }
 
@@ -73,13 +73,13 @@ impl<'a> Request<'a> {
 
 /// An operator with a session.
 #[derive(Clone)]
-struct Operator {
+pub(super) struct Operator {
     addr: SocketAddr,
-    session: String,
+    pub(super) session: String,
 }
 
 impl Operator {
-    async fn log_in(app: &TestApp) -> Self {
+    pub(super) async fn log_in(app: &TestApp) -> Self {
         let (answer, head) = Request::post("/console/login", &[("token", &token())]).send(app.addr).await;
         assert_eq!((answer.status, answer.header("location")), (303, Some("/console")), "{answer:?}");
         Self { addr: app.addr, session: session(&head).expect("a session") }

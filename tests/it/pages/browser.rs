@@ -16,6 +16,9 @@ pub(super) const ENTER: &str = "\u{e007}";
 /// How many browsers run at the same time: one for each core of a small machine.
 const BROWSERS: u32 = 2;
 
+/// A browser starts slowly while other tests use the machine.
+const START: Duration = Duration::from_secs(120);
+
 static SLOTS: Semaphore = Semaphore::const_new(BROWSERS as usize);
 
 /// What a person's browser is like.
@@ -71,7 +74,8 @@ impl Browser {
 
     pub(super) async fn start(driver: &Driver, look: Look, slot: Option<SemaphorePermit<'static>>) -> Self {
         let session = WebDriver::builder(&driver.url, capabilities(look)).client(PlainClient::connect());
-        let driver = soon("a browser starts", session.connect()).await.expect("a session with the browser");
+        let started = tokio::time::timeout(START, session.connect()).await.expect("a browser starts");
+        let driver = started.expect("a session with the browser");
         let browser = Self { driver, _slot: slot };
         browser.become_like(look).await;
         browser
@@ -86,14 +90,8 @@ impl Browser {
         self.order("Emulation.setScriptExecutionDisabled", json!({ "value": !has_scripts })).await;
     }
 
-    /// Makes a wide window smaller, for a picture.
-    pub(super) async fn shrink(&self) {
-        if self.value("innerWidth > 1000").await == true {
-            self.resize(1000, 640).await;
-        }
-    }
-
-    async fn resize(&self, width: u32, height: u32) {
+    /// Changes the size of the window.
+    pub(super) async fn resize(&self, width: u32, height: u32) {
         // Chromium has a least width for windows, which is wider than a phone.
         let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.order("Emulation.setDeviceMetricsOverride", screen).await;
@@ -151,12 +149,26 @@ impl Browser {
 
     /// Waits until an element that fits the selector shows this text. A failure shows the page.
     pub(super) async fn sees_in(&self, css: &str, text: &str) {
-        let seen = until(text, async || self.texts(css).await.iter().any(|seen| seen.contains(text)).then_some(()));
+        let what = format!("{css} shows {text:?}");
+        self.wait(&what, async || self.texts(css).await.iter().any(|seen| seen.contains(text)).then_some(())).await;
+    }
+
+    /// Waits until the page contains this text, also where it is scrolled out of sight.
+    pub(super) async fn contains(&self, text: &str) {
+        self.wait(text, async || self.text_content().await.contains(text).then_some(())).await;
+    }
+
+    async fn text_content(&self) -> String {
+        self.value("document.querySelector('main').textContent").await.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits for a value. A failure shows the page.
+    async fn wait<T>(&self, what: &str, answer: impl AsyncFnMut() -> Option<T>) -> T {
         let failure = tokio::select! {
-            () = seen => return,
+            value = until(what, answer) => return value,
             () = tokio::time::sleep(Duration::from_secs(15)) => self.page_text().await,
         };
-        panic!("{css} at {} never shows {text:?}. The page shows:\n{failure}", self.url().await);
+        panic!("this does not happen at {}: {what}. The page shows:\n{failure}", self.url().await);
     }
 
     /// How many elements fit the selector now.
@@ -166,7 +178,7 @@ impl Browser {
 
     /// Clicks the first element that fits the selector, as soon as there is one that can be clicked.
     pub(super) async fn click(&self, css: &str) {
-        until(css, async || self.find(css).await?.click().await.ok()).await;
+        self.wait(css, async || self.find(css).await?.click().await.ok()).await;
     }
 
     /// Clicks the first button, link or summary with this text.
@@ -174,12 +186,17 @@ impl Browser {
         let path = format!(
             "//*[self::button or self::a or self::summary or self::label][contains(normalize-space(.), '{text}')]"
         );
-        until(text, async || self.driver.find(By::XPath(path.as_str())).await.ok()?.click().await.ok()).await;
+        self.wait(text, async || self.driver.find(By::XPath(path.as_str())).await.ok()?.click().await.ok()).await;
     }
 
     /// Types a text or a key such as [`ENTER`] into a field.
     pub(super) async fn write(&self, css: &str, text: &str) {
-        until(css, async || self.find(css).await?.send_keys(text).await.ok()).await;
+        self.wait(css, async || self.find(css).await?.send_keys(text).await.ok()).await;
+    }
+
+    /// Presses keys on whatever has the focus, as on a keyboard.
+    pub(super) async fn press_keys(&self, keys: &str) {
+        self.driver.action_chain().send_keys(keys).perform().await.expect("a page is open");
     }
 
     /// Ends without closing the browser.
@@ -206,7 +223,7 @@ impl Browser {
 
     /// Waits until a JavaScript expression is true.
     pub(super) async fn until_true(&self, expression: &str) {
-        until(expression, async || (self.value(expression).await == true).then_some(())).await;
+        self.wait(expression, async || (self.value(expression).await == true).then_some(())).await;
     }
 
     /// Runs a script in the page.

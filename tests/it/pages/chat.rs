@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::axe::assert_accessible;
 use super::browser::{Browser, ENTER, Look};
-use super::screenshots;
 use super::wire::{assert_small, post_json};
 use crate::harness::{SandboxProcess, print_line};
 
@@ -46,7 +45,6 @@ async fn start_is_typed_and_its_answer_and_its_trail_are_seen() {
     let address = browser.url().await;
     browser.goto(address.as_str()).await;
     browser.sees_in("details.call", "sendMessage").await;
-    screenshots::take(&browser, "chat").await;
 }
 
 #[tokio::test]
@@ -81,24 +79,17 @@ async fn no_text_breaks_the_chat_page_in_any_look_and_its_first_view_is_small() 
     for look in [Look::DESKTOP, Look::DESKTOP.dark(), Look::PHONE, Look::PHONE.dark().russian()] {
         let Some(browser) = Browser::open(look).await else { return };
         browser.goto(url(&sandbox)).await;
-        browser.sees("<script>document.title").await;
-        browser.sees("שלום").await;
+        browser.contains("<script>document.title").await;
+        browser.contains("שלום").await;
         browser.assert_no_sideways_scrolling().await;
         assert_accessible(&browser).await;
         assert!(!browser.title().await.contains("hacked"));
         browser.goto(format!("{}?chat=2", url(&sandbox))).await;
-        browser.sees(&"x".repeat(4096)).await;
+        browser.contains(&"x".repeat(4096)).await;
         browser.assert_no_sideways_scrolling().await;
         assert_accessible(&browser).await;
         browser.assert_no_complaint().await;
     }
-    let sandbox = SandboxProcess::start();
-    let Some(phone) = Browser::open(Look::PHONE.dark()).await else { return };
-    phone.goto(url(&sandbox)).await;
-    phone.write("#text", "/start").await;
-    phone.write("#text", ENTER).await;
-    phone.sees_in(".bubble.bot", "Hello, Ann").await;
-    screenshots::take(&phone, "chat-phone-dark").await;
 }
 
 #[tokio::test]

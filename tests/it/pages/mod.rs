@@ -4,6 +4,8 @@
 mod axe;
 mod browser;
 mod chat;
+mod console;
+mod console_looks;
 mod driver;
 mod event_stream;
 mod front_page;
