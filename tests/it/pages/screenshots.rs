@@ -65,6 +65,8 @@ async fn say(browser: &Browser, text: &str, answer: &str) {
 async fn the_picture_of_the_chat_shows_buttons_a_photo_and_a_trail() {
     let sandbox = SandboxProcess::start();
     let Some(browser) = Browser::open(Look::DESKTOP).await else { return };
+    // The three columns need at least 1,024 pixels.
+    browser.resize(1100, 680).await;
     browser.goto(format!("http://{}/", sandbox.bot_api)).await;
     let photo = browser.value(PHOTO).await;
     let photo = STANDARD.decode(photo.as_str().expect("a text")).expect("the photo");
@@ -113,6 +115,7 @@ async fn the_picture_of_the_console_shows_updates_and_dead_letters() {
     app.allow_unfinished_work = true;
     app.registered().await;
     let Some(browser) = Browser::open(Look::DESKTOP).await else { return };
+    browser.resize(1280, 850).await;
     let mut number = 0;
     // The charts show five minutes, with a value every five seconds.
     let rounds: usize = if are_wanted() { 24 } else { 1 };
