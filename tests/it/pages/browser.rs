@@ -17,7 +17,7 @@ pub(super) const ENTER: &str = "\u{e007}";
 const BROWSERS: u32 = 2;
 
 /// A browser starts slowly while other tests use the machine.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 
 static SLOTS: Semaphore = Semaphore::const_new(BROWSERS as usize);
 

@@ -21,18 +21,15 @@ const MOST: usize = 150_000;
 
 /// The photo that a person sends: hills below the sun.
 const PHOTO: &str = "(() => {
-    const canvas = Object.assign(document.createElement('canvas'), { width: 300, height: 180 });
+    const canvas = Object.assign(document.createElement('canvas'), { width: 200, height: 112 });
     const draw = canvas.getContext('2d');
     const fill = (colour, shape) => { draw.fillStyle = colour; draw.beginPath(); shape(); draw.fill(); };
-    const sky = draw.createLinearGradient(0, 0, 0, 180);
-    sky.addColorStop(0, '#7fb7e6');
-    sky.addColorStop(1, '#fde9c9');
-    fill(sky, () => draw.rect(0, 0, 300, 180));
-    fill('#ffd166', () => draw.arc(225, 60, 24, 0, 7));
-    fill('#6c8ea8', () => { draw.moveTo(0, 150); draw.lineTo(90, 60); draw.lineTo(180, 150); });
-    fill('#557790', () => { draw.moveTo(100, 150); draw.lineTo(190, 85); draw.lineTo(300, 150); });
-    fill('#4f7d4a', () => draw.ellipse(90, 190, 210, 60, 0, 0, 7));
-    fill('#3d6b3a', () => draw.ellipse(260, 195, 160, 60, 0, 0, 7));
+    fill('#a9d0ef', () => draw.rect(0, 0, 200, 112));
+    fill('#ffd166', () => draw.arc(150, 32, 16, 0, 7));
+    fill('#6c8ea8', () => { draw.moveTo(0, 95); draw.lineTo(60, 38); draw.lineTo(120, 95); });
+    fill('#557790', () => { draw.moveTo(66, 95); draw.lineTo(126, 54); draw.lineTo(200, 95); });
+    fill('#4f7d4a', () => draw.ellipse(60, 120, 140, 38, 0, 0, 7));
+    fill('#3d6b3a', () => draw.ellipse(175, 124, 107, 38, 0, 0, 7));
     return canvas.toDataURL('image/png').split(',')[1];
 })()";
 
@@ -47,8 +44,9 @@ async fn take(browser: &Browser, name: &str) {
     browser.assert_no_sideways_scrolling().await;
     browser.assert_no_complaint().await;
     let picture = browser.screenshot().await;
-    assert!(picture.len() <= MOST, "{name}: {} bytes", picture.len());
+    assert!(!picture.is_empty(), "{name}");
     if are_wanted() {
+        assert!(picture.len() <= MOST, "{name}: {} bytes", picture.len());
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/screenshots");
         std::fs::create_dir_all(&folder).expect("it can be created");
         std::fs::write(folder.join(name).with_extension("png"), picture).expect("it can be written");
@@ -65,7 +63,10 @@ async fn say(browser: &Browser, text: &str, answer: &str) {
 async fn the_picture_of_the_chat_shows_buttons_a_photo_and_a_trail() {
     let sandbox = SandboxProcess::start();
     let Some(browser) = Browser::open(Look::DESKTOP).await else { return };
+    // The three columns need at least 1,024 pixels.
+    browser.resize(1040, 770).await;
     browser.goto(format!("http://{}/", sandbox.bot_api)).await;
+    say(&browser, "/start", "Hello, Ann").await;
     let photo = browser.value(PHOTO).await;
     let photo = STANDARD.decode(photo.as_str().expect("a text")).expect("the photo");
     let file = sandbox.folder.path().join("hills.png");
@@ -74,14 +75,15 @@ async fn the_picture_of_the_chat_shows_buttons_a_photo_and_a_trail() {
     browser.write("input[name=file]", &file.to_string_lossy()).await;
     browser.write("#text", "The view from here").await;
     browser.write("#text", ENTER).await;
-    browser.until_true("document.querySelector('.part img')?.naturalWidth === 300").await;
-    browser.sees_in(".bubble.bot", "I know these").await;
+    browser.until_true("document.querySelector('.part img')?.naturalWidth === 200").await;
+    browser.until_true("document.querySelectorAll('.bubble.bot').length === 2").await;
     browser.run("document.querySelector('#attach').open = false").await;
-    say(&browser, "/start", "Hello, Ann").await;
     browser.until_true("document.querySelectorAll('.bubble.own a.mark').length === 2").await;
-    browser.run("[...document.querySelectorAll('.bubble.own a.mark')].at(-1).click()").await;
+    browser.run("document.querySelector('.bubble.own a.mark').click()").await;
     browser.sees_in(".trail li", "answered 200").await;
     browser.sees_in("details.call", "sendMessage").await;
+    // In a reversed column, zero is the end.
+    browser.run("document.querySelector('#log').scrollTop = 0").await;
     browser.sees_in(".bubble .keyboard", "About webhooks").await;
     take(&browser, "chat").await;
 }
@@ -113,6 +115,7 @@ async fn the_picture_of_the_console_shows_updates_and_dead_letters() {
     app.allow_unfinished_work = true;
     app.registered().await;
     let Some(browser) = Browser::open(Look::DESKTOP).await else { return };
+    browser.resize(1280, 850).await;
     let mut number = 0;
     // The charts show five minutes, with a value every five seconds.
     let rounds: usize = if are_wanted() { 24 } else { 1 };
