@@ -129,7 +129,13 @@ async fn a_repair_and_the_deliveries_that_telegram_reports_are_counted() {
     clock.advance(2, 1).await;
     app.sandbox.start_polling_copy();
     clock.advance(61, 1).await;
-    let page = Page::of(&app).await;
+    // The repair takes some calls, for which the clock does not wait.
+    let page = waiting::until("the repair", async || {
+        clock.advance(1, 1).await;
+        let page = Page::of(&app).await;
+        (page.value("doorbell_registration_heals_total") > 0.0).then_some(page)
+    })
+    .await;
     page.shows(&[
         ("doorbell_registration_heals_total", 1.0),
         ("doorbell_registration_standing{standing=\"active\"}", 1.0),
