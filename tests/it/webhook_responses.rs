@@ -185,7 +185,7 @@ async fn the_keys_of_healthz_are_in_reading_order() {
     app.deliver(&message(1, 7, "hello")).await;
     app.drain().await;
     let answer = ask(&app, "GET /healthz HTTP/1.1").await;
-    let keys = ["status", "version", "uptime_s", "webhook", "bot", "inbox", "updates", "advice"];
+    let keys = ["status", "version", "uptime_s", "webhook", "handling", "bot", "inbox", "updates", "advice"];
     let positions: Vec<_> = keys.iter().map(|key| answer.body.find(&format!("\"{key}\":"))).collect();
     assert!(positions.is_sorted() && positions[0] == Some(1), "{}", answer.body);
     let health = answer.json();

@@ -47,11 +47,12 @@ impl SteppedClock {
         assert!(condition(), "this took more than {seconds} s");
     }
 
-    /// Returns once this number of services is idle: the registrar, both upkeep tasks and the listener of each sleep.
+    /// Returns once this number of services is idle: the registrar, both upkeep tasks, the watch of the pause and the
+    /// listener of each sleep.
     pub async fn settle(&self, services: usize) {
         let mut changed = self.changed.subscribe();
         let settled = async {
-            while self.sleeping() < 4 * services {
+            while self.sleeping() < 5 * services {
                 changed.changed().await.expect("the clock is there");
             }
         };
