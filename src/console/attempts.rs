@@ -15,7 +15,7 @@ const MOST: usize = 10;
 /// The most wrong tokens that are remembered.
 const REMEMBERED: usize = 1_000;
 
-/// Counts wrong operator's tokens, and holds back whoever sends too many.
+/// Counts wrong operator's tokens, and refuses further ones of a client that sends too many.
 ///
 /// An address may send ten a minute. Beyond ten a minute of all addresses together, an address that has sent one must wait
 /// too. So somebody who guesses from many addresses has one guess a minute from each, and the right token from an address
@@ -62,8 +62,8 @@ impl Attempts {
             tracing::warn!(
                 times,
                 from,
-                "the console was sent a wrong operator's token; whoever sends ten a minute must wait. The address is that \
-                 of the last one"
+                "the console received wrong operator's tokens. An address that sends ten in a minute is refused for a \
+                 while. `from` is the address of the last one"
             );
         }
     }
