@@ -166,7 +166,7 @@ impl Query {
 
 /// The chat of a search: `42` and `-100123` are chats, `user:42` is a person without a chat.
 pub(super) fn chat_of(search: &str) -> Option<ChatKey> {
-    search.parse::<i64>().map(ChatKey::Chat).ok().or_else(|| search.parse().ok())
+    search.parse::<i64>().map(ChatKey::chat).ok().or_else(|| search.parse().ok())
 }
 
 fn states(console: &Console, query: &Query, counts: Option<&StateCounts>, language: Language) -> Vec<StateLink> {
@@ -194,9 +194,9 @@ mod tests {
     #[test]
     fn a_search_is_a_chat_or_a_key() {
         for (search, key) in [
-            ("42", Some(ChatKey::Chat(42))),
-            ("-1001234567890", Some(ChatKey::Chat(-1_001_234_567_890))),
-            ("user:7", Some(ChatKey::User(7))),
+            ("42", Some(ChatKey::chat(42))),
+            ("-1001234567890", Some(ChatKey::chat(-1_001_234_567_890))),
+            ("user:7", Some(ChatKey::user(7))),
             ("Ann", None),
             ("", None),
         ] {

@@ -18,18 +18,18 @@ fn key(body: &str) -> ChatKey {
 fn the_update_id_may_be_the_last_field_and_ids_have_64_bits() {
     let update = read(r#"{"message":{"chat":{"id":-9007199254740995}},"update_id":9223372036854775807}"#).unwrap();
     assert_eq!(update.id, UpdateId(i64::MAX));
-    assert_eq!(update.chat_key, ChatKey::Chat(-9_007_199_254_740_995));
+    assert_eq!(update.chat_key, ChatKey::chat(-9_007_199_254_740_995));
     assert_eq!(update.kind, Kind::named("message"));
 }
 
 #[test]
 fn the_key_is_the_chat_or_the_user_or_the_update_itself() {
-    assert_eq!(key(r#"{"update_id":1,"message":{"from":{"id":7},"chat":{"id":5}}}"#), ChatKey::Chat(5));
-    assert_eq!(key(r#"{"update_id":1,"inline_query":{"from":{"id":7},"query":""}}"#), ChatKey::User(7));
-    assert_eq!(key(r#"{"update_id":1,"shipping_query":{"id":"3"}}"#), ChatKey::Update(1));
+    assert_eq!(key(r#"{"update_id":1,"message":{"from":{"id":7},"chat":{"id":5}}}"#), ChatKey::chat(5));
+    assert_eq!(key(r#"{"update_id":1,"inline_query":{"from":{"id":7},"query":""}}"#), ChatKey::user(7));
+    assert_eq!(key(r#"{"update_id":1,"shipping_query":{"id":"3"}}"#), ChatKey::update(1));
     assert_eq!(
         key(r#"{"update_id":1,"callback_query":{"from":{"id":7},"message":{"chat":{"id":5},"date":1}}}"#),
-        ChatKey::Chat(5)
+        ChatKey::chat(5)
     );
     for text in ["chat:-5", "user:7", "update:1"] {
         assert_eq!(text.parse::<ChatKey>().unwrap().to_string(), text);
@@ -40,21 +40,21 @@ fn the_key_is_the_chat_or_the_user_or_the_update_itself() {
 fn updates_of_one_poll_share_a_key_and_a_voting_chat_is_the_key_of_its_vote() {
     assert_eq!(
         key(r#"{"update_id":1,"poll":{"id":"5366000000000000001"}}"#),
-        ChatKey::Update(5_366_000_000_000_000_001)
+        ChatKey::update(5_366_000_000_000_000_001)
     );
     for id in ["7", "null", r#""x""#, "{}"] {
-        assert_eq!(key(&format!(r#"{{"update_id":1,"poll":{{"id":{id}}}}}"#)), ChatKey::Update(1), "{id}");
+        assert_eq!(key(&format!(r#"{{"update_id":1,"poll":{{"id":{id}}}}}"#)), ChatKey::update(1), "{id}");
     }
-    assert_eq!(key(r#"{"update_id":1,"poll_answer":{"poll_id":"3","user":{"id":7}}}"#), ChatKey::User(7));
-    assert_eq!(key(r#"{"update_id":1,"poll_answer":{"poll_id":"3","voter_chat":{"id":-5}}}"#), ChatKey::Chat(-5));
+    assert_eq!(key(r#"{"update_id":1,"poll_answer":{"poll_id":"3","user":{"id":7}}}"#), ChatKey::user(7));
+    assert_eq!(key(r#"{"update_id":1,"poll_answer":{"poll_id":"3","voter_chat":{"id":-5}}}"#), ChatKey::chat(-5));
 }
 
 #[test]
 fn the_kinds_of_bot_api_10_3_are_known_and_have_keys() {
     let subscription = read(r#"{"update_id":1,"subscription":{"user":{"id":7},"state":"active"}}"#).unwrap();
-    assert_eq!(subscription.chat_key, ChatKey::User(7));
+    assert_eq!(subscription.chat_key, ChatKey::user(7));
     let stopped = read(r#"{"update_id":1,"stopped_message_generation":{"chat":{"id":5},"draft_id":3}}"#).unwrap();
-    assert_eq!(stopped.chat_key, ChatKey::Chat(5));
+    assert_eq!(stopped.chat_key, ChatKey::chat(5));
     assert!([subscription, stopped].iter().all(|update| Kind::known().any(|known| known == update.kind.name())));
 }
 
@@ -71,7 +71,7 @@ fn unknown_kinds_and_shapes_are_valid_and_the_body_is_unchanged() {
         (r#"{"\ud800":2,"message":{"chat":{"id":5}},"update\u005fid":1}"#, "unnamed"),
     ] {
         let update = read(body).unwrap();
-        assert_eq!((update.kind.name(), update.chat_key), (kind, ChatKey::Update(1)), "{body}");
+        assert_eq!((update.kind.name(), update.chat_key), (kind, ChatKey::update(1)), "{body}");
         assert_eq!(update.body, body.as_bytes());
     }
 }
@@ -80,7 +80,7 @@ fn unknown_kinds_and_shapes_are_valid_and_the_body_is_unchanged() {
 fn bytes_that_are_not_utf8_are_valid_and_the_body_is_unchanged() {
     let body = b"{\"update_id\":1,\"callback_query\":{\"data\":\"\xff\xc3(\",\"from\":{\"id\":7},\"\xff\":1}}";
     let update = read(body).unwrap();
-    assert_eq!((update.chat_key, update.body.as_ref()), (ChatKey::User(7), &body[..]));
+    assert_eq!((update.chat_key, update.body.as_ref()), (ChatKey::user(7), &body[..]));
     let content: serde_json::Value = update.decode().unwrap();
     assert_eq!(content["data"], "\u{fffd}\u{fffd}(");
 }
