@@ -320,11 +320,11 @@ fn a_maximum_age_that_makes_no_sense_is_a_warning_and_one_that_cannot_be_read_is
     };
     assert_eq!(
         warnings("['message=10m', 'Inline_Query = 30s']"),
-        ["inline_query=30s: updates of this kind expire after 30s"]
+        ["inline_query=30 s: updates of this kind expire after 30 s"]
     );
     assert_eq!(
         warnings("['pre_checkout_query=5s']"),
-        ["pre_checkout_query=5s: updates of this kind can be answered for 10s"]
+        ["pre_checkout_query=5 s: updates of this kind can be answered for 10 s"]
     );
     assert_eq!(warnings("['mesage=10m']"), ["the unknown kind \"mesage\""]);
     for list in ["['message']", "['message=']", "['message=10']", "['=10m']", "['message=0s']", "[10]"] {
