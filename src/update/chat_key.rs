@@ -58,6 +58,12 @@ impl ChatKey {
         self.lane
     }
 
+    /// Whether both are lanes of the same chat, user or update.
+    #[must_use]
+    pub fn has_owner_of(self, other: Self) -> bool {
+        self.owner == other.owner
+    }
+
     /// Within what time an update of this kind must be answered, if that matters.
     #[must_use]
     pub fn answer_within(self, kind: &Kind) -> Option<Duration> {
