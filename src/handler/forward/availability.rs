@@ -17,6 +17,11 @@ use crate::update::UpdateId;
 const RETRY: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(1) };
 /// How often a bot that gets no updates is checked.
 const IDLE_CHECK: Duration = Duration::from_secs(10);
+/// How long an update is with a bot that returns before it shows, without an answer, that the bot works on it: some turns
+/// take minutes, and the others do not wait for them.
+const PROOF: Duration = Duration::from_secs(1);
+/// How long a suspect is with the bot alone. One that does not end the bot's process by then is with it like all others.
+const ALONE: Duration = Duration::from_secs(10);
 /// How many updates are remembered to which the bot answered as one that is set up wrong.
 const MOST_REFUSED: usize = 1024;
 
@@ -36,9 +41,15 @@ pub(super) struct Availability {
     destination: Option<Arc<Destination>>,
     /// The most updates at the same time while nothing is wrong.
     full: usize,
-    /// How many updates are with the bot.
-    in_flight: usize,
-    /// How many of them, or of those that wait for their turn, are suspects. A suspect is with the bot alone.
+    /// Since when the phase has lasted.
+    phase_since: Timestamp,
+    /// The updates that are with the bot, and since when, except those that have been there for [`ALONE`].
+    recent: HashMap<UpdateId, Timestamp>,
+    /// How many updates have been with the bot for longer.
+    lasting: usize,
+    /// The suspect that is with the bot alone.
+    alone: Option<UpdateId>,
+    /// How many suspects wait until they can be alone with the bot, or are.
     suspects_here: usize,
     suspects: Suspects,
     /// Troubles since the bot last answered an update.
@@ -68,7 +79,6 @@ enum Phase {
 /// The right to give an update to the bot.
 pub(super) struct Ticket {
     id: UpdateId,
-    is_suspect: bool,
     pub(super) destination: Arc<Destination>,
 }
 
@@ -90,7 +100,10 @@ impl Availability {
             revision: 0,
             destination: None,
             full: 1,
-            in_flight: 0,
+            phase_since: at.steady,
+            recent: HashMap::new(),
+            lasting: 0,
+            alone: None,
             suspects_here: 0,
             suspects: Suspects::default(),
             troubles: 0,
@@ -122,10 +135,46 @@ impl Availability {
     pub(super) fn capacity(&self) -> usize {
         match self.phase {
             Phase::Off | Phase::Away(_) => 0,
-            Phase::Returning => 1,
-            Phase::Available if self.suspects_here > 0 => 1,
-            Phase::Available => self.full,
+            Phase::Available if self.suspects_here == 0 => self.full,
+            // One at a time, beside those whose turn takes long.
+            Phase::Returning | Phase::Available => self.full.min(self.lasting + 1),
         }
+    }
+
+    /// When [`Availability::pass`] or a check of the bot may change something. `None` while there is no destination.
+    pub(super) fn next_at(&self) -> Option<Timestamp> {
+        let is_alone = self.phase == Phase::Returning || self.suspects_here > 0;
+        let passes = self.recent.values().filter(|_| is_alone).map(|since| later(*since, self.patience())).min();
+        self.check_at().map(|check| passes.map_or(check, |passes| passes.min(check)))
+    }
+
+    /// How long an update must be with the bot before others may join it.
+    fn patience(&self) -> Duration {
+        if self.phase == Phase::Returning { PROOF } else { ALONE }
+    }
+
+    /// Lets others join the updates that have been with the bot for long enough.
+    pub(super) fn pass(&mut self, at: Moment) {
+        let patience = self.patience();
+        let is_over = |since: Timestamp| later(since, patience) <= at.steady;
+        let over: Vec<(UpdateId, Timestamp)> =
+            self.recent.iter().map(|(id, since)| (*id, *since)).filter(|(_, since)| is_over(*since)).collect();
+        for (id, since) in over {
+            self.recent.remove(&id);
+            self.lasting += 1;
+            if self.alone == Some(id) {
+                self.end_of_solitude();
+            }
+            if self.phase == Phase::Returning && since >= self.phase_since {
+                self.change(Phase::Available, BotStatus::Available, at.steady);
+            }
+        }
+    }
+
+    fn end_of_solitude(&mut self) {
+        self.alone = None;
+        self.suspects_here = self.suspects_here.saturating_sub(1);
+        self.revision += 1;
     }
 
     /// When the bot must be checked next. `None` while there is no destination.
@@ -147,17 +196,18 @@ impl Availability {
                 self.destination = Some(Arc::new(destination));
                 // A bot that takes updates keeps its status until it is checked, a moment later.
                 let status = if self.status.is_available() { BotStatus::Available } else { not_reached(at.now) };
-                self.change(Phase::Away(at.steady), status);
+                self.change(Phase::Away(at.steady), status, at.steady);
             }
             Err(status) => {
                 self.destination = None;
-                self.change(Phase::Off, status);
+                self.change(Phase::Off, status, at.steady);
             }
         }
     }
 
     /// Whether an update may go to the bot now. `has_waited` says that [`Entry::Wait`] was the answer before.
     pub(super) fn enter(&mut self, id: UpdateId, has_waited: bool, at: Moment) -> Entry {
+        self.pass(at);
         let capacity = self.capacity();
         let Some(destination) = self.destination.clone().filter(|_| capacity > 0) else {
             return Entry::Refused("it takes no updates at the moment".to_owned());
@@ -165,14 +215,18 @@ impl Availability {
         let is_suspect = has_waited || self.suspects.contains(id, at.steady);
         if is_suspect {
             self.suspects_here += usize::from(!has_waited);
-            if self.in_flight > 0 {
+            // The time of the next change is earlier now.
+            self.revision += u64::from(!has_waited);
+            if !self.recent.is_empty() {
                 return Entry::Wait;
             }
-        } else if self.suspects_here > 0 || self.in_flight >= capacity {
+            self.alone = Some(id);
+        } else if self.suspects_here > 0 || self.recent.len() + self.lasting >= capacity {
             return Entry::Refused("your bot gets one update at a time just now".to_owned());
         }
-        self.in_flight += 1;
-        Entry::Go(Ticket { id, is_suspect, destination })
+        self.revision += u64::from(self.phase == Phase::Returning);
+        self.recent.insert(id, at.steady);
+        Entry::Go(Ticket { id, destination })
     }
 
     /// A suspect does not wait any longer.
@@ -182,8 +236,12 @@ impl Availability {
 
     /// An update is no longer with the bot.
     pub(super) fn leave(&mut self, ticket: &Ticket, ended: Ended, at: Moment) -> Blame {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        self.suspects_here = self.suspects_here.saturating_sub(usize::from(ticket.is_suspect));
+        if self.recent.remove(&ticket.id).is_none() {
+            self.lasting = self.lasting.saturating_sub(1);
+        }
+        if self.alone == Some(ticket.id) {
+            self.end_of_solitude();
+        }
         // An answer of an earlier destination says nothing about this one.
         let is_current = self.destination.as_ref().is_some_and(|now| Arc::ptr_eq(now, &ticket.destination));
         match ended {
@@ -224,7 +282,7 @@ impl Availability {
         self.answers += 1;
         (self.troubles, self.trouble_was_answer) = (0, false);
         if self.phase == Phase::Returning {
-            self.change(Phase::Available, BotStatus::Available);
+            self.change(Phase::Available, BotStatus::Available, steady);
         }
     }
 
@@ -237,7 +295,7 @@ impl Availability {
             (Ok(()), Phase::Away(due)) if due <= at.steady => {
                 self.seen = at.steady;
                 let status = if self.trouble_was_answer { self.status.clone() } else { BotStatus::Available };
-                self.change(Phase::Returning, status);
+                self.change(Phase::Returning, status, at.steady);
             }
             (Ok(()), _) => self.seen = at.steady,
             (Err(_), Phase::Away(due)) if due > at.steady => {}
@@ -279,10 +337,13 @@ impl Availability {
                 BotStatus::Away { since, reason: reason.clone() }
             }
         };
-        self.change(Phase::Away(due), status);
+        self.change(Phase::Away(due), status, at.steady);
     }
 
-    fn change(&mut self, phase: Phase, status: BotStatus) {
+    fn change(&mut self, phase: Phase, status: BotStatus, steady: Timestamp) {
+        if self.phase != phase {
+            self.phase_since = steady;
+        }
         (self.phase, self.status) = (phase, status);
         self.revision += 1;
     }

@@ -18,7 +18,7 @@ impl Forward {
             tokio::pin!(changed);
             // Registered before the state is read, so that no change is missed.
             changed.as_mut().enable();
-            let due = self.update(|availability, _| availability.check_at());
+            let due = self.update(|availability, _| availability.next_at());
             let check = async {
                 let Some(due) = due else { return std::future::pending().await };
                 let wait = elapsed(self.clock.steady(), due);
@@ -41,6 +41,7 @@ impl Forward {
     /// Checks the bot, unless it has answered in the meantime.
     async fn check(&self) {
         let due = |availability: &mut Availability, at: Moment| {
+            availability.pass(at);
             let is_due = availability.check_at().is_some_and(|due| due <= at.steady);
             availability.destination().filter(|_| is_due).cloned()
         };

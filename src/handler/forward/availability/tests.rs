@@ -195,3 +195,50 @@ fn a_paused_bot_gets_nothing_and_is_not_checked() {
     bot.leave(&ticket, unavailable(), at(2));
     assert_eq!(bot.status(), &BotStatus::Paused);
 }
+
+#[test]
+fn a_long_turn_after_the_return_of_the_bot_holds_the_others_back_for_a_second_only() {
+    let mut bot = Availability::new(at(0));
+    bot.redirect(destination(), 10, at(0));
+    check(&mut bot, true, 0);
+    let turn = enter(&mut bot, 1, 5);
+    assert_eq!(bot.next_at(), Some(at(1005).steady));
+    bot.pass(at(1004));
+    assert_eq!(bot.capacity(), 1);
+    bot.pass(at(1005));
+    assert_eq!((bot.capacity(), bot.status().is_available()), (10, true));
+    let others: Vec<_> = (2..11).map(|id| enter(&mut bot, id, 1006)).collect();
+    assert!(matches!(bot.enter(UpdateId(11), false, at(1006)), Entry::Refused(_)), "it has ten");
+    bot.leave(&turn, Ended::Answered, at(2000));
+    let _eleventh = enter(&mut bot, 11, 2000);
+    drop(others);
+}
+
+#[test]
+fn a_suspect_that_takes_long_is_alone_for_ten_seconds_only() {
+    let mut bot = available();
+    let cut: Vec<_> = (2..4).map(|id| enter(&mut bot, id, 0)).collect();
+    for ticket in &cut {
+        bot.leave(ticket, Ended::Cut, at(0));
+    }
+    check(&mut bot, true, 1);
+    let answered = enter(&mut bot, 4, 1);
+    bot.leave(&answered, Ended::Answered, at(2));
+    let turn = enter(&mut bot, 9, 3);
+    assert!(matches!(bot.enter(UpdateId(2), false, at(5)), Entry::Wait), "a turn is with the bot");
+    assert_eq!(bot.next_at(), Some(at(10_002).steady), "the check of the bot is earlier than the end of the wait");
+    bot.pass(at(10_003));
+    let Entry::Go(first) = bot.enter(UpdateId(2), true, at(10_003)) else { panic!("the turn lasts for ten seconds") };
+    assert!(matches!(bot.enter(UpdateId(3), false, at(10_004)), Entry::Wait), "one suspect at a time");
+    assert!(matches!(bot.enter(UpdateId(20), false, at(10_004)), Entry::Refused(_)), "it is alone");
+    check(&mut bot, true, 15_000);
+    assert_eq!(bot.next_at(), Some(at(20_003).steady));
+    bot.pass(at(20_003));
+    let Entry::Go(second) = bot.enter(UpdateId(3), true, at(20_003)) else { panic!("the first one is no danger") };
+    bot.leave(&second, Ended::Answered, at(20_004));
+    assert_eq!(bot.capacity(), 10);
+    bot.leave(&first, Ended::Cut, at(20_005));
+    bot.leave(&turn, Ended::Cut, at(20_005));
+    check(&mut bot, true, 20_006);
+    assert_eq!((bot.lasting, bot.recent.len(), bot.suspects_here), (0, 0, 0));
+}
