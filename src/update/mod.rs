@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 
+pub(crate) use head::lossy;
 pub use kind::Kind;
 
 /// Telegram's number of an update. It identifies the update, and says nothing about the order.

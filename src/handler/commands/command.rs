@@ -25,7 +25,8 @@ pub(super) fn of_length(text: &str, units: usize) -> Option<Command<'_>> {
 /// Whether a string in a body may begin with a slash. In JSON the slash may be escaped as `\/` or `\u002f`. Most
 /// messages have none, and then need not be parsed.
 pub(super) fn may_be_in(body: &[u8]) -> bool {
-    body.windows(2).any(|pair| matches!(pair, [b'"', b'/' | b'\\']))
+    // It looks at every pair, because the compiler makes vector instructions of that and not of a search.
+    body.windows(2).fold(false, |found, pair| found | matches!(pair, [b'"', b'/' | b'\\']))
 }
 
 fn read(text: &str, length: usize) -> Option<Command<'_>> {
