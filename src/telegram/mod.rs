@@ -12,6 +12,7 @@ mod circuit_breaker;
 mod client;
 mod command;
 mod counts;
+mod direct;
 mod download;
 mod error;
 mod forbidden;
