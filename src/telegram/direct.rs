@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tower::Service;
 
 use super::client::{IDLE_CONNECTION, tls_config};
-use super::error::{ApiError, cause_of};
+use super::error::{ApiError, cause_of, tls_failure};
 use crate::clock::SharedClock;
 
 /// How long a connection is silent before the system asks whether the other side is still there, and how often it asks:
@@ -60,7 +60,7 @@ where
     /// Sends a request and returns the head of the answer.
     pub(super) async fn send(&self, request: Request<B>) -> Result<Response<Incoming>, ApiError> {
         self.0.request(request).await.map_err(|error| {
-            let reason = cause_of(&error);
+            let reason = tls_failure(&error).unwrap_or_else(|| cause_of(&error));
             if error.is_connect() { ApiError::Unreachable { reason } } else { ApiError::Unknown { reason } }
         })
     }
