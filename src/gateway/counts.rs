@@ -36,10 +36,12 @@ impl Counts {
         );
     }
 
-    /// Counts a request that was answered.
-    pub(super) fn note(&self, method: &str, status: StatusCode, took: Duration) {
-        self.answered.of((MethodName::of(method), StatusClass::of(status))).inc();
+    /// Counts a request that was answered. Returns the label of its method.
+    pub(super) fn note(&self, method: &str, status: StatusCode, took: Duration) -> MethodName {
+        let name = MethodName::of(method);
+        self.answered.of((name, StatusClass::of(status))).inc();
         self.took.of(MethodGroup::of(method)).observe(took.as_secs_f64());
+        name
     }
 }
 

@@ -25,13 +25,8 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 
 /// The headers of a request that pass.
 pub(super) fn of_request(headers: &HeaderMap) -> HeaderMap {
-    let mut passed = HeaderMap::new();
-    for name in OF_REQUESTS {
-        for value in headers.get_all(&name) {
-            passed.append(&name, value.clone());
-        }
-    }
-    passed
+    let passed = headers.iter().filter(|(name, _)| OF_REQUESTS.contains(name));
+    passed.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Removes the headers of an answer that do not pass.

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 
 use super::headers;
 use super::passed::{Observed, PassedBody};
@@ -15,14 +16,14 @@ use crate::telemetry::Storm;
 
 /// Passes requests on to the Bot API, and the answers back, without reading them.
 pub(super) struct Passing {
-    relay: Relay,
+    relay: Relay<PassedBody>,
     throttles: Throttles,
     clock: SharedClock,
     failures: Storm,
 }
 
 impl Passing {
-    pub(super) fn new(relay: Relay, throttles: Throttles, clock: SharedClock) -> Self {
+    pub(super) fn new(relay: Relay<PassedBody>, throttles: Throttles, clock: SharedClock) -> Self {
         Self { relay, throttles, failures: Storm::new(Arc::clone(&clock)), clock }
     }
 
@@ -34,10 +35,11 @@ impl Passing {
     pub(super) async fn pass(&self, destination: Destination<'_>, request: Request) -> Result<Response, Refusal> {
         let (mut head, body) = request.into_parts();
         head.headers = headers::of_request(&head.headers);
-        let (query, sent_headers) = (head.uri.query().map(str::to_owned), head.headers.clone());
+        let (uri, content_type) = (head.uri.clone(), head.headers.get(CONTENT_TYPE).cloned());
         let observed = Arc::<Observed>::default();
         let body = PassedBody::new(body, Arc::clone(&observed));
         let answered = tokio::select! {
+            biased;
             answered = self.relay.send(destination, Request::from_parts(head, body)) => answered,
             () = observed.movement.ceased(&*self.clock) => {
                 Err(ApiError::Unknown { reason: "nothing has moved for a minute".to_owned() }.into())
@@ -58,8 +60,8 @@ impl Passing {
                 Err(self.unanswered(&ApiError::Unknown { reason }.into()))
             }
             (StatusCode::TOO_MANY_REQUESTS, Destination::Method(method)) => {
-                let (query, start) = (query.as_deref(), observed.start());
-                let call = Throttled { method, query, headers: &sent_headers, start };
+                let content_type = content_type.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let call = Throttled { method, query: uri.query(), content_type, start: observed.start() };
                 throttle::note(&call, answer, &self.throttles).await
             }
             _ => Ok(answer),

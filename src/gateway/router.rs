@@ -27,9 +27,7 @@ use crate::http::listener::ConnectionId;
 use crate::inbox::{Inbox, SurveyCache};
 use crate::settings::{GatewaySettings, TelegramSettings};
 use crate::telegram::Params;
-use crate::telegram::{
-    BotToken, Destination, GatewayTokens, MethodName, PresentedToken, Relay, ReservedMethod, Throttles,
-};
+use crate::telegram::{BotToken, Destination, GatewayTokens, PresentedToken, Relay, ReservedMethod, Throttles};
 use crate::telemetry::{Label, Storm, Traces};
 
 /// What the gateway needs in addition to its settings.
@@ -61,7 +59,7 @@ pub fn router(gateway: &GatewaySettings, telegram: &TelegramSettings, deps: Deps
     let Deps { token, targets, inbox, survey, throttles, last_failure, real_token_used, counts, traces, clock } = deps;
     let state = Gateway {
         tokens: GatewayTokens::new(&token),
-        passing: Passing::new(Relay::new(telegram, token), throttles, Arc::clone(&clock)),
+        passing: Passing::new(Relay::new(telegram, token, &clock), throttles, Arc::clone(&clock)),
         webhook: BotWebhook {
             targets,
             inbox,
@@ -108,9 +106,8 @@ async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
     let failed = || Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error: the gateway failed");
     let response = answered.unwrap_or_else(|_| Err(failed())).unwrap_or_else(IntoResponse::into_response);
     let took = elapsed(began, gateway.clock.steady());
-    gateway.counts.note(&method, response.status(), took);
     // A name that the Bot API does not have can be anything.
-    let method = MethodName::of(&method).name();
+    let method = gateway.counts.note(&method, response.status(), took).name();
     tracing::debug!(method, status = response.status().as_u16(), ?took, "a request of the bot was answered");
     match traced {
         Some(traced) => traced.answered(method, response, &gateway.clock),
@@ -124,8 +121,8 @@ impl Gateway {
         if !matches!(*request.method(), Method::GET | Method::POST) {
             return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "Not Implemented: only GET and POST"));
         }
-        let path = request.uri().path().to_owned();
-        let Route { token, wanted } = route::parse(&path)?;
+        let uri = request.uri().clone();
+        let Route { token, wanted } = route::parse(uri.path())?;
         self.check(&token)?;
         let (name, request) = match wanted {
             Wanted::File(path) => return self.passing.pass(Destination::File(path), request).await,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::body::{self, Body};
 use axum::response::Response;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::header::RETRY_AFTER;
 use hyper::body::Body as _;
 use serde::Deserialize;
 
@@ -32,7 +32,7 @@ struct Parameters {
 pub(super) struct Throttled<'a> {
     pub(super) method: &'a str,
     pub(super) query: Option<&'a str>,
-    pub(super) headers: &'a HeaderMap,
+    pub(super) content_type: &'a str,
     /// The start of its body.
     pub(super) start: Vec<u8>,
 }
@@ -67,8 +67,7 @@ impl Throttled<'_> {
     /// The method and the chat, as the rate limits know them.
     fn as_call(&self) -> Call {
         let mut params = Params::of_query(self.query);
-        let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        params.read(content_type.unwrap_or_default(), &self.start);
+        params.read(self.content_type, &self.start);
         let call = Call::new(self.method);
         match params.text("chat_id") {
             Some(chat) => call.with("chat_id", chat.into_owned()),
@@ -79,14 +78,12 @@ impl Throttled<'_> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use serde_json::{Value, json};
 
     use super::*;
 
     fn chat(query: Option<&str>, content_type: &'static str, start: &str) -> Option<Value> {
-        let headers = [(CONTENT_TYPE, HeaderValue::from_static(content_type))].into_iter().collect();
-        let call = Throttled { method: "sendMessage", query, headers: &headers, start: start.as_bytes().to_vec() };
+        let call = Throttled { method: "sendMessage", query, content_type, start: start.as_bytes().to_vec() };
         call.as_call().params.get("chat_id").cloned()
     }
 

@@ -23,7 +23,10 @@ impl Deadlines {
 
 /// An idle connection is closed before the servers that are common in front of a Bot API close it (after 60 s and
 /// more), because a call on a closing connection fails.
-const IDLE_CONNECTION: Duration = Duration::from_secs(45);
+pub(super) const IDLE_CONNECTION: Duration = Duration::from_secs(45);
+
+/// How this program names itself.
+pub(super) const USER_AGENT: &str = concat!("doorbell/", env!("CARGO_PKG_VERSION"));
 
 /// Builds the HTTP client of the Bot API.
 ///
@@ -42,7 +45,7 @@ pub(super) fn streaming_client(connect: Duration, proxy: Option<&Proxy>) -> Clie
 
 fn builder(connect: Duration, proxy: Option<&Proxy>) -> ClientBuilder {
     let builder = Client::builder()
-        .user_agent(concat!("doorbell/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .tls_backend_preconfigured(tls_config())
         .http1_only()
         .tcp_nodelay(true)

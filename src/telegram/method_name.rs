@@ -60,8 +60,12 @@ impl MethodName {
     /// The label of a method. Telegram ignores the case of the name.
     #[must_use]
     pub fn of(method: &str) -> Self {
-        METHODS.iter().position(|known| known.eq_ignore_ascii_case(method)).map_or(Self::OTHER, Self)
+        METHODS.binary_search_by(|known| lower_case(known).cmp(lower_case(method))).map_or(Self::OTHER, Self)
     }
+}
+
+fn lower_case(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().map(|byte| byte.to_ascii_lowercase())
 }
 
 impl Label for MethodName {

@@ -11,6 +11,7 @@ mod canary;
 mod circuit_breaker;
 mod client;
 mod counts;
+mod direct;
 mod download;
 mod error;
 mod forbidden;

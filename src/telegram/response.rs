@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 use super::refusal;
+use crate::update::lossy;
 
 /// The response to a call that was carried out.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ pub(super) fn parse<T: DeserializeOwned>(
     body: &[u8],
 ) -> Result<Success<T>, ApiError> {
     // The URL or the last error of a webhook can hold invalid UTF-8, which must not fail the call.
-    let text = String::from_utf8_lossy(body);
+    let text = lossy(body);
     // serde would also accept an array in the order of the fields.
     let object = Some(&*text).filter(|text| text.trim_start().starts_with('{'));
     let Some(answer) = object.and_then(|object| serde_json::from_str::<ResponseBody<T>>(object).ok()) else {

@@ -17,8 +17,13 @@ pub(super) fn text(body: &[u8]) -> Cow<'_, str> {
     while let Some(rest) = body.strip_prefix(BYTE_ORDER_MARK) {
         body = rest;
     }
+    lossy(body)
+}
+
+/// Bytes as text. What is not UTF-8 is replaced by U+FFFD.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     // `from_utf8` checks valid text much faster than `from_utf8_lossy`.
-    str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed)
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Reads the head of a body. `None` if the body is not one JSON object.

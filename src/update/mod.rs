@@ -29,6 +29,7 @@ pub use chat_key::{ChatKey, NotAChatKey};
 pub use command::{Command, Entity};
 pub use command_length::{command_length, is_word_char};
 pub use express::Express;
+pub(crate) use head::lossy;
 pub use kind::Kind;
 pub use lane::Lane;
 pub use order::{Order, OrderBy};

@@ -15,7 +15,15 @@ use crate::update::Update;
 
 /// Python frameworks compare the type byte by byte, without parameters.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The most headers that a request has without those of the operator.
+const OWN_HEADERS: usize = 10;
 const HTTPS: HeaderValue = HeaderValue::from_static("https");
+
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const ATTEMPT: HeaderName = HeaderName::from_static("x-doorbell-attempt");
+const TRIGGER: HeaderName = HeaderName::from_static("x-doorbell-trigger");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Headers that belong to the connection, which the operator's headers cannot change.
 const OF_THE_CONNECTION: [HeaderName; 7] =
@@ -42,6 +50,7 @@ pub(super) fn request(
     *request.method_mut() = Method::POST;
     *request.uri_mut() = to.uri.clone();
     let headers = request.headers_mut();
+    headers.reserve(OWN_HEADERS + operators.len());
     headers.insert(HOST, to.host.clone());
     for (name, value) in operators {
         headers.append(name, value.clone());
@@ -54,16 +63,16 @@ pub(super) fn request(
     }
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(update.body.len()));
-    headers.insert("x-forwarded-proto", HTTPS);
+    headers.insert(FORWARDED_PROTO, HTTPS);
     let trigger = match context.trigger {
         Trigger::First => "first",
         Trigger::Retry => "retry",
         Trigger::Replay => "replay",
     };
-    headers.insert("x-doorbell-attempt", HeaderValue::from(context.attempt));
-    headers.insert("x-doorbell-trigger", HeaderValue::from_static(trigger));
+    headers.insert(ATTEMPT, HeaderValue::from(context.attempt));
+    headers.insert(TRIGGER, HeaderValue::from_static(trigger));
     if let Ok(key) = HeaderValue::try_from(format!("{}-{}", bot.0, update.id.0)) {
-        headers.insert("idempotency-key", key);
+        headers.insert(IDEMPOTENCY_KEY, key);
     }
     if let Some(traceparent) = &context.traceparent {
         continue_trace(&mut request, traceparent);
@@ -74,6 +83,6 @@ pub(super) fn request(
 /// Names the span that the bot continues.
 pub(super) fn continue_trace<B>(request: &mut Request<B>, traceparent: &str) {
     if let Ok(traceparent) = HeaderValue::from_str(traceparent) {
-        request.headers_mut().insert("traceparent", traceparent);
+        request.headers_mut().insert(TRACEPARENT, traceparent);
     }
 }

@@ -113,7 +113,7 @@ impl SqliteInbox {
     async fn commit(&self, change: Change) -> Result<Recorded, InboxError> {
         let (reply, answer) = oneshot::channel();
         self.shared.request(Request { change, reply })?;
-        answer.await.or(Err(closed()))?
+        answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
     /// Runs `work` on the writer's thread, between two commits.
@@ -126,7 +126,8 @@ impl SqliteInbox {
             // The caller may have been dropped, and needs no answer then.
             let _ = reply.send(work(store, shared));
         }))?;
-        answer.await.or(Err(closed()))?.map_err(|error| InboxError::Unavailable(Arc::new(error)))
+        let Ok(done) = answer.await else { return Err(closed()) };
+        done.map_err(|error| InboxError::Unavailable(Arc::new(error)))
     }
 
     /// Reads those claimed updates from the file that are not in memory.
