@@ -17,7 +17,7 @@ fn start(trail: &Trail, id: i64) {
     let took = Duration::from_micros(700);
     trail.record(update, || Event::Started { attempt: 1 });
     trail.record_since(SystemClock.steady(), update, || {
-        let (kind, chat_key) = (Kind::named("message"), ChatKey::Chat(id));
+        let (kind, chat_key) = (Kind::named("message"), ChatKey::chat(id));
         Event::Stored { kind, chat_key, bytes: 400, took }
     });
     trail.record(update, || Event::Handled { calls: 1, took });

@@ -169,6 +169,7 @@ pub(super) fn receive(
 ) -> Option<webhook::Deps> {
     (!bot.is_absent()).then(|| webhook::Deps {
         inbox: Arc::clone(inbox),
+        order: settings.dispatch.order.clone(),
         secrets: Secrets::new(
             &bot.token.effective_webhook_secret(&settings.webhook),
             settings.webhook.previous_secret_token.as_ref(),

@@ -28,9 +28,7 @@ use crate::telegram::{BotToken, Throttles};
 use crate::telemetry::{Registry, Traces};
 use crate::trail::Trail;
 
-/// How long Telegram waits for an answer, and so the bot may take for an update.
-const TIME_LIMIT: Duration = Duration::from_mins(1);
-/// The same where Telegram waits for the bot, because nothing is stored.
+/// The longest time that the bot may take for an update where Telegram waits for the bot, because nothing is stored.
 const TIME_LIMIT_WITHOUT_STORE: Duration = Duration::from_secs(25);
 
 /// The bot's side of the service. Its gateway is bound and nothing runs yet.
@@ -110,6 +108,7 @@ impl OwnBot {
         });
         let targets = Targets::default();
         let is_stored = !matches!(settings.inbox.url, InboxUrl::Memory);
+        let time_limit = settings.forward.time_limit;
         let forward = Forward::new(
             &settings.forward,
             forward::Deps {
@@ -119,7 +118,7 @@ impl OwnBot {
                 public_url: settings.webhook.public_url.clone(),
                 own_ports: vec![own_port, gateway_addr.port()],
                 concurrency: settings.dispatch.concurrency,
-                time_limit: if is_stored { TIME_LIMIT } else { TIME_LIMIT_WITHOUT_STORE },
+                time_limit: if is_stored { time_limit } else { time_limit.min(TIME_LIMIT_WITHOUT_STORE) },
                 trail: trail.clone(),
                 clock: Arc::clone(clock),
                 shutdown: shutdown.clone(),

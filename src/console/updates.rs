@@ -152,7 +152,7 @@ impl Query {
         });
         let search = visit.query("q").unwrap_or_default().to_owned();
         let update = update_of(&search);
-        let chat_key = chat_of(&search).or(update.map(|id| ChatKey::Update(id.0)));
+        let chat_key = chat_of(&search).or(update.map(|id| ChatKey::update(id.0)));
         if chat_key.is_none() && !search.is_empty() {
             let text = language.pick(
                 "A search is the number of an update or of a chat, such as 42, -100123 or user:42.",
@@ -186,7 +186,7 @@ impl Query {
 
 /// The chat of a search: `42` and `-100123` are chats, `user:42` is a person without a chat.
 pub(super) fn chat_of(search: &str) -> Option<ChatKey> {
-    search.parse::<i64>().map(ChatKey::Chat).ok().or_else(|| search.parse().ok())
+    search.parse::<i64>().map(ChatKey::chat).ok().or_else(|| search.parse().ok())
 }
 
 fn states(console: &Console, query: &Query, counts: Option<&StateCounts>, language: Language) -> Vec<StateLink> {
@@ -230,9 +230,9 @@ mod tests {
     #[test]
     fn a_search_is_a_chat_or_a_key() {
         for (search, key) in [
-            ("42", Some(ChatKey::Chat(42))),
-            ("-1001234567890", Some(ChatKey::Chat(-1_001_234_567_890))),
-            ("user:7", Some(ChatKey::User(7))),
+            ("42", Some(ChatKey::chat(42))),
+            ("-1001234567890", Some(ChatKey::chat(-1_001_234_567_890))),
+            ("user:7", Some(ChatKey::user(7))),
             ("Ann", None),
             ("", None),
         ] {

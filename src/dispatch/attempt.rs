@@ -29,7 +29,8 @@ impl Dispatch {
         self.trail.record(update.id, || Event::Started { attempt });
         fail_points::point("claimed");
         let mut has_effects = self.handler.has_side_effects();
-        let verdict = if update.expires_at <= began.steady {
+        let is_too_old = calls_left.is_none() && !revived && self.is_too_old(&update, began.steady);
+        let verdict = if update.expires_at <= began.steady || is_too_old {
             Verdict::Expired
         } else if crash_count >= self.settings.attempts {
             Verdict::Dead { reason: format!("the process died while handling it, {}", times(crash_count)) }
@@ -54,6 +55,12 @@ impl Dispatch {
             spans::end_attempt(span, &verdict, self.clock.now());
         }
         (verdict, has_effects)
+    }
+
+    /// Whether the operator wants no more answers to updates of this kind and age.
+    fn is_too_old(&self, update: &Update, now: Timestamp) -> bool {
+        let max_age = self.settings.max_age.iter().find(|(kind, _)| *kind == update.kind);
+        max_age.is_some_and(|(_, max_age)| elapsed(update.born_at(), now) >= *max_age)
     }
 
     fn context<'a>(&'a self, attempt: u32, revived: bool, span: Option<&'a Span>) -> Context<'a> {

@@ -2,26 +2,34 @@
 
 use std::future::pending;
 
-use super::engine::Dispatch;
+use super::engine::{Dispatch, RESERVED};
 use crate::inbox::Claimable;
 
 impl Dispatch {
-    /// How many updates may be claimed now by a caller that holds a slot. Each slot that is taken counts as an update with
-    /// the handler, so a handler with a capacity gets no more than that. Updates of which only calls are left do not count.
-    pub(super) fn room(&self) -> usize {
+    /// How many updates the handler takes, if it says so, before claims of this sort are held back. Part of it is reserved
+    /// for urgent updates.
+    pub(super) fn capacity_for(&self, which: Claimable) -> usize {
         let Some(capacity) = &self.capacity else { return usize::MAX };
-        // The slot of the caller has no update yet.
-        let taken = (self.settings.concurrency - self.slots.available_permits()).saturating_sub(1);
-        let in_progress = taken.saturating_sub(self.running.only_calls());
-        capacity.borrow().saturating_sub(in_progress)
+        let capacity = *capacity.borrow();
+        match which {
+            Claimable::Any => capacity - capacity / RESERVED,
+            Claimable::Urgent => capacity,
+            // They need no handler.
+            Claimable::CallsLeft => usize::MAX,
+        }
     }
 
-    /// Returns when an update may be ready and the handler takes one, or when calls of a handled update may be ready: they
-    /// need no handler. Returns the most updates that may be claimed, and which. The caller holds a slot.
-    pub(super) async fn ready(&self) -> (usize, Claimable) {
+    /// Whether the handler takes an update of this sort now.
+    pub(super) fn has_room(&self, which: Claimable) -> bool {
+        self.capacity_for(which) > self.running.with_handler()
+    }
+
+    /// Returns when an update of this sort may be ready and the handler takes one, or when calls of a handled update may be
+    /// ready. Returns which may be claimed.
+    pub(super) async fn ready(&self, wanted: Claimable) -> Claimable {
         let Some(mut capacity) = self.capacity.clone() else {
-            self.inbox.ready(Claimable::Any).await;
-            return (usize::MAX, Claimable::Any);
+            self.inbox.ready(wanted).await;
+            return wanted;
         };
         loop {
             let ended = self.running.changed.notified();
@@ -35,24 +43,23 @@ impl Dispatch {
                     pending::<()>().await;
                 }
             };
-            if self.room() == 0 {
-                tokio::select! {
-                    biased;
-                    () = ended => {}
-                    () = changed => {}
-                    () = self.inbox.ready(Claimable::CallsLeft) => return (usize::MAX, Claimable::CallsLeft),
+            let has_room = self.has_room(wanted);
+            let which = match (has_room, wanted) {
+                (true, _) => wanted,
+                (false, Claimable::Any) => Claimable::CallsLeft,
+                (false, _) => {
+                    tokio::select! {
+                        () = ended => {}
+                        () = changed => {}
+                    }
+                    continue;
                 }
-                continue;
-            }
+            };
             tokio::select! {
                 biased;
+                () = ended, if !has_room => {}
                 () = changed => {}
-                () = self.inbox.ready(Claimable::Any) => {
-                    let room = self.room();
-                    if room > 0 {
-                        return (room, Claimable::Any);
-                    }
-                }
+                () = self.inbox.ready(which) => return which,
             }
         }
     }

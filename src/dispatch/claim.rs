@@ -4,11 +4,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::engine::{AFTER_A_FAILURE, Dispatch};
 use super::pause::Handling;
-use super::running::{Attempt, Claim, OnlyCalls};
+use super::running::{Attempt, Claim, WithHandler};
 use crate::inbox::{Claimable, Delivery};
 use crate::telemetry;
 
@@ -16,11 +16,16 @@ impl Dispatch {
     /// Starts attempts until the soft stop. Attempts that are running then continue in their own tasks, until the hard
     /// stop at the latest.
     pub async fn run(self: &Arc<Self>) {
+        tokio::join!(self.run_in(&self.slots, Claimable::Any), self.run_in(&self.urgent_slots, Claimable::Urgent));
+    }
+
+    /// Starts attempts at these updates in these slots.
+    async fn run_in(self: &Arc<Self>, slots: &Arc<Semaphore>, wanted: Claimable) {
         loop {
             let slot = tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
-                slot = self.slots.clone().acquire_owned() => slot,
+                slot = Arc::clone(slots).acquire_owned() => slot,
             };
             // The semaphore is never closed.
             let Ok(slot) = slot else { return };
@@ -29,15 +34,15 @@ impl Dispatch {
                 () = self.shutdown.soft.cancelled() => return,
                 () = self.pause.running() => {}
             }
-            let (limit, which) = tokio::select! {
+            let which = tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
-                ready = self.ready() => ready,
+                which = self.ready(wanted) => which,
             };
             if self.pause.handling() != Handling::Running {
                 continue;
             }
-            if self.claim(slot, limit, which).await.is_none() {
+            if self.claim(slots, slot, which).await.is_none() {
                 tokio::select! {
                     () = self.shutdown.soft.cancelled() => return,
                     () = self.clock.sleep(AFTER_A_FAILURE) => {}
@@ -46,15 +51,21 @@ impl Dispatch {
         }
     }
 
-    /// Claims one of these updates for `slot` and for every other free slot, at most `limit`, and starts their attempts. Returns how
-    /// many were claimed, or `None` when the inbox failed.
-    async fn claim(self: &Arc<Self>, mut slots: OwnedSemaphorePermit, limit: usize, which: Claimable) -> Option<usize> {
-        let claim = Claim::begin(&self.running);
-        let free = self.slots.available_permits().min(limit.saturating_sub(1));
-        let free = u32::try_from(free).unwrap_or(u32::MAX);
-        if let Ok(more) = Arc::clone(&self.slots).try_acquire_many_owned(free) {
-            slots.merge(more);
+    /// Claims one of these updates for `slot` and for every other free one of `slots`, as many as the handler takes, and
+    /// starts their attempts. Returns how many were claimed, or `None` when the inbox failed.
+    async fn claim(
+        self: &Arc<Self>,
+        slots: &Arc<Semaphore>,
+        mut slot: OwnedSemaphorePermit,
+        which: Claimable,
+    ) -> Option<usize> {
+        let free = slots.available_permits();
+        let Some(claim) = Claim::begin(&self.running, free + 1, self.capacity_for(which)) else { return Some(0) };
+        let more = u32::try_from(claim.limit() - 1).unwrap_or(u32::MAX);
+        if let Ok(more) = Arc::clone(slots).try_acquire_many_owned(more) {
+            slot.merge(more);
         }
+        let mut slots = slot;
         let deliveries = match self.inbox.claim(slots.num_permits(), which).await {
             Ok(deliveries) => deliveries,
             Err(error) => {
@@ -69,17 +80,18 @@ impl Dispatch {
         }
         let claimed = deliveries.len();
         self.running.add(&deliveries);
-        drop(claim);
         for delivery in deliveries {
             self.start_attempt(delivery, slots.split(1));
         }
+        // Its updates are with the handler now.
+        drop(claim);
         Some(claimed)
     }
 
     fn start_attempt(self: &Arc<Self>, delivery: Delivery, slot: Option<OwnedSemaphorePermit>) {
         let (lease, attempt, expires_at) = (delivery.lease, delivery.attempt, delivery.update.expires_at);
         let running = Attempt::begin(&self.running, lease.update_id);
-        let only_calls = delivery.calls_left.is_some().then(|| OnlyCalls::begin(&self.running));
+        let with_handler = delivery.calls_left.is_none().then(|| WithHandler::begin(&self.running));
         let dispatch = Arc::clone(self);
         self.shutdown.tasks.spawn(async move {
             // It is dropped however the task ends.
@@ -92,11 +104,9 @@ impl Dispatch {
             // A crash can repeat no effect of an attempt that has none, so its slot is free for another update. With 100
             // connections this is worth a third of the throughput.
             let recording = if has_effects { None } else { dispatch.recording.try_acquire().ok() };
-            let slot = slot.filter(|_| recording.is_none());
+            let held = Some((slot, with_handler)).filter(|_| recording.is_none());
             dispatch.settle(lease, verdict).await;
-            // Before its slot is free, so that the handler gets no more updates than it takes.
-            drop(only_calls);
-            drop((slot, recording));
+            drop((held, recording));
         });
     }
 
@@ -108,11 +118,8 @@ impl Dispatch {
             changed.as_mut().enable();
             let ended = self.running.state().ended;
             let Ok(slot) = self.slots.clone().acquire_owned().await else { return };
-            let (limit, which) = match self.room() {
-                0 => (usize::MAX, Claimable::CallsLeft),
-                room => (room, Claimable::Any),
-            };
-            if self.claim(slot, limit, which).await.is_none_or(|claimed| claimed > 0) {
+            let which = if self.has_room(Claimable::Any) { Claimable::Any } else { Claimable::CallsLeft };
+            if self.claim(&self.slots, slot, which).await.is_none_or(|claimed| claimed > 0) {
                 continue;
             }
             {

@@ -23,6 +23,9 @@ pub(super) const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 /// enough for those of one commit. With one slot, an update is over when the next one begins.
 const RECORDING: usize = 4;
 
+/// One of so many slots is reserved for urgent updates.
+pub(super) const RESERVED: usize = 16;
+
 /// The dependencies of dispatch, in addition to its settings.
 pub struct Deps {
     /// Where updates are claimed and settled.
@@ -62,6 +65,8 @@ pub struct Dispatch {
     /// A slot for each update that may be in progress at once. An attempt with effects holds its slot until its outcome is
     /// recorded, so that a `kill -9` repeats no more replies than there are slots.
     pub(super) slots: Arc<Semaphore>,
+    /// The slots that are reserved for urgent updates, so that these do not wait until one of many slow updates has ended.
+    pub(super) urgent_slots: Arc<Semaphore>,
     /// A permit for each outcome of an attempt without effects that may be on its way into the inbox.
     pub(super) recording: Semaphore,
     pub(super) running: Arc<Running>,
@@ -88,7 +93,8 @@ impl Dispatch {
         let Deps { inbox, is_memory, handler, api, traces, trail, clock, shutdown } = deps;
         let storm = || Storm::new(Arc::clone(&clock));
         Arc::new(Self {
-            slots: Arc::new(Semaphore::new(settings.concurrency)),
+            slots: Arc::new(Semaphore::new(settings.concurrency - settings.concurrency / RESERVED)),
+            urgent_slots: Arc::new(Semaphore::new(settings.concurrency / RESERVED)),
             recording: Semaphore::new((settings.concurrency - 1) * RECORDING),
             backoff: Backoff { first: settings.backoff.first, longest: settings.backoff.longest },
             leases: LeaseClock::new(Moment::of(&*clock)),

@@ -13,7 +13,7 @@ use crate::update::UpdateId;
 #[derive(Default)]
 pub(super) struct Running {
     state: Mutex<State>,
-    /// Notified when an attempt has ended, and when nothing is running.
+    /// Notified when a claim or an attempt has ended.
     pub(super) changed: Notify,
 }
 
@@ -22,8 +22,10 @@ pub(super) struct State {
     pub(super) leases: HashMap<UpdateId, Lease>,
     /// The number of claims whose updates are not among the leases yet.
     claims: usize,
-    /// The number of attempts that only make calls which are left.
-    only_calls: usize,
+    /// How many updates those claims may take.
+    claiming: usize,
+    /// The number of updates that the handler has.
+    handled: usize,
     /// The number of attempts that have ended.
     pub(super) ended: u64,
 }
@@ -39,9 +41,10 @@ impl Running {
         self.state.lock()
     }
 
-    /// The number of attempts that only make calls which are left, without the handler.
-    pub(super) fn only_calls(&self) -> usize {
-        self.state().only_calls
+    /// The number of updates that the handler has, or may get from claims that are running.
+    pub(super) fn with_handler(&self) -> usize {
+        let state = self.state();
+        state.handled + state.claiming
     }
 
     pub(super) fn add(&self, deliveries: &[Delivery]) {
@@ -50,41 +53,55 @@ impl Running {
 }
 
 /// A running claim. It ends when it is dropped.
-pub(super) struct Claim<'a>(&'a Running);
+pub(super) struct Claim<'a> {
+    running: &'a Running,
+    limit: usize,
+}
 
 impl<'a> Claim<'a> {
-    pub(super) fn begin(running: &'a Running) -> Self {
-        running.state().claims += 1;
-        Self(running)
+    /// A claim of at most `limit` updates for the handler, which has at most `capacity` updates then. `None` if it takes
+    /// none.
+    pub(super) fn begin(running: &'a Running, limit: usize, capacity: usize) -> Option<Self> {
+        let mut state = running.state();
+        let limit = limit.min(capacity.saturating_sub(state.handled + state.claiming));
+        if limit == 0 {
+            return None;
+        }
+        state.claims += 1;
+        state.claiming += limit;
+        Some(Self { running, limit })
+    }
+
+    /// The most updates that it may take.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
     }
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        let is_idle = {
-            let mut state = self.0.state();
+        {
+            let mut state = self.running.state();
             state.claims -= 1;
-            state.is_idle()
-        };
-        if is_idle {
-            self.0.changed.notify_waiters();
+            state.claiming -= self.limit;
         }
+        self.running.changed.notify_waiters();
     }
 }
 
-/// A running attempt that only makes calls. It ends when it is dropped.
-pub(super) struct OnlyCalls(Arc<Running>);
+/// An update that the handler has. It ends when it is dropped.
+pub(super) struct WithHandler(Arc<Running>);
 
-impl OnlyCalls {
+impl WithHandler {
     pub(super) fn begin(running: &Arc<Running>) -> Self {
-        running.state().only_calls += 1;
+        running.state().handled += 1;
         Self(Arc::clone(running))
     }
 }
 
-impl Drop for OnlyCalls {
+impl Drop for WithHandler {
     fn drop(&mut self) {
-        self.0.state().only_calls -= 1;
+        self.0.state().handled -= 1;
     }
 }
 

@@ -8,6 +8,9 @@ use crate::update::{ChatKey, Update, UpdateId};
 /// How long a claim lasts unless it is extended.
 pub const LEASE: Duration = Duration::from_mins(1);
 
+/// Updates that must be answered within this time are urgent.
+pub const URGENT: Duration = Duration::from_secs(30);
+
 /// The result of accepting an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
@@ -25,6 +28,10 @@ pub enum Claimable {
     /// Updates that have been handled and whose calls are still to be made. They need no handler. An update that may have
     /// killed the process is not among them.
     CallsLeft,
+    /// Updates that must be answered within [`URGENT`] of their arrival ([`Update::answer_within`]), while that is still
+    /// possible. An update that may have killed the process is not among them. To wait for them costs a store nothing as
+    /// long as there are none.
+    Urgent,
 }
 
 /// A claimed update, to be handled.

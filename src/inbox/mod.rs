@@ -27,7 +27,7 @@ mod verdict;
 pub use browse::{Browse, Cursor, DeadGroup, Filter, HeldBack, NotACursor, Page, StateCounts};
 pub use contract::Inbox;
 pub use counts::Counts;
-pub use delivery::{Accepted, Claimable, Delivery, LEASE, Lease};
+pub use delivery::{Accepted, Claimable, Delivery, LEASE, Lease, URGENT};
 pub use error::{InboxError, Unhandled};
 pub use open::{ephemeral_storage_warning, inspect, open, open_for_operator, stored_target};
 pub use record::{Record, Selection, UpdateState};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::telegram::{command_length, is_word_char};
+use crate::update::{command_length, is_word_char};
 
 /// A special part of a text. Offset and length are in UTF-16 units.
 #[derive(Debug, PartialEq, Eq, Serialize)]

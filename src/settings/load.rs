@@ -98,12 +98,13 @@ impl Settings {
         let mut from = Reader::new(Merged::new(sources));
         let telegram = TelegramSettings::read(&mut from);
         let public_api = telegram.is_public_api();
+        let webhook = WebhookSettings::read(&mut from, public_api, &platform);
         let settings = Self {
             telegram,
             server: ServerSettings::read(&mut from, &platform),
-            webhook: WebhookSettings::read(&mut from, public_api, &platform),
             inbox: InboxSettings::read(&mut from),
-            dispatch: DispatchSettings::read(&mut from),
+            dispatch: DispatchSettings::read(&mut from, &webhook.allowed_updates),
+            webhook,
             outbound: OutboundSettings::read(&mut from),
             forward: ForwardSettings::read(&mut from),
             gateway: GatewaySettings::read(&mut from),

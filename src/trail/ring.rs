@@ -157,7 +157,7 @@ mod tests {
             // A kind that is not known has any name.
             (0..3_000_usize).prop_map(|length| Event::Stored {
                 kind: Kind::named(&"k".repeat(length)),
-                chat_key: ChatKey::Chat(1),
+                chat_key: ChatKey::chat(1),
                 bytes: length,
                 took: Duration::ZERO,
             }),

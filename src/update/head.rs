@@ -88,6 +88,10 @@ pub(super) struct Content {
     pub(super) latest: Option<i64>,
     /// Its own id, if that is a number written as a string, as that of a poll is.
     pub(super) id: Option<i64>,
+    /// The user whose membership changed.
+    pub(super) member: Option<i64>,
+    /// The id of the poll in which somebody voted.
+    pub(super) poll: Option<i64>,
 }
 
 impl<'de> Deserialize<'de> for Head {
@@ -153,6 +157,8 @@ enum Field {
     From,
     Id,
     Message,
+    NewChatMember,
+    PollId,
     User,
     VoterChat,
     #[serde(other)]
@@ -200,6 +206,10 @@ impl FromAnyShape for Content {
                 // is not the date of the query.
                 Field::Message => message = map.next_value::<Lenient<Self>>()?.0.unwrap_or_default(),
                 Field::Id => content.id = map.next_value::<Lenient<NumberInString>>()?.0.map(|id| id.0),
+                Field::NewChatMember => {
+                    content.member = map.next_value::<Lenient<Self>>()?.0.and_then(|member| member.user);
+                }
+                Field::PollId => content.poll = map.next_value::<Lenient<NumberInString>>()?.0.map(|id| id.0),
                 Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }

@@ -96,6 +96,21 @@ impl Kind {
         Duration::from_secs(self.facts().map_or(86_400, |kind| kind.lifetime))
     }
 
+    /// Within what time of its arrival Telegram, or the person, needs an answer. `None` if any time will do.
+    ///
+    /// The times for pre-checkout and join queries are from the documentation of the Bot API (10.3), those of inline and
+    /// callback queries are their lifetimes.
+    #[must_use]
+    pub fn answer_within(&self) -> Option<Duration> {
+        let seconds = match self.name() {
+            "pre_checkout_query" | "chat_join_request" => 10,
+            "inline_query" => 30,
+            "callback_query" | "shipping_query" => 150,
+            _ => return None,
+        };
+        Some(Duration::from_secs(seconds))
+    }
+
     /// Whether the lifetime starts at the date in the update.
     pub(super) fn is_dated(&self) -> bool {
         self.facts().is_some_and(|kind| kind.dated)

@@ -1,14 +1,21 @@
 //! An update as Telegram sent it: its body, byte for byte, and the few fields that Doorbell reads from it.
 
+mod chat_key;
+mod command;
+mod command_length;
+mod express;
 mod head;
 mod kind;
+mod lane;
 mod lenient;
+mod order;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -18,7 +25,14 @@ use serde_json::value::RawValue;
 
 use crate::clock;
 
+pub use chat_key::{ChatKey, NotAChatKey};
+pub use command::{Command, Entity};
+pub use command_length::{command_length, is_word_char};
+pub use express::Express;
 pub use kind::Kind;
+pub use lane::Lane;
+pub use order::{Order, OrderBy};
+pub use text::Text;
 
 /// Telegram's number of an update. It identifies the update, and says nothing about the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,60 +42,6 @@ pub struct UpdateId(pub i64);
 impl fmt::Display for UpdateId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// The key whose updates are handled one at a time and in order: the chat of the update if it has one, else its user,
-/// else the update itself. Written `chat:42`, `user:42`, `update:42`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ChatKey {
-    /// The chat of the update.
-    Chat(i64),
-    /// The user, of an update without a chat, such as an inline query.
-    User(i64),
-    /// The update itself, which waits for no other. For the kind `poll` it is the id of the poll, whose updates stay in
-    /// order.
-    Update(i64),
-}
-
-impl ChatKey {
-    /// The id of the chat, if the key is a chat.
-    #[must_use]
-    pub fn chat_id(self) -> Option<i64> {
-        match self {
-            Self::Chat(id) => Some(id),
-            Self::User(_) | Self::Update(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for ChatKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Chat(id) => write!(f, "chat:{id}"),
-            Self::User(id) => write!(f, "user:{id}"),
-            Self::Update(id) => write!(f, "update:{id}"),
-        }
-    }
-}
-
-/// The error for a text that is not a [`ChatKey`].
-#[derive(Debug, thiserror::Error)]
-#[error("not a chat key (`chat:N`, `user:N` or `update:N`)")]
-pub struct NotAChatKey;
-
-impl FromStr for ChatKey {
-    type Err = NotAChatKey;
-
-    fn from_str(text: &str) -> Result<Self, NotAChatKey> {
-        let (variant, id) = text.split_once(':').ok_or(NotAChatKey)?;
-        let id = id.parse().or(Err(NotAChatKey))?;
-        match variant {
-            "chat" => Ok(Self::Chat(id)),
-            "user" => Ok(Self::User(id)),
-            "update" => Ok(Self::Update(id)),
-            _ => Err(NotAChatKey),
-        }
     }
 }
 
@@ -117,7 +77,16 @@ pub enum NotAnUpdate {
 }
 
 impl Update {
-    /// Reads the fields that Doorbell needs from a body, and skips all others.
+    /// Reads an update that is kept in order by chat.
+    ///
+    /// # Errors
+    ///
+    /// As [`Update::parse_in`].
+    pub fn parse(body: Bytes, received_at: Timestamp) -> Result<Self, NotAnUpdate> {
+        Self::parse_in(&Order::default(), body, received_at)
+    }
+
+    /// Reads the fields that Doorbell needs from a body, and skips all others. `order` chooses its key.
     ///
     /// Unknown kinds and shapes are valid. So are strings that are not UTF-8, which Telegram copies from users' clients
     /// without a change.
@@ -125,16 +94,11 @@ impl Update {
     /// # Errors
     ///
     /// If the body is not a JSON object, or has no integer `update_id`.
-    pub fn parse(body: Bytes, received_at: Timestamp) -> Result<Self, NotAnUpdate> {
+    pub fn parse_in(order: &Order, body: Bytes, received_at: Timestamp) -> Result<Self, NotAnUpdate> {
         let head = head::parse(&body).ok_or(NotAnUpdate::NotAnObject)?;
         let id = head.id.ok_or(NotAnUpdate::NoId)?;
         let kind = head.kind.unwrap_or_else(Kind::none);
-        let chat_key = match (head.content.chat, head.content.user) {
-            (Some(chat), _) => ChatKey::Chat(chat),
-            (None, Some(user)) => ChatKey::User(user),
-            // A poll has neither. Its updates stay in order.
-            (None, None) => ChatKey::Update(head.content.id.filter(|_| kind.name() == "poll").unwrap_or(id)),
-        };
+        let chat_key = order.key(&head.content, &kind, id, &body);
         let lifetime = kind.lifetime();
         let dated = head.content.date.filter(|_| kind.is_dated());
         // Telegram delivers no update after its lifetime, and none from the future. If the date says otherwise, the local
@@ -146,6 +110,18 @@ impl Update {
         let sent_at = head.content.latest.filter(|date| (1..=i64::from(u32::MAX)).contains(date));
         let sent_at = sent_at.and_then(|date| Timestamp::from_second(date).ok());
         Ok(Self { id: UpdateId(id), kind, chat_key, received_at, expires_at, sent_at, body })
+    }
+
+    /// When its lifetime began: when Telegram created it, as far as is known. A revived update has a new lifetime.
+    #[must_use]
+    pub fn born_at(&self) -> Timestamp {
+        clock::earlier(self.expires_at, self.kind.lifetime())
+    }
+
+    /// Within what time of its arrival it must be answered, if that matters.
+    #[must_use]
+    pub fn answer_within(&self) -> Option<Duration> {
+        self.chat_key.answer_within(&self.kind)
     }
 
     /// The content of the update, which is the value of its one field other than `update_id`, as a type of your own.

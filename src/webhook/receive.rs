@@ -19,7 +19,7 @@ use crate::settings::SourceMode;
 use crate::telegram::WEBHOOK_PATH;
 use crate::telemetry::{Label, Storm, Traces};
 use crate::trail::{Event, KNOWN, Trail};
-use crate::update::{ChatKey, Kind, Update, UpdateId};
+use crate::update::{ChatKey, Kind, Order, Update, UpdateId};
 
 /// The name of a request's span in a trace.
 const SPAN: &str = "POST /telegram/webhook";
@@ -31,6 +31,8 @@ pub(super) const BODY_BUDGET: usize = 32 * 1024 * 1024;
 pub struct Deps {
     /// Stores the updates.
     pub inbox: Arc<dyn Inbox>,
+    /// How they are kept in order.
+    pub order: Order,
     /// The valid secret tokens.
     pub secrets: Secrets,
     /// The check of addresses.
@@ -110,7 +112,7 @@ impl WebhookState {
             Unread::BrokenOff => Refusal::BrokenOff,
             Unread::TooSlow => Refusal::TooSlow,
         })?;
-        let update = Update::parse(body, self.deps.clock.steady())?;
+        let update = Update::parse_in(&self.deps.order, body, self.deps.clock.steady())?;
         let (id, kind, chat_key) = (update.id, update.kind.clone(), update.chat_key);
         let accepted = self.deps.inbox.accept(update).await.map_err(Refusal::from);
         self.trace(id, &kind, begun, &accepted);

@@ -131,6 +131,7 @@ fn webhook(inbox: Behaviour, variables: &[(&str, &str)]) -> Webhook {
     let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
     let router = router(Deps {
         inbox: Arc::new(inbox),
+        order: settings.dispatch.order.clone(),
         secrets: Secrets::new(&SECRET.to_owned().into(), None),
         sources: SourceCheck::new(&settings.webhook, &settings.platform),
         body_limit: settings.server.body_limit,

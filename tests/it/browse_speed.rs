@@ -141,7 +141,7 @@ fn kind(name: &str) -> Filter {
 }
 
 fn chat(id: i64) -> Filter {
-    Filter { chat_key: Some(ChatKey::Chat(id)), ..Filter::default() }
+    Filter { chat_key: Some(ChatKey::chat(id)), ..Filter::default() }
 }
 
 fn reason(reason: &str) -> Filter {

@@ -202,7 +202,7 @@ async fn every_page_that_a_document_or_a_setting_names_exists() {
         pages.extend(words.filter(is_page));
     }
     // Bot commands and folders also begin with a slash.
-    let others = ["/start", "/newbot", "/revoke", "/etc/", "/var/", "/srv/"];
+    let others = ["/start", "/stop", "/newbot", "/revoke", "/etc/", "/var/", "/srv/"];
     pages.retain(|page| !others.iter().any(|other| page.starts_with(other)));
     assert!(pages.contains("/metrics") && pages.contains("/healthz"), "{pages:?}");
     for page in pages {

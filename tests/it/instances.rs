@@ -71,7 +71,7 @@ fn message(id: i64, chat: i64) -> Update {
     Update {
         id: UpdateId(id),
         kind: Kind::named("message"),
-        chat_key: ChatKey::Chat(chat),
+        chat_key: ChatKey::chat(chat),
         received_at: now,
         expires_at: later(now, Duration::from_hours(24)),
         sent_at: None,
@@ -112,7 +112,7 @@ async fn two_instances_together_serve_each_update_once_and_each_chat_in_order() 
     let order = order.into_inner();
     for chat in 0..chats {
         let expected: Vec<i64> = (0..each).map(|turn| chat * 1_000 + turn).collect();
-        assert_eq!(order[&ChatKey::Chat(chat)], expected);
+        assert_eq!(order[&ChatKey::chat(chat)], expected);
     }
     assert_eq!(instances[0].inbox.survey().await.unwrap(), inbox::Survey::default());
 }

@@ -5,9 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::command::{self, Command};
-use super::text::Text;
 use crate::telegram::Call;
+use crate::update::{Command, Entity, Text};
 
 /// The body of an update.
 #[derive(Debug, Deserialize)]
@@ -33,15 +32,6 @@ pub(super) struct Message<'a> {
     direct_messages_topic: Option<DirectMessagesTopic>,
     /// Whether a person sent some content. A service message, such as "Ann joined the chat", has none.
     pub(super) has_content: bool,
-}
-
-/// A part of a text with a meaning. The position is counted in UTF-16 units.
-#[derive(Debug, Deserialize)]
-struct Entity<'a> {
-    offset: usize,
-    length: usize,
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
 }
 
 /// A topic in the direct messages of a channel.
@@ -140,18 +130,10 @@ impl Message<'_> {
         self.text.as_ref().or(self.caption.as_ref()).map(|text| &*text.0)
     }
 
-    /// The command at the beginning of the text or the caption, as Telegram marks it in the entities. Without any
-    /// entity, as in an update that was written by hand, Telegram's rule is applied here.
+    /// The command at the beginning of the text or the caption.
     pub(super) fn command(&self) -> Option<Command<'_>> {
         let entities = if self.text.is_some() { &self.entities } else { &self.caption_entities };
-        let text = self.text()?;
-        match entities.as_deref().filter(|entities| !entities.is_empty()) {
-            Some(entities) => {
-                let is_command = |entity: &&Entity| entity.offset == 0 && entity.kind.0 == "bot_command";
-                command::of_length(text, entities.iter().find(is_command)?.length)
-            }
-            None => command::at_beginning(text),
-        }
+        Command::read(self.text()?, entities.as_deref())
     }
 
     /// Adds the topic of the message to a call. A reply in a group without topics has a thread id too, which is not a

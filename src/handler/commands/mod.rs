@@ -2,12 +2,10 @@
 
 mod body;
 mod builtin;
-mod command;
 mod markup;
 mod reply;
 mod scope;
 mod template;
-mod text;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,7 +16,7 @@ use minijinja::value::Value as TemplateValue;
 use super::contract::{Context, Handler, HandlerError};
 use crate::settings::{ButtonSettings, CommandSettings, ReplySettings};
 use crate::telegram::{Call, Identity};
-use crate::update::Update;
+use crate::update::{Command, Update};
 use body::{Body, CallbackQuery, Message};
 use reply::DeclaredReply;
 use scope::Scope;
@@ -126,7 +124,7 @@ impl Commands {
 
     /// The calls for an update with a message.
     fn answer_message(&self, update: &Update) -> Result<Vec<Call>, HandlerError> {
-        if self.fallback.is_none() && !command::may_be_in(&update.body) {
+        if self.fallback.is_none() && !Command::may_be_in(&update.body) {
             return Ok(Vec::new());
         }
         let body = Body::read(&update.body);

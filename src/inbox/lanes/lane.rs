@@ -1,10 +1,13 @@
 //! The lane of one chat: its updates in the order of acceptance.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::update::{ChatKey, Update, UpdateId};
+use crate::clock::later;
+use crate::inbox::delivery::URGENT;
+use crate::update::{ChatKey, Kind, Update, UpdateId};
 
 /// An update that the store holds, to be put into its lane.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +21,28 @@ pub(in crate::inbox) struct Stored {
     pub(in crate::inbox) crash_count: Option<u32>,
     /// As in [`Item`].
     pub(in crate::inbox) has_calls: bool,
+    /// As in [`Item`].
+    pub(in crate::inbox) urgency: Urgency,
+}
+
+/// Within how many seconds an update must be answered; 0 means that any time will do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::inbox) struct Urgency(u8);
+
+impl Urgency {
+    /// The urgency of an update of this kind with this key.
+    pub(in crate::inbox) fn of(key: ChatKey, kind: &Kind) -> Self {
+        let seconds = key.answer_within(kind).map_or(0, |within| within.as_secs());
+        Self(u8::try_from(seconds).unwrap_or(u8::MAX))
+    }
+
+    pub(super) fn is_urgent(self) -> bool {
+        Duration::from_secs(self.0.into()) <= URGENT
+    }
+
+    fn answer_by(self, received_at: Timestamp) -> Option<Timestamp> {
+        (self.0 > 0).then(|| later(received_at, Duration::from_secs(self.0.into())))
+    }
 }
 
 #[derive(Debug)]
@@ -32,6 +57,7 @@ pub(super) struct Item {
     pub(super) crash_count: Option<u32>,
     /// Whether it has been handled, and calls are still to be made.
     pub(super) has_calls: bool,
+    pub(super) urgency: Urgency,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +78,12 @@ impl Lane {
     /// Whether the first update has been handled, and calls of it are left.
     pub(super) fn has_calls(&self) -> bool {
         self.items.front().is_some_and(|item| item.has_calls)
+    }
+
+    /// When the first update must be answered, if that matters, and whether it is urgent.
+    pub(super) fn answer_by(&self) -> Option<(Timestamp, bool)> {
+        let front = self.items.front()?;
+        front.urgency.answer_by(front.received_at).map(|at| (at, front.urgency.is_urgent()))
     }
 
     /// The updates that wait to be handled: they are not claimed, and no calls of theirs are left.

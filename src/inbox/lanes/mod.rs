@@ -4,7 +4,10 @@
 //! is ever claimed, so an update that waits for its retry delays its own chat alone.
 
 mod arrivals;
+mod deadlines;
 mod lane;
+#[cfg(test)]
+mod model;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -17,8 +20,8 @@ use jiff::Timestamp;
 use super::delivery::{Claimable, Lease};
 use crate::update::{ChatKey, Update, UpdateId};
 use arrivals::Arrivals;
-pub(super) use lane::Stored;
 use lane::{Held, Item, Lane};
+pub(super) use lane::{Stored, Urgency};
 use schedule::Schedule;
 pub(super) use view::LaneView;
 
@@ -64,18 +67,19 @@ impl Lanes {
     /// Adds an update that was just accepted to the end of its lane.
     pub(super) fn push(&mut self, update: Update) {
         let (key, id, received_at) = (update.chat_key, update.id, update.received_at);
+        let urgency = Urgency::of(key, &update.kind);
         let has_room = self.cached_bytes + update.body.len() <= self.cache_limit;
         let cached = has_room.then(|| {
             self.cached_bytes += update.body.len();
             Box::new(update)
         });
-        self.push_item(key, Item { id, received_at, cached, crash_count: None, has_calls: false }, None);
+        self.push_item(key, Item { id, received_at, cached, crash_count: None, has_calls: false, urgency }, None);
     }
 
     /// Adds an update that the store holds to the end of its lane.
     pub(super) fn push_stored(&mut self, stored: Stored) {
-        let Stored { key, id, received_at, ready_at, crash_count, has_calls } = stored;
-        self.push_item(key, Item { id, received_at, cached: None, crash_count, has_calls }, ready_at);
+        let Stored { key, id, received_at, ready_at, crash_count, has_calls, urgency } = stored;
+        self.push_item(key, Item { id, received_at, cached: None, crash_count, has_calls, urgency }, ready_at);
     }
 
     fn push_item(&mut self, key: ChatKey, item: Item, ready_at: Option<Timestamp>) {
@@ -89,7 +93,7 @@ impl Lanes {
         }
     }
 
-    /// Makes the lanes ready that are due.
+    /// Makes the lanes ready that are due. Lanes whose time to answer has passed are no longer urgent.
     fn promote_due(&mut self, now: Timestamp) {
         while let Some((at, key)) = self.schedule.pop_due(now) {
             if let Some(lane) = self.by_chat.get_mut(&key)
@@ -100,6 +104,7 @@ impl Lanes {
                 self.schedule.push_back(key, lane);
             }
         }
+        self.schedule.demote_late(now);
     }
 
     /// Whether any of these updates can be claimed at `now`.
@@ -250,10 +255,12 @@ impl Lanes {
             self.open -= 1;
             self.arrivals.remove(item.received_at);
         }
+        if index == 0 && !waited {
+            self.schedule.remove(key);
+        }
         if lane.items.is_empty() {
             self.by_chat.remove(&key);
-            self.schedule.remove(key);
-        } else if waited {
+        } else if index == 0 {
             // Another update is first now, and is ready.
             self.schedule.push_back(key, lane);
         }

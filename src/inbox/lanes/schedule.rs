@@ -5,9 +5,13 @@ use std::collections::{BTreeSet, BinaryHeap, HashSet, VecDeque};
 
 use jiff::Timestamp;
 
+use super::deadlines::Deadlines;
 use super::lane::Lane;
 use crate::inbox::delivery::Claimable;
 use crate::update::ChatKey;
+
+/// How many updates with a deadline are claimed one after another while others wait.
+const DEADLINES_IN_A_ROW: u32 = 3;
 
 /// Lanes whose first update is not claimed. Each is in one of the collections, once.
 #[derive(Debug, Default)]
@@ -20,6 +24,10 @@ pub(super) struct Schedule {
     /// is claimed, so that the next crash shows which update caused it.
     suspects: BTreeSet<(u32, ChatKey)>,
     suspect_held: Option<ChatKey>,
+    /// Lanes that are ready and whose first update must be answered by a time that has not passed.
+    by_deadline: Deadlines,
+    /// How many of them were claimed since one of `ready` was.
+    deadlines_in_a_row: u32,
     /// Lanes whose first update waits for its time. An entry that does not match its lane is void.
     later: BinaryHeap<Reverse<(Timestamp, ChatKey)>>,
 }
@@ -30,6 +38,7 @@ impl Schedule {
         match (lane.ready_at, lane.crash_count()) {
             (Some(at), _) => self.later.push(Reverse((at, key))),
             (None, 0) if lane.has_calls() => self.handled.push_back(key),
+            (None, 0) if self.by_deadline.insert(key, lane) => {}
             (None, 0) => self.ready.push_back(key),
             (None, crash_count) => drop(self.suspects.insert((crash_count, key))),
         }
@@ -39,6 +48,7 @@ impl Schedule {
     pub(super) fn push_front(&mut self, key: ChatKey, lane: &Lane) {
         match lane.crash_count() {
             0 if lane.has_calls() => self.handled.push_front(key),
+            0 if self.by_deadline.insert(key, lane) => {}
             0 => self.ready.push_front(key),
             crash_count => drop(self.suspects.insert((crash_count, key))),
         }
@@ -47,8 +57,10 @@ impl Schedule {
     /// Takes the next lane that is ready. If its first update is a suspect, no other suspect is taken until
     /// [`Schedule::end_claim`].
     pub(super) fn pop(&mut self, which: Claimable) -> Option<ChatKey> {
-        if which == Claimable::CallsLeft {
-            return self.handled.pop_front();
+        match which {
+            Claimable::Any => {}
+            Claimable::CallsLeft => return self.handled.pop_front(),
+            Claimable::Urgent => return self.by_deadline.pop_urgent(),
         }
         if self.suspect_held.is_none()
             && let Some((_, key)) = self.suspects.pop_first()
@@ -56,7 +68,26 @@ impl Schedule {
             self.suspect_held = Some(key);
             return Some(key);
         }
-        self.handled.pop_front().or_else(|| self.ready.pop_front())
+        self.handled.pop_front().or_else(|| self.pop_ready())
+    }
+
+    /// Takes a lane whose first update was not handled yet: of four, three with a deadline and one without.
+    fn pop_ready(&mut self) -> Option<ChatKey> {
+        if (self.deadlines_in_a_row < DEADLINES_IN_A_ROW || self.ready.is_empty())
+            && let Some(key) = self.by_deadline.pop()
+        {
+            self.deadlines_in_a_row += 1;
+            return Some(key);
+        }
+        self.deadlines_in_a_row = 0;
+        self.ready.pop_front()
+    }
+
+    /// Lanes whose first update can no longer be answered in time wait behind the others.
+    pub(super) fn demote_late(&mut self, now: Timestamp) {
+        while let Some(key) = self.by_deadline.pop_late(now) {
+            self.ready.push_back(key);
+        }
     }
 
     /// The first update of this lane is no longer claimed.
@@ -75,10 +106,12 @@ impl Schedule {
         self.later.pop().map(|Reverse(due)| due)
     }
 
-    /// Removes a lane that is ready and has become empty.
+    /// Removes a lane that is ready and whose first update has gone.
     pub(super) fn remove(&mut self, key: ChatKey) {
         self.ready.retain(|ready| *ready != key);
         self.handled.retain(|handled| *handled != key);
+        self.by_deadline.retain(|other| other != key);
+        self.suspects.retain(|(_, suspect)| *suspect != key);
     }
 
     /// Removes lanes whose first update has gone.
@@ -86,19 +119,30 @@ impl Schedule {
         let keys: HashSet<&ChatKey> = keys.iter().collect();
         self.ready.retain(|ready| !keys.contains(ready));
         self.suspects.retain(|(_, suspect)| !keys.contains(suspect));
+        self.by_deadline.retain(|key| !keys.contains(&key));
     }
 
     /// Lanes of each collection, at most `limit`: those that have been ready for longest, and any that wait.
     pub(super) fn first(&self, limit: usize) -> impl Iterator<Item = &ChatKey> {
         let later = self.later.iter().map(|Reverse((_, key))| key);
         let suspects = self.suspects.iter().map(|(_, key)| key);
-        self.ready.iter().take(limit).chain(suspects.take(limit)).chain(later.take(limit))
+        self.ready
+            .iter()
+            .take(limit)
+            .chain(self.by_deadline.first(limit))
+            .chain(suspects.take(limit))
+            .chain(later.take(limit))
     }
 
     pub(super) fn has_ready(&self, which: Claimable) -> bool {
-        !self.handled.is_empty()
-            || (which == Claimable::Any
-                && (!self.ready.is_empty() || (self.suspect_held.is_none() && !self.suspects.is_empty())))
+        match which {
+            Claimable::CallsLeft => !self.handled.is_empty(),
+            Claimable::Urgent => self.by_deadline.has_urgent(),
+            Claimable::Any => {
+                let has_suspect = self.suspect_held.is_none() && !self.suspects.is_empty();
+                !self.handled.is_empty() || !self.ready.is_empty() || !self.by_deadline.is_empty() || has_suspect
+            }
+        }
     }
 
     /// When the next lane that waits will be ready.

@@ -104,7 +104,7 @@ proptest::proptest! {
         proptest::prop_assert_eq!((lanes.held(), served.len()), (0, updates.len()));
         for chat in 0..5 {
             let expected: Vec<i64> = updates.iter().filter(|(_, of)| *of == chat).map(|(id, _)| *id).collect();
-            let order: Vec<_> = served.iter().filter(|lease| lease.chat_key == ChatKey::Chat(chat)).copied().collect();
+            let order: Vec<_> = served.iter().filter(|lease| lease.chat_key == ChatKey::chat(chat)).copied().collect();
             proptest::prop_assert_eq!(ids(&order), expected);
         }
     }
@@ -114,9 +114,9 @@ proptest::proptest! {
 fn suspects_are_claimed_one_at_a_time_lowest_crash_count_first_and_delay_no_other_chat() {
     let mut lanes = lanes(&[(1, 1)]);
     for (id, crash_count) in [(2, 0), (3, 2), (4, 1)] {
-        let (key, id) = (ChatKey::Chat(id), UpdateId(id));
-        let (ready_at, crash_count) = (None, Some(crash_count));
-        lanes.push_stored(Stored { key, id, received_at: at(0), ready_at, crash_count, has_calls: false });
+        let (key, id) = (ChatKey::chat(id), UpdateId(id));
+        let (ready_at, crash_count, urgency) = (None, Some(crash_count), Urgency::default());
+        lanes.push_stored(Stored { key, id, received_at: at(0), ready_at, crash_count, has_calls: false, urgency });
     }
     let claimed = lanes.claim(at(0), at(60), 100, Claimable::Any);
     let known: Vec<_> = claimed.iter().map(|claimed| (claimed.lease.update_id.0, claimed.crash_count)).collect();

@@ -19,7 +19,7 @@ use super::counts::Counts;
 use super::delivery::{Accepted, Claimable, Delivery, Lease};
 use super::deps::Deps;
 use super::error::{InboxError, Unhandled};
-use super::lanes::{Lanes, Stored};
+use super::lanes::{Lanes, Stored, Urgency};
 use super::ready_queue::ReadyQueue;
 use super::record::{Record, Selection, UpdateState};
 use super::stored as named;
@@ -95,8 +95,9 @@ impl MemoryInbox {
 }
 
 fn stored(update: &Update, has_calls: bool) -> Stored {
-    let Update { id, chat_key, received_at, .. } = *update;
-    Stored { key: chat_key, id, received_at, ready_at: None, crash_count: None, has_calls }
+    let Update { id, chat_key: key, received_at, .. } = *update;
+    let urgency = Urgency::of(key, &update.kind);
+    Stored { key, id, received_at, ready_at: None, crash_count: None, has_calls, urgency }
 }
 
 fn not_handled(why: Unhandled) -> InboxError {

@@ -56,6 +56,9 @@ impl Claimer {
         let (limit, lease) = (i64::try_from(limit).unwrap_or(i64::MAX), span_millis(LEASE));
         let may_claim_lapsed = self.database.may_claim_lapsed();
         let claim = match which {
+            Claimable::Urgent => {
+                return Ok(Claimed { deliveries: Vec::new(), unreadable: Vec::new(), next_due: None });
+            }
             Claimable::Any => sqlx::query("SELECT * FROM claim_4($1, $2, $3, $4, $5, $6)")
                 .bind(limit)
                 .bind(lease)

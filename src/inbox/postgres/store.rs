@@ -121,6 +121,7 @@ impl Inbox for PostgresInbox {
         match which {
             Claimable::Any => self.shared.listener.due().await,
             Claimable::CallsLeft => self.shared.listener.calls_due().await,
+            Claimable::Urgent => std::future::pending().await,
         }
     }
 
@@ -132,6 +133,7 @@ impl Inbox for PostgresInbox {
         match which {
             Claimable::Any => listener.end_claim(signalled, found, found == limit && limit > 0, next_due),
             Claimable::CallsLeft => listener.end_claim_of_calls(found),
+            Claimable::Urgent => {}
         }
         for update in unreadable {
             // If the verdict cannot be recorded now, the update is claimed again when its lease has lapsed.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use super::super::delivery::{Delivery, Lease};
-use super::super::lanes::Stored;
+use super::super::lanes::{Stored, Urgency};
 use super::super::millis::from_unix_millis;
 use super::super::record::{Record, UpdateState};
 use crate::clock::later;
@@ -29,18 +29,20 @@ pub(super) fn unreadable_reason(error: &rusqlite::Error) -> Option<String> {
         .then(|| "its row in the inbox cannot be read: something else has written to the file".to_owned())
 }
 
-/// An update that waits: its id, chat key, acceptance, next attempt, crash count, wait, and whether calls are left. It waits no longer than
+/// An update that waits: its id, chat key, acceptance, next attempt, crash count, wait, whether calls are left, and kind. It waits no longer than
 /// the delay that was written, independent of the clock's time now.
 pub(super) fn waiting(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Stored> {
     let (ready_at, wait): (i64, u64) = (row.get(3)?, row.get::<_, i64>(5)?.cast_unsigned());
     let latest = later(now, Duration::from_millis(wait));
+    let key = chat_key(row, 1)?;
     Ok(Stored {
         id: UpdateId(row.get(0)?),
-        key: chat_key(row, 1)?,
+        key,
         received_at: from_unix_millis(row.get(2)?),
         ready_at: (ready_at > 0).then(|| from_unix_millis(ready_at).min(latest)),
         crash_count: row.get(4)?,
         has_calls: row.get(6)?,
+        urgency: Urgency::of(key, &Kind::named(row.get_ref(7)?.as_str()?)),
     })
 }
 

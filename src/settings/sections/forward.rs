@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use http::HeaderMap;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
@@ -9,6 +11,9 @@ use crate::settings::reader::Reader;
 
 /// The valid form of `forward.url`.
 const WANTED: &str = "the URL at which your bot receives updates, such as http://127.0.0.1:8080/webhook";
+
+/// The longest time that a bot may take for an update.
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// `[forward]`: your own bot, which receives updates over HTTP.
 #[derive(Clone, Debug, JsonSchema)]
@@ -22,6 +27,9 @@ pub struct ForwardSettings {
     pub headers: Option<SecretString>,
     /// Whether an http URL may lead to another machine.
     pub allow_plain_http: bool,
+    /// How long the bot may take for an update.
+    #[schemars(with = "String")]
+    pub time_limit: Duration,
 }
 
 impl ForwardSettings {
@@ -31,6 +39,7 @@ impl ForwardSettings {
             url: from.token("forward.url", WANTED, |text| check_url(text, allow_plain_http)),
             headers: from.token("forward.headers", headers::WANTED, headers::check),
             allow_plain_http,
+            time_limit: from.duration("forward.time_limit", Duration::from_secs(1)..=LONGEST),
         }
     }
 

@@ -7,6 +7,7 @@ pub(super) mod gateway;
 mod headers;
 pub(super) mod inbox;
 pub(super) mod log;
+mod order;
 pub(super) mod outbound;
 pub(super) mod process;
 pub(super) mod replies;

@@ -165,11 +165,11 @@ pub fn unknown_kinds(kinds: &[String]) -> Vec<String> {
     unknown.map(|Refusal { found, hint }| found.into_iter().chain(hint).collect::<Vec<_>>().join("; ")).collect()
 }
 
-fn is_known(kind: &str) -> bool {
+pub(super) fn is_known(kind: &str) -> bool {
     Kind::known().any(|known| known == kind)
 }
 
-fn unknown_kind(kind: &str) -> Refusal {
+pub(super) fn unknown_kind(kind: &str) -> Refusal {
     let hint = keys::nearest(kind, Kind::known()).map(|nearest| format!("the nearest is \"{nearest}\""));
     Refusal { hint, ..Refusal::found(format!("the unknown kind \"{}\"", describe::text(kind))) }
 }

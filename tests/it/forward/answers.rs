@@ -71,20 +71,34 @@ async fn a_cut_connection_costs_an_attempt() {
     }
 }
 
-#[tokio::test]
-async fn no_answer_within_60_s_costs_an_attempt() {
+/// A bot that does not answer costs an attempt after `limit`, and not before.
+async fn no_answer_within(limit: Duration, setting: Option<&str>) {
     let clock = ManualClock::new(SystemClock.now());
     let bot = first(1, Act::Hang).await;
-    let mut app = in_front_of(&bot).with("dispatch.attempts", 1).with_clock(&clock).start().await;
+    let mut service = in_front_of(&bot).with("dispatch.attempts", 1).with_clock(&clock);
+    if let Some(setting) = setting {
+        service = service.with("forward.time_limit", setting);
+    }
+    let mut app = service.start().await;
     app.allow_unfinished_work = true;
     app.registered().await;
     assert_eq!(app.deliver(&message(1, 7, "a")).await.status, 200);
     bot.received(1).await;
-    clock.advance(Duration::from_secs(59));
+    clock.advance(limit.checked_sub(Duration::from_secs(1)).unwrap());
     holds(&app, 1, 0).await;
     clock.advance(Duration::from_secs(1));
     let reason = reason(&app).await;
-    assert!(reason.contains("did not answer within 60 s"), "{reason}");
+    assert!(reason.contains(&format!("did not answer within {} s", limit.as_secs())), "{reason}");
+}
+
+#[tokio::test]
+async fn no_answer_within_60_s_costs_an_attempt() {
+    no_answer_within(Duration::from_mins(1), None).await;
+}
+
+#[tokio::test]
+async fn an_agent_may_take_as_long_as_its_owner_says() {
+    no_answer_within(Duration::from_mins(10), Some("10m")).await;
 }
 
 #[tokio::test]

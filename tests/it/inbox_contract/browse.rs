@@ -7,7 +7,7 @@ use doorbell::inbox::{
     Accepted, Cursor, DeadGroup, Filter, HeldBack, InboxError, Page, Record, Selection, StateCounts, UpdateState,
     Verdict,
 };
-use doorbell::update::{ChatKey, Kind, UpdateId};
+use doorbell::update::{ChatKey, Kind, Lane, UpdateId};
 use futures_util::poll;
 
 use super::fixture::{Fixture, dead, retry};
@@ -16,7 +16,7 @@ use crate::harness::waiting::{soon, until};
 /// An update of this kind in a chat, with a text that only its page may show.
 async fn store(f: &Fixture, id: i64, kind: &str, chat: i64) {
     let body = format!(r#"{{"update_id":{id},"{kind}":{{"chat":{{"id":{chat}}},"text":"secret words"}}}}"#);
-    drop(f.offer(f.update(id, kind, ChatKey::Chat(chat), Bytes::from(body))).await);
+    drop(f.offer(f.update(id, kind, ChatKey::chat(chat), Bytes::from(body))).await);
 }
 
 async fn page(f: &Fixture, filter: &Filter, before: Option<Cursor>, limit: usize) -> Page {
@@ -86,7 +86,7 @@ pub(super) async fn pages_list_the_newest_first_without_gap_or_repeat_while_upda
 
 pub(super) async fn a_page_of_exactly_all_updates_is_the_last(f: &mut Fixture) {
     f.store(&[(1, 1), (2, 2)]).await;
-    for filter in [Filter::default(), Filter { chat_key: Some(ChatKey::Chat(1)), ..Filter::default() }] {
+    for filter in [Filter::default(), Filter { chat_key: Some(ChatKey::chat(1)), ..Filter::default() }] {
         let page = page(f, &filter, None, 2).await;
         assert_eq!(page.next, None, "{page:?}");
     }
@@ -132,6 +132,22 @@ pub(super) async fn a_filter_selects_by_state(f: &mut Fixture) {
     assert_eq!(counts, expected);
 }
 
+pub(super) async fn a_filter_by_chat_selects_all_of_its_lanes(f: &mut Fixture) {
+    let (main, express) = (ChatKey::chat(5), ChatKey::chat(5).in_lane(Lane::Express));
+    for (id, key) in
+        [(1, main), (2, express), (3, ChatKey::chat(55)), (4, ChatKey::user(5)), (5, express), (6, express)]
+    {
+        drop(f.offer(f.update(id, "message", key, Bytes::from_static(b"{}"))).await);
+    }
+    let of = |key| Filter { chat_key: Some(key), ..Filter::default() };
+    assert_eq!(ids(f, of(main)).await, [6, 5, 2, 1]);
+    for delivery in f.claim().await {
+        f.settle(delivery.lease, if delivery.update.id.0 == 2 { dead() } else { retry(f.after(60)) }).await;
+    }
+    assert_eq!(ids(f, of(main)).await, [6, 5, 2, 1], "also when they have failed");
+    assert_eq!(ids(f, of(express)).await, [6, 5, 2, 1], "the lane is not part of the filter");
+}
+
 pub(super) async fn a_filter_selects_by_kind_chat_and_reason(f: &mut Fixture) {
     for (id, kind, chat) in
         [(1, "message", 1), (2, "poll", 2), (3, "message", 2), (4, "my_own_kind", 3), (5, "poll", 1)]
@@ -143,8 +159,8 @@ pub(super) async fn a_filter_selects_by_kind_chat_and_reason(f: &mut Fixture) {
     assert_eq!(ids(f, kind("message")).await, [3, 1]);
     assert_eq!(ids(f, kind("my_own_kind")).await, [4]);
     assert_eq!(ids(f, kind("callback_query")).await, [0; 0]);
-    assert_eq!(ids(f, chat(ChatKey::Chat(2))).await, [3, 2]);
-    for other in [ChatKey::Chat(9), ChatKey::User(2), ChatKey::Update(2)] {
+    assert_eq!(ids(f, chat(ChatKey::chat(2))).await, [3, 2]);
+    for other in [ChatKey::chat(9), ChatKey::user(2), ChatKey::update(2)] {
         assert_eq!(ids(f, chat(other)).await, [0; 0]);
     }
     let mut claimed = f.claim().await;
@@ -159,11 +175,11 @@ pub(super) async fn a_filter_selects_by_kind_chat_and_reason(f: &mut Fixture) {
     assert_eq!(ids(f, both(UpdateState::Dead)).await, [1]);
     assert_eq!(ids(f, both(UpdateState::Waiting)).await, [2]);
     assert_eq!(ids(f, both(UpdateState::Held)).await, [0; 0]);
-    assert_eq!(ids(f, chat(ChatKey::Chat(1))).await, [5, 1], "dead-letter updates are among them");
+    assert_eq!(ids(f, chat(ChatKey::chat(1))).await, [5, 1], "dead-letter updates are among them");
     let all = Filter {
         state: Some(UpdateState::Waiting),
         kind: Some(Kind::named("poll")),
-        chat_key: Some(ChatKey::Chat(2)),
+        chat_key: Some(ChatKey::chat(2)),
         reason: Some(reason.to_owned()),
     };
     assert_eq!(ids(f, all.clone()).await, [2]);
@@ -313,7 +329,7 @@ pub(super) async fn another_process_reads_the_same_pages(f: &mut Fixture) {
     let operator = f.for_operator().await;
     let all = operator.page(&Filter::default(), None, 10).await.unwrap();
     assert_eq!(numbers(&all.records), [3, 2, 1]);
-    let chat = Filter { chat_key: Some(ChatKey::Chat(2)), ..Filter::default() };
+    let chat = Filter { chat_key: Some(ChatKey::chat(2)), ..Filter::default() };
     assert_eq!(numbers(&operator.page(&chat, None, 10).await.unwrap().records), [3, 2]);
     assert_eq!(operator.find(UpdateId(1)).await.unwrap().unwrap().state, UpdateState::Dead);
     assert_eq!(operator.dead_by_reason(10).await.unwrap().len(), 1);

@@ -13,7 +13,7 @@ const TWO_DAYS: i64 = 2 * 86_400;
 
 /// Offers the press of a button: Telegram waits 150 s for the answer.
 async fn press(f: &Fixture, id: i64, sent_after: i64) {
-    let mut update = f.update(id, "callback_query", ChatKey::Chat(id), Bytes::from_static(b"{}"));
+    let mut update = f.update(id, "callback_query", ChatKey::chat(id), Bytes::from_static(b"{}"));
     update.expires_at = doorbell::clock::later(update.received_at, Duration::from_secs(150));
     let sent_at = update.received_at.checked_add(jiff::SignedDuration::from_secs(sent_after)).unwrap();
     update.sent_at = Some(sent_at);

@@ -354,7 +354,7 @@ impl Fixture {
     /// A message of a chat.
     pub(super) fn message(&self, id: i64, chat: i64) -> Update {
         let body = format!(r#"{{"update_id":{id},"message":{{"chat":{{"id":{chat}}}}}}}"#);
-        self.update(id, "message", ChatKey::Chat(chat), Bytes::from(body))
+        self.update(id, "message", ChatKey::chat(chat), Bytes::from(body))
     }
 
     /// An update with a lifetime of a day.

@@ -32,7 +32,7 @@ pub(super) async fn chats_are_served_concurrently(f: &mut Fixture) {
 }
 
 pub(super) async fn chats_users_and_single_updates_have_separate_lanes(f: &mut Fixture) {
-    let keys = [ChatKey::Chat(1), ChatKey::User(1), ChatKey::Update(1), ChatKey::Chat(1), ChatKey::User(1)];
+    let keys = [ChatKey::chat(1), ChatKey::user(1), ChatKey::update(1), ChatKey::chat(1), ChatKey::user(1)];
     for (id, key) in (1..).zip(keys) {
         drop(f.offer(f.update(id, "message", key, Bytes::from_static(b"{}"))).await);
     }

@@ -42,7 +42,7 @@ pub(super) async fn one_of_fifty_concurrent_copies_is_stored(f: &mut Fixture) {
 
 pub(super) async fn a_delivery_has_the_update_as_it_was_accepted(f: &mut Fixture) {
     let kinds = ["message", "callback_query", "a_kind_of_tomorrow"];
-    let keys = [ChatKey::Chat(-1_001_234_567_890), ChatKey::User(5_000_000_000), ChatKey::Update(3)];
+    let keys = [ChatKey::chat(-1_001_234_567_890), ChatKey::user(5_000_000_000), ChatKey::update(3)];
     for ((id, kind), key) in (1..).zip(kinds).zip(keys) {
         let body = Bytes::from(format!(r#" {{ "{kind}": {{}}, "update_id": {id} }}"#));
         let update = f.update(id, kind, key, body);
@@ -62,7 +62,7 @@ pub(super) async fn unusual_bodies_are_delivered_byte_for_byte(f: &mut Fixture) 
     let bodies = [every_byte, b"\xef\xbb\xbf{\"update_id\":1}".to_vec(), vec![0; 3], vec![b'x'; 1 << 20]];
     for (id, body) in (1..).zip(bodies) {
         // The kind is a name from JSON: it may contain any character.
-        let update = f.update(id, "k\u{0}\u{1F514}'\"\\", ChatKey::Update(id), Bytes::from(body));
+        let update = f.update(id, "k\u{0}\u{1F514}'\"\\", ChatKey::update(id), Bytes::from(body));
         drop(f.offer(update.clone()).await);
         let delivery = f.next().await;
         f.settle(delivery.lease, Verdict::Released).await;
@@ -75,7 +75,7 @@ pub(super) async fn ids_at_the_limits_of_64_bits_are_stored(f: &mut Fixture) {
     for id in [i64::MIN, i64::MAX, 0, -1] {
         let offer = f.offer(f.message(id, id)).await;
         let delivery = f.next().await;
-        assert_eq!((delivery.update.id, delivery.update.chat_key), (UpdateId(id), ChatKey::Chat(id)));
+        assert_eq!((delivery.update.id, delivery.update.chat_key), (UpdateId(id), ChatKey::chat(id)));
         f.settle(delivery.lease, Verdict::Done).await;
         assert_eq!(offer.answer().await.unwrap(), Accepted::Stored);
         assert_eq!(f.offer(f.message(id, id)).await.answer().await.unwrap(), Accepted::Known);

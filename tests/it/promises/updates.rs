@@ -31,9 +31,9 @@ pub fn updates(body: &[u8]) {
     assert_eq!((update.id.0, update.kind.name()), (id, kind.map_or("none", |(name, _)| name)));
     let content = kind.map_or(&Value::Null, |(_, content)| content);
     let expected = match (chat(content), user(content)) {
-        (Some(chat), _) => ChatKey::Chat(chat),
-        (None, Some(user)) => ChatKey::User(user),
-        (None, None) => ChatKey::Update(id),
+        (Some(chat), _) => ChatKey::chat(chat),
+        (None, Some(user)) => ChatKey::user(user),
+        (None, None) => ChatKey::update(id),
     };
     assert_eq!(update.chat_key, expected);
 }

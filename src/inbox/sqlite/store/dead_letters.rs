@@ -7,16 +7,17 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::super::super::lanes::{Lanes, Stored};
 use super::super::super::millis::unix_millis;
 use super::super::super::record::{Record, Selection};
-use super::super::row::{chat_key, record, unreadable_reason};
+use super::super::row::{record, unreadable_reason, waiting};
 use super::super::settle::{Settling, erase_ended, mark_unreadable};
 use super::Store;
-use crate::update::{ChatKey, UpdateId};
+use crate::update::UpdateId;
 
 const REVIVE: &str = "
     UPDATE updates SET state = 2, revived = 1, attempts = 0, due_at = 0, wait = 0, reason = NULL
     WHERE id = ?1 AND state = 1";
 const REVIVED: &str = "
-    SELECT id, chat_key, expires_at - received_at, calls_left IS NOT NULL FROM updates WHERE state <> 0 AND state = 2 ORDER BY seq";
+    SELECT id, chat_key, ?1, 0, NULL, 0, calls_left IS NOT NULL, kind, expires_at - received_at FROM updates
+    WHERE state <> 0 AND state = 2 ORDER BY seq";
 const ADOPT: &str = "
     UPDATE updates SET state = 0, seq = ?2, received_at = ?3, expires_at = ?3 + ?4 WHERE id = ?1";
 const DEAD_IDS: &str = "SELECT id, reason FROM updates WHERE state <> 0 AND state = 1 ORDER BY seq";
@@ -71,30 +72,29 @@ impl Store {
             return Ok(false);
         }
         self.count_dead()?;
-        let (mut seq, mut revived, mut unreadable) =
-            (self.last_seq, Vec::<(UpdateId, ChatKey, i64, bool)>::new(), Vec::new());
+        let (mut seq, mut revived, mut unreadable) = (self.last_seq, Vec::<(Stored, i64)>::new(), Vec::new());
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut found = transaction.prepare_cached(REVIVED)?;
             let mut adopt = transaction.prepare_cached(ADOPT)?;
-            let mut rows = found.query([])?;
+            let mut rows = found.query([unix_millis(now)])?;
             while let Some(row) = rows.next()? {
                 let id = UpdateId(row.get(0)?);
-                match chat_key(row, 1).and_then(|key| Ok((key, row.get(2)?, row.get(3)?))) {
-                    Ok((key, lifetime, has_calls)) => revived.push((id, key, lifetime, has_calls)),
+                match waiting(row, now).and_then(|stored| Ok((stored, row.get(8)?))) {
+                    Ok(found) => revived.push(found),
                     Err(error) => unreadable.push((id, unreadable_reason(&error).ok_or(error)?)),
                 }
             }
-            for (id, _, lifetime, _) in &revived {
+            for (stored, lifetime) in &revived {
                 seq += 1;
-                adopt.execute([id.0, seq, unix_millis(now), *lifetime])?;
+                adopt.execute([stored.id.0, seq, unix_millis(now), *lifetime])?;
             }
         }
         mark_unreadable(&transaction, &unreadable)?;
         transaction.commit()?;
         (self.last_seq, self.has_revived) = (seq, false);
-        for (id, key, _, has_calls) in revived.iter().copied() {
-            lanes.push_stored(Stored { key, id, received_at: now, ready_at: None, crash_count: None, has_calls });
+        for (stored, _) in &revived {
+            lanes.push_stored(*stored);
         }
         self.dead += unreadable.len();
         Ok(!revived.is_empty())

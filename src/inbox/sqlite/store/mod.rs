@@ -42,7 +42,7 @@ pub(super) struct Store {
 const HIGHEST_ID: &str = "
     SELECT max(coalesce((SELECT max(id) FROM updates), 0), coalesce((SELECT max(id) FROM ended), 0))";
 const WAITING: &str = "
-    SELECT id, chat_key, received_at, due_at, deaths, wait, calls_left IS NOT NULL
+    SELECT id, chat_key, received_at, due_at, deaths, wait, calls_left IS NOT NULL, kind
     FROM updates LEFT JOIN suspects USING (id) WHERE state = 0 ORDER BY seq";
 const LOAD: &str = "
     SELECT id, kind, chat_key, received_at, expires_at, attempts, reason, calls_left, body, revived

@@ -1,31 +1,50 @@
 //! Reads a command at the beginning of a text, as Telegram marks it.
 
-use crate::telegram::command_length;
+use serde::Deserialize;
+
+use super::command_length::command_length;
+use super::text::Text;
 
 /// A command: `/name@bot args`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Command<'a> {
-    pub(super) name: &'a str,
+pub struct Command<'a> {
+    /// The name, without the slash.
+    pub name: &'a str,
     /// The bot that the text names, if it names one.
-    pub(super) bot: Option<&'a str>,
+    pub bot: Option<&'a str>,
     /// The text behind the command, without blanks around it.
-    pub(super) args: &'a str,
+    pub args: &'a str,
 }
 
-/// The command at the beginning of `text`, by Telegram's rule.
-pub(super) fn at_beginning(text: &str) -> Option<Command<'_>> {
-    read(text, command_length(text)?)
+/// A part of a text with a meaning. The position is counted in UTF-16 units.
+#[derive(Debug, Deserialize)]
+pub struct Entity<'a> {
+    offset: usize,
+    length: usize,
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
 }
 
-/// The command in the first `units` UTF-16 units of `text`.
-pub(super) fn of_length(text: &str, units: usize) -> Option<Command<'_>> {
-    read(text, byte_length(text, units)?)
-}
+impl<'a> Command<'a> {
+    /// The command at the beginning of a text or a caption, as Telegram marks it in the entities. Without any entity, as in
+    /// an update that was written by hand, Telegram's rule is applied here.
+    #[must_use]
+    pub fn read(text: &'a str, entities: Option<&[Entity<'_>]>) -> Option<Self> {
+        match entities.filter(|entities| !entities.is_empty()) {
+            Some(entities) => {
+                let is_command = |entity: &&Entity| entity.offset == 0 && entity.kind.0 == "bot_command";
+                read(text, byte_length(text, entities.iter().find(is_command)?.length)?)
+            }
+            None => read(text, command_length(text)?),
+        }
+    }
 
-/// Whether a string in a body may begin with a slash. In JSON the slash may be escaped as `\/` or `\u002f`. Most
-/// messages have none, and then need not be parsed.
-pub(super) fn may_be_in(body: &[u8]) -> bool {
-    body.windows(2).any(|pair| matches!(pair, [b'"', b'/' | b'\\']))
+    /// Whether a body may hold one: a string in it may begin with a slash. In JSON the slash may be escaped as `\/` or
+    /// `\u002f`. Most messages have none, and then need not be parsed.
+    #[must_use]
+    pub fn may_be_in(body: &[u8]) -> bool {
+        body.windows(2).any(|pair| matches!(pair, [b'"', b'/' | b'\\']))
+    }
 }
 
 fn read(text: &str, length: usize) -> Option<Command<'_>> {
@@ -79,22 +98,22 @@ mod tests {
             ("/a-b", "a", None, "-b"),
             ("/start@bot@c", "start", Some("bot"), "@c"),
         ] {
-            assert_eq!(at_beginning(text), Some(Command { name, bot, args }), "{text:?}");
+            assert_eq!(Command::read(text, None), Some(Command { name, bot, args }), "{text:?}");
         }
         for text in
             ["", "/", "start", " /start", "hello /start", "/ start", "/@bot", "/a/b", "//", "/\u{e4}", "/a\u{e4}"]
         {
-            assert_eq!(at_beginning(text), None, "{text:?}");
+            assert_eq!(Command::read(text, None), None, "{text:?}");
         }
     }
 
     #[test]
     fn a_body_without_a_slash_at_the_beginning_of_a_string_holds_no_command() {
         for body in [r#"{"text":"/start"}"#, r#"{"text": "\/start"}"#, r#"{"text":"\u002fstart"}"#] {
-            assert!(may_be_in(body.as_bytes()), "{body}");
+            assert!(Command::may_be_in(body.as_bytes()), "{body}");
         }
         for body in ["", "{}", r#"{"text":"start"}"#, r#"{"text":"and/or /start \\"}"#] {
-            assert!(!may_be_in(body.as_bytes()), "{body}");
+            assert!(!Command::may_be_in(body.as_bytes()), "{body}");
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error, Visitor};
 
 /// A string of an update. Invalid UTF-8 and lone surrogates in it are replaced by U+FFFD.
 #[derive(Debug, Default)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+pub struct Text<'a>(pub Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

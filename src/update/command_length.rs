@@ -1,3 +1,5 @@
+//! Where a command in a text ends.
+
 /// The length in bytes of the command at the beginning of `text`, as Telegram marks it in `entities`: `/name` or
 /// `/name@bot`. The command ends at the first character that cannot be part of a name. It is no command if a letter of
 /// another alphabet, or `/`, `<` or `>`, follows.
