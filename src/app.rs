@@ -3,7 +3,9 @@
 mod build;
 mod error;
 mod own_bot;
+mod sentences;
 mod stored_target;
+mod view;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,14 +20,13 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::console::{self, Console};
 use crate::dispatch::{self, Dispatch};
 use crate::handler::Handler;
-use crate::handler::forward::{Forward, Targets};
 use crate::http::health::ServiceState;
 use crate::http::listener::{self, Limits};
 use crate::http::metrics;
 use crate::inbox::{self, Inbox};
 use crate::lifecycle::{Shutdown, Task};
 use crate::process;
-use crate::registrar::{RefusedToken, Registrar, Status};
+use crate::registrar::{RefusedToken, Registrar};
 use crate::settings::{InboxUrl, Settings};
 use crate::telegram::{BotApi, RateLimitedApi};
 use crate::traces;
@@ -36,6 +37,7 @@ use own_bot::{GatewayParts, OwnBot, ServiceParts};
 
 pub use build::GRACE;
 pub use error::{BuildError, RunError};
+pub use sentences::Sentences;
 
 /// How long the tasks may take to end after the hard stop.
 const HARD_STOP_LIMIT: Duration = Duration::from_secs(3);
@@ -49,6 +51,7 @@ pub struct App {
     router: Router,
     dispatch: Arc<Dispatch>,
     registrar: Registrar,
+    service: Arc<ServiceState>,
     own_bot: Option<OwnBot>,
     console: Option<Arc<Console>>,
     inbox: Arc<dyn Inbox>,
@@ -181,7 +184,7 @@ impl App {
             trail: trail.clone(),
         };
         let console = Console::new(&settings, console);
-        let router = build::routes(&settings, receive, registry, service, console.clone());
+        let router = build::routes(&settings, receive, registry, Arc::clone(&service), console.clone());
         let (without_bot, inbox) = (bot.is_absent(), storage.inbox);
         Ok(Self {
             addr,
@@ -191,6 +194,7 @@ impl App {
             router,
             dispatch,
             registrar,
+            service,
             own_bot,
             console,
             inbox,
@@ -199,59 +203,6 @@ impl App {
             shutdown,
             without_bot,
         })
-    }
-
-    /// The address of the listener.
-    #[must_use]
-    pub fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    /// The routes, for tests that send requests without a connection.
-    pub fn router(&self) -> Router {
-        self.router.clone()
-    }
-
-    /// The status of the registration, now and whenever it changes.
-    #[must_use]
-    pub fn registration(&self) -> watch::Receiver<Status> {
-        self.registrar.status()
-    }
-
-    /// The inbox.
-    #[must_use]
-    pub fn inbox(&self) -> Arc<dyn Inbox> {
-        Arc::clone(&self.inbox)
-    }
-
-    /// Your own bot behind the service, if there is one.
-    #[must_use]
-    pub fn forward(&self) -> Option<Arc<Forward>> {
-        self.own_bot.as_ref().map(|own_bot| Arc::clone(&own_bot.forward))
-    }
-
-    /// Where your own bot wants its updates.
-    #[must_use]
-    pub fn targets(&self) -> Option<Targets> {
-        self.own_bot.as_ref().map(|own_bot| own_bot.forward.targets().clone())
-    }
-
-    /// Kills the process of your own bot on demand, if the service runs one.
-    #[must_use]
-    pub fn bot_killer(&self) -> Option<process::Killer> {
-        self.own_bot.as_ref().and_then(OwnBot::killer)
-    }
-
-    /// The dispatch.
-    #[must_use]
-    pub fn dispatch(&self) -> Arc<Dispatch> {
-        Arc::clone(&self.dispatch)
-    }
-
-    /// What happened to the latest updates.
-    #[must_use]
-    pub fn trail(&self) -> Trail {
-        self.trail.clone()
     }
 
     /// Serves requests, registers the webhook and handles updates until the soft stop. Then requests are answered and

@@ -184,6 +184,16 @@ impl OwnBot {
         console::OwnBot { forward: Arc::clone(&self.forward), process: self.child.as_ref().map(process) }
     }
 
+    /// Where the gateway listens.
+    pub(super) fn gateway_addr(&self) -> SocketAddr {
+        self.gateway_addr
+    }
+
+    /// The status of the bot's process, if the service runs it.
+    pub(super) fn process(&self) -> Option<watch::Receiver<process::ChildStatus>> {
+        self.child.as_ref().map(Child::status)
+    }
+
     /// Makes the routes of the gateway.
     pub(super) fn connect(&mut self, settings: &Settings, parts: GatewayParts) {
         let GatewayParts { inbox, survey, throttles, traces, token } = parts;

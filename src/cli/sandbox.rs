@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use clap::Args;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::child::BotCommand;
 use super::error::{CommandFailure, UsageError};
 use super::print::say;
 use super::serve::prepare;
 use super::{browser, conversation, sandbox_option};
-use crate::app::{App, BuildError, Dependencies, RunError};
+use crate::app::{App, BuildError, Dependencies, RunError, Sentences};
 use crate::clock::{SharedClock, SystemClock};
 use crate::lifecycle::{Shutdown, stop_on_signals};
+use crate::registrar::explain;
 use crate::sandbox::{Sandbox, ServiceView, TOKEN};
 use crate::settings::{InboxUrl, Need, Settings, Sources, origin};
 use crate::trail::{Limits, Trail};
@@ -65,7 +68,8 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     let command = arguments.bot.read(&sources)?;
     prepare(&settings, &sources)?;
     // The usual port of the gateway is that of the simulated Telegram here.
-    let has_free_gateway = command.is_some() && settings.gateway.listen.is_none();
+    let has_bot = command.is_some() || settings.forward.url.is_some();
+    let has_free_gateway = has_bot && settings.gateway.listen.is_none();
     let gateway = |sources: Sources| {
         if has_free_gateway { sources.with("gateway.listen", ANY_GATEWAY) } else { sources }
     };
@@ -84,6 +88,7 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
     if arguments.only_telegram {
         let port = if arguments.port == 0 { free_port()? } else { arguments.port };
         sandbox.set_public_url(&public_url(port));
+        sandbox.show_service(ServiceView { explain: Some(explained), ..ServiceView::default() });
         conversation::print(&sandbox, &telegram);
         print_greeting_alone(&program, &sandbox, port);
         telegram.tasks.spawn(open_page(arguments.open, sandbox.api_url()));
@@ -102,7 +107,8 @@ pub(super) async fn run(arguments: Arguments, sources: Sources) -> anyhow::Resul
         sandbox.show_service(service_view(&app, trail.clone(), &telegram));
         sandbox.set_public_url(&public_url(app.addr().port()));
         conversation::print(&sandbox, &telegram);
-        print_greeting(&program, app.addr(), sandbox.addr(), in_memory, command.is_some());
+        let bot = bot_line(&program, &app, settings.forward.url(), sandbox.addr());
+        print_greeting(&program, app.addr(), sandbox.addr(), in_memory, &bot);
         telegram.tasks.spawn(open_page(arguments.open, sandbox.api_url()));
         // The service cannot work without its Telegram: it stops when the sandbox fails.
         let telegram_stop = telegram.soft.clone();
@@ -151,23 +157,33 @@ fn build_service(
 
 /// What the chat page shows of the service.
 fn service_view(app: &App, trail: Trail, telegram: &Shutdown) -> ServiceView {
-    let mut registration = app.registration();
-    let said = watch::Sender::new(registration.borrow_and_update().sentence());
-    let status = Some(said.subscribe());
-    let soft = telegram.soft.clone();
-    telegram.tasks.spawn(async move {
-        loop {
-            tokio::select! {
-                Ok(()) = registration.changed() => {}
-                // The sentence of a service that has ended stays.
-                () = soft.cancelled() => return,
-            }
-            let sentence = registration.borrow_and_update().sentence();
-            said.send_replace(sentence);
-        }
-    });
+    let (sentences, changes) = (app.sentences(), watch::Sender::new(0_u64));
+    let says = sentences.clone();
     let kill_bot = app.bot_killer().map(|killer| Arc::new(move || killer.kill()) as Arc<dyn Fn() + Send + Sync>);
-    ServiceView { trail, status, kill_bot }
+    let view = ServiceView {
+        trail,
+        says: Some(Arc::new(move || says.now())),
+        changes: Some(changes.subscribe()),
+        kill_bot,
+        explain: Some(explained),
+    };
+    telegram.tasks.spawn(note_changes(sentences, changes, telegram.soft.clone()));
+    view
+}
+
+/// Counts the changes of what the service says, until the stop.
+async fn note_changes(mut sentences: Sentences, changes: watch::Sender<u64>, soft: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = sentences.changed() => changes.send_modify(|changes| *changes += 1),
+            () = soft.cancelled() => return,
+        }
+    }
+}
+
+/// What a refusal of Telegram means and what to do, as `doctor --explain` says it.
+fn explained(refusal: &str) -> Option<String> {
+    explain(refusal).map(|explanation| format!("{}. {}", explanation.means, explanation.remedy))
 }
 
 /// A port of loopback that is free now.
@@ -199,10 +215,22 @@ fn refuse_a_real_inbox(settings: &Settings) -> Result<(), UsageError> {
     Ok(())
 }
 
+/// A line about the bot behind the service, or nothing if there is none.
+fn bot_line(program: &str, app: &App, forward_url: Option<Url>, bot_api: SocketAddr) -> String {
+    match (app.gateway_addr(), forward_url) {
+        (Some(gateway), Some(url)) if app.bot_killer().is_none() => format!(
+            "\nYour bot at {} is behind the service. Its Bot API is http://{gateway}, and `{program} gateway token {}` \
+             prints its token.",
+            url.origin().ascii_serialization(),
+            sandbox_option(bot_api)
+        ),
+        (Some(_), _) => "\nYour bot runs behind the service: its log is below, and it answers in the chat.".to_owned(),
+        (None, _) => String::new(),
+    }
+}
+
 /// Prints commands to try, as lines to paste that start the program as it was started.
-fn print_greeting(program: &str, service: SocketAddr, bot_api: SocketAddr, in_memory: bool, has_bot: bool) {
-    let bot =
-        if has_bot { "\nYour bot runs behind the service: its log is below, and it answers in the chat." } else { "" };
+fn print_greeting(program: &str, service: SocketAddr, bot_api: SocketAddr, in_memory: bool, bot: &str) {
     let left = if in_memory { "nothing is left behind" } else { "the configured inbox remains" };
     let ring = if service.port() == 10_000 { String::new() } else { format!(" --url http://{service}") };
     let option = sandbox_option(bot_api);

@@ -5,8 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::samples::{History, Quantiles};
-use super::when::milliseconds;
-use crate::http::pages::Language;
+use crate::http::pages::{Language, milliseconds};
 
 /// The size of the drawing. The page scales it.
 const WIDTH: f64 = 300.0;

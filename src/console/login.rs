@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{RETRY_AFTER, SET_COOKIE};
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
+use url::form_urlencoded;
 
 use super::access::{COOKIE_NAME, TokenRefusal, way_back};
 use super::session::LIFETIME;
@@ -98,7 +99,9 @@ pub(super) async fn log_out(State(console): State<Arc<Console>>, headers: Header
 fn form(console: &Console, visit: &Visit, next: String, problem: Option<String>) -> Response {
     let title = visit.language.pick("Log in", "Вход");
     let action = console.link("/console/login");
-    render(&LoginPage { page: visit.still_page(title), action, next, problem })
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+    let page = Page { query: Some(query), ..visit.still_page(title) };
+    render(&LoginPage { page, action, next, problem })
 }
 
 /// The cookie with a session. Only pages of the console get it, no script can read it, and no other site can send it.

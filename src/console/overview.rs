@@ -112,9 +112,11 @@ fn parts(console: &Console, updates: &Result<StateCounts, Unreadable>, language:
         let level = if bot.is_available() { Level::Ok } else { Level::Bad };
         parts.push(status(language.pick("Your bot", "Ваш бот"), level, bot.sentence()));
     }
-    parts.push(match console.deps.dispatch.telegram_outage() {
-        None => status(telegram, Level::Ok, "Telegram carries out calls.".to_owned()),
-        Some(sentence) => status(telegram, Level::Bad, sentence.to_owned()),
+    let dispatch = &console.deps.dispatch;
+    parts.push(match (dispatch.telegram_outage(), dispatch.telegram_slowness()) {
+        (Some(outage), _) => status(telegram, Level::Bad, outage.to_owned()),
+        (None, Some(slowness)) => status(telegram, Level::Warn, slowness.to_owned()),
+        (None, None) => status(telegram, Level::Ok, "Telegram carries out calls.".to_owned()),
     });
     if let Some(advice) = &service.advice {
         parts.push(status(language.pick("Advice", "Совет"), Level::Warn, advice.clone()));

@@ -113,7 +113,8 @@ struct ContentPage {
     back: String,
 }
 
-/// `POST /console/updates/{id}/content`: shows what a person wrote, once, and logs that it was shown.
+/// `POST /console/updates/{id}/content`: shows what a person wrote, once, and logs that it was shown. The button *Copy as
+/// curl* asks for it as JSON.
 pub(super) async fn content(State(console): State<Arc<Console>>, Path(id): Path<String>, visit: Visit) -> Response {
     let Some(id) = id.parse().ok().map(UpdateId) else { return not_found::show(&visit, Missing::Update) };
     let record = match console.read(console.deps.inbox.find(id)).await {
@@ -125,7 +126,8 @@ pub(super) async fn content(State(console): State<Arc<Console>>, Path(id): Path<
     tracing::info!(update.id = id.0, "the content of the update was shown to the operator");
     let calls = record.calls_left.unwrap_or_default();
     if visit.is_json {
-        let content = serde_json::json!({ "id": id.to_string(), "body": body, "calls_left": calls });
+        let curl = curl(&console, &body);
+        let content = serde_json::json!({ "id": id.to_string(), "body": body, "calls_left": calls, "curl": curl });
         return axum::Json(content).into_response();
     }
     let pretty = |value: &Value| format!("{value:#}");

@@ -23,6 +23,8 @@ const LIMIT: usize = 50;
 /// The data of the page.
 #[derive(Debug, Serialize)]
 struct Updates {
+    /// The update whose number is searched for.
+    update: Option<String>,
     #[serde(serialize_with = "plain")]
     counts: Result<StateCounts, Unreadable>,
     #[serde(serialize_with = "plain")]
@@ -44,6 +46,8 @@ struct Found {
 struct Query {
     filter: Filter,
     before: Option<Cursor>,
+    /// The update that the search can mean.
+    update: Option<UpdateId>,
     /// The search as it was typed.
     search: String,
     problem: Option<String>,
@@ -78,12 +82,10 @@ struct StateLink {
 /// `GET /console/updates`
 pub(super) async fn show(State(console): State<Arc<Console>>, visit: Visit) -> Response {
     let query = Query::of(&visit);
-    if let Some(id) = exact_update(&query, &visit) {
-        let known = console.read(console.deps.inbox.find(UpdateId(id))).await;
-        if matches!(known, Ok(Some(_))) {
-            return Redirect::to(&console.link(&format!("/console/updates/{id}"))).into_response();
-        }
-    }
+    let update = match query.update {
+        Some(id) if is_known(&console, id).await => Some(id.to_string()),
+        _ => None,
+    };
     let inbox = &console.deps.inbox;
     let counts = console.read(inbox.count_by_state()).await;
     let found = console.read(inbox.page(&query.filter, query.before, LIMIT)).await.map(|page| Found {
@@ -91,7 +93,10 @@ pub(super) async fn show(State(console): State<Arc<Console>>, visit: Visit) -> R
         next: page.next.map(|next| next.to_string()),
         searched_all: page.scanned_all,
     });
-    let data = Updates { counts, found, problem: query.problem.clone() };
+    let data = Updates { update, counts, found, problem: query.problem.clone() };
+    if let Some(id) = data.update.as_ref().filter(|id| !visit.is_json && data.has_only(id)) {
+        return Redirect::to(&console.link(&format!("/console/updates/{id}"))).into_response();
+    }
     visit.respond(&data, || {
         let next = data.found.as_ref().ok().and_then(|found| found.next.as_deref());
         let is_filtered = query.filter != Filter::default() || !query.search.is_empty();
@@ -111,11 +116,25 @@ pub(super) async fn show(State(console): State<Arc<Console>>, visit: Visit) -> R
     })
 }
 
-/// The id, if the search is the number of an update. A number can be that of a chat too: if no update has it, the chat is
-/// searched for.
-fn exact_update(query: &Query, visit: &Visit) -> Option<i64> {
-    let text = query.search.strip_prefix("update:").unwrap_or(&query.search);
-    text.parse().ok().filter(|_| !visit.is_json)
+/// Whether there is a page for this update.
+async fn is_known(console: &Console, id: UpdateId) -> bool {
+    console.deps.trail.of(id).is_some() || matches!(console.read(console.deps.inbox.find(id)).await, Ok(Some(_)))
+}
+
+/// The update that a search can mean: by its number, or by the address of its page. A number can be that of a chat too.
+fn update_of(search: &str) -> Option<UpdateId> {
+    let number = match search.rsplit_once("/console/updates/") {
+        Some((_, rest)) => rest.split(['/', '?', '#']).next()?,
+        None => search.strip_prefix("update:").unwrap_or(search),
+    };
+    number.parse().ok().map(UpdateId)
+}
+
+impl Updates {
+    /// Whether the list adds nothing to the page of this update.
+    fn has_only(&self, id: &str) -> bool {
+        self.found.as_ref().map_or(true, |found| found.updates.iter().all(|row| row.id == id))
+    }
 }
 
 impl Query {
@@ -132,7 +151,8 @@ impl Query {
             state
         });
         let search = visit.query("q").unwrap_or_default().to_owned();
-        let chat_key = chat_of(&search);
+        let update = update_of(&search);
+        let chat_key = chat_of(&search).or(update.map(|id| ChatKey::update(id.0)));
         if chat_key.is_none() && !search.is_empty() {
             let text = language.pick(
                 "A search is the number of an update or of a chat, such as 42, -100123 or user:42.",
@@ -142,7 +162,7 @@ impl Query {
         }
         let kind = visit.query("kind").map(Kind::named);
         let before = visit.query("before").and_then(|cursor| cursor.parse().ok());
-        Self { filter: Filter { state, kind, chat_key, reason: None }, before, search, problem }
+        Self { filter: Filter { state, kind, chat_key, reason: None }, before, update, search, problem }
     }
 
     /// The address of the same list with this state, after this position.
@@ -190,6 +210,22 @@ fn states(console: &Console, query: &Query, counts: Option<&StateCounts>, langua
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_update_is_found_by_its_number_and_by_the_address_of_its_page() {
+        for (search, id) in [
+            ("42", Some(42)),
+            ("update:42", Some(42)),
+            ("https://bot.example/path/console/updates/42?lang=ru", Some(42)),
+            ("/console/updates/42/content#curl", Some(42)),
+            ("https://bot.example/console/updates?q=42", None),
+            ("chat:42", None),
+            ("Ann", None),
+            ("", None),
+        ] {
+            assert_eq!(update_of(search), id.map(UpdateId), "{search}");
+        }
+    }
 
     #[test]
     fn a_search_is_a_chat_or_a_key() {

@@ -20,6 +20,8 @@ pub(super) struct Visit {
     pub(super) language: Language,
     pub(super) is_json: bool,
     query: Vec<(String, String)>,
+    /// The query as it was sent. `None` for a form.
+    raw_query: Option<String>,
     console: Arc<Console>,
 }
 
@@ -34,7 +36,8 @@ impl Visit {
     pub(super) fn page(&self, title: &str) -> Page {
         let console = &self.console;
         let live = Some(console.link("/console/events"));
-        Page { language: self.language, title: title.to_owned(), root: console.root.clone(), live }
+        let query = self.raw_query.clone();
+        Page { language: self.language, title: title.to_owned(), root: console.root.clone(), live, query }
     }
 
     /// The layout of a page that stays as it is.
@@ -90,11 +93,12 @@ impl FromRequestParts<Arc<Console>> for Visit {
 
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Infallible> {
         let language = Language::from_request_parts(parts, console).await?;
-        let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let query = parts.uri.query().unwrap_or_default();
         Ok(Self {
             language,
             is_json: wants_json(&parts.headers),
-            query: query.into_owned().collect(),
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            raw_query: parts.method.is_safe().then(|| query.to_owned()),
             console: Arc::clone(console),
         })
     }

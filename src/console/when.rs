@@ -53,15 +53,6 @@ pub(super) fn age(duration: Duration, language: Language) -> String {
     }
 }
 
-/// A short duration in milliseconds: `0.35 ms`, `12 ms`, `1.2 s`.
-pub(super) fn milliseconds(ms: f64, language: Language) -> String {
-    match ms {
-        _ if ms >= 1_000.0 => format!("{:.1} {}", ms / 1_000.0, language.pick("s", "с")),
-        _ if ms >= 10.0 => format!("{ms:.0} {}", language.pick("ms", "мс")),
-        _ => format!("{ms:.2} {}", language.pick("ms", "мс")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,11 +71,5 @@ mod tests {
         }
         let when = When::new(Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH, Language::English);
         assert_eq!(when.iso, "1970-01-01T00:00:00Z");
-    }
-
-    #[test]
-    fn a_short_duration_keeps_what_matters() {
-        let shown = [0.349, 12.4, 1_234.0].map(|ms| milliseconds(ms, Language::English));
-        assert_eq!(shown, ["0.35 ms", "12 ms", "1.2 s"]);
     }
 }

@@ -131,6 +131,12 @@ impl Dispatch {
         self.api.outage()
     }
 
+    /// What to know while Telegram answers slowly, in the words of the log.
+    #[must_use]
+    pub fn telegram_slowness(&self) -> Option<&'static str> {
+        self.api.slowness()
+    }
+
     /// What dispatch counts.
     #[must_use]
     pub fn counts(&self) -> &Arc<Counts> {

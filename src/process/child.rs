@@ -122,11 +122,11 @@ impl Child {
     }
 
     async fn keep_running(&self) -> Result<(), CannotStart> {
-        let (mut failures, mut restarts) = (0, 0);
+        let (mut failures, mut restarts, mut before) = (0, 0, None);
         loop {
             self.status.send_replace(ChildStatus::Starting);
             let began = self.clock.steady();
-            let exit = self.run_once(restarts).await;
+            let exit = self.run_once(restarts, before).await;
             if self.shutdown.soft.is_cancelled() {
                 tracing::info!("your bot {exit}, because the service stops");
                 return Ok(());
@@ -138,9 +138,10 @@ impl Child {
             }
             failures = if ran >= RAN_WELL { 1 } else { failures + 1 };
             let wait = BACKOFF.wait(failures, rand::random());
-            let why = exit.explanation().unwrap_or("its last lines above usually say why");
-            tracing::warn!(?ran, ?wait, restarts, "your bot {exit}: {why}. It is started again; updates wait for it");
-            self.status.send_replace(ChildStatus::Waiting { until: later(self.clock.now(), wait), last: exit });
+            let last = exit.clause();
+            tracing::warn!(?ran, ?wait, restarts, "your bot {last}. It is started again; updates wait for it");
+            self.status.send_replace(ChildStatus::Waiting { until: later(self.clock.now(), wait), last: exit.clone() });
+            before = Some(exit);
             tokio::select! {
                 () = self.clock.sleep(wait) => restarts += 1,
                 () = self.shutdown.soft.cancelled() => return Ok(()),
@@ -149,7 +150,7 @@ impl Child {
     }
 
     /// Runs the bot once. When it returns, no process of the bot is left.
-    async fn run_once(&self, restarts: u32) -> Exit {
+    async fn run_once(&self, restarts: u32, before: Option<Exit>) -> Exit {
         if port_is_open(self.bot.port, &self.clock).await {
             let port = self.bot.port;
             tracing::warn!(port, "another program listens on the port of your bot, so your bot cannot");
@@ -160,7 +161,7 @@ impl Child {
         };
         let ended = CancellationToken::new();
         let running = async {
-            let exit = self.accompany(&mut process, restarts).await;
+            let exit = self.accompany(&mut process, restarts, before).await;
             ended.cancel();
             exit
         };
@@ -175,9 +176,9 @@ impl Child {
     }
 
     /// Waits for the end of the bot, or ends it at a stop.
-    async fn accompany(&self, process: &mut BotProcess, restarts: u32) -> Exit {
+    async fn accompany(&self, process: &mut BotProcess, restarts: u32, before: Option<Exit>) -> Exit {
         let limit = tokio::select! {
-            () = self.live(process, restarts) => LEFT_BEHIND,
+            () = self.live(process, restarts, before) => LEFT_BEHIND,
             limit = self.stop() => limit,
             () = self.killer.0.notified() => {
                 process.kill().await;
@@ -204,11 +205,11 @@ impl Child {
     }
 
     /// Returns when the bot has ended by itself.
-    async fn live(&self, process: &mut BotProcess, restarts: u32) {
+    async fn live(&self, process: &mut BotProcess, restarts: u32, before: Option<Exit>) {
         let Some(pid) = process.started().await else { return };
         let (port, since) = (self.bot.port, self.clock.now());
         tracing::info!(pid, port, restarts, "your bot was started");
-        self.status.send_replace(ChildStatus::Running { pid, since, restarts, port, is_open: false });
+        self.status.send_replace(ChildStatus::Running { pid, since, restarts, before, port, is_open: false });
         tokio::select! {
             _ = process.ended() => {}
             never = self.watch_port() => match never {},

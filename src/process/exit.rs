@@ -30,8 +30,13 @@ impl Exit {
         }
     }
 
+    /// A clause about the bot with what this end usually means.
+    pub(super) fn clause(&self) -> String {
+        format!("{self}: {}", self.explanation().unwrap_or("its last lines of output usually say why"))
+    }
+
     /// What the way of ending usually means, if it says something.
-    pub(super) fn explanation(&self) -> Option<&'static str> {
+    fn explanation(&self) -> Option<&'static str> {
         match self {
             Self::Status(status) if *status == i32::from(NOT_FOUND) => {
                 Some("a program that the command starts was not found")

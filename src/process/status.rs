@@ -15,6 +15,8 @@ pub enum ChildStatus {
         since: Timestamp,
         /// How often it was started again since the service started.
         restarts: u32,
+        /// How the process before it ended.
+        before: Option<Exit>,
         /// The port on which it must listen.
         port: u16,
         /// Whether it takes connections on that port. It is checked every few seconds.
@@ -37,16 +39,22 @@ impl ChildStatus {
     pub fn sentence(&self) -> String {
         match self {
             Self::Starting => "your bot is being started".to_owned(),
-            Self::Running { pid, since, port, is_open: true, .. } => {
-                format!("your bot runs as process {pid} since {since:.0} and takes connections on port {port}")
+            Self::Running { pid, since, before, port, is_open, .. } => {
+                let mut sentence = if *is_open {
+                    format!("your bot runs as process {pid} since {since:.0} and takes connections on port {port}")
+                } else {
+                    format!(
+                        "your bot runs as process {pid} but takes no connections on port {port}: it must run its webhook \
+                         server on 127.0.0.1 and on the port in its variable PORT"
+                    )
+                };
+                if let Some(before) = before {
+                    sentence = format!("{sentence}. The process before it {}", before.clause());
+                }
+                sentence
             }
-            Self::Running { pid, port, is_open: false, .. } => format!(
-                "your bot runs as process {pid} but takes no connections on port {port}: it must run its webhook server \
-                 on 127.0.0.1 and on the port in its variable PORT"
-            ),
             Self::Waiting { until, last } => {
-                let why = last.explanation().map(|why| format!(" ({why})")).unwrap_or_default();
-                format!("your bot {last}{why}; it is started again at {until:.0}, and updates wait for it")
+                format!("your bot {}. It is started again at {until:.0}; updates wait for it", last.clause())
             }
             Self::Ended => "your bot has ended, because the service stops".to_owned(),
         }
@@ -60,26 +68,34 @@ mod tests {
     #[test]
     fn each_status_is_a_sentence() {
         let since = Timestamp::UNIX_EPOCH;
-        let running = |is_open| ChildStatus::Running { pid: 7, since, restarts: 0, port: 20_001, is_open };
+        let running = |is_open, before: Option<Exit>| {
+            let restarts = u32::from(before.is_some());
+            ChildStatus::Running { pid: 7, since, restarts, before, port: 20_001, is_open }
+        };
         for (status, sentence) in [
             (
-                running(true),
+                running(true, None),
                 "your bot runs as process 7 since 1970-01-01T00:00:00Z and takes connections on port 20001",
             ),
             (
-                running(false),
+                running(true, Some(Exit::Signal(15))),
+                "your bot runs as process 7 since 1970-01-01T00:00:00Z and takes connections on port 20001. The process \
+                 before it was ended by signal 15 (SIGTERM): its last lines of output usually say why",
+            ),
+            (
+                running(false, None),
                 "your bot runs as process 7 but takes no connections on port 20001: it must run its webhook server on \
                  127.0.0.1 and on the port in its variable PORT",
             ),
             (
                 ChildStatus::Waiting { until: since, last: Exit::Signal(9) },
-                "your bot was ended by signal 9 (SIGKILL) (if nobody killed it, the system did because memory was \
-                 short); it is started again at 1970-01-01T00:00:00Z, and updates wait for it",
+                "your bot was ended by signal 9 (SIGKILL): if nobody killed it, the system did because memory was \
+                 short. It is started again at 1970-01-01T00:00:00Z; updates wait for it",
             ),
             (
                 ChildStatus::Waiting { until: since, last: Exit::Status(3) },
-                "your bot ended with exit status 3; it is started again at 1970-01-01T00:00:00Z, and updates wait for \
-                 it",
+                "your bot ended with exit status 3: its last lines of output usually say why. It is started again at \
+                 1970-01-01T00:00:00Z; updates wait for it",
             ),
         ] {
             assert_eq!(status.sentence(), sentence);

@@ -12,10 +12,14 @@ use crate::trail::Trail;
 pub struct ServiceView {
     /// What the service did with each update.
     pub trail: Trail,
-    /// The status of the registration in one sentence, as in the log and `/healthz`.
-    pub status: Option<watch::Receiver<String>>,
+    /// What the service says about itself now, in the sentences of its log and its console.
+    pub says: Option<Arc<dyn Fn() -> Vec<String> + Send + Sync>>,
+    /// Changes with what the service says.
+    pub changes: Option<watch::Receiver<u64>>,
     /// Kills the bot behind the service. `None` if the service runs none.
     pub kill_bot: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// Explains why Telegram refuses a call, if this is known.
+    pub explain: Option<fn(&str) -> Option<String>>,
 }
 
 impl fmt::Debug for ServiceView {
@@ -25,8 +29,8 @@ impl fmt::Debug for ServiceView {
 }
 
 impl ServiceView {
-    /// The status of the registration.
-    pub(super) fn sentence(&self) -> Option<String> {
-        self.status.as_ref().map(|status| status.borrow().clone())
+    /// What the service says about itself now.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        self.says.as_ref().map(|says| says()).unwrap_or_default()
     }
 }

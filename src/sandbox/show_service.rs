@@ -8,14 +8,14 @@ use super::service_view::ServiceView;
 impl Sandbox {
     /// Shows this service on the page from now on.
     pub fn show_service(&self, service: ServiceView) {
-        let (mut trail, mut status) = (service.trail.changes(), service.status.clone());
+        let (mut trail, mut says) = (service.trail.changes(), service.changes.clone());
         self.shared.set_service(service);
         let shared = Arc::clone(&self.shared);
         self.shared.shutdown.tasks.spawn(async move {
             loop {
                 tokio::select! {
                     () = changed(&mut trail) => {}
-                    () = changed(&mut status) => {}
+                    () = changed(&mut says) => {}
                     () = shared.shutdown.soft.cancelled() => return,
                 }
                 shared.touch();

@@ -29,6 +29,7 @@ mod rate_limits;
 mod refusal;
 mod relay;
 mod response;
+mod slowness;
 mod token;
 mod upload;
 mod webhook_url;

@@ -15,7 +15,8 @@ use super::download::DownloadError;
 use super::error::ApiError;
 use super::forbidden;
 use super::rate_limits::RateLimits;
-use crate::clock::SharedClock;
+use super::slowness::Slowness;
+use crate::clock::{SharedClock, elapsed};
 use crate::settings::OutboundSettings;
 
 /// Makes the calls of updates within the rate limits, and stops them while Telegram is away.
@@ -25,6 +26,7 @@ pub struct RateLimitedApi {
     in_flight: Semaphore,
     limits: Arc<Mutex<RateLimits>>,
     breaker: CircuitBreaker,
+    slowness: Slowness,
     unknown_outcome_attempts: u32,
 }
 
@@ -37,6 +39,7 @@ impl RateLimitedApi {
             in_flight: Semaphore::new(settings.max_in_flight),
             limits: Arc::new(Mutex::new(RateLimits::new(settings))),
             breaker: CircuitBreaker::new(Arc::clone(&clock)),
+            slowness: Slowness::new(Arc::clone(&clock)),
             unknown_outcome_attempts: settings.unknown_outcome_attempts,
             clock,
         }
@@ -125,6 +128,12 @@ impl RateLimitedApi {
         self.retry_at().is_some().then_some(OUTAGE)
     }
 
+    /// What to know while Telegram answers slowly, in the words of the log.
+    #[must_use]
+    pub fn slowness(&self) -> Option<&'static str> {
+        self.slowness.sentence()
+    }
+
     /// How often a call is sent at most while its outcome is unknown.
     pub fn unknown_outcome_attempts(&self) -> u32 {
         self.unknown_outcome_attempts
@@ -195,20 +204,26 @@ impl Turn<'_> {
     ///
     /// See [`ApiError`].
     pub async fn perform(self, call: &Call) -> Result<(), ApiError> {
+        let begun = self.api.clock.steady();
         let outcome = self.api.api.perform(call).await;
-        self.finish(call, outcome)
+        self.finish(call, begun, outcome)
     }
 
     /// Makes the call and returns its result.
     async fn call(self, call: &Call) -> Result<Value, ApiError> {
+        let begun = self.api.clock.steady();
         let outcome = self.api.api.call(call).await;
-        self.finish(call, outcome)
+        self.finish(call, begun, outcome)
     }
 
-    fn finish<T>(self, call: &Call, outcome: Result<T, ApiError>) -> Result<T, ApiError> {
+    /// `begun` is when the call was sent, by the steady clock.
+    fn finish<T>(self, call: &Call, begun: Timestamp, outcome: Result<T, ApiError>) -> Result<T, ApiError> {
         let Self { api, permit, in_flight } = self;
         drop(in_flight);
         permit.report(&outcome);
+        if matches!(outcome, Ok(_) | Err(ApiError::Throttled { .. } | ApiError::Refused { .. })) {
+            api.slowness.answered(elapsed(begun, api.clock.steady()));
+        }
         if let Err(ApiError::Throttled { retry_after }) = outcome {
             api.limits.lock().hold(call, api.clock.steady(), retry_after);
         }

@@ -5,6 +5,9 @@ use serde::Serialize;
 
 use crate::update::{ChatKey, Kind};
 
+/// What [`Event::Known`] means, in the words of the log and of the pages.
+pub const KNOWN: &str = "delivered again: the id was known, so it was answered with 200 and nothing else";
+
 /// Something that happened to an update, and when.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Step {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-pub use event::{Event, Step};
+pub use event::{Event, KNOWN, Step};
 pub use ring::Limits;
 use ring::Ring;
 

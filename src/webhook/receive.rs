@@ -18,7 +18,7 @@ use crate::inbox::{Accepted, Inbox};
 use crate::settings::SourceMode;
 use crate::telegram::WEBHOOK_PATH;
 use crate::telemetry::{Label, Storm, Traces};
-use crate::trail::{Event, Trail};
+use crate::trail::{Event, KNOWN, Trail};
 use crate::update::{ChatKey, Kind, Order, Update, UpdateId};
 
 /// The name of a request's span in a trace.
@@ -57,6 +57,7 @@ pub(super) struct WebhookState {
     unauthorized: Storm,
     /// Updates that did not fit into the inbox.
     full: Storm,
+    known: Storm,
 }
 
 /// Receives one update. The response is an empty 200, or a problem that says what to do.
@@ -93,8 +94,8 @@ fn outcome(result: &Result<Accepted, Refusal>) -> Outcome {
 
 impl WebhookState {
     pub(super) fn new(deps: Deps) -> Self {
-        let [unauthorized, full] = [(); 2].map(|()| Storm::new(Arc::clone(&deps.clock)));
-        Self { bodies: BodyBudget::new(BODY_BUDGET.max(deps.body_limit)), unauthorized, full, deps }
+        let [unauthorized, full, known] = [(); 3].map(|()| Storm::new(Arc::clone(&deps.clock)));
+        Self { bodies: BodyBudget::new(BODY_BUDGET.max(deps.body_limit)), unauthorized, full, known, deps }
     }
 
     /// Checks a request, reads its body and stores the update. `begun` is when it began, by the steady clock.
@@ -117,6 +118,11 @@ impl WebhookState {
         self.trace(id, &kind, begun, &accepted);
         self.record(id, &kind, chat_key, length, begun, &accepted);
         let accepted = accepted?;
+        if accepted == Accepted::Known
+            && let Some(times) = self.known.event()
+        {
+            tracing::info!(update.id = id.0, times, "{KNOWN}");
+        }
         tracing::debug!(update.id = id.0, update.kind = kind.name(), chat = %chat_key, outcome = ?accepted, "update acknowledged");
         Ok(accepted)
     }

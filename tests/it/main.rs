@@ -58,6 +58,7 @@ mod refused_starts;
 mod registered;
 mod replies_are_kept;
 mod request_framing;
+mod same_sentence;
 mod sandbox_command;
 mod sandbox_page;
 mod secrets;

@@ -46,7 +46,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("process", &["clock", "lifecycle", "settings", "telegram", "telemetry"]),
     // What all routes share. The folders that report on other modules have lines of their own.
     ("http", &["clock", "lifecycle", "telegram", "telemetry"]),
-    ("http/pages", &["clock", "lifecycle", "humanize"]),
+    // It has the words for the steps of the trail, which two kinds of pages show.
+    ("http/pages", &["clock", "lifecycle", "humanize", "trail"]),
     (
         "http/health",
         &["clock", "dispatch", "handler", "inbox", "lifecycle", "registrar", "telemetry", "webhook", "humanize"],

@@ -8,8 +8,9 @@ use std::time::Duration;
 use doorbell::sandbox::TOKEN;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use url::Url;
 
-use crate::harness::{CommandOutput, Program, free_port, run, skip_without, until};
+use crate::harness::{CommandOutput, Program, free_port, get, run, skip_without, until};
 
 /// `doorbell sandbox` on free ports in its own empty folder, and its output.
 struct RunningSandbox {
@@ -124,6 +125,22 @@ fn the_lines_of_the_greeting_start_the_program_as_it_was_started() {
     let ring = by_cargo.line(" ring ");
     assert!(ring.starts_with("cargo run -q -- ring /start --url http://127.0.0.1:"), "{ring}");
     assert!(by_cargo.line(" doctor ").starts_with("cargo run -q -- doctor --sandbox=http://127.0.0.1:"));
+}
+
+#[test]
+fn the_greeting_names_the_bot_behind_forward_url_and_where_it_finds_its_bot_api() {
+    let sandbox = RunningSandbox::with(&[], &[("FORWARD_URL", "http://127.0.0.1:1/a-private-path")]);
+    let output = sandbox.output();
+    let line = output.lines().find(|line| line.starts_with("Your bot at")).unwrap_or_else(|| panic!("{output}"));
+    let begin = "Your bot at http://127.0.0.1:1 is behind the service. Its Bot API is ";
+    let gateway = line.strip_prefix(begin).and_then(|rest| rest.split(',').next()).unwrap_or_else(|| panic!("{line}"));
+    let token = run_in_shell(line.split('`').nth(1).expect("a command"));
+    assert_eq!(token.code, 0, "{}", token.stderr);
+    let url = Url::parse(&format!("{gateway}/bot{}/getMe", token.stdout.trim())).expect("a URL");
+    let gateway = url.socket_addrs(|| None).expect("an address")[0];
+    let me = get(gateway, url.path());
+    assert_eq!((me.status, &me.json()["result"]["is_bot"]), (200, &true.into()), "{me:?}");
+    assert!(!sandbox.output().contains("a-private-path"));
 }
 
 #[test]

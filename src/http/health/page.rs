@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 
 use super::inbox_depth::InboxDepth;
@@ -34,12 +34,13 @@ struct FrontPage<'a> {
 /// that `/healthz` does not show. The status is always 200, because `/healthz` is for programs.
 pub(super) async fn show(
     language: Language,
+    RawQuery(query): RawQuery,
     State((service, links)): State<(Arc<ServiceState>, Arc<Links>)>,
 ) -> Response {
     let title = language.pick("A webhook service", "Вебхук-сервис").to_owned();
     let inbox = InboxDepth::read(&service).await;
     render(&FrontPage {
-        page: Page { language, title, root: links.root.clone(), live: None },
+        page: Page { language, title, root: links.root.clone(), live: None, query: Some(query.unwrap_or_default()) },
         version: env!("CARGO_PKG_VERSION"),
         is_stopping: service.is_stopping(),
         registration: service.registration.borrow().sentence(),

@@ -49,7 +49,7 @@ static STYLE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("style", "css", "text/css; charset=utf-8", concat!(include_str!("style.css"), include_str!("parts.css")))
 });
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
-    let script = concat!(include_str!("live.js"), include_str!("keys.js"));
+    let script = concat!(include_str!("live.js"), include_str!("keys.js"), include_str!("copy.js"));
     Asset::new("live", "js", "text/javascript; charset=utf-8", script)
 });
 static ICON: LazyLock<Asset> = LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("icon.svg")));

@@ -95,6 +95,8 @@
         restore(main, before);
       }
       document.title = next.title;
+      const [link, other] = [document, next].map((page) => page.querySelector('.languages a'));
+      if (link && other) link.setAttribute('href', other.getAttribute('href'));
     } catch {
       // The service is away; the event stream connects again and then says that something has changed.
     } finally {

@@ -10,9 +10,11 @@ mod cross_site;
 mod language;
 mod live;
 mod page;
+mod steps;
 
 pub use assets::Asset;
 pub use cross_site::refuse_cross_site;
 pub use language::Language;
 pub use live::{Live, LiveStream};
 pub use page::{Page, render, routes, wants_json};
+pub use steps::{StepText, milliseconds, step_text};

@@ -13,6 +13,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use url::form_urlencoded;
 
 use super::assets;
 use super::cross_site::refuse_cross_site;
@@ -33,6 +34,9 @@ pub struct Page {
     pub root: String,
     /// The path of the event stream, if the page is live.
     pub live: Option<String>,
+    /// The query of the address, which the link to the other language keeps. `None` if the page is the answer to a form: it
+    /// has no address, so it has no such link.
+    pub query: Option<String>,
 }
 
 impl Page {
@@ -46,6 +50,14 @@ impl Page {
     #[must_use]
     pub fn script(&self) -> String {
         format!("{}/assets/{}", self.root, assets::script())
+    }
+
+    /// The address of this page in the other language.
+    #[must_use]
+    pub fn in_other_language(&self) -> Option<String> {
+        let pairs = form_urlencoded::parse(self.query.as_ref()?.as_bytes()).filter(|(name, _)| name != "lang");
+        let mut query = form_urlencoded::Serializer::for_suffix(String::from("?"), 1);
+        Some(query.extend_pairs(pairs).append_pair("lang", self.language.pick("ru", "en")).finish())
     }
 
     /// The address of the icon.
@@ -112,4 +124,21 @@ async fn with_headers(request: Request, next: Next) -> Response {
         }
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_link_to_the_other_language_keeps_the_rest_of_the_query() {
+        let link = |language, query: Option<&str>| {
+            let (title, root, query) = (String::new(), String::new(), query.map(ToOwned::to_owned));
+            Page { language, title, root, live: None, query }.in_other_language()
+        };
+        assert_eq!(link(Language::English, Some("")).unwrap(), "?lang=ru");
+        let query = "state=dead&lang=ru&q=a%26b&before=42";
+        assert_eq!(link(Language::Russian, Some(query)).unwrap(), "?state=dead&q=a%26b&before=42&lang=en");
+        assert_eq!(link(Language::English, None), None);
+    }
 }

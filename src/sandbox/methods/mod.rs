@@ -16,6 +16,7 @@ mod forward;
 pub(crate) mod media;
 mod members;
 mod presence;
+pub(crate) mod rich;
 pub(crate) mod table;
 
 use jiff::Timestamp;

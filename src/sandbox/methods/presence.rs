@@ -1,8 +1,9 @@
-//! What the bot shows for a short time: `sendChatAction` and `sendMessageDraft`.
+//! What the bot shows for a short time: `sendChatAction`, `sendMessageDraft` and `sendRichMessageDraft`.
 
 use super::call::{ApiCall, ApiResult};
 use super::chats::find_chat;
-use super::formatting;
+use super::formatting::{self, FormattedText};
+use super::rich;
 use crate::sandbox::api_response::ApiResponse;
 use crate::sandbox::state::State;
 
@@ -36,10 +37,20 @@ pub(super) fn act(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
 
 /// `sendMessageDraft`.
 pub(super) fn draft(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
+    let read = formatting::read(call, "text", "entities")?;
+    show(state, call, read)
+}
+
+/// `sendRichMessageDraft`.
+pub(super) fn rich_draft(state: &mut State, call: &ApiCall<'_>) -> ApiResult {
+    let text = rich::lines(&rich::blocks(call)).join("\n");
+    show(state, call, FormattedText { text, entities: None })
+}
+
+fn show(state: &mut State, call: &ApiCall<'_>, read: FormattedText) -> ApiResult {
     let chat = find_chat(state, call)?;
     let id = call.params.integer("draft_id").filter(|id| *id != 0);
     let id = id.ok_or_else(|| ApiResponse::bad_request("draft identifier must be non-zero"))?;
-    let read = formatting::read(call, "text", "entities")?;
     state.presence.draft(call.now, chat, id, read.text, read.entities);
     Ok(true.into())
 }

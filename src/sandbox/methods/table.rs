@@ -220,7 +220,7 @@ pub(super) const METHODS: &[(&str, &str, Method)] = &[
     ("sendPhoto", "chat_id photo", Send(r#"{"photo":"$photo"}"#)),
     ("sendPoll", "chat_id question<=300 options<=12 ?explanation<=200", Send(POLL)),
     ("sendRichMessage", "chat_id rich_message", Send(RICH_MESSAGE)),
-    ("sendRichMessageDraft", "chat_id draft_id rich_message", Accept),
+    ("sendRichMessageDraft", "chat_id draft_id rich_message", Run(presence::rich_draft)),
     ("sendSticker", "chat_id sticker", Send(r#"{"sticker":"$sticker"}"#)),
     ("sendVenue", "chat_id latitude longitude title address", Send(VENUE)),
     ("sendVideo", "chat_id video", Send(r#"{"video":"$video"}"#)),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::call::{ApiCall, ApiResult};
 use super::parameters::{Type, usual_type};
-use super::{chats, media};
+use super::{chats, media, rich};
 use crate::sandbox::api_response::ApiResponse;
 use crate::sandbox::people::{bot_user, user};
 use crate::sandbox::state::{State, conversations};
@@ -66,7 +66,7 @@ fn parameter(state: &mut State, call: &ApiCall<'_>, name: &str) -> Result<Option
 fn known(state: &mut State, call: &ApiCall<'_>, name: &str) -> Result<Option<Value>, ApiResponse> {
     Ok(Some(match name {
         "account" => conversations::chat(1, chats::SOMEONE),
-        "blocks" => blocks(call),
+        "blocks" => rich::blocks(call),
         "chat" => state.conversations.chat_or_insert(acting(call).0, &acting(call).1).clone(),
         "person" => json!(user(acting(call).0, &acting(call).1)),
         "bot" => bot_user(),
@@ -95,14 +95,6 @@ fn options(call: &ApiCall<'_>) -> Value {
         json!({"persistent_id": number.to_string(), "text": text, "voter_count": 0})
     };
     list(call, "options").iter().enumerate().map(option).collect()
-}
-
-/// The blocks of a rich message. Markup becomes one paragraph as it is.
-fn blocks(call: &ApiCall<'_>) -> Value {
-    let message = call.params.json("rich_message").and_then(Result::ok).unwrap_or_default();
-    let text = message["markdown"].as_str().or(message["html"].as_str()).unwrap_or_default();
-    let given = message.get("blocks").filter(|blocks| blocks.is_array()).cloned();
-    given.unwrap_or_else(|| json!([{"type": "paragraph", "text": text}]))
 }
 
 fn list(call: &ApiCall<'_>, name: &str) -> Vec<Value> {

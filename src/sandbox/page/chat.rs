@@ -1,20 +1,22 @@
 //! `GET /`.
 
 use askama::Template;
+use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use url::form_urlencoded;
+use http::{HeaderMap, StatusCode};
 
 use super::buttons::Action;
 use super::chats::{self, ChatRow};
 use super::composer::{self, Composer};
+use super::json;
 use super::messages::{self, By, Marks, Messages};
+use super::refusals::{self, Refusal};
 use super::switches::{self, Switch};
 use super::trail::{self, TrailView};
 use super::view::View;
 use super::{PageState, markup, style};
-use crate::http::pages::{Language, Page, render};
+use crate::http::pages::{Language, Page, render, wants_json};
 use crate::sandbox::bot;
 use crate::sandbox::state::State as SandboxState;
 
@@ -25,10 +27,10 @@ struct ChatPage {
     language: Language,
     style: String,
     view: View,
-    /// The address of this page in the other language.
-    other_language: String,
-    /// What the service says about its webhook.
-    status: Option<String>,
+    /// Why the last form was refused.
+    problem: Option<&'static str>,
+    /// What the service says about itself.
+    says: Vec<String>,
     chats: Vec<ChatRow>,
     /// The name and the kind of the open chat.
     name: String,
@@ -41,13 +43,19 @@ struct ChatPage {
     drafts: Vec<(i64, String)>,
     composer: Composer,
     trail: Option<TrailView>,
+    refusals: Vec<Refusal>,
     /// Where Telegram sends updates.
     webhook: String,
     switches: Vec<Switch>,
 }
 
-/// Shows a chat.
-pub(super) async fn show(State(page): State<PageState>, language: Language, RawQuery(query): RawQuery) -> Response {
+/// Shows a chat, as JSON to a program that asks for it.
+pub(super) async fn show(
+    State(page): State<PageState>,
+    language: Language,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
     let query = query.unwrap_or_default();
     let asked = View::of(query.as_bytes());
     let shared = &page.sandbox.shared;
@@ -57,6 +65,11 @@ pub(super) async fn show(State(page): State<PageState>, language: Language, RawQ
     let chat = chats::json(&state, asked.chat);
     let view = asked.named(&chat);
     let exists = chats::exists(&state, view.chat);
+    let status = if exists { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    if wants_json(&headers) {
+        let seen = json::Seen { state: &state, service: &service, view: &view, chat: &chat, now };
+        return (status, Json(seen.to_json(&webhook(&state, language), language))).into_response();
+    }
     let marks = Marks::of(&state, &view);
     let draft = |draft: &crate::sandbox::state::presence::Draft| {
         let entities = draft.entities.as_ref().and_then(serde_json::Value::as_array);
@@ -64,11 +77,16 @@ pub(super) async fn show(State(page): State<PageState>, language: Language, RawQ
     };
     let name = chats::name(&chat);
     let template = ChatPage {
-        page: Page { language, title: name.clone(), root: String::new(), live: Some("/chat/live".to_owned()) },
+        page: Page {
+            language,
+            title: name.clone(),
+            root: String::new(),
+            live: Some("/chat/live".to_owned()),
+            query: Some(query),
+        },
         language,
         style: style::href(),
-        other_language: other_language(&query, language),
-        status: service.sentence(),
+        says: service.sentences(),
         chats: chats::list(&state, &view, language),
         name,
         kind: chats::kind(&chat, language),
@@ -78,12 +96,13 @@ pub(super) async fn show(State(page): State<PageState>, language: Language, RawQ
         drafts: state.presence.drafts(now, view.chat).map(|(id, of)| (id, draft(of))).collect(),
         composer: composer::read(&state, &view),
         trail: trail::read(&state, &service.trail, &view, language),
+        refusals: refusals::list(&state, &service),
         webhook: webhook(&state, language),
         switches: switches::list(&state, &service, language),
+        problem: view.problem.map(|problem| problem.sentence(language)),
         view,
     };
     drop(state);
-    let status = if exists { StatusCode::OK } else { StatusCode::NOT_FOUND };
     (status, render(&template)).into_response()
 }
 
@@ -109,14 +128,6 @@ fn webhook(state: &SandboxState, language: Language) -> String {
     let english = ["update is not acknowledged", "updates are not acknowledged"];
     let russian = ["обновление не подтверждено", "обновления не подтверждены", "обновлений не подтверждено"];
     format!("{to} {}.", language.count(waiting, english, russian))
-}
-
-/// This address in the other language.
-fn other_language(query: &str, language: Language) -> String {
-    let mut other = form_urlencoded::Serializer::for_suffix(String::from("/?"), 2);
-    let pairs = form_urlencoded::parse(query.as_bytes());
-    other.extend_pairs(pairs.filter(|(name, _)| name != "lang"));
-    other.append_pair("lang", language.pick("ru", "en")).finish()
 }
 
 /// A chat action in words.

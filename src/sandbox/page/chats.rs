@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::markup::visible;
@@ -20,9 +21,11 @@ const MOST: usize = 30;
 const SHOWN: usize = 60;
 
 /// A chat in the list.
+#[derive(Serialize)]
 pub(super) struct ChatRow {
     pub(super) name: String,
     /// The first letter of the name.
+    #[serde(skip)]
     pub(super) initial: char,
     pub(super) kind: &'static str,
     pub(super) last: Option<(Time, String)>,

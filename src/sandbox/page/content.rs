@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::files::image_type;
-use super::markup::safe_url;
+use super::markup::{safe_url, visible};
 use crate::http::pages::Language;
 use crate::humanize;
+use crate::sandbox::methods::rich;
 use crate::sandbox::state::State;
 
 /// A part of a message that is not text.
@@ -114,10 +115,7 @@ fn other_part(content: &Value, language: Language) -> Option<Part> {
             part.lines.extend(["title", "description"].into_iter().filter_map(|name| text(shown, name)));
             part.lines.push(format!("{} {}", shown["total_amount"], text(shown, "currency").unwrap_or_default()));
         }
-        "rich_message" => {
-            let blocks = shown["blocks"].as_array().into_iter().flatten();
-            part.lines.extend(blocks.filter_map(|block| text(block, "text")));
-        }
+        "rich_message" => part.lines.extend(rich::lines(&shown["blocks"]).iter().map(|line| clean(line))),
         "checklist" => {
             part.lines.extend(text(shown, "title"));
             let tasks = shown["tasks"].as_array().into_iter().flatten();
@@ -165,8 +163,11 @@ fn poll(shown: &Value, language: Language) -> Poll {
 }
 
 fn text(of: &Value, name: &str) -> Option<String> {
-    let text = of[name].as_str().filter(|text| !text.is_empty())?;
-    Some(humanize::shortened(text, 400).chars().map(super::markup::visible).collect())
+    of[name].as_str().filter(|text| !text.is_empty()).map(clean)
+}
+
+fn clean(text: &str) -> String {
+    humanize::shortened(text, 400).chars().map(visible).collect()
 }
 
 impl Part {

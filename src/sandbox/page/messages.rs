@@ -71,8 +71,8 @@ pub(super) struct Messages {
     pub(super) earlier: Option<String>,
 }
 
-/// Reads the messages that the view shows.
-pub(super) fn read(state: &State, view: &View, marks: &Marks<'_>, language: Language) -> Messages {
+/// The messages that the view shows, the oldest first, and the address of those before them.
+pub(super) fn shown<'a>(state: &'a State, view: &View) -> (Vec<&'a Message>, Option<String>) {
     let is_shown =
         |message: &&Message| message.chat == view.chat && view.before.is_none_or(|before| message.message_id < before);
     let mut shown: Vec<_> = state.conversations.newest_first().filter(is_shown).take(MOST + 1).collect();
@@ -80,8 +80,15 @@ pub(super) fn read(state: &State, view: &View, marks: &Marks<'_>, language: Lang
     shown.truncate(MOST);
     let oldest = shown.last().map(|message| message.message_id);
     let earlier = oldest.filter(|_| has_more).map(|id| View { before: Some(id), ..view.plain() }.href());
+    shown.reverse();
+    (shown, earlier)
+}
+
+/// Reads the messages that the view shows as bubbles.
+pub(super) fn read(state: &State, view: &View, marks: &Marks<'_>, language: Language) -> Messages {
+    let (shown, earlier) = shown(state, view);
     let mut bubbles: Vec<Bubble> = Vec::new();
-    for message in shown.into_iter().rev() {
+    for message in shown {
         let bubble = bubble(state, view, marks, message, language);
         match bubbles.last_mut() {
             Some(last) if last.album.is_some() && last.album == bubble.album && !bubble.is_deleted => last.add(bubble),
@@ -106,7 +113,7 @@ impl<'a> Marks<'a> {
         Self { attempts, view }
     }
 
-    fn mark(&self, update: Option<crate::update::UpdateId>, language: Language) -> Mark {
+    pub(super) fn mark(&self, update: Option<crate::update::UpdateId>, language: Language) -> Mark {
         Mark::of(update, update.and_then(|id| self.attempts.get(&id.0).copied()), self.view, language)
     }
 }

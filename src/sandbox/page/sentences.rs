@@ -1,16 +1,18 @@
-//! One sentence for each thing that can happen to an update.
+//! One sentence for each step of an update.
 
-use jiff::Timestamp;
+use serde::Serialize;
 
 use super::time::{Time, clock, milliseconds};
-use crate::http::pages::Language;
+use crate::http::pages::{Language, StepText, step_text};
 use crate::sandbox::records::{DeliveryAttempt, DeliveryOutcome};
-use crate::trail::{Event, Step};
+use crate::trail::Step;
 
 /// A line of a trail.
+#[derive(Serialize)]
 pub(super) struct Line {
     pub(super) at: Time,
     pub(super) text: String,
+    #[serde(skip)]
     pub(super) class: &'static str,
     /// Whether Telegram did it, and not the service.
     pub(super) is_telegram: bool,
@@ -44,71 +46,11 @@ pub(super) fn of_attempt(attempt: &DeliveryAttempt, language: Language) -> Line 
     Line { at: Time::of(attempt.at), text, class, is_telegram: true }
 }
 
-/// What the service did.
+/// What the service did, in the words of its console.
 pub(super) fn of_step(step: &Step, language: Language) -> Line {
-    let (class, text) = event(&step.event, language);
-    Line { at: Time::of(step.at), text, class, is_telegram: false }
-}
-
-fn event(event: &Event, language: Language) -> (&'static str, String) {
-    let pick = |english: String, russian: String| match language {
-        Language::English => english,
-        Language::Russian => russian,
-    };
-    match event {
-        Event::Stored { bytes, took, .. } => {
-            let took = milliseconds(*took);
-            ("ok", pick(format!("Stored: {bytes} bytes, {took}"), format!("Сохранено: {bytes} байт, {took}")))
-        }
-        Event::Known => {
-            ("", pick("Known already: it has no effect again".into(), "Уже известно: повтор ничего не делает".into()))
-        }
-        Event::NotStored { reason } => {
-            ("bad", pick(format!("Not stored: {reason}"), format!("Не сохранено: {reason}")))
-        }
-        Event::Started { attempt } => {
-            ("", pick(format!("Attempt {attempt} to handle it begins"), format!("Начата попытка обработки {attempt}")))
-        }
-        Event::Handled { calls, took } => {
-            let english = language.count(*calls as u64, ["call", "calls"], ["вызов", "вызова", "вызовов"]);
-            let took = milliseconds(*took);
-            ("ok", pick(format!("Handled: {english}, {took}"), format!("Обработано: {english}, {took}")))
-        }
-        Event::Failed { reason, took } => {
-            let took = milliseconds(*took);
-            (
-                "bad",
-                pick(format!("The handler failed: {reason}, {took}"), format!("Ошибка обработчика: {reason}, {took}")),
-            )
-        }
-        Event::Forwarded { status, outcome, took } => {
-            let status = status.map(|status| format!(" {status}")).unwrap_or_default();
-            let took = milliseconds(*took);
-            let class = if *outcome == "done" || status.starts_with(" 2") { "ok" } else { "warn" };
-            (
-                class,
-                pick(
-                    format!("Sent to your bot:{status} {outcome}, {took}"),
-                    format!("Передано вашему боту:{status} {outcome}, {took}"),
-                ),
-            )
-        }
-        Event::Called { method, outcome, error, took } => {
-            let error = error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
-            let class = if error.is_empty() { "ok" } else { "bad" };
-            (class, format!("{method}: {outcome}{error}, {}", milliseconds(*took)))
-        }
-        Event::Ended { verdict, reason, next_at } => {
-            let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            let next = next_at.map(|at| next_attempt(at, language)).unwrap_or_default();
-            let class = if *verdict == "done" { "ok" } else { "warn" };
-            (class, pick(format!("Ended: {verdict}{reason}{next}"), format!("Завершено: {verdict}{reason}{next}")))
-        }
-        Event::Revived => ("", pick("Put back by the operator".into(), "Возвращено оператором".into())),
-        Event::Discarded => ("warn", pick("Erased by the operator".into(), "Удалено оператором".into())),
+    let StepText { class, mut text, detail } = step_text(&step.event, language);
+    if let Some(detail) = detail {
+        text = format!("{text}: {detail}");
     }
-}
-
-fn next_attempt(at: Timestamp, language: Language) -> String {
-    format!("{} {}", language.pick(". Next attempt at", ". Следующая попытка в"), clock(at))
+    Line { at: Time::of(step.at), text, class, is_telegram: false }
 }

@@ -6,9 +6,11 @@ use axum::body::Bytes;
 use axum::extract::State as PageOf;
 use axum::response::Response;
 use http::HeaderMap;
+use serde::Serialize;
 
 use super::PageState;
 use super::forms::Form;
+use super::problem::Problem;
 use crate::http::pages::Language;
 use crate::sandbox::handle::Sandbox;
 use crate::sandbox::service_view::ServiceView;
@@ -22,6 +24,7 @@ const OTHER_SERVICE: &str = "https://other-service.example/telegram";
 const OTHER_SECRET: &str = "changed-behind-your-back";
 
 /// Something that can go wrong.
+#[derive(Serialize)]
 pub(super) struct Switch {
     pub(super) name: &'static str,
     pub(super) title: &'static str,
@@ -151,12 +154,7 @@ fn fault_texts(name: &str, language: Language) -> (&'static str, &'static str) {
 }
 
 /// `POST /chat/switch`.
-pub(super) async fn turn(
-    PageOf(page): PageOf<PageState>,
-    language: Language,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+pub(super) async fn turn(PageOf(page): PageOf<PageState>, headers: HeaderMap, body: Bytes) -> Response {
     let form = Form::read(&headers, &body);
     let (sandbox, name) = (&page.sandbox, form.text("name"));
     match name.as_str() {
@@ -175,16 +173,12 @@ pub(super) async fn turn(
                 latest.map(|logged| logged.id).is_some_and(|id| state.push_again(now, UpdateId(id)))
             });
             if !repeated {
-                let problem = language.pick(
-                    "This chat has no delivered update yet. Write a message first.",
-                    "В этом чате ещё нет доставленного обновления. Сначала напишите сообщение.",
-                );
-                return form.refused(problem);
+                return form.refused(Problem::NothingDelivered);
             }
         }
         _ => match fault(&name) {
             Some(fault) => sandbox.shared.change(|state, _| state.faults.toggle(fault)),
-            None => return form.refused(language.pick("There is no such switch.", "Такого переключателя нет.")),
+            None => return form.refused(Problem::NoSwitch),
         },
     }
     form.unchanged()

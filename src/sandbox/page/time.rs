@@ -3,6 +3,7 @@ use std::time::Duration;
 use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::{Serialize, Serializer};
 
 /// A time of day. The script shows it in the time zone of the browser; without it, it is UTC.
 #[derive(Template)]
@@ -15,6 +16,12 @@ pub(super) struct Time {
 impl Time {
     pub(super) fn of(at: Timestamp) -> Self {
         Self { iso: format!("{at:.3}"), clock: clock(at) }
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.iso)
     }
 }
 

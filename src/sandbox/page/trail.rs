@@ -1,6 +1,7 @@
 //! The way of an update: each attempt to deliver it, what the service did with it, and the calls that followed.
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::markup::visible;
@@ -71,6 +72,7 @@ impl Mark {
 }
 
 /// The trail of one update.
+#[derive(Serialize)]
 pub(super) struct TrailView {
     pub(super) id: i64,
     pub(super) kind: String,
@@ -83,16 +85,19 @@ pub(super) struct TrailView {
 }
 
 /// A Bot API call that followed an update.
+#[derive(Serialize)]
 pub(super) struct CallRow {
     pub(super) at: Time,
     pub(super) method: String,
     pub(super) code: String,
+    #[serde(skip)]
     pub(super) class: &'static str,
     pub(super) took: String,
     pub(super) in_webhook_answer: bool,
     pub(super) params: String,
     pub(super) answer: Option<String>,
     /// A number by which the page finds the call again.
+    #[serde(skip)]
     pub(super) key: i64,
 }
 

@@ -1,15 +1,18 @@
 //! The address of the page: which chat, as whom, which update.
 
+use serde::Serialize;
 use serde_json::Value;
 use url::form_urlencoded;
 
+use super::problem::Problem;
 use crate::sandbox::people::PEOPLE;
 
 /// What the query of the address asks for. Values that make no sense are left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct View {
     pub(super) chat: i64,
     /// Who writes. It is empty until [`named`](Self::named) if the address does not say it.
+    #[serde(rename = "as")]
     pub(super) person: String,
     /// The update whose trail is shown.
     pub(super) update: Option<i64>,
@@ -20,7 +23,7 @@ pub(super) struct View {
     /// Only messages before this one are shown.
     pub(super) before: Option<i64>,
     /// Why the last form was refused.
-    pub(super) problem: Option<String>,
+    pub(super) problem: Option<Problem>,
 }
 
 impl View {
@@ -36,7 +39,7 @@ impl View {
                 "reply" => view.reply = number,
                 "edit" => view.edit = number,
                 "before" => view.before = number,
-                "problem" => view.problem = Some(value.into_owned()),
+                "problem" => view.problem = Problem::of(&value),
                 _ => {}
             }
         }
@@ -68,7 +71,7 @@ impl View {
         Self { update: Some(update), before: self.before, ..self.plain() }
     }
 
-    pub(super) fn with_problem(&self, problem: String) -> Self {
+    pub(super) fn with_problem(&self, problem: Problem) -> Self {
         Self { problem: Some(problem), ..self.clone() }
     }
 
@@ -82,8 +85,8 @@ impl View {
                 query.append_pair(name, &number.to_string());
             }
         }
-        if let Some(problem) = &self.problem {
-            query.append_pair("problem", problem);
+        if let Some(problem) = self.problem {
+            query.append_pair("problem", problem.code());
         }
         query.finish()
     }
@@ -95,8 +98,9 @@ mod tests {
 
     #[test]
     fn an_address_is_read_as_it_was_written() {
-        let view = View { reply: Some(7), update: Some(5), ..View::chat(-10, "Zoë & Bob") };
-        assert_eq!(view.href(), "/?chat=-10&as=Zo%C3%AB+%26+Bob&update=5&reply=7");
+        let problem = Some(Problem::NoButton);
+        let view = View { reply: Some(7), update: Some(5), problem, ..View::chat(-10, "Zoë & Bob") };
+        assert_eq!(view.href(), "/?chat=-10&as=Zo%C3%AB+%26+Bob&update=5&reply=7&problem=no-button");
         assert_eq!(View::of(&view.href().as_bytes()[2..]), view);
     }
 
@@ -104,6 +108,7 @@ mod tests {
     fn what_makes_no_sense_is_left_out() {
         assert_eq!(View::of(b"chat=x&as=+&update=y&other=1"), View::chat(1, "Ann"));
         assert_eq!(View::of(b"chat=2"), View::chat(2, "Bob"));
+        assert_eq!(View::of(b"chat=2&problem=Call+0900"), View::chat(2, "Bob"), "a link cannot choose the text");
         assert_eq!(View::of(b"%ff=%ff&chat=0"), View::chat(1, "Ann"));
         assert_eq!(View::of(b"chat=7").named(&serde_json::json!({"first_name": "Zoe"})), View::chat(7, "Zoe"));
         assert_eq!(View::of(b"chat=-10").named(&Value::Null), View::chat(-10, "Ann"));

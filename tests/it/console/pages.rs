@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use super::{Operator, Rejects, Request, token, with_console};
 use crate::harness::postgres::Database;
 use crate::harness::waiting::{soon, until};
-use crate::harness::{Log, TestApp, TestAppBuilder, message};
+use crate::harness::{Log, MARK, TestApp, TestAppBuilder, message};
 
 const PAGES: [&str; 9] = [
     "/console",
@@ -85,6 +85,7 @@ async fn what_a_person_wrote_is_shown_only_on_request_and_the_log_says_so() {
     let operator = Operator::log_in(&app).await;
     let page = operator.get("/console/updates/2").await;
     assert!(page.body.contains("Show the content") && !page.body.contains("\"first_name\""), "{}", page.body);
+    assert!(page.body.contains("Copy as curl (this is logged)</button>"), "{}", page.body);
     assert!(log.lines("was shown to the operator").is_empty());
     let shown = operator.post("/console/updates/2/content", &[]).await;
     assert!(
@@ -93,9 +94,57 @@ async fn what_a_person_wrote_is_shown_only_on_request_and_the_log_says_so() {
     );
     let lines = log.lines("the content of the update was shown to the operator");
     assert!(lines.len() == 1 && lines[0].contains("update.id=2"), "{lines:?}");
+    let request = Request::post("/console/updates/2/content", &[]).with("Accept", "application/json");
+    let curl = operator.send(request).await.json()["curl"].as_str().unwrap().to_owned();
+    assert!(curl.starts_with("curl -i 'http://127.0.0.1:") && curl.contains("\"update_id\""), "{curl}");
+    assert!(curl.contains(": $WEBHOOK_SECRET\"") && !curl.contains(MARK), "the secret is a variable: {curl}");
+    assert_eq!(log.lines("the content of the update was shown to the operator").len(), 2);
+    let handled = operator.get("/console/updates/1").await.body;
+    assert!(!handled.contains("Copy as curl"), "its content is erased: {handled}");
     let erased = operator.post("/console/updates/1/content", &[]).await;
     assert!(erased.status == 404 && erased.body.contains("not stored any more"), "{erased:?}");
     assert_eq!(operator.get("/console/updates/2/content").await.status, 405, "a link cannot show it");
+}
+
+#[tokio::test]
+async fn the_link_to_the_other_language_keeps_the_filter_the_page_and_the_search() {
+    let (app, _) = with_two("sqlite").await.unwrap();
+    let operator = Operator::log_in(&app).await;
+    for (path, link) in [
+        ("/console/updates?state=dead&q=7&before=99", "?state=dead&#38;q=7&#38;before=99&#38;lang=ru"),
+        ("/console/dead?reason=a+%26+b", "?reason=a+%26+b&#38;lang=ru"),
+        ("/console/updates/2", "?lang=ru"),
+    ] {
+        let page = operator.get(path).await.body;
+        assert!(page.contains(&format!("<a href=\"{link}\" lang=\"ru\"")), "{path}: {page}");
+    }
+    let russian = operator.get("/console/updates?state=dead&lang=ru").await.body;
+    assert!(russian.contains("<a href=\"?state=dead&#38;lang=en\" lang=\"en\""), "{russian}");
+    let answer = operator.post("/console/updates/2/content", &[]).await.body;
+    assert!(!answer.contains("hreflang"), "the answer to a form has no address: {answer}");
+    let login = Request::post("/console/login", &[("token", "wrong"), ("next", "/console/dead?lang=en")]);
+    let login = login.send(app.addr).await.0.body;
+    assert!(login.contains("<a href=\"?next=%2Fconsole%2Fdead%3Flang%3Den&#38;lang=ru\""), "{login}");
+}
+
+#[tokio::test]
+async fn the_list_finds_an_update_by_its_number_and_by_the_address_of_its_page() {
+    let (app, _) = with_two("sqlite").await.unwrap();
+    assert_eq!(app.deliver(&message(7, 9, "fine")).await.status, 200);
+    let operator = Operator::log_in(&app).await;
+    for search in ["2", "update:2", "https%3A%2F%2Fbot.example%2Fconsole%2Fupdates%2F2%3Flang%3Dru", "2&state=waiting"]
+    {
+        let answer = operator.get(&format!("/console/updates?q={search}")).await;
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/console/updates/2")), "{search}");
+    }
+    // 7 is the number of an update and of a chat.
+    let both = operator.get("/console/updates?q=7").await;
+    assert!(both.body.contains("<a id=\"exact\" href=\"/console/updates/7\">Update 7</a>"), "{}", both.body);
+    assert!(both.body.contains("id=\"row-1\"") && both.body.contains("id=\"row-2\""), "{}", both.body);
+    let json = operator.json("/console/updates?q=7").await;
+    assert_eq!((&json["update"], json["found"]["updates"].as_array().unwrap().len()), (&"7".into(), 2), "{json}");
+    let unknown = operator.get("/console/updates?q=/console/updates/99").await.body;
+    assert!(unknown.contains("No update matches"), "{unknown}");
 }
 
 #[tokio::test]

@@ -3,10 +3,9 @@ use std::time::{Duration, Instant};
 use doorbell::handler::forward::BotStatus;
 
 use super::bot::{Bot, Received, status};
-use super::{holds, in_front_of, status_is};
+use super::{holds, in_front_of, status_is, variables};
 use crate::harness::postgres::Database;
-use crate::harness::{FakeBotApi, KeepAliveClient, Log, Program, SECRET, SteppedClock, message, waiting};
-use doorbell::sandbox::TOKEN;
+use crate::harness::{FakeBotApi, KeepAliveClient, Log, Program, SteppedClock, message, waiting};
 
 /// Whether each request was a first attempt.
 fn all_first(requests: &[Received]) -> bool {
@@ -134,14 +133,7 @@ async fn a_kill_of_the_service_while_it_forwards_loses_no_update() {
     let bot = Bot::start(move |_| super::bot::Act::Later(Duration::from_millis(5), taken.clone())).await;
     let (inbox, api) = (format!("sqlite:{}", folder.path().join("inbox.db").display()), telegram.url());
     let url = bot.url("/hook");
-    let variables = [
-        ("TELEGRAM_BOT_TOKEN", TOKEN),
-        ("TELEGRAM_API_URL", api.as_str()),
-        ("WEBHOOK_SECRET", SECRET),
-        ("DATABASE_URL", inbox.as_str()),
-        ("FORWARD_URL", url.as_str()),
-        ("DOORBELL__GATEWAY__LISTEN", "127.0.0.1:0"),
-    ];
+    let variables = variables([&api, &inbox, &url], &[]);
     let mut acknowledged = 0;
     for _ in 0..3 {
         let mut program = Program::serve(&variables, &folder.path().join("log"));

@@ -176,7 +176,7 @@ async fn a_run_with_a_bot_as_child_shows_no_secret_and_no_text_at_trace_level() 
     ] {
         assert_eq!(post(program.addr, secret, body.as_bytes()).await.status, expected, "{body}");
     }
-    raw(program.addr, b"CANARY /CANARY HTTP/1.1\r\nCANARY: CANARY\r\n\r\n").await;
+    raw(program.addr, b"CANARY /CANARY HTTP/1.1\r\nCANARY: CANARY\r\nConnection: close\r\n\r\n").await;
     bot.received(number).await;
     let metrics =
         format!("GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {ADMIN}\r\nConnection: close\r\n\r\n");

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use doorbell::sandbox::TOKEN;
 use serde_json::json;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::bot::{Bot, Received, answer};
+use super::variables;
 use crate::harness::postgres::Database;
-use crate::harness::{KeepAliveClient, Program, SECRET, message, waiting};
+use crate::harness::{KeepAliveClient, Program, message, waiting};
 
 /// A Bot API that can be away: then it refuses every `sendMessage` with 502.
 struct Telegram {
@@ -53,15 +53,7 @@ async fn kills_the_bot(inbox: &str, is_killed: bool) {
     .await;
     let inbox = inbox.replace("FOLDER", &folder.path().display().to_string());
     let (api, url) = (telegram.server.uri(), bot.url("/hook"));
-    let variables = [
-        ("TELEGRAM_BOT_TOKEN", TOKEN),
-        ("TELEGRAM_API_URL", api.as_str()),
-        ("WEBHOOK_SECRET", SECRET),
-        ("DATABASE_URL", inbox.as_str()),
-        ("FORWARD_URL", url.as_str()),
-        ("DOORBELL__WEBHOOK__REGISTER", "false"),
-        ("DOORBELL__GATEWAY__LISTEN", "127.0.0.1:0"),
-    ];
+    let variables = variables([&api, &inbox, &url], &[("DOORBELL__WEBHOOK__REGISTER", "false")]);
     let log = folder.path().join("log");
     let mut program = Program::serve(&variables, &log);
     let deliver = async |program: &Program, id: i64, chat: i64| {

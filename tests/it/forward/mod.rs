@@ -17,8 +17,9 @@ mod trail;
 use std::time::Duration;
 
 use doorbell::handler::forward::BotStatus;
+use doorbell::sandbox::TOKEN;
 
-use crate::harness::{TestApp, TestAppBuilder, waiting};
+use crate::harness::{SECRET, TestApp, TestAppBuilder, waiting};
 use bot::Bot;
 
 /// A service in front of this bot, whose webhook is at `/hook`.
@@ -28,6 +29,20 @@ fn in_front_of(bot: &Bot) -> TestAppBuilder {
         .with("forward.url", bot.url("/hook"))
         .with("dispatch.backoff.first", "1ms")
         .with("dispatch.backoff.longest", "10ms")
+}
+
+/// The variables of `doorbell serve` in front of a bot at `url`, with this Bot API and this inbox, and others.
+fn variables<'a>([api, inbox, url]: [&'a str; 3], more: &[(&'static str, &'a str)]) -> Vec<(&'static str, &'a str)> {
+    let mut variables = vec![
+        ("TELEGRAM_BOT_TOKEN", TOKEN),
+        ("TELEGRAM_API_URL", api),
+        ("WEBHOOK_SECRET", SECRET),
+        ("DATABASE_URL", inbox),
+        ("FORWARD_URL", url),
+        ("DOORBELL__GATEWAY__LISTEN", "127.0.0.1:0"),
+    ];
+    variables.extend(more);
+    variables
 }
 
 /// Waits until the inbox holds this many updates that are not done, and this many dead-letter updates.

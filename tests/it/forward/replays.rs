@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use doorbell::sandbox::TOKEN;
-
 use super::bot::{Bot, Received, status};
-use crate::harness::{FakeBotApi, KeepAliveClient, Program, SECRET, message, run, waiting};
+use super::variables;
+use crate::harness::{FakeBotApi, KeepAliveClient, Program, message, run, waiting};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_attempt_after_dead_retry_is_a_replay_and_the_next_one_a_retry() {
@@ -16,16 +15,8 @@ async fn the_first_attempt_after_dead_retry_is_a_replay_and_the_next_one_a_retry
     let bot = Bot::start(move |_| status(if seen.fetch_add(1, Ordering::SeqCst) < 3 { 500 } else { 200 })).await;
     let (inbox, api) = (format!("sqlite:{}", folder.path().join("inbox.db").display()), telegram.url());
     let url = bot.url("/hook");
-    let variables = [
-        ("TELEGRAM_BOT_TOKEN", TOKEN),
-        ("TELEGRAM_API_URL", api.as_str()),
-        ("WEBHOOK_SECRET", SECRET),
-        ("DATABASE_URL", inbox.as_str()),
-        ("FORWARD_URL", url.as_str()),
-        ("DOORBELL__GATEWAY__LISTEN", "127.0.0.1:0"),
-        ("DOORBELL__DISPATCH__ATTEMPTS", "2"),
-        ("DOORBELL__DISPATCH__BACKOFF__FIRST", "1ms"),
-    ];
+    let more = [("DOORBELL__DISPATCH__ATTEMPTS", "2"), ("DOORBELL__DISPATCH__BACKOFF__FIRST", "1ms")];
+    let variables = variables([&api, &inbox, &url], &more);
     let program = Program::serve(&variables, &folder.path().join("log"));
     let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
     assert_eq!(line.deliver(&message(1, 7, "a")).await.expect("an answer").status, 200);

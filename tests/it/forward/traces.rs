@@ -6,9 +6,8 @@ use doorbell::sandbox::TOKEN;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
 use super::bot::{Bot, answer, status};
-use crate::harness::{
-    Collector, Exported, FakeBotApi, KeepAliveClient, Program, SECRET, free_port, message, raw, waiting,
-};
+use super::variables;
+use crate::harness::{Collector, Exported, FakeBotApi, KeepAliveClient, Program, free_port, message, raw, waiting};
 
 const FORWARD: &str = "forward update";
 const GATEWAY: &str = "gateway request";
@@ -32,16 +31,12 @@ async fn the_bot_continues_the_trace_of_its_update_and_its_calls_are_traced() {
     let gateway = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let (api, url, listen) = (telegram.url(), bot.url("/hook/a-private-path"), gateway.to_string());
     let endpoint = collector.endpoint();
-    let variables = [
-        ("TELEGRAM_BOT_TOKEN", TOKEN),
-        ("TELEGRAM_API_URL", api.as_str()),
-        ("WEBHOOK_SECRET", SECRET),
-        ("DATABASE_URL", "memory:"),
-        ("FORWARD_URL", url.as_str()),
+    let more = [
         ("DOORBELL__GATEWAY__LISTEN", listen.as_str()),
         ("DOORBELL__DISPATCH__BACKOFF__FIRST", "1ms"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
     ];
+    let variables = variables([&api, "memory:", &url], &more);
     let program = Program::serve(&variables, &folder.path().join("log"));
     let mut line = KeepAliveClient::connect(program.addr).await.expect("it listens");
     assert_eq!(line.deliver(&message(5, 7, "a private thought")).await.expect("an answer").status, 200);

@@ -5,6 +5,7 @@
 //! all seven. `DOORBELL_FRAMEWORKS_KILLS=20` kills each bot, and Doorbell, twenty times and not once.
 
 mod behind_doorbell;
+mod chat_page;
 mod installed;
 mod kills;
 mod migration;
@@ -45,6 +46,7 @@ fn run(framework: &Framework) {
     bot_has_only_the_stand_in_token(&bot);
     start_is_answered_and_the_button_works(&bot);
     a_photo_is_sent_and_a_file_is_downloaded(&bot);
+    chat_page::works_with(&bot);
     the_order_of_a_chat_is_kept(&bot);
     a_stop_leaves_no_process(&mut bot);
     drop(bot);

@@ -1,11 +1,10 @@
 //! The simulated Telegram of a sandbox, through its control API: what people do, and what they see.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, get};
+use crate::harness::{Answer, ask, get};
 
 pub(super) struct Telegram(pub(super) SocketAddr);
 
@@ -68,22 +67,30 @@ impl Telegram {
         calls.filter(is_wanted).count()
     }
 
+    /// Sends a form of the chat page, which must not be refused.
+    pub(super) fn submits(&self, path: &str, fields: &[(&str, &str)]) {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let answer = self.answer("POST", path, "application/x-www-form-urlencoded", form.as_bytes());
+        let leads_to = answer.header("location").unwrap_or_default();
+        assert!(answer.status == 303 && !leads_to.contains("problem="), "{path}: {answer:?}");
+    }
+
     fn post(&self, path: &str, body: &Value) {
         self.send("POST", path, "application/json", body.to_string().as_bytes());
     }
 
     fn send(&self, method: &str, path: &str, content_type: &str, body: &[u8]) {
+        let answer = self.answer(method, path, content_type, body);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    }
+
+    fn answer(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Answer {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
              Connection: close\r\n\r\n",
             self.0,
             body.len()
         );
-        let mut stream = TcpStream::connect(self.0).expect("it listens");
-        stream.write_all(&[head.as_bytes(), body].concat()).expect("it reads");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("it answers");
-        let answer = Answer::read(&answer);
-        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        ask(self.0, &[head.as_bytes(), body].concat())
     }
 }

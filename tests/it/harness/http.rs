@@ -57,9 +57,13 @@ pub async fn post(addr: SocketAddr, secret: Option<&str>, body: &[u8]) -> Answer
 
 /// Fetches a path of another process on a new connection, without a runtime.
 pub fn get(addr: SocketAddr, path: &str) -> Answer {
+    ask(addr, format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n").as_bytes())
+}
+
+/// Sends bytes as they are to another process, without a runtime, and reads until it closes the connection.
+pub fn ask(addr: SocketAddr, request: &[u8]) -> Answer {
     let mut stream = std::net::TcpStream::connect(addr).expect("it listens");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("it reads");
+    stream.write_all(request).expect("it reads");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("it answers");
     Answer::read(&answer)

@@ -28,7 +28,7 @@ pub(crate) use collector::{Collector, Exported};
 pub(crate) use echo::{echo_settings, echo_variables, serve_echo, serve_echo_at};
 pub(crate) use fake_bot_api::{FakeBotApi, SentMessage};
 pub(crate) use handler_fn::{HandlerFn, handler_fn, text};
-pub use http::{Answer, fetch, get, post, raw};
+pub use http::{Answer, ask, fetch, get, post, raw};
 pub(crate) use keep_alive_client::KeepAliveClient;
 pub use log::Log;
 pub(crate) use proxy::Proxy;

@@ -20,16 +20,23 @@ pub struct SandboxProcess {
 impl SandboxProcess {
     /// Starts it and waits until its service is registered.
     pub fn start() -> Self {
+        let sandbox = Self::launch(&[], &[]);
+        until("the sandbox is ready", Duration::from_secs(20), || {
+            (get(sandbox.program.addr, "/readyz").status == 200).then_some(())
+        });
+        sandbox
+    }
+
+    /// Starts it with more words on its command line and more variables, and waits until its service listens.
+    pub fn launch(words: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [port, bot_api] = [free_port(), free_port()];
-        let mut command =
-            Program::command(&["sandbox", "--port", &port.to_string(), "--bot-api-port", &bot_api.to_string()]);
-        command.current_dir(folder.path());
+        let ports = [port, bot_api].map(|port| port.to_string());
+        let arguments = ["sandbox", "--port", &ports[0], "--bot-api-port", &ports[1]];
+        let mut command = Program::command(&[&arguments[..], words].concat());
+        command.current_dir(folder.path()).envs(variables.iter().copied());
         let program = Program::spawn(command, port, &folder.path().join("log"));
         program.listens();
-        until("the sandbox is ready", Duration::from_secs(20), || {
-            (get(program.addr, "/readyz").status == 200).then_some(())
-        });
         Self { program, bot_api: SocketAddr::from(([127, 0, 0, 1], bot_api)), folder }
     }
 

@@ -141,6 +141,30 @@ async fn the_keys_search_go_along_the_rows_open_one_and_show_their_list() {
 }
 
 #[tokio::test]
+async fn an_update_is_copied_as_curl_with_one_click() {
+    let app = with_updates().await;
+    let Some(browser) = Browser::open(Look::DESKTOP).await else { return };
+    open(&browser, &app, "/console/updates/3").await;
+    // The clipboard of a machine without a screen may be closed.
+    browser.run("navigator.clipboard.writeText = async (text) => { window.copied = text }").await;
+    browser.press("Copy as curl (this is logged)").await;
+    browser.sees_in("[role=status]", "The command is on the clipboard.").await;
+    let copied = browser.value("window.copied").await;
+    let copied = copied.as_str().unwrap();
+    assert!(copied.starts_with("curl -i 'http://127.0.0.1:") && copied.contains("order 4711"), "{copied}");
+    assert!(copied.contains(": $WEBHOOK_SECRET\""), "{copied}");
+    assert_accessible(&browser).await;
+    browser.assert_no_complaint().await;
+    // Without a clipboard the command is a text that one click selects.
+    browser.run("navigator.clipboard.writeText = () => Promise.reject(new Error('closed'))").await;
+    browser.press("Copy as curl (this is logged)").await;
+    browser.sees_in("pre.whole", "$WEBHOOK_SECRET").await;
+    browser.click("pre.whole").await;
+    assert_eq!(browser.value("getSelection().toString()").await, copied);
+    assert_accessible(&browser).await;
+}
+
+#[tokio::test]
 async fn without_javascript_the_whole_console_works() {
     let app = with_updates().await;
     let Some(browser) = Browser::open(Look::PHONE.without_scripts()).await else { return };
@@ -154,6 +178,9 @@ async fn without_javascript_the_whole_console_works() {
     browser.click("#row-3").await;
     browser.press("Show the content (this is logged)").await;
     browser.sees_in("pre", "\"first_name\"").await;
+    browser.press("Back to update 3").await;
+    browser.press("Copy as curl (this is logged)").await;
+    browser.sees_in("pre.whole", "order 4711").await;
     browser.press("Back to update 3").await;
     browser.press("Dead letters").await;
     browser.click("#pick-3").await;

@@ -53,7 +53,8 @@ impl Service {
 }
 
 fn page(language: Language, number: u64) -> String {
-    let page = Page { language, title: "A page".to_owned(), root: String::new(), live: Some("/live".to_owned()) };
+    let page =
+        Page { language, title: "A page".to_owned(), root: String::new(), live: Some("/live".to_owned()), query: None };
     let (style, script, icon, code) = (page.style(), page.script(), page.icon(), language.code());
     let items = "<p>an item</p>".repeat(100);
     format!(
