@@ -1,0 +1,373 @@
+-- When the front should be answered, if that matters, and whether slots are reserved for updates of its kind. Programs of an
+-- earlier version do not set this, so a front that they line up is claimed in the order of arrival. One that they move away
+-- from may leave its time behind, which counts for at most 150 seconds.
+ALTER TABLE doorbell.chats
+    ADD COLUMN answer_by timestamptz, ADD COLUMN is_urgent boolean NOT NULL DEFAULT false;
+CREATE INDEX chats_answer_by ON doorbell.chats (answer_by) WHERE answer_by IS NOT NULL;
+CREATE INDEX chats_urgent ON doorbell.chats (answer_by) WHERE is_urgent;
+
+-- Programs of an earlier version cannot read a key with a lane, such as chat:5:express, and would give its update up. So the
+-- functions with which they claim skip these keys; in everything else they stay as they are.
+DO $$
+DECLARE
+    claim regprocedure;
+BEGIN
+    FOR claim IN
+        SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'doorbell'::regnamespace
+            AND p.proname IN ('claim_1', 'claim_2', 'claim_3', 'claim_4', 'claim_calls_1')
+    LOOP
+        EXECUTE replace(pg_get_functiondef(claim), 'c.due_at <= begun',
+            'c.due_at <= begun AND c.chat_key NOT LIKE ''%:%:%''');
+    END LOOP;
+END $$;
+
+-- The functions below look rows up with `= ANY (ARRAY[...])` where `=` would mean the same. With `=` the planner may read a
+-- whole index in place of single rows, if the table was small when the plan was made. They also keep one plan for all
+-- parameters, because a new plan costs more than what it saves.
+
+-- As since_1, and a part of the statement that calls it: it is never called as a function.
+CREATE FUNCTION doorbell.since_2(p_received bigint) RETURNS timestamptz
+LANGUAGE sql
+AS $$ SELECT least(clock_timestamp(), to_timestamp(least(greatest(p_received, 0), 4102444800000)::double precision / 1000)) $$;
+
+-- Within how many seconds an update must be answered; null if that does not matter.
+CREATE FUNCTION doorbell.answer_within_1(p_kind text, p_chat_key text) RETURNS integer
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT CASE WHEN p_chat_key LIKE '%:express' THEN 30 ELSE CASE p_kind
+        WHEN 'pre_checkout_query' THEN 10 WHEN 'chat_join_request' THEN 10 WHEN 'inline_query' THEN 30
+        WHEN 'callback_query' THEN 150 WHEN 'shipping_query' THEN 150 END END
+$$;
+
+-- Stores updates, as accept_1 does. New fronts are claimed at once, up to p_claims of them, each under a lease; this saves
+-- an instance that waits for updates a transaction and a read. Returns them with their tokens, and the number of new fronts
+-- that can still be claimed. Other instances are notified only if there are any.
+--
+-- One statement inserts the updates and then the chats. It depends on no row that was there before, except those that are in
+-- conflict with a new one, and these it sees as they are now. It locks the ids first, in their order, and then the chats in
+-- the order of the keys.
+CREATE FUNCTION doorbell.accept_2(
+    p_ids bigint[], p_chat_keys text[], p_kinds text[], p_received bigint[], p_expires bigint[], p_bodies bytea[],
+    p_capacity bigint, p_slot integer, p_ringer text, p_claims bigint, p_lease bigint,
+    OUT stored bigint[], OUT refused bigint[], OUT claimed bigint[], OUT tokens bigint[], OUT fronts bigint)
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    room bigint;
+    base bigint;
+    late text[];
+BEGIN
+    SELECT greatest(p_capacity - sum(t.open), 0) INTO room FROM doorbell.tally t;
+    IF room < cardinality(p_ids) THEN
+        SELECT array_agg(n.id) FILTER (WHERE n.place > room) INTO refused FROM (
+            SELECT u.id, row_number() OVER (ORDER BY u.place) AS place
+            FROM unnest(p_ids) WITH ORDINALITY AS u (id, place)
+            WHERE NOT EXISTS (SELECT FROM doorbell.updates k WHERE k.id = u.id)
+        ) n;
+    END IF;
+    base := nextval('doorbell.batches') << 20;
+    WITH new AS (
+        INSERT INTO doorbell.updates AS n (id, seq, chat_key, kind, received_at, expires_at, body)
+        SELECT u.id, base + u.place, u.chat_key, u.kind, u.received_at, u.expires_at, u.body
+        FROM unnest(p_ids, p_chat_keys, p_kinds, p_received, p_expires, p_bodies) WITH ORDINALITY
+            AS u (id, chat_key, kind, received_at, expires_at, body, place)
+        WHERE refused IS NULL OR u.id <> ALL (refused)
+        ORDER BY u.id
+        ON CONFLICT DO NOTHING
+        RETURNING n.id, n.seq, n.chat_key, n.received_at, doorbell.answer_within_1(n.kind, n.chat_key) AS within
+    ), mine AS (
+        SELECT DISTINCT ON (n.chat_key) n.id, n.chat_key, n.seq AS front, n.within,
+            doorbell.since_2(n.received_at) AS since, max(n.seq) OVER (PARTITION BY n.chat_key) AS tail
+        FROM new n ORDER BY n.chat_key, n.seq
+    ), lines AS (
+        INSERT INTO doorbell.chats AS c (chat_key, front, tail, due_at, token, answer_by, is_urgent)
+        SELECT m.chat_key, m.front, m.tail,
+            CASE WHEN m.place > p_claims THEN m.since ELSE clock_timestamp() + p_lease * interval '1 millisecond' END,
+            CASE WHEN m.place > p_claims THEN 0 ELSE nextval('doorbell.tokens') END,
+            m.since + m.within * interval '1 second', coalesce(m.within <= 30, false)
+        FROM (SELECT *, row_number() OVER (ORDER BY within, front) AS place FROM mine) m
+        ORDER BY m.chat_key
+        ON CONFLICT (chat_key) DO UPDATE SET tail = greatest(c.tail, excluded.tail)
+        RETURNING c.chat_key, c.front, c.tail, c.token
+    )
+    SELECT (SELECT array_agg(n.id) FROM new n), array_agg(l.chat_key) FILTER (WHERE l.tail >= base + (1 << 20)),
+        array_agg(l.front - base) FILTER (WHERE l.front > base AND l.front < base + (1 << 20) AND l.token <> 0),
+        array_agg(l.token) FILTER (WHERE l.front > base AND l.front < base + (1 << 20) AND l.token <> 0),
+        count(*) FILTER (WHERE l.front > base AND l.front < base + (1 << 20) AND l.token = 0)
+    INTO stored, late, claimed, tokens, fronts FROM lines l;
+    IF stored IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(p_ids[l.place] ORDER BY l.n) INTO claimed FROM unnest(claimed) WITH ORDINALITY AS l (place, n);
+    -- The numbers were drawn before the chats were locked: as in line_up_1.
+    IF late IS NOT NULL THEN
+        DECLARE
+            later bigint := nextval('doorbell.batches') << 20;
+        BEGIN
+            UPDATE doorbell.updates u SET seq = u.seq - base + later
+            FROM unnest(stored) AS i (id) WHERE u.id = ANY (ARRAY[i.id]) AND u.chat_key = ANY (late);
+            UPDATE doorbell.chats c SET tail = m.tail
+            FROM (
+                SELECT u.chat_key, max(u.seq) AS tail
+                FROM unnest(stored) AS i (id) JOIN doorbell.updates u ON u.id = ANY (ARRAY[i.id])
+                WHERE u.chat_key = ANY (late) GROUP BY u.chat_key
+            ) m WHERE c.chat_key = ANY (ARRAY[m.chat_key]);
+        END;
+    END IF;
+    UPDATE doorbell.tally SET open = open + cardinality(stored) WHERE slot = p_slot;
+    IF p_ringer IS NOT NULL AND fronts > 0 THEN
+        PERFORM pg_notify('doorbell', p_ringer);
+    END IF;
+END $$;
+
+-- Claims the fronts of chats that are due, as claim_4 does. Those that should be answered by a time that has not passed go
+-- first, the earliest time first. p_oldest of p_limit are claimed in the order in which they became due, so that the others
+-- do not wait for ever. The result says in `hurried` which was claimed for its time.
+CREATE FUNCTION doorbell.claim_5(
+    p_limit bigint, p_lease bigint, p_suspect text, p_token bigint, p_mine bigint[], p_lapsed boolean, p_oldest bigint)
+RETURNS TABLE (id bigint, chat_key text, token bigint, kind text, received_at bigint, expires_at bigint,
+               attempts integer, calls_left text, body bytea, deaths integer, age bigint, revived boolean, hurried boolean)
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    begun timestamptz := clock_timestamp();
+    has_suspect boolean := p_suspect IS NOT NULL AND EXISTS (
+        SELECT FROM doorbell.chats c WHERE c.chat_key = p_suspect AND c.token = p_token AND c.due_at > begun);
+    first text[];
+BEGIN
+    SELECT coalesce(array_agg(l.chat_key), '{}') INTO first FROM (
+        SELECT c.chat_key FROM doorbell.chats c
+        WHERE c.answer_by IS NOT NULL AND c.answer_by > begun AND c.due_at <= begun AND c.token = 0
+        ORDER BY c.answer_by LIMIT p_limit - p_oldest FOR UPDATE SKIP LOCKED
+    ) l;
+    -- A front that was stored after this statement began is not visible to it. Such a chat stays as it is.
+    RETURN QUERY
+    WITH due AS (
+        SELECT c.chat_key, c.front, CASE WHEN c.token <> 0 THEN c.deaths + 1 ELSE 0 END AS deaths, false AS hurried
+        FROM doorbell.chats c
+        WHERE c.due_at <= begun AND (c.token = 0 OR (p_lapsed AND c.token <> ALL (p_mine))) AND c.chat_key <> ALL (first)
+        ORDER BY c.due_at LIMIT p_limit - cardinality(first) FOR UPDATE SKIP LOCKED
+    ), turn AS (
+        SELECT d.*, d.deaths > 1 AND (has_suspect OR d.chat_key <> (
+            SELECT s.chat_key FROM due s WHERE s.deaths > 1 LIMIT 1)) AS later
+        FROM due d
+        UNION ALL
+        SELECT c.chat_key, c.front, 0, true, false FROM doorbell.chats c WHERE c.chat_key = ANY (first)
+    ), taken AS (
+        UPDATE doorbell.chats c SET
+            token = CASE WHEN d.later THEN c.token ELSE nextval('doorbell.tokens') END,
+            deaths = CASE WHEN d.later THEN c.deaths ELSE d.deaths END,
+            due_at = clock_timestamp() + CASE WHEN d.later THEN 100 ELSE p_lease END * interval '1 millisecond',
+            set_at = clock_timestamp()
+        FROM turn d JOIN doorbell.updates u ON u.chat_key = ANY (ARRAY[d.chat_key]) AND u.seq = d.front
+        WHERE c.chat_key = ANY (ARRAY[d.chat_key])
+        RETURNING u.id, c.chat_key, c.token, u.kind, u.received_at, u.expires_at, u.attempts, u.calls_left, u.body,
+            c.deaths, u.accepted_at, u.revived, d.hurried, d.later
+    )
+    SELECT t.id, t.chat_key, t.token, t.kind, t.received_at, t.expires_at, t.attempts, t.calls_left, t.body, t.deaths,
+        (extract(epoch FROM begun - t.accepted_at) * 1000)::bigint, t.revived, t.hurried
+    FROM taken t WHERE NOT t.later;
+END $$;
+
+-- Claims the fronts of chats that are due, are urgent and can still be answered in time, as claim_5 does.
+CREATE FUNCTION doorbell.claim_urgent_1(p_limit bigint, p_lease bigint)
+RETURNS TABLE (id bigint, chat_key text, token bigint, kind text, received_at bigint, expires_at bigint,
+               attempts integer, calls_left text, body bytea, deaths integer, age bigint, revived boolean)
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    begun timestamptz := clock_timestamp();
+BEGIN
+    RETURN QUERY
+    WITH due AS (
+        SELECT c.chat_key, c.front FROM doorbell.chats c
+        WHERE c.is_urgent AND c.answer_by > begun AND c.due_at <= begun AND c.token = 0
+        ORDER BY c.answer_by LIMIT p_limit FOR UPDATE SKIP LOCKED
+    )
+    UPDATE doorbell.chats c SET
+        token = nextval('doorbell.tokens'), deaths = 0,
+        due_at = clock_timestamp() + p_lease * interval '1 millisecond', set_at = clock_timestamp()
+    FROM due d JOIN doorbell.updates u ON u.chat_key = ANY (ARRAY[d.chat_key]) AND u.seq = d.front
+    WHERE c.chat_key = ANY (ARRAY[d.chat_key])
+    RETURNING u.id, c.chat_key, c.token, u.kind, u.received_at, u.expires_at, u.attempts, u.calls_left, u.body,
+        c.deaths, (extract(epoch FROM begun - u.accepted_at) * 1000)::bigint, u.revived;
+END $$;
+
+-- Claims the fronts of chats that are due and whose calls are left, as claim_calls_1 does, with and without a lane.
+CREATE FUNCTION doorbell.claim_calls_2(p_limit bigint, p_lease bigint, p_mine bigint[], p_lapsed boolean)
+RETURNS TABLE (id bigint, chat_key text, token bigint, kind text, received_at bigint, expires_at bigint,
+               attempts integer, calls_left text, body bytea, deaths integer, age bigint, revived boolean)
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    begun timestamptz := clock_timestamp();
+BEGIN
+    RETURN QUERY
+    WITH due AS (
+        SELECT c.chat_key, c.front, (c.token <> 0)::integer AS deaths
+        FROM doorbell.chats c
+        JOIN doorbell.updates u ON u.chat_key = ANY (ARRAY[c.chat_key]) AND u.seq = c.front
+        WHERE c.has_calls AND c.due_at <= begun AND u.calls_left IS NOT NULL
+            AND (c.token = 0 OR (p_lapsed AND c.deaths = 0 AND c.token <> ALL (p_mine)))
+        ORDER BY c.due_at LIMIT p_limit FOR UPDATE OF c SKIP LOCKED
+    )
+    UPDATE doorbell.chats c SET
+        token = nextval('doorbell.tokens'), deaths = d.deaths,
+        due_at = clock_timestamp() + p_lease * interval '1 millisecond', set_at = clock_timestamp()
+    FROM due d JOIN doorbell.updates u ON u.chat_key = ANY (ARRAY[d.chat_key]) AND u.seq = d.front
+    WHERE c.chat_key = ANY (ARRAY[d.chat_key])
+    RETURNING u.id, c.chat_key, c.token, u.kind, u.received_at, u.expires_at, u.attempts, u.calls_left, u.body,
+        c.deaths, (extract(epoch FROM begun - u.accepted_at) * 1000)::bigint, u.revived;
+END $$;
+
+-- Records verdicts, as settle_3 does. Also returns whether a chat has an update that can be claimed now, and whether such an
+-- update is urgent.
+CREATE FUNCTION doorbell.settle_4(
+    p_chat_keys text[], p_tokens bigint[], p_ids bigint[], p_verdicts text[], p_delays bigint[], p_reasons text[],
+    p_calls text[], p_slot integer, OUT settled bigint[], OUT more boolean, OUT urgent boolean)
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    ended bigint;
+    removed bigint;
+BEGIN
+    more := false;
+    urgent := false;
+    SELECT array_agg(l.token) FILTER (WHERE l.stands) INTO settled FROM (
+        SELECT c.token, c.token = s.token AS stands FROM unnest(p_chat_keys, p_tokens) AS s (chat_key, token)
+        JOIN doorbell.chats c ON c.chat_key = ANY (ARRAY[s.chat_key])
+        ORDER BY c.chat_key FOR UPDATE OF c
+    ) l;
+    IF settled IS NULL OR cardinality(settled) < cardinality(p_tokens) THEN
+        UPDATE doorbell.chats c SET deaths = c.deaths - 1
+        FROM unnest(p_chat_keys, p_tokens, p_ids) AS s (chat_key, token, id)
+        JOIN doorbell.updates u ON u.id = ANY (ARRAY[s.id])
+        WHERE c.chat_key = ANY (ARRAY[s.chat_key]) AND c.token > s.token AND c.deaths > 0 AND c.front = u.seq;
+        IF settled IS NULL THEN
+            RETURN;
+        END IF;
+        -- Only those whose lease was still held are left.
+        SELECT array_agg(s.chat_key), array_agg(s.token), array_agg(s.id), array_agg(s.verdict), array_agg(s.delay),
+            array_agg(s.reason), array_agg(s.calls)
+        INTO p_chat_keys, p_tokens, p_ids, p_verdicts, p_delays, p_reasons, p_calls
+        FROM unnest(p_chat_keys, p_tokens, p_ids, p_verdicts, p_delays, p_reasons, p_calls)
+            AS s (chat_key, token, id, verdict, delay, reason, calls)
+        JOIN doorbell.chats c ON c.chat_key = ANY (ARRAY[s.chat_key]) AND c.token = s.token;
+    END IF;
+    WITH moved AS (
+        UPDATE doorbell.updates u SET
+            state = CASE s.verdict WHEN 'dead' THEN 1 WHEN 'done' THEN 2 WHEN 'expired' THEN 3 ELSE 0 END,
+            attempts = u.attempts + (s.verdict IN ('retry', 'dead'))::integer,
+            ended_at = CASE WHEN s.verdict IN ('done', 'expired') THEN clock_timestamp() END,
+            reason = s.reason,
+            calls_left = CASE WHEN s.verdict NOT IN ('done', 'expired') THEN coalesce(s.calls, u.calls_left) END,
+            body = CASE WHEN s.verdict NOT IN ('done', 'expired') THEN u.body END
+        FROM unnest(p_ids, p_verdicts, p_reasons, p_calls) AS s (id, verdict, reason, calls)
+        WHERE s.verdict <> 'released' AND u.id = ANY (ARRAY[s.id])
+        RETURNING u.id, u.state
+    ), buried AS (
+        INSERT INTO doorbell.dead (id) SELECT m.id FROM moved m WHERE m.state = 1
+    )
+    SELECT count(*) FILTER (WHERE m.state <> 0) INTO ended FROM moved m;
+    -- No array can hold a key twice: it has one token.
+    DELETE FROM doorbell.chats c USING unnest(p_chat_keys, p_verdicts) AS s (chat_key, verdict)
+    WHERE c.chat_key = ANY (ARRAY[s.chat_key]) AND c.front = c.tail AND s.verdict IN ('done', 'expired', 'dead');
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    IF removed < cardinality(p_tokens) THEN
+        WITH next AS (
+            UPDATE doorbell.chats c SET
+                token = 0,
+                front = coalesce(n.seq, c.front),
+                has_calls = coalesce(n.has_calls, n.verdict = 'calls_left' OR c.has_calls),
+                due_at = CASE WHEN n.seq IS NULL THEN clock_timestamp() + n.delay * interval '1 millisecond'
+                    ELSE doorbell.since_2(n.received_at) END,
+                answer_by = CASE WHEN n.seq IS NULL THEN c.answer_by
+                    ELSE doorbell.since_2(n.received_at) + n.within * interval '1 second' END,
+                is_urgent = CASE WHEN n.seq IS NULL THEN c.is_urgent ELSE coalesce(n.within <= 30, false) END,
+                set_at = clock_timestamp()
+            FROM (
+                SELECT o.chat_key, s.verdict, s.delay, f.*
+                FROM unnest(p_chat_keys, p_verdicts, p_delays) AS s (chat_key, verdict, delay)
+                JOIN doorbell.chats o ON o.chat_key = ANY (ARRAY[s.chat_key])
+                LEFT JOIN LATERAL (
+                    SELECT u.seq, u.received_at, u.calls_left IS NOT NULL AS has_calls,
+                        doorbell.answer_within_1(u.kind, u.chat_key) AS within
+                    FROM doorbell.updates u
+                    WHERE s.verdict IN ('done', 'expired', 'dead')
+                        AND u.chat_key = ANY (ARRAY[o.chat_key]) AND u.seq > o.front AND u.state = 0
+                    ORDER BY u.seq LIMIT 1
+                ) f ON true
+            ) n
+            WHERE c.chat_key = ANY (ARRAY[n.chat_key])
+            RETURNING c.due_at <= clock_timestamp() AS is_due, c.is_urgent
+        )
+        SELECT coalesce(bool_or(n.is_due), false), coalesce(bool_or(n.is_due AND n.is_urgent), false)
+        INTO more, urgent FROM next n;
+    END IF;
+    UPDATE doorbell.tally SET open = open - ended WHERE slot = p_slot AND ended > 0;
+END $$;
+
+-- Extends the leases that are still held, as extend_2 does.
+CREATE FUNCTION doorbell.extend_3(p_chat_keys text[], p_tokens bigint[], p_lease bigint) RETURNS void
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    PERFORM FROM unnest(p_chat_keys, p_tokens) AS s (chat_key, token)
+    JOIN doorbell.chats c ON c.chat_key = ANY (ARRAY[s.chat_key]) AND c.token = s.token
+    ORDER BY c.chat_key FOR UPDATE OF c;
+    UPDATE doorbell.chats c SET
+        due_at = clock_timestamp() + p_lease * interval '1 millisecond', set_at = clock_timestamp()
+    FROM unnest(p_chat_keys, p_tokens) AS s (chat_key, token)
+    WHERE c.chat_key = ANY (ARRAY[s.chat_key]) AND c.token = s.token;
+END $$;
+
+-- Puts those of these updates that are dead-letter updates back to waiting, as revive_3 does, and notes when they should be
+-- answered.
+CREATE FUNCTION doorbell.revive_4(p_ids bigint[], p_now bigint, p_slot integer, OUT changed bigint[])
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+AS $$
+BEGIN
+    SELECT r.changed INTO changed FROM doorbell.revive_3(p_ids, p_now, p_slot) r;
+    UPDATE doorbell.chats c SET
+        answer_by = doorbell.since_2(u.received_at) + doorbell.answer_within_1(u.kind, u.chat_key) * interval '1 second',
+        is_urgent = doorbell.answer_within_1(u.kind, u.chat_key) <= 30
+    FROM doorbell.updates u
+    WHERE u.id = ANY (changed) AND doorbell.answer_within_1(u.kind, u.chat_key) IS NOT NULL
+        AND c.chat_key = ANY (ARRAY[u.chat_key]) AND c.front = u.seq;
+END $$;
+
+-- Drops the updates that wait in the next p_chats chats after p_from, as drop_waiting_1 does, and notes when the fronts that
+-- are left should be answered. Only chats that were changed and are locked already can differ.
+CREATE FUNCTION doorbell.drop_waiting_2(
+    p_before bigint, p_from text, p_chats bigint, p_slot integer, OUT last text, OUT dropped bigint)
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+AS $$
+BEGIN
+    SELECT d.last, d.dropped INTO last, dropped FROM doorbell.drop_waiting_1(p_before, p_from, p_chats, p_slot) d;
+    UPDATE doorbell.chats c SET answer_by = f.answer_by, is_urgent = f.is_urgent
+    FROM (
+        SELECT o.chat_key, coalesce(doorbell.answer_within_1(u.kind, u.chat_key) <= 30, false) AS is_urgent,
+            doorbell.since_2(u.received_at) + doorbell.answer_within_1(u.kind, u.chat_key) * interval '1 second' AS answer_by
+        FROM doorbell.chats o JOIN doorbell.updates u ON u.chat_key = ANY (ARRAY[o.chat_key]) AND u.seq = o.front
+        WHERE o.chat_key > p_from COLLATE "C" AND o.chat_key <= last COLLATE "C"
+    ) f
+    WHERE c.chat_key = ANY (ARRAY[f.chat_key])
+        AND (c.is_urgent <> f.is_urgent OR (c.answer_by IS NULL) <> (f.answer_by IS NULL));
+END $$;
