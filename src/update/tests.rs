@@ -54,7 +54,7 @@ fn the_kinds_of_bot_api_10_3_are_known_and_have_keys() {
     let subscription = read(r#"{"update_id":1,"subscription":{"user":{"id":7},"state":"active"}}"#).unwrap();
     assert_eq!(subscription.chat_key, ChatKey::user(7));
     let stopped = read(r#"{"update_id":1,"stopped_message_generation":{"chat":{"id":5},"draft_id":3}}"#).unwrap();
-    assert_eq!(stopped.chat_key, ChatKey::chat(5));
+    assert_eq!(stopped.chat_key, ChatKey::chat(5).in_lane(Lane::Express));
     assert!([subscription, stopped].iter().all(|update| Kind::known().any(|known| known == update.kind.name())));
 }
 
@@ -141,4 +141,96 @@ fn the_content_is_decoded_from_the_body_and_other_fields_are_skipped() {
     assert_eq!(decode(r#"{"update_id":1,"poll":{"id":5}}"#), None);
     assert_eq!(decode(r#"{"update_id":1}"#), None);
     assert_eq!(read(r#"{"update_id":1}"#).unwrap().decode::<Option<Poll>>().unwrap(), None, "missing content is null");
+}
+
+fn express_key(express: &[&str], body: impl AsRef<[u8]>) -> ChatKey {
+    let express = express.iter().map(|entry| Express::named(entry).unwrap()).collect();
+    let order = Order { by: OrderBy::Chat, express };
+    Update::parse_in(&order, Bytes::copy_from_slice(body.as_ref()), now()).unwrap().chat_key
+}
+
+#[test]
+fn a_command_or_button_of_the_list_goes_by_the_express_lane_of_its_chat() {
+    let express = ChatKey::chat(5).in_lane(Lane::Express);
+    let message = |fields: &str| format!(r#"{{"update_id":1,"message":{{"chat":{{"id":5}},{fields}}}}}"#);
+    let marked = r#""entities":[{"type":"bot_command","offset":0,"length":5}]"#;
+    for fields in [
+        r#""text":"/stop""#.to_owned(),
+        r#""text":"\/stop now""#.to_owned(),
+        format!(r#""text":"/STOP, please",{marked}"#),
+        r#""text":"/stop@some_bot""#.to_owned(),
+        r#""photo":[],"caption":"/stop""#.to_owned(),
+    ] {
+        assert_eq!(express_key(&["/stop"], message(&fields)), express, "{fields}");
+        assert_eq!(express_key(&["/start", "stop"], message(&fields)), ChatKey::chat(5), "{fields}");
+    }
+    for fields in [
+        r#""text":"stop""#,
+        r#""text":"please /stop""#,
+        r#""text":"/stopped""#,
+        r#""text":"/stop","entities":[{"type":"code","offset":0,"length":5}]"#,
+        r#""text":7"#,
+    ] {
+        assert_eq!(express_key(&["/stop"], message(fields)), ChatKey::chat(5), "{fields}");
+    }
+    let press = |data: &str| {
+        format!(
+            r#"{{"update_id":1,"callback_query":{{"from":{{"id":7}},"message":{{"chat":{{"id":5}}}},"data":"{data}"}}}}"#
+        )
+    };
+    assert_eq!(express_key(&["stop:"], press("stop:17")), express);
+    assert_eq!(express_key(&["stop:"], press("go:stop:17")), ChatKey::chat(5));
+    assert_eq!(express_key(&["/stop"], press("/stop")), ChatKey::chat(5), "it is no command");
+    let inline = b"{\"update_id\":1,\"callback_query\":{\"from\":{\"id\":7},\"data\":\"stop:\xff\"}}";
+    assert_eq!(express_key(&["stop:"], inline), ChatKey::user(7).in_lane(Lane::Express));
+    assert!(Express::named("").is_none());
+}
+
+#[test]
+fn the_keys_of_telegrams_order_are_the_queues_of_telegram() {
+    let order = Order { by: OrderBy::Telegram, express: Vec::new() };
+    let key = |kind: &str, content: &str| {
+        let body = format!(r#"{{"update_id":1,"{kind}":{content}}}"#);
+        Update::parse_in(&order, Bytes::from(body), now()).unwrap().chat_key.to_string()
+    };
+    let both = r#"{"from":{"id":7},"user":{"id":7},"chat":{"id":5},"message":{"chat":{"id":5}},"new_chat_member":{"user":{"id":9}}}"#;
+    for (kind, expected) in [
+        ("message", "chat:5"),
+        ("edited_message", "chat:5"),
+        ("channel_post", "chat:5"),
+        ("inline_query", "user:7:inline_query"),
+        ("chosen_inline_result", "user:7:chosen_inline_result"),
+        ("callback_query", "user:7:callback_query"),
+        ("shipping_query", "user:7:payment"),
+        ("pre_checkout_query", "user:7:payment"),
+        ("my_chat_member", "chat:5:my_chat_member"),
+        ("chat_member", "user:9:member"),
+        ("chat_join_request", "user:7:member"),
+        ("chat_boost", "chat:5:boost"),
+        ("removed_chat_boost", "chat:5:boost"),
+        ("message_reaction", "chat:5:reaction"),
+        ("message_reaction_count", "chat:5:reaction_count"),
+        ("business_connection", "user:7:business_connection"),
+        ("business_message", "chat:5:business"),
+        ("guest_message", "chat:5:guest"),
+        ("purchased_paid_media", "user:7:paid_media"),
+        ("managed_bot", "user:7:managed_bot"),
+        ("stopped_message_generation", "chat:5:express"),
+        ("a_later_kind", "chat:5"),
+    ] {
+        assert_eq!(key(kind, both), expected, "{kind}");
+    }
+    assert_eq!(key("poll_answer", r#"{"poll_id":"3","user":{"id":7}}"#), "update:3");
+    assert_eq!(key("poll", r#"{"id":"3"}"#), "update:3");
+    assert_eq!(key("callback_query", r#"{"message":{"chat":{"id":5}}}"#), "chat:5", "it names no person");
+}
+
+#[test]
+fn an_update_says_within_what_time_it_must_be_answered() {
+    let within = |body: &str| read(body).unwrap().answer_within().map(|within| within.as_secs());
+    assert_eq!(within(r#"{"update_id":1,"pre_checkout_query":{}}"#), Some(10));
+    assert_eq!(within(r#"{"update_id":1,"inline_query":{}}"#), Some(30));
+    assert_eq!(within(r#"{"update_id":1,"callback_query":{}}"#), Some(150));
+    assert_eq!(within(r#"{"update_id":1,"stopped_message_generation":{}}"#), Some(30));
+    assert_eq!(within(r#"{"update_id":1,"message":{}}"#), None);
 }

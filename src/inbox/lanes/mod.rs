@@ -6,6 +6,8 @@
 mod arrivals;
 mod deadlines;
 mod lane;
+#[cfg(test)]
+mod model;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -93,7 +95,6 @@ impl Lanes {
 
     /// Makes the lanes ready that are due. Lanes whose time to answer has passed are no longer urgent.
     fn promote_due(&mut self, now: Timestamp) {
-        self.schedule.demote_late(now);
         while let Some((at, key)) = self.schedule.pop_due(now) {
             if let Some(lane) = self.by_chat.get_mut(&key)
                 && lane.held.is_none()
@@ -103,6 +104,7 @@ impl Lanes {
                 self.schedule.push_back(key, lane);
             }
         }
+        self.schedule.demote_late(now);
     }
 
     /// Whether any of these updates can be claimed at `now`.

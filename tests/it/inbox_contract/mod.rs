@@ -5,6 +5,7 @@ mod browse;
 mod calls_left;
 mod clocks;
 mod dead;
+mod deadlines;
 mod dropping;
 mod fixture;
 mod leases;
@@ -61,6 +62,17 @@ every_store! {
         ready_returns_when_an_update_arrives
         ready_returns_when_the_next_update_of_a_chat_may_be_claimed
         ready_returns_when_a_retry_is_due;
+    deadlines:
+        an_express_update_is_claimed_while_its_chat_is_busy
+        an_express_lane_is_in_order_too
+        a_restart_restores_lanes_and_deadlines
+        what_must_be_answered_soonest_is_claimed_first
+        of_four_claimed_updates_one_has_no_deadline
+        an_update_that_can_no_longer_be_answered_in_time_waits_behind_the_others
+        a_revived_update_has_a_new_deadline
+        a_claim_of_urgent_updates_takes_no_others
+        ready_returns_when_an_urgent_update_arrives
+        ready_returns_when_an_urgent_update_is_next_in_its_lane;
     outcomes:
         a_retry_counts_as_an_attempt_and_a_postponement_does_not
         a_release_restores_the_state_before_the_claim
