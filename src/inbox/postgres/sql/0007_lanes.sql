@@ -123,8 +123,9 @@ BEGIN
 END $$;
 
 -- Claims the fronts of chats that are due, as claim_4 does. Those that should be answered by a time that has not passed go
--- first, the earliest time first. p_oldest of p_limit are claimed in the order in which they became due, so that the others
--- do not wait for ever. The result says in `hurried` which was claimed for its time.
+-- first, the earliest time first. p_oldest of p_limit are others, in the order in which they became due, so that these do not
+-- wait for ever. Where one sort has too few, the other takes the slots. The result says in `hurried` which was claimed for its
+-- time.
 CREATE FUNCTION doorbell.claim_5(
     p_limit bigint, p_lease bigint, p_suspect text, p_token bigint, p_mine bigint[], p_lapsed boolean, p_oldest bigint)
 RETURNS TABLE (id bigint, chat_key text, token bigint, kind text, received_at bigint, expires_at bigint,
@@ -139,25 +140,37 @@ DECLARE
     has_suspect boolean := p_suspect IS NOT NULL AND EXISTS (
         SELECT FROM doorbell.chats c WHERE c.chat_key = p_suspect AND c.token = p_token AND c.due_at > begun);
     first text[];
+    rest text[];
 BEGIN
     SELECT coalesce(array_agg(l.chat_key), '{}') INTO first FROM (
         SELECT c.chat_key FROM doorbell.chats c
         WHERE c.answer_by IS NOT NULL AND c.answer_by > begun AND c.due_at <= begun AND c.token = 0
         ORDER BY c.answer_by LIMIT p_limit - p_oldest FOR UPDATE SKIP LOCKED
     ) l;
+    SELECT coalesce(array_agg(l.chat_key), '{}') INTO rest FROM (
+        SELECT c.chat_key FROM doorbell.chats c
+        WHERE c.due_at <= begun AND (c.token = 0 OR (p_lapsed AND c.token <> ALL (p_mine)))
+            AND (c.answer_by IS NULL OR c.answer_by <= begun OR c.token <> 0)
+        ORDER BY c.due_at LIMIT p_limit - cardinality(first) FOR UPDATE SKIP LOCKED
+    ) l;
+    IF cardinality(first) = p_limit - p_oldest AND cardinality(rest) < p_oldest THEN
+        SELECT first || coalesce(array_agg(l.chat_key), '{}') INTO first FROM (
+            SELECT c.chat_key FROM doorbell.chats c
+            WHERE c.answer_by IS NOT NULL AND c.answer_by > begun AND c.due_at <= begun AND c.token = 0
+                AND c.chat_key <> ALL (first)
+            ORDER BY c.answer_by LIMIT p_oldest - cardinality(rest) FOR UPDATE SKIP LOCKED
+        ) l;
+    END IF;
     -- A front that was stored after this statement began is not visible to it. Such a chat stays as it is.
     RETURN QUERY
     WITH due AS (
-        SELECT c.chat_key, c.front, CASE WHEN c.token <> 0 THEN c.deaths + 1 ELSE 0 END AS deaths, false AS hurried
-        FROM doorbell.chats c
-        WHERE c.due_at <= begun AND (c.token = 0 OR (p_lapsed AND c.token <> ALL (p_mine))) AND c.chat_key <> ALL (first)
-        ORDER BY c.due_at LIMIT p_limit - cardinality(first) FOR UPDATE SKIP LOCKED
+        SELECT c.chat_key, c.front, c.due_at, CASE WHEN c.token <> 0 THEN c.deaths + 1 ELSE 0 END AS deaths,
+            c.chat_key = ANY (first) AS hurried
+        FROM doorbell.chats c WHERE c.chat_key = ANY (first || rest)
     ), turn AS (
         SELECT d.*, d.deaths > 1 AND (has_suspect OR d.chat_key <> (
-            SELECT s.chat_key FROM due s WHERE s.deaths > 1 LIMIT 1)) AS later
+            SELECT s.chat_key FROM due s WHERE s.deaths > 1 ORDER BY s.due_at LIMIT 1)) AS later
         FROM due d
-        UNION ALL
-        SELECT c.chat_key, c.front, 0, true, false FROM doorbell.chats c WHERE c.chat_key = ANY (first)
     ), taken AS (
         UPDATE doorbell.chats c SET
             token = CASE WHEN d.later THEN c.token ELSE nextval('doorbell.tokens') END,
