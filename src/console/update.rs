@@ -20,7 +20,7 @@ use crate::inbox::{Record, UpdateState};
 use crate::registrar::{Explanation, explain};
 use crate::telegram::SECRET_HEADER_AS_SENT;
 use crate::trail::Step;
-use crate::update::UpdateId;
+use crate::update::{ChatKey, UpdateId};
 
 /// The data of the page.
 #[derive(Debug, Serialize)]
@@ -83,13 +83,13 @@ fn view(
     visit: &Visit,
 ) -> UpdateView {
     let calls = record.as_ref().and_then(|record| record.calls_left.clone()).unwrap_or_default();
-    let chat = record.as_ref().and_then(|record| record.chat_key.strip_prefix("chat:")).map(ToOwned::to_owned);
+    let chat = record.as_ref().and_then(|record| record.chat_key.parse::<ChatKey>().ok()?.chat_id());
     UpdateView {
         id: id.to_string(),
         has_content: record.as_ref().is_some_and(|record| record.body.is_some()),
         calls_left: calls.into_iter().map(|call| call.method).collect(),
         explanation: record.as_ref().and_then(|record| explain(record.reason.as_deref()?)),
-        ring: format!("doorbell ring '/start' --chat {}", chat.as_deref().unwrap_or("1")),
+        ring: format!("doorbell ring '/start' --chat {}", chat.unwrap_or(1)),
         record: record.map(|record| Row::new(record, visit)),
         trail,
         error,

@@ -58,13 +58,16 @@ impl ChatKey {
         self.lane
     }
 
+    /// Whether both are lanes of the same chat, user or update.
+    #[must_use]
+    pub fn has_owner_of(self, other: Self) -> bool {
+        self.owner == other.owner
+    }
+
     /// Within what time an update of this kind must be answered, if that matters.
     #[must_use]
     pub fn answer_within(self, kind: &Kind) -> Option<Duration> {
-        match self.lane {
-            Lane::Express => Some(EXPRESS),
-            _ => kind.answer_within(),
-        }
+        if self.lane == Lane::Express { Some(EXPRESS) } else { kind.answer_within() }
     }
 
     /// All lanes of the same chat, user or update.
@@ -89,10 +92,7 @@ impl fmt::Display for ChatKey {
             Owner::User(id) => write!(f, "user:{id}"),
             Owner::Update(id) => write!(f, "update:{id}"),
         }?;
-        match self.lane {
-            Lane::Main => Ok(()),
-            lane => write!(f, ":{}", lane.name()),
-        }
+        if self.lane == Lane::Main { Ok(()) } else { write!(f, ":{}", self.lane.name()) }
     }
 }
 

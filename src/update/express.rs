@@ -58,11 +58,11 @@ impl Express {
     /// Whether an update is one of these.
     pub(super) fn matches(&self, kind: &Kind, body: &[u8]) -> bool {
         let has_data = kind.name() == "callback_query";
-        match self {
-            Self::Command(_) if has_data || !Command::may_be_in(body) => false,
-            Self::Data(_) if !has_data => false,
-            _ => self.is_in(kind, body).unwrap_or(false),
-        }
+        let may_match = match self {
+            Self::Command(_) => !has_data && Command::may_be_in(body),
+            Self::Data(_) => has_data,
+        };
+        may_match && self.is_in(kind, body).unwrap_or(false)
     }
 
     fn is_in(&self, kind: &Kind, body: &[u8]) -> Option<bool> {

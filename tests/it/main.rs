@@ -31,6 +31,7 @@ mod disk;
 mod doctor;
 mod documents;
 mod echo_example;
+mod express;
 mod forward;
 mod frameworks;
 mod front_page;

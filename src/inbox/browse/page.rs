@@ -18,7 +18,7 @@ pub struct Filter {
     pub state: Option<UpdateState>,
     /// Only those of this kind.
     pub kind: Option<Kind>,
-    /// Only those of this chat. SQLite does not know the chat of an update that has ended.
+    /// Only those of this chat, in all of its lanes. SQLite does not know the chat of an update that has ended.
     pub chat_key: Option<ChatKey>,
     /// Only those whose last attempt failed for exactly this reason: dead-letter updates, and updates that wait. If very
     /// many chats have updates, PostgreSQL looks at those that wait for their next attempt first, and not at all.
@@ -36,7 +36,7 @@ impl Filter {
     ) -> bool {
         self.state.is_none_or(|wanted| wanted == state)
             && self.kind.as_ref().is_none_or(|wanted| wanted.name() == kind)
-            && self.chat_key.is_none_or(|wanted| chat_key.parse().is_ok_and(|key: ChatKey| key == wanted))
+            && self.chat_key.is_none_or(|wanted| chat_key.parse().is_ok_and(|key: ChatKey| key.has_owner_of(wanted)))
             && self.reason.as_deref().is_none_or(|wanted| reason == Some(wanted))
     }
 }

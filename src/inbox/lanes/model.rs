@@ -200,7 +200,7 @@ proptest! {
                                 model.entries[index].place = Some(model.first_place);
                             }
                         }
-                        _ => {
+                        Step::Done(_) | Step::Push { .. } | Step::Claim { .. } | Step::Pass(_) => {
                             lanes.settle(lease, None);
                             model.entries.remove(index);
                             model.queue_up();

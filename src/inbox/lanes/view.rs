@@ -27,9 +27,10 @@ impl Lanes {
         self.held.iter().filter_map(|key| Some(self.by_chat.get(key)?.items.front()?.id)).collect()
     }
 
-    /// The ids of the updates of a chat that wait or are claimed.
+    /// The ids of the updates of a chat, in all of its lanes, that wait or are claimed.
     pub(in crate::inbox) fn ids_of(&self, key: ChatKey) -> Vec<UpdateId> {
-        self.by_chat.get(&key).map(|lane| lane.items.iter().map(|item| item.id).collect()).unwrap_or_default()
+        let lanes = key.all_lanes().filter_map(|key| self.by_chat.get(&key));
+        lanes.flat_map(|lane| &lane.items).map(|item| item.id).collect()
     }
 
     /// Lanes whose first update is claimed, waits for its time, or has been ready for longest; at most `limit` of each

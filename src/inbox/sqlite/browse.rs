@@ -14,7 +14,7 @@ use super::super::record::{Record, UpdateState};
 use super::SqliteInbox;
 use super::row::{content, outline, state};
 use crate::telegram::Call;
-use crate::update::{Kind, UpdateId};
+use crate::update::{Kind, Lane, UpdateId};
 
 /// The lanes of each sort that are searched for chats held back.
 const LANES: usize = 1_000;
@@ -48,7 +48,7 @@ const SETTLED_IDS: &str = "SELECT id FROM settled WHERE id <= ?1";
 const FAILED_IDS: &str = "
     SELECT id FROM updates INDEXED BY updates_failed
     WHERE reason IS NOT NULL AND id <= ?1 AND (?2 IS NULL OR reason = ?2) AND (?3 IS NULL OR kind = ?3)
-        AND (?4 IS NULL OR chat_key = ?4) AND (NOT ?5 OR state = 1)
+        AND (?4 IS NULL OR chat_key = ?4 OR chat_key LIKE ?4 || ':%') AND (NOT ?5 OR state = 1)
     ORDER BY id DESC LIMIT ?6";
 
 const COUNT_DEAD: &str = "SELECT count(*) FROM updates WHERE state <> 0 AND state = 1";
@@ -213,7 +213,7 @@ impl Finding<'_> {
     /// The ids of updates that may be selected and have failed: dead-letter updates, and those that wait.
     fn failed(&self) -> rusqlite::Result<Vec<UpdateId>> {
         let Filter { state, kind, chat_key, reason } = &self.filter;
-        let (kind, chat_key) = (kind.as_ref().map(Kind::name), chat_key.map(|key| key.to_string()));
+        let (kind, chat_key) = (kind.as_ref().map(Kind::name), chat_key.map(|key| key.in_lane(Lane::Main).to_string()));
         // The statement knows the whole filter if it finds only dead-letter updates.
         let are_dead = *state == Some(UpdateState::Dead);
         let limit =

@@ -7,7 +7,7 @@ use doorbell::inbox::{
     Accepted, Cursor, DeadGroup, Filter, HeldBack, InboxError, Page, Record, Selection, StateCounts, UpdateState,
     Verdict,
 };
-use doorbell::update::{ChatKey, Kind, UpdateId};
+use doorbell::update::{ChatKey, Kind, Lane, UpdateId};
 use futures_util::poll;
 
 use super::fixture::{Fixture, dead, retry};
@@ -130,6 +130,22 @@ pub(super) async fn a_filter_selects_by_state(f: &mut Fixture) {
     let counts = f.inbox().count_by_state().await.unwrap();
     let expected = StateCounts { waiting: 3, held: 2, dead: 1, done: Some(1), expired: Some(1) };
     assert_eq!(counts, expected);
+}
+
+pub(super) async fn a_filter_by_chat_selects_all_of_its_lanes(f: &mut Fixture) {
+    let (main, express) = (ChatKey::chat(5), ChatKey::chat(5).in_lane(Lane::Express));
+    for (id, key) in
+        [(1, main), (2, express), (3, ChatKey::chat(55)), (4, ChatKey::user(5)), (5, express), (6, express)]
+    {
+        drop(f.offer(f.update(id, "message", key, Bytes::from_static(b"{}"))).await);
+    }
+    let of = |key| Filter { chat_key: Some(key), ..Filter::default() };
+    assert_eq!(ids(f, of(main)).await, [6, 5, 2, 1]);
+    for delivery in f.claim().await {
+        f.settle(delivery.lease, if delivery.update.id.0 == 2 { dead() } else { retry(f.after(60)) }).await;
+    }
+    assert_eq!(ids(f, of(main)).await, [6, 5, 2, 1], "also when they have failed");
+    assert_eq!(ids(f, of(express)).await, [6, 5, 2, 1], "the lane is not part of the filter");
 }
 
 pub(super) async fn a_filter_selects_by_kind_chat_and_reason(f: &mut Fixture) {

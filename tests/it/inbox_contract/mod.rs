@@ -126,6 +126,7 @@ every_store! {
         pages_reach_ids_at_the_limits_of_64_bits
         a_filter_selects_by_state
         a_filter_selects_by_kind_chat_and_reason
+        a_filter_by_chat_selects_all_of_its_lanes
         an_update_is_found_with_its_body_until_it_is_done
         a_dead_letter_update_is_found_with_its_reason_and_a_revived_one_waits
         chats_held_back_are_those_that_wait_behind_an_update_or_have_failed
