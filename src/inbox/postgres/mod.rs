@@ -7,8 +7,9 @@
 //!
 //! While dispatch waits, the transaction that stores an update also claims it, and the update is handed over in memory.
 //!
-//! An instance has at most `inbox.max_connections` connections. It can use five: to accept, to settle, to claim, to
-//! listen for other instances, and for everything else. With fewer connections these take turns.
+//! An instance has at most `inbox.max_connections` connections. It listens for other instances on one of them. Accepting,
+//! settling, claiming, and everything else that no update waits for, take turns on the others where there are fewer than
+//! four.
 
 mod accept;
 mod availability;

@@ -29,7 +29,7 @@ const MIGRATIONS: [Migration; 7] = [
     Migration { sql: &[include_str!("sql/0004_target.sql")], oldest: 1 },
     Migration { sql: &[include_str!("sql/0005_bots.sql")], oldest: 1 },
     Migration { sql: &[include_str!("sql/0006_stored.sql"), include_str!("sql/0006_dead_letters.sql")], oldest: 1 },
-    Migration { sql: &[include_str!("sql/0007_lanes.sql")], oldest: 1 },
+    Migration { sql: &[include_str!("sql/0007_lanes.sql"), include_str!("sql/0007_updates.sql")], oldest: 1 },
 ];
 
 /// Lets instances that start at the same time migrate one after another. The lock belongs to the transaction, not to

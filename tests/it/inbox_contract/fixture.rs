@@ -341,7 +341,8 @@ impl Fixture {
             (TestClock::Database(clock), Storage::Database(database)) => {
                 clock.0.fetch_add(u64::try_from(span.as_millis()).expect("a short span"), Ordering::Relaxed);
                 let span = format!("interval '{} milliseconds'", span.as_millis());
-                let chats = format!("UPDATE doorbell.chats SET due_at = due_at - {span}, answer_by = answer_by - {span}");
+                let chats =
+                    format!("UPDATE doorbell.chats SET due_at = due_at - {span}, answer_by = answer_by - {span}");
                 let ended = format!(
                     "UPDATE doorbell.updates SET ended_at = ended_at - {span}, accepted_at = accepted_at - {span}"
                 );
