@@ -37,6 +37,7 @@ mod frameworks;
 mod front_page;
 mod gateway;
 mod handler_calls;
+mod handover;
 mod health;
 mod import_circles;
 mod inbox_contract;

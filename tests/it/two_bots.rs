@@ -14,7 +14,7 @@ use doorbell::telegram::BotId;
 use doorbell::update::{Update, UpdateId};
 use rusqlite::Connection;
 
-use crate::harness::postgres::Database;
+use crate::harness::postgres::{BACK_TO_VERSION_6, Database};
 use crate::harness::waiting::until;
 use crate::harness::{FakeBotApi, KeepAliveClient, Program, echo_settings, echo_variables, message, run, serve_echo};
 
@@ -93,7 +93,7 @@ async fn a_database_of_the_first_version_is_migrated_with_its_content() {
                 ALTER TABLE doorbell.dead DROP COLUMN kind, DROP COLUMN chat_key, DROP COLUMN received_at,
                     DROP COLUMN reason;
                 UPDATE doorbell.schema_version SET version = 1";
-    database.run(back).await;
+    database.run(&format!("{BACK_TO_VERSION_6} {back}")).await;
     let new = inbox_of(1, &database, &shutdown).await;
     assert_eq!(new.accept(update(1, 1)).await.unwrap(), Accepted::Known);
     assert_eq!(claim_and_mark_dead(&*new).await, UpdateId(1));

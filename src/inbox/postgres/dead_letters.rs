@@ -53,7 +53,7 @@ pub(super) async fn revive(
     now: Timestamp,
     slot: i32,
 ) -> Result<Vec<UpdateId>, InboxError> {
-    let revive = || sqlx::query("SELECT revive_3($1, $2, $3)");
+    let revive = || sqlx::query("SELECT revive_4($1, $2, $3)");
     in_chunks(connection, selection, |ids| revive().bind(ids).bind(unix_millis(now)).bind(slot)).await
 }
 

@@ -16,7 +16,7 @@ pub(super) async fn drop_waiting(connection: &Connection, slot: i32) -> Result<u
     let before: i64 = one_value(&rows)?;
     let (mut dropped, mut from) = (0, String::new());
     loop {
-        let step = sqlx::query("SELECT last, dropped FROM drop_waiting_1($1, $2, $3, $4)");
+        let step = sqlx::query("SELECT last, dropped FROM drop_waiting_2($1, $2, $3, $4)");
         let rows = connection.run(step.bind(before).bind(from.clone()).bind(CHATS).bind(slot)).await?;
         let row = one_row(&rows)?;
         let (last, number): (Option<String>, i64) =

@@ -5,8 +5,11 @@
 //! update of a chat is claimed at a time, over all instances. Correctness needs nothing but these rows: no session, no
 //! notification, no memory of an instance.
 //!
-//! An instance has at most `inbox.max_connections` connections. It can use five: to accept, to settle, to claim, to
-//! listen for other instances, and for everything else. With fewer connections these take turns.
+//! While dispatch waits, the transaction that stores an update also claims it, and the update is handed over in memory.
+//!
+//! An instance has at most `inbox.max_connections` connections. It listens for other instances on one of them. Accepting,
+//! settling, claiming, and everything else that no update waits for, take turns on the others where there are fewer than
+//! four.
 
 mod accept;
 mod availability;
@@ -19,7 +22,9 @@ mod database;
 mod dead_letters;
 mod dropping;
 mod errors;
+mod handover;
 mod held_leases;
+mod hurry;
 mod listener;
 mod named_values;
 mod pages;

@@ -17,7 +17,7 @@ use crate::inbox::browse::{Cursor, Filter, SCAN};
 use crate::inbox::error::InboxError;
 use crate::inbox::millis::from_unix_millis;
 use crate::inbox::record::{Record, UpdateState};
-use crate::update::{Kind, UpdateId};
+use crate::update::{ChatKey, Kind, UpdateId};
 
 /// If no more updates than this are open, a search for those that wait reads all of them.
 const FEW: i64 = 5_000;
@@ -50,7 +50,7 @@ macro_rules! page {
                 "WHERE ($3::smallint IS NULL OR u.state = $3)
                     AND ($4::boolean IS NULL
                         OR coalesce(c.token <> 0 AND c.due_at > statement_timestamp(), false) = $4)
-                    AND ($5::text IS NULL OR u.kind = $5) AND ($6::text IS NULL OR u.chat_key = $6)
+                    AND ($5::text IS NULL OR u.kind = $5) AND ($6::text[] IS NULL OR u.chat_key = ANY ($6))
                     AND ($7::text IS NULL OR u.reason = $7)
                 ORDER BY ",
                 $order,
@@ -69,17 +69,25 @@ const END_OF_ALL: &str = "
 // The table of dead-letter updates has what a filter needs. It is small, and its rows are side by side.
 const DEAD: &str = page!(
     "(SELECT id FROM dead
-        WHERE id <= $1 AND ($5::text IS NULL OR kind = $5) AND ($6::text IS NULL OR chat_key = $6)
+        WHERE id <= $1 AND ($5::text IS NULL OR kind = $5) AND ($6::text[] IS NULL OR chat_key = ANY ($6))
             AND ($7::text IS NULL OR reason = $7)
         ORDER BY id DESC LIMIT $2) d JOIN updates u ON u.id = d.id",
     "u.id"
 );
 
-const CHAT: &str =
-    page!("(SELECT * FROM updates WHERE chat_key = $6 AND seq <= $1 ORDER BY seq DESC LIMIT $2) u", "u.seq");
+// The latest of each lane, and of these the latest.
+const CHAT: &str = page!(
+    "(SELECT w.* FROM unnest($6) AS l (lane) CROSS JOIN LATERAL (
+            SELECT * FROM updates WHERE chat_key = l.lane AND seq <= $1 ORDER BY seq DESC LIMIT $2) w
+        ORDER BY w.seq DESC LIMIT $2) u",
+    "u.seq"
+);
 const END_OF_CHAT: &str = "
-    SELECT min(s.seq), count(*) = $2
-    FROM (SELECT seq FROM updates WHERE chat_key = $3 AND seq <= $1 ORDER BY seq DESC LIMIT $2) s";
+    SELECT min(s.seq), count(*) = $2 FROM (
+        SELECT w.seq FROM unnest($3) AS l (lane) CROSS JOIN LATERAL (
+            SELECT seq FROM updates WHERE chat_key = l.lane AND seq <= $1 ORDER BY seq DESC LIMIT $2) w
+        ORDER BY w.seq DESC LIMIT $2
+    ) s";
 
 // Leases end within a minute.
 const HELD: &str = page!(
@@ -163,7 +171,7 @@ impl Plan {
             .bind(state)
             .bind(is_held.flatten())
             .bind(filter.kind.as_ref().map(|kind| text(kind.name())))
-            .bind(filter.chat_key.map(|key| key.to_string()))
+            .bind(filter.chat_key.map(lanes))
             .bind(filter.reason.as_deref().map(text))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1))
     }
@@ -174,7 +182,7 @@ impl Plan {
         match self {
             Self::All => Some(end(END_OF_ALL)),
             Self::Failed => Some(end(END_OF_FAILED)),
-            Self::Chat => Some(end(END_OF_CHAT).bind(filter.chat_key.map(|key| key.to_string()))),
+            Self::Chat => Some(end(END_OF_CHAT).bind(filter.chat_key.map(lanes))),
             Self::Dead | Self::Held | Self::Open => None,
         }
     }
@@ -195,6 +203,11 @@ impl Plan {
     pub(super) fn one(id: UpdateId) -> Query<'static, Postgres, PgArguments> {
         sqlx::query(ONE).bind(id.0)
     }
+}
+
+/// All lanes of a chat, user or update, as they are stored.
+fn lanes(key: ChatKey) -> Vec<String> {
+    key.all_lanes().map(|lane| lane.to_string()).collect()
 }
 
 fn scan() -> i64 {

@@ -22,13 +22,14 @@ struct Migration {
 
 /// All steps. The statements of a released step never change, because databases have already run them. `doorbell` in
 /// them stands for the name of the schema.
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     Migration { sql: &[include_str!("sql/0001_tables.sql"), include_str!("sql/0001_functions.sql")], oldest: 1 },
     Migration { sql: &[include_str!("sql/0002_bot_and_crashes.sql")], oldest: 1 },
     Migration { sql: &[include_str!("sql/0003_clocks.sql")], oldest: 1 },
     Migration { sql: &[include_str!("sql/0004_target.sql")], oldest: 1 },
     Migration { sql: &[include_str!("sql/0005_bots.sql")], oldest: 1 },
     Migration { sql: &[include_str!("sql/0006_stored.sql"), include_str!("sql/0006_dead_letters.sql")], oldest: 1 },
+    Migration { sql: &[include_str!("sql/0007_lanes.sql"), include_str!("sql/0007_updates.sql")], oldest: 1 },
 ];
 
 /// Lets instances that start at the same time migrate one after another. The lock belongs to the transaction, not to

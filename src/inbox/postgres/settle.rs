@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use sqlx::Row;
+
 use super::batch::{self, BatchProcessor, BatchQueue};
 use super::connection::Connection;
+use super::held_leases::HeldLeases;
 use super::row::Unreadable;
 use super::shared::Shared;
-use super::sql::{column, one_value, text};
+use super::sql::{column, one_row, text, unreadable};
 use crate::clock::elapsed;
 use crate::inbox::delivery::Lease;
 use crate::inbox::error::InboxError;
@@ -34,12 +38,13 @@ pub(super) struct Settler {
     queue: BatchQueue<Settlement, bool>,
     connection: Connection,
     shared: Arc<Shared>,
+    held: Arc<HeldLeases>,
 }
 
 impl Settler {
-    pub(super) fn new(shared: &Arc<Shared>) -> Arc<Self> {
+    pub(super) fn new(shared: &Arc<Shared>, held: &Arc<HeldLeases>) -> Arc<Self> {
         let connection = Connection::new(&shared.database);
-        Arc::new(Self { queue: BatchQueue::default(), connection, shared: Arc::clone(shared) })
+        Arc::new(Self { queue: BatchQueue::default(), connection, shared: Arc::clone(shared), held: Arc::clone(held) })
     }
 
     /// Returns once the verdict is durable, or was refused because the lease was lost.
@@ -47,8 +52,18 @@ impl Settler {
     /// If the connection breaks during the commit, it is unknown whether the verdict was recorded, and the result is an
     /// error. The caller settles again: then the verdict is recorded or the lease is lost, and both are correct.
     pub(super) async fn settle(self: &Arc<Self>, lease: Lease, verdict: &Verdict) -> Result<(), InboxError> {
-        let held = self.submit(lease.update_id, lease.chat_key.to_string(), lease.token, verdict).await?;
-        if held { Ok(()) } else { Err(InboxError::LeaseLost(lease)) }
+        self.held.touch([lease], self.shared.database.clock.steady());
+        let was_held = self.submit(lease.update_id, lease.chat_key.to_string(), lease.token, verdict).await?;
+        self.held.remove(lease);
+        if was_held { Ok(()) } else { Err(InboxError::LeaseLost(lease)) }
+    }
+
+    /// Gives claimed updates back that no attempt was made at.
+    pub(super) async fn give_back(self: &Arc<Self>, leases: Vec<Lease>) {
+        let given_back = join_all(leases.into_iter().map(|lease| self.settle(lease, &Verdict::Released))).await;
+        if let Some(error) = given_back.into_iter().find_map(Result::err) {
+            tracing::debug!(%error, "updates could not be given back; they can be claimed again when their leases lapse");
+        }
     }
 
     /// Makes a claimed update that cannot be read a dead-letter update.
@@ -81,9 +96,10 @@ impl Settler {
         batch::submit(self, settlement, &database.shutdown).await
     }
 
-    /// Records settlements with different tokens. Returns the tokens that were still held.
+    /// Records settlements with different tokens. Returns the tokens that were still held. Signals if the next updates of
+    /// these chats can be claimed.
     async fn record(&self, settlements: &[&Settlement]) -> Result<HashSet<i64>, InboxError> {
-        let settle = sqlx::query("SELECT settle_3($1, $2, $3, $4, $5, $6, $7, $8)")
+        let settle = sqlx::query("SELECT settled, more, urgent FROM settle_4($1, $2, $3, $4, $5, $6, $7, $8)")
             .bind(column(settlements, |one| one.chat_key.clone()))
             .bind(column(settlements, |one| one.token))
             .bind(column(settlements, |one| one.id.0))
@@ -93,7 +109,13 @@ impl Settler {
             .bind(column(settlements, |one| one.calls.clone()))
             .bind(self.shared.settle_slot);
         let rows = self.connection.run(settle).await?;
-        let held: Option<Vec<i64>> = one_value(&rows)?;
+        let row = one_row(&rows)?;
+        let read = || Ok((row.try_get::<Option<Vec<i64>>, _>(0)?, row.try_get(1)?, row.try_get(2)?));
+        let (held, more, urgent): (_, bool, bool) = read().map_err(unreadable)?;
+        self.shared.handover.settled(settlements.len());
+        if more {
+            self.shared.listener.signal(urgent);
+        }
         Ok(held.unwrap_or_default().into_iter().collect())
     }
 }
@@ -120,8 +142,6 @@ impl BatchProcessor for Settler {
         let result = self.record(&distinct).await;
         self.shared.record_commit(distinct.len(), begun, result.is_ok());
         let mut held = result?;
-        // The next updates of these chats may be ready.
-        self.shared.listener.signal();
         let answer = |settlement: &Settlement| {
             let was_held = held.remove(&settlement.token);
             if was_held && settlement.kind == VerdictKind::Dead {

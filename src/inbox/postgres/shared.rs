@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use jiff::Timestamp;
 
 use super::database::Database;
+use super::handover::Handover;
 use super::listener::Listener;
 use crate::clock::elapsed;
 use crate::inbox::counts::Counts;
@@ -16,6 +17,7 @@ const SLOT_PAIRS: i32 = 32;
 pub(super) struct Shared {
     pub(super) database: Arc<Database>,
     pub(super) listener: Arc<Listener>,
+    pub(super) handover: Arc<Handover>,
     /// The number of dead-letter updates, as far as this instance knows. They count towards the capacity.
     pub(super) dead: AtomicU64,
     /// The row of `tally` in which this instance counts accepted updates.
@@ -28,8 +30,9 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(database: Arc<Database>, counts: Arc<Counts>) -> Arc<Self> {
         let slot = rand::random_range(0..SLOT_PAIRS) * 2;
-        let (listener, dead) = (Listener::start(&database), AtomicU64::new(0));
-        Arc::new(Self { database, listener, dead, accept_slot: slot, settle_slot: slot + 1, counts })
+        let handover = Arc::<Handover>::default();
+        let (listener, dead) = (Listener::start(&database, &handover), AtomicU64::new(0));
+        Arc::new(Self { database, listener, handover, dead, accept_slot: slot, settle_slot: slot + 1, counts })
     }
 
     /// Counts the commit of a batch that began at `begun`.

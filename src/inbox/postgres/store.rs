@@ -14,6 +14,7 @@ use super::connection::Connection;
 use super::database::Database;
 use super::dead_letters;
 use super::dropping;
+use super::handover::GIVE_BACK_AFTER;
 use super::held_leases::HeldLeases;
 use super::named_values;
 use super::schema::Access;
@@ -71,13 +72,18 @@ impl PostgresInbox {
         let shared = Shared::new(Arc::clone(&database), counts);
         let held = Arc::<HeldLeases>::default();
         let claimer = Arc::new(Claimer::new(&database, &held));
+        let settler = Settler::new(&shared, &held);
         if let Access::Service(_) = access {
             let extending = extend_after_outages(Arc::clone(&database), Arc::clone(&claimer), Arc::clone(&held));
-            database.shutdown.supervise(Task::LeaseRecovery, extending);
+            let giving_back = give_back(Arc::clone(&shared), Arc::clone(&settler));
+            let leases = async {
+                tokio::join!(extending, giving_back);
+            };
+            database.shutdown.supervise(Task::LeaseRecovery, leases);
         }
         Ok(Self {
-            acceptor: Acceptor::new(&shared, settings.capacity),
-            settler: Settler::new(&shared),
+            acceptor: Acceptor::new(&shared, &held, &settler, settings.capacity),
+            settler,
             claimer,
             held,
             background: Connection::new(&database),
@@ -101,6 +107,43 @@ impl PostgresInbox {
         read().map_err(unreadable)
     }
 
+    /// Claims up to `limit` updates: first those that were claimed as they were stored.
+    async fn claim_any(&self, limit: usize) -> Result<Vec<Delivery>, InboxError> {
+        let (listener, handover) = (&self.shared.listener, &self.shared.handover);
+        let _wanting = handover.want();
+        let mut deliveries = handover.begin_claim(limit);
+        let taken = deliveries.len();
+        let rest = limit - taken;
+        if rest == 0 || (taken > 0 && !listener.is_due()) {
+            deliveries.append(&mut handover.end_claim(limit, taken, None));
+            return Ok(deliveries);
+        }
+        let signalled = listener.begin_claim();
+        let claimed = match self.claimer.claim(rest, Claimable::Any).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                deliveries.append(&mut handover.end_claim(limit, taken, None));
+                return if deliveries.is_empty() { Err(error) } else { Ok(deliveries) };
+            }
+        };
+        let found = claimed.found();
+        listener.end_claim(signalled, found, found == rest, claimed.next_due);
+        deliveries.append(&mut handover.end_claim(limit, taken, Some(found)));
+        deliveries.append(&mut self.deliver(claimed).await);
+        Ok(deliveries)
+    }
+
+    /// The deliveries of a claim. Updates that cannot be read are given up.
+    async fn deliver(&self, claimed: Claimed) -> Vec<Delivery> {
+        for update in claimed.unreadable {
+            // If the verdict cannot be recorded now, the update is claimed again when its lease has lapsed.
+            if let Err(error) = self.settler.reject(update).await {
+                tracing::warn!(%error, "an update that cannot be read could not be given up; trying again");
+            }
+        }
+        claimed.deliveries
+    }
+
     /// Counts the dead-letter updates. Other instances and operators' commands change their number too.
     async fn count_dead(&self) -> Result<(), InboxError> {
         let rows = self.background.run(sqlx::query("SELECT count(*) FROM dead")).await?;
@@ -121,36 +164,30 @@ impl Inbox for PostgresInbox {
         match which {
             Claimable::Any => self.shared.listener.due().await,
             Claimable::CallsLeft => self.shared.listener.calls_due().await,
-            Claimable::Urgent => std::future::pending().await,
+            Claimable::Urgent => self.shared.listener.urgent_due().await,
         }
     }
 
     async fn claim(&self, limit: usize, which: Claimable) -> Result<Vec<Delivery>, InboxError> {
         let listener = &self.shared.listener;
-        let signalled = which == Claimable::Any && listener.begin_claim();
-        let Claimed { deliveries, unreadable, next_due } = self.claimer.claim(limit, which).await?;
-        let found = deliveries.len() + unreadable.len();
         match which {
-            Claimable::Any => listener.end_claim(signalled, found, found == limit && limit > 0, next_due),
-            Claimable::CallsLeft => listener.end_claim_of_calls(found),
-            Claimable::Urgent => {}
-        }
-        for update in unreadable {
-            // If the verdict cannot be recorded now, the update is claimed again when its lease has lapsed.
-            if let Err(error) = self.settler.reject(update).await {
-                tracing::warn!(%error, "an update that cannot be read could not be given up; trying again");
+            Claimable::Any => self.claim_any(limit).await,
+            Claimable::Urgent => {
+                listener.begin_claim_of_urgent();
+                let claimed = self.claimer.claim(limit, which).await?;
+                listener.end_claim_of_urgent(claimed.found() == limit && limit > 0);
+                Ok(self.deliver(claimed).await)
+            }
+            Claimable::CallsLeft => {
+                let claimed = self.claimer.claim(limit, which).await?;
+                listener.end_claim_of_calls(claimed.found());
+                Ok(self.deliver(claimed).await)
             }
         }
-        Ok(deliveries)
     }
 
     async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), InboxError> {
-        self.held.touch([lease], self.database.clock.steady());
-        let settled = self.settler.settle(lease, &verdict).await;
-        if matches!(settled, Ok(()) | Err(InboxError::LeaseLost(_))) {
-            self.held.remove(lease);
-        }
-        settled
+        self.settler.settle(lease, &verdict).await
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<(), InboxError> {
@@ -188,7 +225,7 @@ impl Inbox for PostgresInbox {
         self.database.wait_available().await?;
         let now = self.database.clock.steady();
         let revived = dead_letters::revive(&self.background, which, now, self.shared.settle_slot).await;
-        self.shared.listener.signal();
+        self.shared.listener.signal(true);
         self.count_dead().await?;
         revived
     }
@@ -237,6 +274,23 @@ async fn extend_after_outages(database: Arc<Database>, claimer: Arc<Claimer>, he
         }
         if let Err(error) = claimer.extend(&held.all()).await {
             tracing::debug!(error = %chain(&error), "the leases could not be extended; trying again");
+        }
+    }
+}
+
+/// Gives updates back that were claimed as they were stored, if dispatch does not take them.
+async fn give_back(shared: Arc<Shared>, settler: Arc<Settler>) {
+    let Database { clock, shutdown, .. } = &*shared.database;
+    loop {
+        tokio::select! {
+            () = shutdown.soft.cancelled() => {}
+            () = async { shared.handover.added().await; clock.sleep(GIVE_BACK_AFTER).await } => {}
+        }
+        let is_stopping = shutdown.soft.is_cancelled();
+        let age = if is_stopping { Duration::ZERO } else { GIVE_BACK_AFTER };
+        settler.give_back(shared.handover.take_older(age, clock.steady())).await;
+        if is_stopping {
+            return;
         }
     }
 }

@@ -15,6 +15,13 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection, Row};
 /// When this variable is set, as in CI, a missing PostgreSQL fails the tests.
 const REQUIRED: &str = "DOORBELL_REQUIRE_POSTGRES";
 
+/// Makes a schema what version 6 left, without lanes. The functions of old claims stay as they are, and work on both.
+pub(crate) const BACK_TO_VERSION_6: &str = "
+    DROP FUNCTION doorbell.accept_2, doorbell.claim_5, doorbell.claim_urgent_1, doorbell.claim_calls_2, doorbell.settle_4,
+        doorbell.extend_3, doorbell.revive_4, doorbell.drop_waiting_2, doorbell.since_2, doorbell.answer_within_1;
+    ALTER TABLE doorbell.chats DROP COLUMN answer_by, DROP COLUMN is_urgent;
+    UPDATE doorbell.schema_version SET version = 6;";
+
 /// A server on loopback with fsync on. It stops when the value is dropped or the process ends.
 pub(crate) struct Server {
     port: u16,

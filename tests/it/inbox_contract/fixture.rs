@@ -17,7 +17,7 @@ use sqlx::PgConnection;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::harness::postgres::Database;
+use crate::harness::postgres::{BACK_TO_VERSION_6, Database};
 use crate::harness::waiting::{soon, until};
 
 /// The store under test.
@@ -209,7 +209,7 @@ impl Fixture {
                     DROP FUNCTION doorbell.describe_dead_1; ALTER TABLE doorbell.dead DROP COLUMN kind, \
                     DROP COLUMN chat_key, DROP COLUMN received_at, DROP COLUMN reason; \
                     UPDATE doorbell.schema_version SET version = 5";
-                database.run(back).await;
+                database.run(&format!("{BACK_TO_VERSION_6} {back}")).await;
             }
         }
         matches!(self.storage, Storage::File(_))
@@ -341,7 +341,8 @@ impl Fixture {
             (TestClock::Database(clock), Storage::Database(database)) => {
                 clock.0.fetch_add(u64::try_from(span.as_millis()).expect("a short span"), Ordering::Relaxed);
                 let span = format!("interval '{} milliseconds'", span.as_millis());
-                let chats = format!("UPDATE doorbell.chats SET due_at = due_at - {span}");
+                let chats =
+                    format!("UPDATE doorbell.chats SET due_at = due_at - {span}, answer_by = answer_by - {span}");
                 let ended = format!(
                     "UPDATE doorbell.updates SET ended_at = ended_at - {span}, accepted_at = accepted_at - {span}"
                 );
