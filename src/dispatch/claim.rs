@@ -21,6 +21,7 @@ impl Dispatch {
 
     /// Starts attempts at these updates in these slots.
     async fn run_in(self: &Arc<Self>, slots: &Arc<Semaphore>, wanted: Claimable) {
+        let mut handling = self.pause.subscribe();
         loop {
             let slot = tokio::select! {
                 biased;
@@ -37,6 +38,8 @@ impl Dispatch {
             let which = tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
+                // A store may claim updates at once for a caller that waits.
+                _ = handling.wait_for(|handling| *handling != Handling::Running) => continue,
                 which = self.ready(wanted) => which,
             };
             if self.pause.handling() != Handling::Running {

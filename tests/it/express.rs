@@ -113,10 +113,10 @@ async fn a_stop_is_handled_while_the_turn_that_it_stops_runs_without_a_disk() {
 async fn a_stop_is_handled_by_another_instance_than_the_turn_that_it_stops() {
     let Some(database) = Database::fresh().await else { return };
     let (busy, other) = (Agent::new(), Agent::new());
-    let first = service(&busy).with("inbox.url", &database.url).start().await;
+    let mut first = service(&busy).with("inbox.url", &database.url).start().await;
     assert_eq!(first.deliver(&message(1, 7, "work")).await.status, 200);
     busy.has("1 begins").await;
-    let second = service(&other).with("inbox.url", &database.url).with_sandbox(&first.sandbox).start().await;
+    let mut second = service(&other).with("inbox.url", &database.url).with_sandbox(&first.sandbox).start().await;
     assert_eq!(second.deliver(&message(2, 7, "next")).await.status, 200);
     assert_eq!(second.deliver(&stopped(3, 7)).await.status, 200);
     let ended = async |agent: &Agent| agent.events.lock().iter().any(|event| event == "3 ends");
@@ -127,6 +127,8 @@ async fn a_stop_is_handled_by_another_instance_than_the_turn_that_it_stops() {
         agent.may_end.add_permits(2);
     }
     until("all is done", async || (first.survey().await == doorbell::inbox::Survey::default()).then_some(())).await;
+    first.stop().await.unwrap();
+    second.stop().await.unwrap();
 }
 
 #[tokio::test]

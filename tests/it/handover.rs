@@ -173,7 +173,7 @@ async fn a_program_of_the_version_before_claims_no_key_with_a_lane() {
     }
     database.run("UPDATE doorbell.chats SET token = 0, deaths = 0, has_calls = true, due_at = clock_timestamp()").await;
     database.run("UPDATE doorbell.updates SET calls_left = '[]'").await;
-    assert_eq!(database.number("SELECT sum(id) FROM doorbell.claim_calls_1(10, 0, '{}', true)").await, 4);
+    assert_eq!(database.number("SELECT sum(id) FROM doorbell.claim_calls_1(10, 60000, '{}', true)").await, 4);
     assert_eq!(instance.next().await.update.id, UpdateId(2), "the others are claimed already");
 }
 

@@ -1,6 +1,8 @@
 //! How many of a claim's updates are claimed because they must be answered soon, and how many because they have waited for
 //! longest.
 
+use std::cmp::Ordering;
+
 /// How many updates with a deadline are claimed one after another while others wait.
 const DEADLINES_IN_A_ROW: i64 = 3;
 
@@ -22,13 +24,11 @@ impl Hurry {
         let hurried = i64::try_from(hurried).unwrap_or(i64::MAX);
         let others = i64::try_from(found).unwrap_or(i64::MAX) - hurried;
         let oldest = self.oldest_of(limit);
-        self.in_a_row = if others > oldest {
+        self.in_a_row = match others.cmp(&oldest) {
             // No deadline was left, so others took the slots.
-            0
-        } else if others == oldest {
-            (self.in_a_row + hurried + others) % (DEADLINES_IN_A_ROW + 1)
-        } else {
-            (self.in_a_row + hurried).min(DEADLINES_IN_A_ROW)
+            Ordering::Greater => 0,
+            Ordering::Equal => (self.in_a_row + hurried + others) % (DEADLINES_IN_A_ROW + 1),
+            Ordering::Less => (self.in_a_row + hurried).min(DEADLINES_IN_A_ROW),
         };
     }
 }
