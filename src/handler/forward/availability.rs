@@ -1,5 +1,7 @@
 //! Decides how many updates the bot gets at the same time. Pure: the time is an argument.
 
+mod visits;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use super::suspects::Suspects;
 use super::trouble::{Blame, Ended, Trouble};
 use crate::clock::{Backoff, later};
 use crate::update::UpdateId;
+use visits::Visits;
 
 /// The time between two attempts to reach a bot that is away. With 1 s, its return is noticed within a second.
 const RETRY: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(1) };
@@ -43,14 +46,7 @@ pub(super) struct Availability {
     full: usize,
     /// Since when the phase has lasted.
     phase_since: Timestamp,
-    /// The updates that are with the bot, and since when, except those that have been there for [`ALONE`].
-    recent: HashMap<UpdateId, Timestamp>,
-    /// How many updates have been with the bot for longer.
-    lasting: usize,
-    /// The suspect that is with the bot alone.
-    alone: Option<UpdateId>,
-    /// How many suspects wait until they can be alone with the bot, or are.
-    suspects_here: usize,
+    visits: Visits,
     suspects: Suspects,
     /// Troubles since the bot last answered an update.
     troubles: u32,
@@ -101,10 +97,7 @@ impl Availability {
             destination: None,
             full: 1,
             phase_since: at.steady,
-            recent: HashMap::new(),
-            lasting: 0,
-            alone: None,
-            suspects_here: 0,
+            visits: Visits::default(),
             suspects: Suspects::default(),
             troubles: 0,
             trouble_was_answer: false,
@@ -135,16 +128,16 @@ impl Availability {
     pub(super) fn capacity(&self) -> usize {
         match self.phase {
             Phase::Off | Phase::Away(_) => 0,
-            Phase::Available if self.suspects_here == 0 => self.full,
+            Phase::Available if !self.visits.has_suspects() => self.full,
             // One at a time, beside those whose turn takes long.
-            Phase::Returning | Phase::Available => self.full.min(self.lasting + 1),
+            Phase::Returning | Phase::Available => self.full.min(self.visits.lasting() + 1),
         }
     }
 
     /// When [`Availability::pass`] or a check of the bot may change something. `None` while there is no destination.
     pub(super) fn next_at(&self) -> Option<Timestamp> {
-        let is_alone = self.phase == Phase::Returning || self.suspects_here > 0;
-        let passes = self.recent.values().filter(|_| is_alone).map(|since| later(*since, self.patience())).min();
+        let is_alone = self.phase == Phase::Returning || self.visits.has_suspects();
+        let passes = self.visits.next_to_last(self.patience()).filter(|_| is_alone);
         self.check_at().map(|check| passes.map_or(check, |passes| passes.min(check)))
     }
 
@@ -155,26 +148,11 @@ impl Availability {
 
     /// Lets others join the updates that have been with the bot for long enough.
     pub(super) fn pass(&mut self, at: Moment) {
-        let patience = self.patience();
-        let is_over = |since: Timestamp| later(since, patience) <= at.steady;
-        let over: Vec<(UpdateId, Timestamp)> =
-            self.recent.iter().map(|(id, since)| (*id, *since)).filter(|(_, since)| is_over(*since)).collect();
-        for (id, since) in over {
-            self.recent.remove(&id);
-            self.lasting += 1;
-            if self.alone == Some(id) {
-                self.end_of_solitude();
-            }
-            if self.phase == Phase::Returning && since >= self.phase_since {
-                self.change(Phase::Available, BotStatus::Available, at.steady);
-            }
+        let (latest, was_alone) = self.visits.pass(self.patience(), at.steady);
+        self.revision += u64::from(was_alone);
+        if self.phase == Phase::Returning && latest.is_some_and(|since| since >= self.phase_since) {
+            self.change(Phase::Available, BotStatus::Available, at.steady);
         }
-    }
-
-    fn end_of_solitude(&mut self) {
-        self.alone = None;
-        self.suspects_here = self.suspects_here.saturating_sub(1);
-        self.revision += 1;
     }
 
     /// When the bot must be checked next. `None` while there is no destination.
@@ -214,34 +192,30 @@ impl Availability {
         };
         let is_suspect = has_waited || self.suspects.contains(id, at.steady);
         if is_suspect {
-            self.suspects_here += usize::from(!has_waited);
-            // The time of the next change is earlier now.
-            self.revision += u64::from(!has_waited);
-            if !self.recent.is_empty() {
+            if !has_waited {
+                self.visits.wait();
+                // The time of the next change is earlier now.
+                self.revision += 1;
+            }
+            if !self.visits.may_be_alone() {
                 return Entry::Wait;
             }
-            self.alone = Some(id);
-        } else if self.suspects_here > 0 || self.recent.len() + self.lasting >= capacity {
+        } else if self.visits.has_suspects() || self.visits.count() >= capacity {
             return Entry::Refused("your bot gets one update at a time just now".to_owned());
         }
         self.revision += u64::from(self.phase == Phase::Returning);
-        self.recent.insert(id, at.steady);
+        self.visits.enter(id, is_suspect, at.steady);
         Entry::Go(Ticket { id, destination })
     }
 
     /// A suspect does not wait any longer.
     pub(super) fn give_up_waiting(&mut self) {
-        self.suspects_here = self.suspects_here.saturating_sub(1);
+        self.visits.give_up_waiting();
     }
 
     /// An update is no longer with the bot.
     pub(super) fn leave(&mut self, ticket: &Ticket, ended: Ended, at: Moment) -> Blame {
-        if self.recent.remove(&ticket.id).is_none() {
-            self.lasting = self.lasting.saturating_sub(1);
-        }
-        if self.alone == Some(ticket.id) {
-            self.end_of_solitude();
-        }
+        self.revision += u64::from(self.visits.leave(ticket.id));
         // An answer of an earlier destination says nothing about this one.
         let is_current = self.destination.as_ref().is_some_and(|now| Arc::ptr_eq(now, &ticket.destination));
         match ended {

@@ -1,4 +1,5 @@
 mod layers;
+mod order;
 mod platforms;
 mod problems;
 mod schema;

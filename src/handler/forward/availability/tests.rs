@@ -240,5 +240,5 @@ fn a_suspect_that_takes_long_is_alone_for_ten_seconds_only() {
     bot.leave(&first, Ended::Cut, at(20_005));
     bot.leave(&turn, Ended::Cut, at(20_005));
     check(&mut bot, true, 20_006);
-    assert_eq!((bot.lasting, bot.recent.len(), bot.suspects_here), (0, 0, 0));
+    assert_eq!((bot.visits.count(), bot.visits.has_suspects()), (0, false));
 }
