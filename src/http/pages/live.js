@@ -23,7 +23,8 @@
     }
     const opened = new Map();
     for (const details of main.querySelectorAll('details[id]')) opened.set(details.id, details.open);
-    return { active: main.contains(active) ? active : null, fields, scrolls, opened };
+    const said = [...main.querySelectorAll('[data-copied] [role=status]')].map((status) => status.textContent);
+    return { active: main.contains(active) ? active : null, fields, scrolls, opened, said };
   }
 
   function restore(main, before) {
@@ -40,6 +41,7 @@
       const details = main.querySelector(`#${CSS.escape(id)}`);
       if (details) details.open = open;
     }
+    main.querySelectorAll('[data-copied] [role=status]').forEach((status, at) => { status.textContent = before.said[at] || ''; });
     if (!before.active) return;
     const name = key(before.active);
     const focused = before.active.isConnected ? before.active
