@@ -11,7 +11,7 @@ use super::lane::Lane;
 pub struct Order {
     /// Which updates wait for each other.
     pub by: OrderBy,
-    /// Which updates do not wait for the others of their chat, beside [`STOP`].
+    /// Which updates do not wait for the others of their chat, beside the kind `stopped_message_generation`.
     pub express: Vec<Express>,
 }
 
