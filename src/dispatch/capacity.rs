@@ -12,8 +12,8 @@ impl Dispatch {
         let Some(capacity) = &self.capacity else { return usize::MAX };
         let capacity = *capacity.borrow();
         match which {
-            Claimable::Any => capacity - capacity / RESERVED,
-            Claimable::Urgent => capacity,
+            Claimable::Any if capacity.is_divisible => capacity.updates - capacity.updates / RESERVED,
+            Claimable::Any | Claimable::Urgent => capacity.updates,
             // They need no handler.
             Claimable::CallsLeft => usize::MAX,
         }

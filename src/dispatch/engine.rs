@@ -8,7 +8,7 @@ use super::lease_clock::{LeaseClock, Moment};
 use super::pause::Pause;
 use super::running::Running;
 use crate::clock::{Backoff, SharedClock};
-use crate::handler::Handler;
+use crate::handler::{Capacity, Handler};
 use crate::inbox::Inbox;
 use crate::lifecycle::Shutdown;
 use crate::settings::DispatchSettings;
@@ -55,7 +55,7 @@ pub struct Dispatch {
     pub(super) pause: Pause,
     pub(super) handler: Arc<dyn Handler>,
     /// How many updates the handler takes at the same time, if it says so.
-    pub(super) capacity: Option<watch::Receiver<usize>>,
+    pub(super) capacity: Option<watch::Receiver<Capacity>>,
     pub(super) api: RateLimitedApi,
     pub(super) settings: DispatchSettings,
     /// The wait after a failed attempt.

@@ -25,10 +25,10 @@ pub trait Handler: Send + Sync {
         true
     }
 
-    /// How many updates the handler takes at the same time, now and whenever that changes; 0 while it is away. Dispatch
-    /// claims no more than that, so updates wait in the inbox and cost no attempt. Calls that are left of handled updates
-    /// need no handler and are made meanwhile. `None` means any number.
-    fn capacity(&self) -> Option<watch::Receiver<usize>> {
+    /// How many updates the handler takes at the same time, now and whenever that changes. Dispatch claims no more than
+    /// that, so updates wait in the inbox and cost no attempt. Calls that are left of handled updates need no handler and
+    /// are made meanwhile. `None` means any number.
+    fn capacity(&self) -> Option<watch::Receiver<Capacity>> {
         None
     }
 
@@ -36,6 +36,16 @@ pub trait Handler: Send + Sync {
     fn time_limit(&self) -> Option<Duration> {
         None
     }
+}
+
+/// How many updates a handler takes at the same time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capacity {
+    /// The most; 0 while the handler is away.
+    pub updates: usize,
+    /// Whether dispatch may reserve a part of it for urgent updates. A handler that takes one update at a time for the
+    /// moment has nothing to reserve.
+    pub is_divisible: bool,
 }
 
 /// What a handler may know and use in addition to the update.

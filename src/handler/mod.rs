@@ -5,4 +5,4 @@ mod contract;
 pub mod forward;
 
 pub use commands::{Commands, TemplateProblem};
-pub use contract::{Context, Handler, HandlerError, Trigger};
+pub use contract::{Capacity, Context, Handler, HandlerError, Trigger};

@@ -124,20 +124,25 @@ impl Availability {
         self.destination.as_ref()
     }
 
+    /// Whether the bot gets one update after another, beside those whose turn takes long.
+    pub(super) fn takes_one_at_a_time(&self) -> bool {
+        self.phase == Phase::Returning || self.visits.has_suspects()
+    }
+
     /// How many updates may be in progress.
     pub(super) fn capacity(&self) -> usize {
         match self.phase {
             Phase::Off | Phase::Away(_) => 0,
-            Phase::Available if !self.visits.has_suspects() => self.full,
-            // One at a time, beside those whose turn takes long.
-            Phase::Returning | Phase::Available => self.full.min(self.visits.lasting() + 1),
+            Phase::Returning | Phase::Available if self.takes_one_at_a_time() => {
+                self.full.min(self.visits.lasting() + 1)
+            }
+            Phase::Returning | Phase::Available => self.full,
         }
     }
 
     /// When [`Availability::pass`] or a check of the bot may change something. `None` while there is no destination.
     pub(super) fn next_at(&self) -> Option<Timestamp> {
-        let is_alone = self.phase == Phase::Returning || self.visits.has_suspects();
-        let passes = self.visits.next_to_last(self.patience()).filter(|_| is_alone);
+        let passes = self.visits.next_to_last(self.patience()).filter(|_| self.takes_one_at_a_time());
         self.check_at().map(|check| passes.map_or(check, |passes| passes.min(check)))
     }
 

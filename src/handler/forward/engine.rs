@@ -16,6 +16,7 @@ use super::request;
 use super::status::BotStatus;
 use super::target::Targets;
 use crate::clock::{SharedClock, elapsed};
+use crate::handler::Capacity;
 use crate::lifecycle::Shutdown;
 use crate::settings::ForwardSettings;
 use crate::telegram::BotId;
@@ -65,7 +66,7 @@ pub struct Forward {
     pub(super) changed: Notify,
     /// Notified when an update is no longer with the bot, and when the availability has changed.
     pub(super) left: Notify,
-    pub(super) capacity: watch::Sender<usize>,
+    pub(super) capacity: watch::Sender<Capacity>,
     status: watch::Sender<BotStatus>,
     pub(super) counts: Arc<Counts>,
     storms: Storms,
@@ -84,7 +85,7 @@ struct State {
     /// The last status in the log.
     logged: Option<BotStatus>,
     /// The last capacity that was published.
-    capacity: usize,
+    capacity: Capacity,
 }
 
 impl Forward {
@@ -110,9 +111,9 @@ impl Forward {
             time_limit,
             trail,
             client: Client::new(),
-            capacity: watch::Sender::new(0),
+            capacity: watch::Sender::default(),
             status: watch::Sender::new(availability.status().clone()),
-            state: Mutex::new(State { availability, counted: at.steady, logged: None, capacity: 0 }),
+            state: Mutex::new(State { availability, counted: at.steady, logged: None, capacity: Capacity::default() }),
             changed: Notify::new(),
             left: Notify::new(),
             counts: Arc::default(),
@@ -161,7 +162,8 @@ impl Forward {
         let mut state = self.state.lock();
         let before = state.availability.revision();
         let result = change(&mut state.availability, at);
-        let capacity = state.availability.capacity();
+        let availability = &state.availability;
+        let capacity = Capacity { updates: availability.capacity(), is_divisible: !availability.takes_one_at_a_time() };
         if state.capacity != capacity {
             state.capacity = capacity;
             self.capacity.send_replace(capacity);

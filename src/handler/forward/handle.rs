@@ -15,7 +15,7 @@ use super::engine::Forward;
 use super::request;
 use super::trouble::{Blame, Ended, Trouble};
 use crate::clock::elapsed;
-use crate::handler::{Context, Handler, HandlerError};
+use crate::handler::{Capacity, Context, Handler, HandlerError};
 use crate::telegram::Call;
 use crate::telemetry::{Label, Span};
 use crate::trail::Event;
@@ -94,7 +94,7 @@ impl Handler for Forward {
         }
     }
 
-    fn capacity(&self) -> Option<watch::Receiver<usize>> {
+    fn capacity(&self) -> Option<watch::Receiver<Capacity>> {
         Some(self.capacity.subscribe())
     }
 

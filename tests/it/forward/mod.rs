@@ -13,6 +13,7 @@ mod replays;
 mod requests;
 mod traces;
 mod trail;
+mod turns;
 
 use std::time::Duration;
 

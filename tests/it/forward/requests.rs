@@ -10,7 +10,8 @@ use super::bot::{Act, Bot, Received, status};
 use super::{holds, in_front_of, status_is};
 use crate::harness::{SECRET, TestAppBuilder, free_port, message, post};
 
-fn target(url: &str, secret: Option<&str>) -> Target {
+/// What a bot says with `setWebhook`.
+pub(super) fn target(url: &str, secret: Option<&str>) -> Target {
     Target {
         url: url.to_owned(),
         secret_token: secret.map(ToOwned::to_owned),
