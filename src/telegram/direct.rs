@@ -1,3 +1,5 @@
+//! A client for the Bot API without the layers that passing on never needs.
+
 use std::error::Error;
 use std::future::Future;
 use std::io::{self, ErrorKind};
@@ -28,8 +30,8 @@ const KEEPALIVE_ATTEMPTS: u32 = 3;
 /// A client without a proxy that passes the URI, the headers and the body on as they are.
 ///
 /// It is the client below reqwest. reqwest parses the URL of each request three more times, copies its headers twice, and
-/// passes it through layers for redirects and repetitions, which are never wanted here: with it, a call takes twice as
-/// long.
+/// passes it through layers for redirects and repetitions, which are never wanted here. Without them a call needs a third
+/// fewer instructions.
 pub(super) struct DirectClient<B>(Client<Connector, B>);
 
 impl<B> DirectClient<B>
@@ -40,20 +42,13 @@ where
     /// `connect` is the time limit of a new connection, including TLS. It opens none yet.
     pub(super) fn new(connect: Duration, clock: SharedClock) -> Self {
         let mut tcp = HttpConnector::new();
-        tcp.set_nodelay(true);
         tcp.set_keepalive(Some(KEEPALIVE));
         tcp.set_keepalive_interval(Some(KEEPALIVE));
         tcp.set_keepalive_retries(Some(KEEPALIVE_ATTEMPTS));
-        tcp.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_CONNECTION)
             .pool_timer(TokioTimer::new())
-            .build(Connector { inner: connector, limit: connect, clock });
+            .build(Connector { inner: https_connector(tcp), limit: connect, clock });
         Self(client)
     }
 
@@ -64,6 +59,14 @@ where
             if error.is_connect() { ApiError::Unreachable { reason } } else { ApiError::Unknown { reason } }
         })
     }
+}
+
+/// Opens connections for HTTP/1.1 with `tcp`, and with TLS where the URL says so.
+pub(crate) fn https_connector(mut tcp: HttpConnector) -> HttpsConnector<HttpConnector> {
+    tcp.set_nodelay(true);
+    tcp.enforce_http(false);
+    let https = HttpsConnectorBuilder::new().with_tls_config(tls_config());
+    https.https_or_http().enable_http1().wrap_connector(tcp)
 }
 
 /// Opens connections within a time limit.

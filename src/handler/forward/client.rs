@@ -10,7 +10,7 @@ use http::uri::Authority;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client as PooledClient, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use super::destination::Destination;
 use super::trouble::Trouble;
 use crate::clock::SharedClock;
-use crate::telegram::{cause_of, tls_config, tls_failure};
+use crate::telegram::{cause_of, https_connector, tls_failure};
 
 /// An idle connection is closed before the bot closes it: gunicorn does after 2 s, Node and uvicorn after 5 s.
 const IDLE_CONNECTION: Duration = Duration::from_millis(1500);
@@ -41,14 +41,7 @@ pub(super) enum NoAnswer {
 impl Client {
     pub(super) fn new() -> Self {
         let mut tcp = HttpConnector::new();
-        tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT));
-        tcp.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
         let client = PooledClient::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_CONNECTION)
             .pool_timer(TokioTimer::new())
@@ -56,7 +49,7 @@ impl Client {
             .set_host(false)
             // As Telegram writes them.
             .http1_title_case_headers(true)
-            .build(connector);
+            .build(https_connector(tcp));
         Self(client)
     }
 
