@@ -1,10 +1,8 @@
 //! Which updates do not wait for the others of their chat.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::command::{Command, Entity};
 use super::head;
@@ -55,30 +53,27 @@ impl Express {
         }
     }
 
-    /// Whether an update is one of these.
-    pub(super) fn matches(&self, kind: &Kind, body: &[u8]) -> bool {
-        let has_data = kind.name() == "callback_query";
-        let may_match = match self {
-            Self::Command(_) => !has_data && Command::may_be_in(body),
-            Self::Data(_) => has_data,
-        };
-        may_match && self.is_in(kind, body).unwrap_or(false)
+    /// Whether an update is one of those in the list. Most are not parsed for that: only presses of buttons and messages that
+    /// may begin with a command can be.
+    pub(super) fn any_matches(list: &[Self], kind: &Kind, body: &[u8]) -> bool {
+        let is_press = kind.name() == "callback_query";
+        let is_candidate = |express: &Self| matches!(express, Self::Data(_)) == is_press;
+        list.iter().any(is_candidate)
+            && (is_press || Command::may_be_in(body))
+            && Self::any_is_in(list, kind, body).unwrap_or(false)
     }
 
-    fn is_in(&self, kind: &Kind, body: &[u8]) -> Option<bool> {
+    fn any_is_in(list: &[Self], kind: &Kind, body: &[u8]) -> Option<bool> {
         let text = head::text(body);
-        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(&text).ok()?;
-        let content: Content = serde_json::from_str(fields.get(kind.name())?.get()).ok()?;
-        match self {
-            Self::Data(beginning) => Some(content.data?.0.starts_with(beginning.as_str())),
-            Self::Command(name) => {
-                let (text, entities) = match (content.text, content.caption) {
-                    (Some(text), _) => (text, content.entities),
-                    (None, caption) => (caption?, content.caption_entities),
-                };
-                let command = Command::read(&text.0, entities.as_deref())?;
-                Some(command.name.eq_ignore_ascii_case(name))
-            }
-        }
+        let content: Content = serde_json::from_str(head::content(&text, kind).ok()?).ok()?;
+        let (text, entities) = match content.text {
+            Some(text) => (Some(text), content.entities),
+            None => (content.caption, content.caption_entities),
+        };
+        let command = text.as_ref().and_then(|text| Command::read(&text.0, entities.as_deref()));
+        Some(list.iter().any(|express| match express {
+            Self::Command(name) => command.as_ref().is_some_and(|command| command.name.eq_ignore_ascii_case(name)),
+            Self::Data(beginning) => content.data.as_ref().is_some_and(|data| data.0.starts_with(beginning.as_str())),
+        }))
     }
 }

@@ -1,6 +1,7 @@
 //! Reads the few fields of an update that Doorbell needs, and skips all others.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -18,6 +19,13 @@ pub(super) fn text(body: &[u8]) -> Cow<'_, str> {
         body = rest;
     }
     lossy(body)
+}
+
+/// The JSON of the content of an update of this kind: the value of that field. `null` if there is none. The other fields are
+/// skipped, not parsed.
+pub(super) fn content<'a>(text: &'a str, kind: &Kind) -> serde_json::Result<&'a str> {
+    let fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text)?;
+    Ok(fields.get(kind.name()).map_or("null", |content| content.get()))
 }
 
 /// Bytes as text. What is not UTF-8 is replaced by U+FFFD.

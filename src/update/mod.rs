@@ -13,7 +13,6 @@ mod order;
 mod tests;
 mod text;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -21,7 +20,6 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::clock;
 
@@ -119,7 +117,7 @@ impl Update {
         clock::earlier(self.expires_at, self.kind.lifetime())
     }
 
-    /// Within what time of its arrival it must be answered, if that matters.
+    /// The time from its arrival until its answer is due. `None` if there is no deadline.
     #[must_use]
     pub fn answer_within(&self) -> Option<Duration> {
         self.chat_key.answer_within(&self.kind)
@@ -133,8 +131,6 @@ impl Update {
     /// If the content does not have the shape of `T`.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         let text = head::text(&self.body);
-        // The other fields are skipped, not parsed.
-        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(&text)?;
-        serde_json::from_str(fields.get(self.kind.name()).map_or("null", |content| content.get()))
+        serde_json::from_str(head::content(&text, &self.kind)?)
     }
 }

@@ -36,7 +36,7 @@ impl Order {
             OrderBy::Chat => by_chat(content, kind, id),
             OrderBy::Telegram => by_telegram(content, kind, id),
         };
-        let is_express = kind.name() == STOP || self.express.iter().any(|express| express.matches(kind, body));
+        let is_express = kind.name() == STOP || Express::any_matches(&self.express, kind, body);
         if is_express { by_chat(content, kind, id).in_lane(Lane::Express) } else { key }
     }
 }
