@@ -2,10 +2,12 @@
 //! too old to answer is not handled.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use doorbell::clock::{Clock, ManualClock, SystemClock};
-use doorbell::inbox::{Accepted, Filter, UpdateState, VerdictKind};
+use doorbell::handler::HandlerError;
+use doorbell::inbox::{Accepted, Filter, Selection, UpdateState, VerdictKind};
 use doorbell::update::Update;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -121,8 +123,8 @@ async fn a_stop_is_handled_by_another_instance_than_the_turn_that_it_stops() {
     assert_eq!(second.deliver(&stopped(3, 7)).await.status, 200);
     let ended = async |agent: &Agent| agent.events.lock().iter().any(|event| event == "3 ends");
     until("the stop to be handled", async || (ended(&busy).await || ended(&other).await).then_some(())).await;
-    let is_held = |agent: &Agent| agent.events.lock().iter().any(|event| event == "2 begins");
-    assert!(!is_held(&busy) && !is_held(&other), "the next message waits behind the turn");
+    let has_next = |agent: &Agent| agent.events.lock().iter().any(|event| event == "2 begins");
+    assert!(!has_next(&busy) && !has_next(&other), "the next message waits behind the turn");
     for agent in [&busy, &other] {
         agent.may_end.add_permits(2);
     }
@@ -178,14 +180,19 @@ async fn a_payment_is_handled_although_ten_thousand_chats_wait_behind_slow_handl
 #[tokio::test]
 async fn updates_that_are_too_old_to_answer_end_as_expired_unless_the_operator_puts_them_back() {
     let clock = ManualClock::new(jiff::Timestamp::from_second(1_700_000_000).unwrap());
-    let agent = Agent::new();
-    agent.may_end.add_permits(10);
-    let app = TestAppBuilder::default()
-        .with("dispatch.max_age", "['message=10m']")
-        .with_clock(&clock)
-        .with_handler(agent.handler())
-        .start()
-        .await;
+    let (runs, refuses) = (Arc::<Mutex<Vec<i64>>>::default(), Arc::new(AtomicBool::new(true)));
+    let handler = {
+        let (runs, refuses) = (Arc::clone(&runs), Arc::clone(&refuses));
+        handler_fn(move |update| {
+            runs.lock().push(update.id.0);
+            let is_refused = update.id.0 == 4 && refuses.load(Ordering::SeqCst);
+            async move { if is_refused { Err(HandlerError::Reject("not now".to_owned())) } else { Ok(Vec::new()) } }
+        })
+    };
+    let service = TestAppBuilder::default().with("dispatch.max_age", "['message=10m']").with_clock(&clock);
+    let app = service.with_handler(handler).start().await;
+    app.deliver(&message(4, 7, "refused")).await;
+    app.drain().await;
     clock.advance(Duration::from_mins(9));
     app.deliver(&message(1, 7, "still young")).await;
     app.drain().await;
@@ -194,9 +201,17 @@ async fn updates_that_are_too_old_to_answer_end_as_expired_unless_the_operator_p
     let edited = json!({ "update_id": 3, "edited_message": { "chat": { "id": 7 }, "edit_date": 1_700_000_000 } });
     app.deliver(&edited).await;
     app.drain().await;
-    assert_eq!(*agent.events.lock(), ["1 begins", "1 ends", "3 begins", "3 ends"], "another kind has no such age");
+    assert_eq!(*runs.lock(), [4, 1, 3], "another kind has no such age");
     assert_eq!(app.attempts().of(VerdictKind::Expired).get(), 1);
     let page = app.inbox.page(&Filter::default(), None, 10).await.unwrap();
     let states: Vec<_> = page.records.iter().map(|record| (record.id.0, record.state)).collect();
-    assert_eq!(states, [(3, UpdateState::Done), (2, UpdateState::Expired), (1, UpdateState::Done)]);
+    let expected = [(4, UpdateState::Dead), (3, UpdateState::Done), (2, UpdateState::Expired), (1, UpdateState::Done)];
+    assert_eq!(states, expected);
+
+    clock.advance(Duration::from_mins(20));
+    refuses.store(false, Ordering::SeqCst);
+    assert_eq!(app.inbox.revive(&Selection::All).await.unwrap().len(), 1);
+    app.inbox.sweep().await.unwrap();
+    app.drain().await;
+    assert_eq!(*runs.lock(), [4, 1, 3, 4], "who puts it back wants it handled");
 }
