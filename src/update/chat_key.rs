@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::kind::Kind;
 use super::lane::Lane;
 
-/// Within what time an update of an express lane is to be handled: before the presses of buttons that arrived with it.
+/// The deadline of an update of an express lane, from its arrival. It is shorter than that of a press of a button.
 const EXPRESS: Duration = Duration::from_secs(30);
 
 /// The key whose updates are handled one at a time and in order: a lane of a chat, of a user, or of one update. Written
@@ -52,19 +52,13 @@ impl ChatKey {
         Self { lane, ..self }
     }
 
-    /// The lane.
-    #[must_use]
-    pub const fn lane(self) -> Lane {
-        self.lane
-    }
-
     /// Whether both are lanes of the same chat, user or update.
     #[must_use]
     pub fn has_owner_of(self, other: Self) -> bool {
         self.owner == other.owner
     }
 
-    /// Within what time an update of this kind must be answered, if that matters.
+    /// The time from the arrival of an update of this kind until its answer is due. `None` if there is no deadline.
     #[must_use]
     pub fn answer_within(self, kind: &Kind) -> Option<Duration> {
         if self.lane == Lane::Express { Some(EXPRESS) } else { kind.answer_within() }

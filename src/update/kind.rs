@@ -96,7 +96,7 @@ impl Kind {
         Duration::from_secs(self.facts().map_or(86_400, |kind| kind.lifetime))
     }
 
-    /// Within what time of its arrival Telegram, or the person, needs an answer. `None` if any time will do.
+    /// The time from its arrival until Telegram, or the person, needs the answer. `None` if there is no deadline.
     ///
     /// The times for pre-checkout and join queries are from the documentation of the Bot API (10.3), those of inline and
     /// callback queries are their lifetimes.

@@ -25,7 +25,7 @@ pub(in crate::inbox) struct Stored {
     pub(in crate::inbox) urgency: Urgency,
 }
 
-/// Within how many seconds an update must be answered; 0 means that any time will do.
+/// The seconds from the arrival of an update until its answer is due; 0 means no deadline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::inbox) struct Urgency(u8);
 

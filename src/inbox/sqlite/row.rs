@@ -29,8 +29,8 @@ pub(super) fn unreadable_reason(error: &rusqlite::Error) -> Option<String> {
         .then(|| "its row in the inbox cannot be read: something else has written to the file".to_owned())
 }
 
-/// An update that waits: its id, chat key, acceptance, next attempt, crash count, wait, whether calls are left, and kind. It waits no longer than
-/// the delay that was written, independent of the clock's time now.
+/// An update that waits, from the columns id, chat key, acceptance, next attempt, crash count, wait, whether calls are left,
+/// and kind. It waits no longer than the delay that was written, independent of the clock's time now.
 pub(super) fn waiting(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Stored> {
     let (ready_at, wait): (i64, u64) = (row.get(3)?, row.get::<_, i64>(5)?.cast_unsigned());
     let latest = later(now, Duration::from_millis(wait));
